@@ -1,0 +1,63 @@
+"""One worker process of the verifier: reads a pair a line, writes its outcome a line, under limits of the kernel.
+
+It imports math-verify and nothing heavier, and is started as a fresh interpreter, never by fork. Lines are JSON:
+`[gold, answer]` in, `[correct, status]` out; the first line out is `"ready"`. The parent keeps the time; what stands
+here bounds a worker whose parent is gone, even inside one long C call that holds the interpreter's lock.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+
+
+def _limit_memory(memory_mb: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, memory_mb * 2**20))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _end_with(parent: int) -> None:
+    """The pipe's end tells as well, unless another child of the parent inherited it and outlives the parent."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _own_pipes() -> tuple[int, int]:
+    """(requests, outcomes) as new descriptors; whatever the parser prints goes nowhere."""
+    requests, outcomes = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    return requests, outcomes
+
+
+def _outcome(gold: str, answer: str) -> tuple[bool, str]:
+    from eval.equality import compare
+
+    try:
+        return compare(gold, answer)
+    except Exception:  # the parser's bug is this answer's error, and no other's
+        return False, "error"
+
+
+def main(parent: int, limit_s: float, memory_mb: int) -> None:
+    requests, outcomes = _own_pipes()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _outcome("1", r"\frac{1}{2}")  # imports, grammar tables and regular expressions: not on the first answer's time
+    _limit_memory(memory_mb)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # no handler: the kernel ends the process
+    os.write(outcomes, b'"ready"\n')
+    os.dup2(1, 2)
+    for line in os.fdopen(requests, "rb"):
+        signal.setitimer(signal.ITIMER_REAL, limit_s + 1)
+        outcome = _outcome(*json.loads(line))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        os.write(outcomes, json.dumps(outcome).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
