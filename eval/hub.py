@@ -1,0 +1,108 @@
+"""Rows of a named set from the hub, at its pinned revision, in the shape of a problems file.
+
+Ids are the set's name and the row's position. Only data is loaded, never code from the data set's repository.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from eval.errors import BadInput
+from eval.sources import Source
+
+Row = tuple[str, dict[str, Any]]  # where it stands, for messages; the row
+
+
+def hub_rows(name: str, source: Source) -> list[Row]:
+    """Distinct rows of a set, with fields id, text, answer, level and subject.
+
+    Raises:
+        BadInput: no pinned revision, the hub cannot be reached, a field is missing.
+    """
+    rows = []
+    seen: set[Any] = set()
+    for position, raw in enumerate(_download(name, source)):
+        where = f"set {name} at {source.hub}, row {position}"
+        row = _mapped(raw, source, where) | {"id": f"{name}-{position:05d}"}
+        key = (field(raw, source.distinct, where), row["text"], row["answer"]) if source.distinct else position
+        if key not in seen:
+            seen.add(key)
+            rows.append((where, row))
+    return rows
+
+
+def field(row: Any, path: str, where: str) -> Any:
+    """The value at a path with dots; numbers index into lists."""
+    value = row
+    for part in path.split("."):
+        try:
+            value = value[int(part) if part.isdigit() else part]
+        except (KeyError, IndexError, TypeError):
+            raise BadInput(f"{where}: no field {path!r}: the hub's copy differs; give data_dir") from None
+    return value
+
+
+def last_boxed(solution: str) -> str:
+    """The content of the last complete \\boxed{...} with balanced braces, or "" if there is none.
+
+    "\\boxed 7" (a single token without braces) counts too, as it stands in a few MATH solutions.
+    """
+    found = ""
+    for match in re.finditer(r"\\boxed\s*(?:\{|([^\s{}$.,]))", solution):
+        content = match[1] or _balanced(solution, match.end())
+        found = found if content is None else content
+    return found.strip()
+
+
+def _balanced(text: str, start: int) -> str | None:
+    depth = 1
+    for end in range(start, len(text)):
+        if text[end] in "{}" and text[end - 1] != "\\":
+            depth += 1 if text[end] == "{" else -1
+        if depth == 0:
+            return text[start:end]
+    return None
+
+
+def _mapped(raw: dict[str, Any], source: Source, where: str) -> dict[str, Any]:
+    before, after = source.wrapper
+    answer = _gold(field(raw, source.answer, where), source, where) or source.empty_gold or ""
+    level = str(field(raw, source.level, where)) if source.level else ""
+    return {
+        "text": str(field(raw, source.text, where)).removeprefix(before).removesuffix(after),
+        "answer": answer,
+        "level": level.removeprefix("Level ").replace("?", ""),
+        "subject": field(raw, source.subject, where) if source.subject else "",
+    }
+
+
+def _gold(value: Any, source: Source, where: str) -> str:
+    if source.answer_form == "list":
+        return ", ".join(map(str, value))
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value)
+    if source.answer_form == "last_boxed":
+        return last_boxed(text)
+    if source.answer_form == "after_hashes":
+        if "####" not in text:
+            raise BadInput(f"{where}: no '####' before the answer: the hub's copy differs; give data_dir")
+        return text.rsplit("####", 1)[1].strip().replace(",", "")
+    return text
+
+
+def _download(name: str, source: Source) -> Iterable[Any]:
+    if source.revision is None:
+        raise BadInput(
+            f"set {name} has no pinned revision at {source.hub}: give data_dir,"
+            " or set the revision in eval/sources.py"
+        )
+    import datasets
+
+    try:
+        return datasets.load_dataset(source.hub, source.config, split=source.split, revision=source.revision)
+    except Exception as error:  # datasets raises many kinds: no network, no such revision, a broken cache
+        raise BadInput(
+            f"set {name} cannot be loaded from {source.hub} at {source.revision[:12]}"
+            f" ({type(error).__name__}): give data_dir, or connect to the hub"
+        ) from error
