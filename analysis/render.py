@@ -1,0 +1,260 @@
+"""One table -> CSV (unrounded), Markdown, LaTeX (booktabs) and HTML.
+
+A Table is a frame and a list of columns that say how its numbers are shown. The CSV holds the whole frame at full
+precision; the other three show the same cells, rounded, so they can never disagree. Bold marks the best value of a
+group of rows, a dagger a value that cannot be told from the best.
+
+Text from outside (names of arms, problems, hosts) is escaped for each form. A CSV cell that a spreadsheet would run as
+a formula gets a leading apostrophe, as OWASP recommends (owasp.org/www-community/attacks/CSV_Injection).
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import escape
+
+DASH = "–"
+DAGGER = "†"
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one shown column is made from the frame's columns."""
+
+    title: str
+    value: str
+    format: Callable[[Any], str]
+    low: str = ""  # frame columns of the interval's ends, "" for none
+    high: str = ""
+    best: str = ""  # frame columns of True where the value is the best, or cannot be told from it
+    tied: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame and how to show it. Rows with equal `group` values stand together between rules."""
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A shown cell, before it is escaped for a form."""
+
+    text: str
+    mark: str = ""  # "best", "tied" or ""
+    sort: Any = ""  # what a sortable page orders by
+
+
+def points(value: Any) -> str:
+    """A share of 1 as points with one decimal: 0.4567 -> 45.7."""
+    return fixed(100 * value, 1) if is_number(value) else DASH
+
+
+def decimals(places: int) -> Callable[[Any], str]:
+    """A number with that many decimals and, where it is large, separated thousands."""
+    return lambda value: fixed(value, places)
+
+
+def fixed(value: Any, places: int) -> str:
+    if not is_number(value):
+        return DASH
+    shown = f"{value:,.{places}f}"
+    return (shown.lstrip("-") if float(shown.replace(",", "")) == 0 else shown).replace("-", "−")
+
+
+def significant(value: Any) -> str:
+    """Two significant digits, for numbers of any size."""
+    return f"{value:.2g}".replace("-", "−") if is_number(value) else DASH
+
+
+def p_value(value: Any) -> str:
+    return DASH if not is_number(value) else "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0")
+
+
+def text(value: Any) -> str:
+    """Text as it is, on one line; a dash for nothing."""
+    return DASH if value is None or value == "" or value != value else " ".join(str(value).split())
+
+
+def is_number(value: Any) -> bool:
+    return value is not None and isinstance(value, int | float) and math.isfinite(value)
+
+
+def cells(table: Table) -> list[list[Cell]]:
+    """Rows of shown cells."""
+    return [[cell(column, row) for column in table.columns] for row in table.frame.to_dict("records")]
+
+
+def cell(column: Column, row: dict[str, Any]) -> Cell:
+    value = row[column.value]
+    shown = column.format(value)
+    if column.low and is_number(row[column.low]) and shown != DASH:
+        shown += f" [{column.format(row[column.low])}, {column.format(row[column.high])}]"
+    best, tied = (bool(name) and row[name] is True for name in (column.best, column.tied))
+    order = value if not column.numeric else value if is_number(value) else ""
+    return Cell(shown, "best" if best else "tied" if tied else "", order)
+
+
+def breaks(table: Table) -> list[bool]:
+    """True for each row that opens a new group, except the first."""
+    if not table.group or table.frame.empty:
+        return [False] * len(table.frame)
+    groups = table.frame[table.group].tolist()
+    return [False] + [here != before for before, here in zip(groups, groups[1:], strict=False)]
+
+
+def to_csv(table: Table) -> str:
+    frame = table.frame.map(guarded)
+    frame.columns = [guarded(name) for name in frame.columns]
+    return frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+
+
+def guarded(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula, behind an apostrophe."""
+    return (
+        f"'{value}"
+        if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+        else value
+    )
+
+
+def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
+    """The frame that to_csv wrote, apostrophes taken off again; the columns `words` are text whatever they hold."""
+    kinds = dict.fromkeys(words, str)
+    frame = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""], dtype=kinds)
+    return frame.map(unguarded)
+
+
+def unguarded(value: Any) -> Any:
+    return (
+        value[1:]
+        if isinstance(value, str) and value.startswith("'") and guarded(value[1:]) == value
+        else value
+    )
+
+
+def to_markdown(table: Table) -> str:
+    head = [markdown(column.title) for column in table.columns]
+    rule = ["---:" if column.numeric else "---" for column in table.columns]
+    body = [[markdown_cell(shown) for shown in row] for row in cells(table)]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
+    notes = [f"- {markdown(note)}" for note in table.notes]
+    return "\n".join([f"**{markdown(table.caption)}**", "", *lines, "", *notes]) + "\n"
+
+
+def markdown_cell(shown: Cell) -> str:
+    body = markdown(shown.text)
+    return f"**{body}**" if shown.mark == "best" else body + DAGGER if shown.mark == "tied" else body
+
+
+def markdown(value: str) -> str:
+    """Text with everything that Markdown, or HTML within it, would act on made harmless."""
+    harmless = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"[\\`*_{}|~#!]|\](?=[(\[:])", r"\\\g<0>", " ".join(harmless.split()))
+
+
+TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "−": "$-$",
+    "–": "--",
+    "†": r"$^{\dagger}$",
+    "×": r"$\times$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "τ": r"$\tau$",
+    "α": r"$\alpha$",
+    "λ": r"$\lambda$",
+}
+
+
+def tex(value: str) -> str:
+    return "".join(TEX.get(character, character) for character in " ".join(value.split()))
+
+
+def to_tex(table: Table) -> str:
+    """A table environment; needs \\usepackage{booktabs}. An opening bracket at the start of a row is kept from \\\\."""
+    layout = "".join("r" if column.numeric else "l" for column in table.columns)
+    head = " & ".join(tex(column.title) for column in table.columns) + r" \\"
+    body = []
+    for opens, row in zip(breaks(table), cells(table), strict=True):
+        body += [r"\midrule"] * opens + [" & ".join(tex_cell(shown) for shown in row) + r" \\"]
+    notes = [rf"\par\footnotesize {tex(note)}" for note in table.notes]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{tex(table.caption)}}}",
+        rf"\begin{{tabular}}{{{layout}}}",
+    ]
+    lines += [r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", *notes, r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def tex_cell(shown: Cell) -> str:
+    body = "{}" * shown.text.startswith("[") + tex(shown.text)
+    return rf"\textbf{{{body}}}" if shown.mark == "best" else body + TEX[DAGGER] * (shown.mark == "tied")
+
+
+def to_html(table: Table) -> str:
+    """A <figure> with the table and its notes: a fragment without style, safe to place in any page."""
+    head = "".join(
+        f'<th scope="col"{number_class(column)}>{escape(column.title)}</th>' for column in table.columns
+    )
+    body = []
+    for opens, row in zip(breaks(table), cells(table), strict=True):
+        tds = "".join(html_cell(column, shown) for column, shown in zip(table.columns, row, strict=True))
+        body.append(('<tr class="opens">' if opens else "<tr>") + tds + "</tr>")
+    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
+    return (
+        f'<figure class="table" id="table-{escape(table.name)}">\n'
+        f'<figcaption>{escape(table.caption)}</figcaption>\n<div class="scroll"><table class="sortable">\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table></div>\n"
+        f'<ul class="notes">{notes}</ul>\n</figure>\n'
+    )
+
+
+def number_class(column: Column) -> str:
+    return ' class="number"' if column.numeric else ""
+
+
+def html_cell(column: Column, shown: Cell) -> str:
+    body = str(escape(shown.text))
+    body = f"<strong>{body}</strong>" if shown.mark == "best" else body + DAGGER * (shown.mark == "tied")
+    return f'<td{number_class(column)} data-sort="{escape(shown.sort)}">{body}</td>'
+
+
+FORMS: dict[str, Callable[[Table], str]] = {"csv": to_csv, "md": to_markdown, "tex": to_tex, "html": to_html}
+
+
+def write(table: Table, folder: Path, forms: Sequence[str] = tuple(FORMS)) -> list[Path]:
+    """Writes <name>.<form> for every form, and returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{table.name}.{form}" for form in forms]
+    for path, form in zip(paths, forms, strict=True):
+        path.write_text(FORMS[form](table), encoding="utf-8", newline="\n")
+    return paths
