@@ -1,7 +1,8 @@
 """Append-only JSON lines: one object per line, safe against a process that dies at any moment.
 
-The discipline of a write-ahead log: a line is there once its newline is; a torn last line was never there. Bytes only
-ever go to the end of the file, so whatever a crash leaves is a prefix of what would have been written.
+The discipline of a write-ahead log: a line is there once its newline is; a torn last line was never there.
+Bytes only ever go to the end of the file, so whatever a crash leaves is a prefix of what would have been
+written.
 """
 
 import fcntl
@@ -28,7 +29,9 @@ def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
         raise BadInput(f"{path}: cannot be read ({error.strerror}): check the path") from None
     *lines, torn = data.split(b"\n")
     if torn and not torn_ok:
-        raise BadInput(f"{path}, line {len(lines) + 1}: the last line is torn: the writer has not finished, run it again")
+        raise BadInput(
+            f"{path}, line {len(lines) + 1}: the last line is torn: the writer has not finished, run it again"
+        )
     return [_parse(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
 
 
@@ -43,7 +46,7 @@ def _parse(line: bytes, place: str) -> Row:
 
 
 def dump(row: Row) -> str:
-    """One line without its newline. ASCII only: lone surrogates and line separators in model text stay harmless."""
+    """One line without its newline. ASCII only, so lone surrogates in model text are harmless."""
     return json.dumps(row, ensure_ascii=True, allow_nan=False)
 
 
@@ -57,7 +60,9 @@ class Appender:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise BadInput(f"{path}: another process is writing this file: let it finish, or stop it first") from None
+            raise BadInput(
+                f"{path}: another process is writing this file: let it finish, or stop it first"
+            ) from None
         _drop_torn_line(self._file.fileno())
 
     def write(self, rows: Iterable[Row]) -> None:
@@ -75,7 +80,9 @@ class Appender:
     def __enter__(self) -> "Appender":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

@@ -1,13 +1,13 @@
 """pass@k, maj@k and Cover@tau: from counts per problem to what a set of samples is worth.
 
-    pass@k  = 1 − C(n − c, k) / C(n, k)            chance that k of the n samples, drawn without replacement, hold a right one
-    maj@k   = E over k-subsets of P(the most common answer is right, ties broken by a fair draw)
-    Cover@τ = share of problems with c / n ≥ τ
+    pass@k    = 1 - C(n-c, k) / C(n, k): chance that k of the n samples, without replacement, hold a right one
+    maj@k     = E over k-subsets of P(the most common answer is right, ties broken by a fair draw)
+    Cover@tau = share of problems with c / n >= tau
 
-Sources: pass@k, Chen et al. 2021 (arXiv 2107.03374, section 2.1); maj@k, Wang et al. 2022 (arXiv 2203.11171);
-Cover@τ, arXiv 2510.08325. Departures: each problem keeps its own n, k > n is refused instead of padded; maj@k is exact
-over all subsets instead of the first k samples, votes over classes of equivalent answers, and a sample without an
-answer has no vote.
+Sources: pass@k, Chen et al. 2021 (arXiv 2107.03374, section 2.1); maj@k, Wang et al. 2022 (arXiv
+2203.11171); Cover@tau, arXiv 2510.08325. Departures: each problem keeps its own n, k > n is refused instead
+of padded; maj@k is exact over all subsets instead of the first k samples, votes over classes of equivalent
+answers, and a sample without an answer has no vote.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,22 @@ from numpy.typing import ArrayLike, NDArray
 from eval.errors import BadInput
 
 
-def pass_at_k(n_Q: ArrayLike, c_Q: ArrayLike, k: int, names: Sequence[str] | None = None) -> NDArray[np.float64]:
+def pass_at_k(
+    n_Q: ArrayLike, c_Q: ArrayLike, k: int, names: Sequence[str] | None = None
+) -> NDArray[np.float64]:
     """Unbiased pass@k of every problem, in the shape of `n_Q` and `c_Q` (any shape; they broadcast).
 
-    n samples of which c are right. `names` (flattened order) are shown in errors, such as "aime_2024 problem 7".
+    n samples of which c are right. `names` (flattened order) appear in errors, such as "aime_2024 problem 7".
     Raises BadInput where k < 1, k > n, or c is not within 0..n. Error below 1e-15 (product form).
     """
     n_Q, c_Q = np.broadcast_arrays(np.asarray(n_Q, dtype=np.int64), np.asarray(c_Q, dtype=np.int64))
-    _refuse((c_Q < 0) | (c_Q > n_Q), "{c} right of {n} samples: the counts are wrong, score again", n_Q, c_Q, names)
+    _refuse(
+        (c_Q < 0) | (c_Q > n_Q),
+        "{c} right of {n} samples: the counts are wrong, score again",
+        n_Q,
+        c_Q,
+        names,
+    )
     refuse_large_k(n_Q, k, names)
     passed_Q = np.empty(n_Q.shape)
     for n in np.unique(n_Q):
@@ -43,7 +51,11 @@ def refuse_large_k(n_Q: NDArray[np.int64], k: int, names: Sequence[str] | None =
 
 
 def _refuse(
-    bad_Q: NDArray[np.bool_], what: str, n_Q: NDArray[np.int64], c_Q: NDArray[np.int64], names: Sequence[str] | None
+    bad_Q: NDArray[np.bool_],
+    what: str,
+    n_Q: NDArray[np.int64],
+    c_Q: NDArray[np.int64],
+    names: Sequence[str] | None,
 ) -> None:
     if bad_Q.any():
         first = int(np.flatnonzero(bad_Q)[0])
@@ -53,7 +65,7 @@ def _refuse(
 
 @lru_cache(maxsize=4096)
 def _pass_table(n: int, k: int) -> NDArray[np.float64]:
-    """pass@k for c = 0..n: C(n−c, k) / C(n, k) = Π (i − k) / i over i = n−c+1 .. n, which is zero from i = k down."""
+    """pass@k for c = 0..n: C(n-c, k) / C(n, k) = Π (i - k) / i over i = n-c+1 .. n: zero from i = k down."""
     i = np.arange(n, 0, -1)
     return 1.0 - np.concatenate([[1.0], np.cumprod(np.maximum(i - k, 0) / i)])
 
@@ -70,13 +82,16 @@ def cover_at(n_Q: ArrayLike, c_Q: ArrayLike, tau: float) -> float:
 def maj_at_k(sizes: ArrayLike, right: ArrayLike, unparsed: int, k: int, name: str = "the problem") -> float:
     """Expected accuracy of a majority vote among k of one problem's samples, exact over all subsets and ties.
 
-    sizes: (G,) samples in each class of equivalent answers; right: (G,) share of the class that is correct, in [0, 1];
+    sizes: (G,) samples in each class of equivalent answers; right: (G,) share of the class that is correct;
     unparsed: samples without an answer. A subset in which no sample has an answer counts as wrong.
 
     Class g wins with t votes if no other has more; with s others at t it wins 1/(1+s) of the draws, and
-    1/(1+s) = ∫₀¹ yˢ dy. So P(g wins) is the coefficient of xᵏ in ∫ Σ_t b_g(t) xᵗ Π_h [Σ_{j<t} b_h(j) xʲ + y b_h(t) xᵗ] dy
-    over that in (all samples). b is a binomial pmf with success rate k/n instead of C(m, j): the tilt
-    cancels in the quotient and keeps numbers near one. Gauss–Legendre nodes make the integral exact.
+    1/(1+s) = ∫ y^s dy over [0, 1]. So P(g wins) is the coefficient of x^k in
+
+        ∫ Σ_t b_g(t) x^t Π_{h != g} [ Σ_{j<t} b_h(j) x^j + y b_h(t) x^t ] dy    over that of Σ_j b_n(j) x^j.
+
+    b_h(j) is the binomial pmf of m_h at rate k/n in place of C(m_h, j): the tilt cancels in the quotient and
+    keeps numbers near one. Gauss-Legendre nodes make the integral exact.
     """
     m_G, right_G = np.asarray(sizes, dtype=np.int64), np.asarray(right, dtype=np.float64)
     n = int(m_G.sum()) + unparsed
@@ -97,7 +112,7 @@ def _chance_to_win(m_G: NDArray[np.int64], g: int, unparsed: int, k: int, n: int
 
 
 def _no_more_than(t: int, rivals: NDArray[np.int64], rest: int, k: int, n: int) -> float:
-    """∫ dy of the coefficient of x^(k−t): the rest anything, each rival below t votes, or at t with weight y."""
+    """∫ dy of the coefficient of x^(k-t): rivals below t votes, or at t with weight y; the rest anything."""
     degree = k - t
     ties = min(len(rivals), degree // t)  # power of y
     y, weight = np.polynomial.legendre.leggauss(ties // 2 + 1)

@@ -1,0 +1,65 @@
+"""Sampling with vLLM: one request per sample, with its own seed, all samples of a problem next to each other.
+
+Prefix caching then computes a problem's prompt once for all of its samples; a request with n samples would
+share it too, but derives its seeds as seed + index, which overlaps between problems. Prompts go in and
+completions come out as token ids, so both back ends see the same prompt and decode the same way.
+
+What repeats: the seed of a sample. Its text repeats as far as vLLM is batch invariant, which it is not by
+default (vllm#5898, vllm#23138): the same seed meets logits that differ by rounding with what else is in
+flight. VLLM_BATCH_INVARIANT=1 repairs most of it on GPUs, at a cost in speed.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eval.engines import Completion, Key, Request, Sampling, end_ids
+from eval.errors import BadInput
+
+
+class VllmEngine:
+    """A policy folder in vLLM; `batch` is the most rows in flight. The engine's own seed is the run's."""
+
+    def __init__(
+        self, policy: Path, tokenizer: Any, sampling: Sampling, batch: int, dtype: str, run_seed: int
+    ) -> None:
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        try:
+            from vllm import LLM, SamplingParams  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise BadInput(
+                f"engine vllm: vllm cannot be imported ({error}): install it or choose --engine transformers"
+            ) from None
+        self.tokenizer = tokenizer
+        self.engine = LLM(
+            str(policy), dtype=dtype, seed=run_seed % 2**32, max_num_seqs=batch, enable_prefix_caching=True
+        ).llm_engine
+        self.end_ids = end_ids(policy, tokenizer)
+        self.params = lambda seed: SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            seed=seed,
+            stop_token_ids=self.end_ids,
+            detokenize=False,
+        )
+
+    def complete(self, requests: list[Request], done: set[Key]) -> Iterator[list[tuple[Request, Completion]]]:
+        """Completions in the order in which they end."""
+        for number, request in enumerate(requests):
+            if request.key not in done:
+                prompt = {"prompt_token_ids": list(request.prompt_ids)}
+                self.engine.add_request(str(number), prompt, self.params(request.seed))
+        while self.engine.has_unfinished_requests():
+            ended = [output for output in self.engine.step() if output.finished]
+            if ended:
+                yield [
+                    (requests[int(output.request_id)], self._completion(output.outputs[0]))
+                    for output in ended
+                ]
+
+    def _completion(self, output: Any) -> Completion:
+        ids = list(output.token_ids)
+        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return Completion(text, len(ids), "stop" if output.finish_reason == "stop" else "length")
