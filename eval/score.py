@@ -1,0 +1,191 @@
+"""python -m eval.score: samples -> verdicts, counts per problem, measures. Needs no GPU and no policy.
+
+For each problems file <set>.jsonl reads OUT/<set>.samples.jsonl and writes, each whole or not at all,
+<set>.verdicts.jsonl (one row per completion), <set>.counts.csv (one row per problem, also those without
+samples) and <set>.measures.json. Scoring again, say with another verifier, replaces the three and touches
+no sample.
+"""
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.engines import Key
+from eval.errors import BadInput, exit_with_message
+from eval.jsonl import Row, dump, read_rows
+from eval.measures import Scored, measure_all
+from eval.plan import row_key
+from eval.problems import Problem, read_problems, write_text
+from eval.verify import VERIFIER_VERSION, Verifier
+
+SETTINGS = (
+    *("run", "arm", "train_seed", "step", "policy", "template"),
+    *("engine", "engine_version", "dtype", "temperature", "top_p", "max_tokens"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Scores every problems file with one pool of verifier processes."""
+    parser = argparse.ArgumentParser(prog="python -m eval.score", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder with the <set>.samples.jsonl; results go there"
+    )
+    parser.add_argument(
+        "--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each"
+    )
+    parser.add_argument("--workers", type=int, help="verifier processes; default: one per core, at most 4")
+    parser.add_argument(
+        "--k", type=int, nargs="+", help="for pass@k and maj@k; default: powers of two up to n"
+    )
+    arguments = parser.parse_args(argv)
+    if min(arguments.k or [1]) < 1:
+        raise BadInput(f"--k {arguments.k}: every k must be 1 or more")
+    with Verifier(workers=arguments.workers) as verifier:
+        for path in arguments.problems:
+            score_file(path, arguments.out, arguments.k, verifier)
+
+
+def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifier) -> None:
+    """Scores one problems file."""
+    problems, name = read_problems(path), path.stem
+    samples = read_samples(out / f"{name}.samples.jsonl", problems)
+    try:
+        verifier.check_golds(problem.answer for problem in problems)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+    verdicts = judge(problems, samples, verifier)
+    scored = [Scored(p.id, p.level, p.subject, verdicts[p.id]) for p in problems]
+    rows = [row for problem in problems for row in verdicts[problem.id]]
+    first = next(iter(samples.values()), {})
+    about = {
+        "benchmark": name,
+        "verifier": VERIFIER_VERSION,
+        "settings": {key: first.get(key) for key in SETTINGS},
+    }
+    measures = about | measure_all(scored, sorted(set(ks or powers_of_two(max(p.n for p in scored)))))
+    write_text(out / f"{name}.verdicts.jsonl", "".join(dump(row) + "\n" for row in rows))
+    write_text(out / f"{name}.counts.csv", csv_text(map(count, scored)))
+    write_text(out / f"{name}.measures.json", json.dumps(measures, indent=2, allow_nan=False) + "\n")
+
+
+def powers_of_two(largest: int) -> list[int]:
+    """1, 2, 4, ... up to `largest`, and at least 1."""
+    return [2**i for i in range(max(1, largest.bit_length()))]
+
+
+def read_samples(path: Path, problems: Sequence[Problem]) -> dict[Key, Row]:
+    """The samples by problem and index. BadInput names the line that does not belong or is not whole."""
+    if not path.exists():
+        raise BadInput(
+            f"{path}: not there: run python -m eval.sample first, with the same --out and --problems"
+        )
+    known, samples = {problem.id for problem in problems}, {}
+    settings: Row = {}
+    for line, row in enumerate(read_rows(path), start=1):
+        place = f"{path}, line {line}"
+        key = row_key(row, place)
+        if key.problem_id not in known:
+            raise BadInput(
+                f"{place}: problem {key.problem_id!r} is not in the problems file: sample or score the other"
+            )
+        if key in samples:
+            raise BadInput(
+                f"{place}: sample {key.index} of problem {key.problem_id!r} is there twice: delete one"
+            )
+        _check_sample(row, f"{place} (problem {key.problem_id!r}, sample {key.index})")
+        settings = settings or row
+        mixed = [name for name in SETTINGS if row.get(name) != settings.get(name)]
+        if mixed:
+            raise BadInput(
+                f"{place}: {mixed[0]} differs from the first line's: sample again into an empty file"
+            )
+        samples[key] = row
+    return samples
+
+
+def _check_sample(row: Row, place: str) -> None:
+    if not isinstance(row.get("text"), str):
+        raise BadInput(f"{place}: no text in it: delete the line and sample again")
+    if type(row.get("tokens")) is not int or row["tokens"] < 0:
+        raise BadInput(
+            f"{place}: tokens is {row.get('tokens')!r}, not a count: delete the line and sample again"
+        )
+    if row.get("finish_reason") not in ("stop", "length"):
+        raise BadInput(
+            f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample it again"
+        )
+
+
+def judge(problems: Sequence[Problem], samples: dict[Key, Row], verifier: Verifier) -> dict[str, list[Row]]:
+    """Verdict rows of every problem, in the order of the sample index."""
+    answer_of = {problem.id: problem.answer for problem in problems}
+    keys = sorted(samples, key=lambda key: key.index)
+    found = verifier.verify(
+        [samples[key]["text"] for key in keys], [answer_of[key.problem_id] for key in keys]
+    )
+    rows: dict[str, list[Row]] = {problem.id: [] for problem in problems}
+    for key, verdict in zip(keys, found, strict=True):
+        own = {
+            "correct": verdict.correct,
+            "strict": verdict.strict,
+            "answer": verdict.answer,
+            "status": verdict.status,
+        }
+        sample = {name: samples[key][name] for name in ("tokens", "finish_reason")}
+        rows[key.problem_id].append(
+            {"problem_id": key.problem_id, "index": key.index, **own, "class": -1, **sample}
+        )
+    for own_rows in rows.values():
+        readable = [row["answer"] if row["status"] == "ok" else None for row in own_rows]
+        for row, number in zip(own_rows, verifier.equivalent(readable), strict=True):
+            row["class"] = number
+    return rows
+
+
+def count(problem: Scored) -> Row:
+    """The problem's line of counts.csv."""
+    rows = problem.verdicts
+    return {
+        "problem_id": problem.problem_id,
+        "level": problem.level,
+        "subject": problem.subject,
+        "n": problem.n,
+        "correct": problem.c,
+        "strict_correct": sum(row["strict"] for row in rows),
+        "disagreements": sum(row["correct"] != row["strict"] for row in rows),
+        "truncated": sum(row["finish_reason"] == "length" for row in rows),
+        "correct_finished": sum(row["correct"] and row["finish_reason"] == "stop" for row in rows),
+        "unparsed": sum(row["status"] == "unparsed" for row in rows),
+        "timeouts": sum(row["status"] == "timeout" for row in rows),
+        "errors": sum(row["status"] == "error" for row in rows),
+        "tokens": sum(row["tokens"] for row in rows),
+    }
+
+
+def csv_text(rows: Iterable[Row]) -> str:
+    """Rows under a header. All have the same columns."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for number, row in enumerate(rows):
+        if number == 0:
+            writer.writerow(row)
+        writer.writerow(map(cell, row.values()))
+    return text.getvalue()
+
+
+def cell(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula gets an apostrophe in front, as it is typed by hand."""
+    return (
+        f"'{value}"
+        if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+        else value
+    )
+
+
+if __name__ == "__main__":
+    with exit_with_message():
+        main()
