@@ -2,13 +2,14 @@
 
 from itertools import chain
 
+import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from analysis.figures_training import draw_arms
+from analysis.figures_training import draw_arms, logarithmic
 from analysis.plotting import Drawn, NothingToPlot, legend, panels, together
 from analysis.read import Results
 
-MOST_COLUMNS = 6  # more do not fit a README's width; the others are in the CSV of the training logs
+COLUMNS = 6  # more are not readable at a README's width: they go below
 
 
 def levels(results: Results) -> Drawn:
@@ -27,23 +28,41 @@ def groups(results: Results) -> Drawn:
 
 
 def by_difficulty(results: Results, key: str, prefix: str) -> Drawn:
-    names = parts(results, key)[:MOST_COLUMNS]
+    names = parts(results, key)
     if not names:
         raise NothingToPlot(f"no training log has {key!r}")
-    figure, axes = panels(2, len(names), 1.75, sharex=True, sharey="row")
+    width = min(len(names), COLUMNS)
+    figure, axes = panels(2 * -(-len(names) // width), width, 1.75, sharex=True)
     frames, arms = [], []
-    for column, name in enumerate(names):
-        for panel, quantity in zip(axes[:, column], ("entropy", "accuracy"), strict=True):
+    for place, name in enumerate(names):
+        pair = axes[2 * (place // width) :, place % width][:2]
+        for panel, quantity in zip(pair, ("entropy", "accuracy"), strict=True):
             drawn, numbers = draw_arms(results, panel, (key, name, quantity), "rollouts", raw=False)
             frames += [frame.assign(part=name) for frame in numbers]
             arms += drawn
-        axes[0, column].set_title(f"{prefix if column == 0 else ''}{name}")
-        axes[1, column].set_xlabel("rollout")
-    axes[0, 0].set(ylabel="entropy (nats)", yscale="log")
-    axes[1, 0].set(ylabel="accuracy")
-    axes[1, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        pair[0].set_title(f"{prefix if place == 0 else ''}{name}")
+    finish(axes, len(names))
     legend(figure, results, [arm for arm in results.arms if arm in arms])
     return Drawn(figure, together(frames))
+
+
+def finish(axes: np.ndarray, used: int) -> None:
+    """Common scales, titles on the left and below, nothing where no part is left."""
+    entropies, accuracies = axes[::2].ravel(), axes[1::2].ravel()
+    for panel in (*entropies[used:], *accuracies[used:]):
+        panel.set_visible(False)
+    for panel in entropies[:used]:
+        logarithmic(panel, (1,))
+    for kind in (entropies[:used], accuracies[:used]):
+        low, high = zip(*(panel.get_ylim() for panel in kind), strict=True)
+        for panel in kind:
+            panel.set_ylim(min(low), max(high))
+            panel.tick_params(labelleft=panel.get_subplotspec().is_first_col())
+    for panel in accuracies[:used]:
+        panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        panel.set_xlabel("rollout")
+    for row, title in zip(axes[:, 0], ("entropy (nats)", "accuracy") * (len(axes) // 2), strict=True):
+        row.set_ylabel(title)
 
 
 def parts(results: Results, key: str) -> list[str]:

@@ -55,7 +55,7 @@ def pass_panel(results: Results, axes: Axes, benchmark: str, arms: dict[str, Cou
         line = pass_rows(results, benchmark, arm, counts)
         if line:
             x, y, low, high = np.array([(row["k"], row["pass"], row["low"], row["high"]) for row in line]).T
-            axes.fill_between(x, low, high, color=looks[arm].color, alpha=style.BAND * 0.7, linewidth=0)
+            axes.fill_between(x, low, high, color=looks[arm].color, alpha=style.BAND * 0.6, linewidth=0)
             axes.plot(
                 x, y, color=looks[arm].color, linestyle=looks[arm].linestyle, marker="o", markersize=2.5
             )
@@ -171,8 +171,9 @@ def transition_bars(axes: Axes, moved: pd.DataFrame, questions: int) -> None:
     axes.set(xlim=(-reach, reach), ylim=(len(moved) - 0.5, -0.5), xticks=[], yticks=[])
     axes.axvline(0, color="#555555", linewidth=0.7)
     for place, (more, less) in enumerate(zip(moved["gained"], moved["lost"], strict=True)):
-        if not np.isnan(more):
+        if more > 0:
             axes.text(more + 0.05 * reach, place, f"+{more:.0f}", va="center", ha="left", fontsize=7.5)
+        if less > 0:
             axes.text(-less - 0.05 * reach, place, f"−{less:.0f}", va="center", ha="right", fontsize=7.5)
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter, PercentFormatter
 
-from analysis import style
+from analysis import diagnostics, style
 from analysis.plotting import Drawn, NothingToPlot, axis_title, curve, draw, legend, panels, rows, together
 from analysis.read import Results, Run
 
@@ -51,13 +51,12 @@ def draw_target(results: Results, axes: Axes, arm: str, over: str) -> bool:
     return True
 
 
-def logarithmic(axes: Axes) -> None:
-    """A log axis with plain numbers at 1, 2 and 5."""
+def logarithmic(axes: Axes, subs: tuple[int, ...] = (1, 2, 5)) -> None:
+    """A log axis with plain numbers."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.get_major_formatter().set_scientific(False)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def reward(results: Results, over: str = "rollouts") -> Drawn:
@@ -102,17 +101,25 @@ def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
     frame = pd.concat([phase_points(run) for run in runs]).dropna()
     age = frame["rollout"] / max(1, frame["rollout"].max())
     axes.scatter(frame["entropy"], frame["reward"], s=7, color=color, alpha=0.15 + 0.7 * age, linewidth=0)
-    axes.set_title(arm, color=color, loc="left", fontweight="bold")
+    axes.set_title(f"{arm}\n", color=color, loc="left", fontweight="bold")
+    axes.set_ylim(padded(results))
     fit = fitted(frame["entropy"].to_numpy(), frame["reward"].to_numpy())
     if fit is not None:
         a, b, explained = fit
         grid = np.linspace(frame["entropy"].min(), frame["entropy"].max(), 100)
         axes.plot(grid, -a * np.exp(grid) + b, color="black", linewidth=1)
-        said = f"R = {-a:.2g}·exp(H) {b:+.2g}\nexplained {explained:.0%}".replace("-", "−")
-        axes.text(0.97, 0.05, said, transform=axes.transAxes, ha="right", va="bottom", fontsize=7, color="#333333",
-                  bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1})  # fmt: skip
+        said = f"R = {b:.3g} {'−' if a >= 0 else '+'} {abs(a):.2g} exp(H),  {explained:.0%} explained"
+        axes.text(0, 1.03, said, transform=axes.transAxes, va="bottom", fontsize=7, color="#333333")
     names = dict(zip(("a", "b", "explained"), fit or (float("nan"),) * 3, strict=True))
     return frame.assign(arm=arm, **names)
+
+
+def padded(results: Results) -> tuple[float, float]:
+    """Limits that hold every reward, so that a fit which leaves them does not squeeze the points."""
+    rewards = np.concatenate([run.series("reward") for run in results.runs if run.log])
+    low, high = diagnostics.extreme(rewards, np.nanmin), diagnostics.extreme(rewards, np.nanmax)
+    margin = 0.06 * (high - low) if high > low else 0.5
+    return (low - margin, high + margin) if np.isfinite(margin) else (0.0, 1.0)
 
 
 def phase_points(run: Run) -> pd.DataFrame:

@@ -9,7 +9,6 @@ Each is one frame (scores, budget, diagnostics) and the literal description belo
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import pandas as pd
 from analysis import scores
 from analysis.budget import budget_frame
 from analysis.diagnostics import COLLAPSED, DIVERGED, EXPLODED, LATE, NEAR, OFF_TARGET, diagnose
-from analysis.read import Results, load
+from analysis.read import Results, json_object, load, number
 from analysis.render import Column, Table, decimals, from_csv, p_value, points, significant, text, write
 from eval.errors import BadInput, exit_with_message
 
@@ -169,21 +168,18 @@ def versions(results: Results) -> list[dict[str, Any]]:
 
 def overlap_note(results: Results) -> str:
     path = results.folder / "problems" / "contamination.json"
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    report, _ = json_object(path)
+    if not report:
         return "Overlap of the training set with the benchmarks: not examined."
-    shown = "; ".join(f"{key}: {described(value)}" for key, value in report.items())
-    return f"Overlap of the training set with the benchmarks: {shown}."
-
-
-def described(value: Any) -> str:
-    """A nested value of a JSON report as words."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {described(inner)}" for key, inner in value.items()) or "none"
-    if isinstance(value, list):
-        return f"{len(value)} listed"
-    return str(value)
+    hits = [
+        f"{name}: {number(counts.get('exact')):.0f} exact, {number(counts.get('near')):.0f} near or exact"
+        for name, counts in (report.get("benchmarks") or {}).items()
+        if name in results.benchmarks
+    ]
+    done = {"drop": "dropped from training", "flag": "kept in training"}.get(
+        report.get("action"), "see the report"
+    )
+    return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}."
 
 
 def method_notes(results: Results) -> tuple[str, ...]:

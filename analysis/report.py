@@ -1,0 +1,262 @@
+"""python -m analysis.report results/<experiment>: writes report.html, one page that needs neither server nor network.
+
+It reads the tables and figures that analysis.tables and analysis.figures wrote, and computes nothing twice. What has not
+been made, and what failed, is listed on the page. All text is escaped by the template engine, and a content security
+policy lets only the page's own script run. Equal inputs give equal bytes.
+"""
+
+import argparse
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis import style
+from analysis.captions import CAPTIONS
+from analysis.diagnostics import diagnose
+from analysis.figures import digest
+from analysis.read import Missing, Results, json_object, load
+from analysis.render import Table, to_html
+from analysis.tables import LAYOUTS, stored
+from eval.errors import exit_with_message
+
+HERE = Path(__file__).parent
+SIGNS = {"better": "▲", "worse": "▼", "not distinguishable": "≈"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One comparison in words."""
+
+    kind: str
+    sign: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """An arm: what it is, how it compares, how its training went."""
+
+    arm: str
+    color: str
+    method: str
+    reference: bool
+    verdicts: list[Verdict]
+    facts: list[str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page; `uri` is empty where there is none."""
+
+    name: str
+    title: str
+    text: str
+    uri: str = ""
+    why: str = ""
+
+
+@dataclass
+class Gaps:
+    """What the page lacks, gathered while it is made."""
+
+    found: list[Missing] = field(default_factory=list)
+
+    def add(self, where: str, what: str) -> None:
+        self.found.append(Missing(where, what))
+
+
+def page(results: Results) -> str:
+    """The whole page."""
+    gaps = Gaps(list(results.missing))
+    tables = {name: table_of(results, name, gaps) for name in LAYOUTS}
+    pictures = {name: picture(results, name, gaps) for name in CAPTIONS}
+    script = (HERE / "report.js").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report_template.html").render(
+        results=results,
+        cards=cards(results, tables["comparisons"]),
+        tables={name: Markup(to_html(table)) if table else None for name, table in tables.items()},
+        categories=by_category(pictures),
+        settings=settings(results),
+        runs=runs(results),
+        facts=provenance(results),
+        gaps=gaps.found,
+        style=Markup((HERE / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def table_of(results: Results, name: str, gaps: Gaps) -> Table | None:
+    table = stored(name, results)
+    if table is None:
+        gaps.add(f"table {name}", f"not made yet: python -m analysis.tables {results.folder.as_posix()}")
+    return table
+
+
+def picture(results: Results, name: str, gaps: Gaps) -> Picture:
+    caption, path = CAPTIONS[name], results.folder / "figures" / f"{name}.png"
+    sidecar, _ = json_object(path.with_suffix(".json"))
+    why = str(sidecar.get("missing") or "")
+    if not path.is_file():
+        why = f"not made yet: python -m analysis.figures {results.folder.as_posix()}"
+        gaps.add(f"figure {name}", why)
+    if why:
+        return Picture(name, caption.title, caption.text, why=why)
+    return Picture(name, caption.title, caption.text, uri=data_uri(path))
+
+
+def data_uri(path: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def by_category(pictures: dict[str, Picture]) -> dict[str, list[Picture]]:
+    """{category: pictures}, in the order of the captions; figures with nothing to show come last in theirs."""
+    grouped: dict[str, list[Picture]] = {}
+    for name, shown in pictures.items():
+        grouped.setdefault(CAPTIONS[name].category, []).append(shown)
+    return {category: sorted(shown, key=lambda each: bool(each.why)) for category, shown in grouped.items()}
+
+
+def cards(results: Results, comparisons: Table | None) -> list[Card]:
+    """The reference first, then the other arms in the order of the spec."""
+    looks, diagnosed = style.looks(results), diagnose(results)
+    order = sorted(results.arms, key=lambda arm: arm != results.reference)
+    return [
+        Card(
+            arm,
+            looks[arm].color,
+            method_in_words(results, arm),
+            arm == results.reference,
+            verdicts(comparisons.frame, arm) if comparisons else [],
+            facts(diagnosed[diagnosed["arm"] == arm]),
+        )
+        for arm in order
+    ]
+
+
+def verdicts(frame: pd.DataFrame, arm: str) -> list[Verdict]:
+    if frame.empty:
+        return []
+    own = frame[frame["arm"] == arm].fillna("")
+    return [
+        Verdict(row["verdict"], SIGNS.get(row["verdict"], "?"), row["sentence"] or without_sentence(row))
+        for row in own.to_dict("records")
+    ]
+
+
+def without_sentence(row: dict[str, Any]) -> str:
+    return f"No comparison on {row['benchmark']} at k = {row['k']}: {row['remarks'] or 'nothing to compare'}."
+
+
+def facts(rows: pd.DataFrame) -> list[str]:
+    """What the diagnostics say about an arm: its entropy from start to end, and each flag with its number of runs."""
+    known = rows.dropna(subset=["final_entropy"])
+    said = []
+    if len(known):
+        start, end = known["initial_entropy"].mean(), known["final_entropy"].mean()
+        target = known["target"].mean()
+        aim = f", target {target:.3f}" if target == target else ""
+        said.append(f"Entropy {start:.3f} → {end:.3f} nats{aim}.")
+    flags = rows["flags"].str.split("; ").explode()
+    for flag, count in flags[flags != ""].value_counts(sort=False).items():
+        said.append(f"{str(flag).capitalize()} in {count} of {len(rows)} runs.")
+    return said
+
+
+def method_in_words(results: Results, arm: str) -> str:
+    """The method's name and its settings on one line."""
+    method = results.method(arm)
+    chosen = ", ".join(f"{key} = {value}" for key, value in method.items() if key != "name")
+    name = str(method.get("name", "unknown method")) + (
+        " (reconstruction)" if method.get("name") == "aer" else ""
+    )
+    return f"{name}: {chosen}" if chosen else name
+
+
+def settings(results: Results) -> dict[str, list[tuple[str, str]]]:
+    """{block of the spec: its settings, flattened to dotted keys}."""
+    blocks = {key: value for key, value in results.spec.items() if key not in ("name", "question", "arms")}
+    return {"arms": flattened(results.spec["arms"])} | {
+        key: flattened(value) if isinstance(value, dict) else [(key, str(value))]
+        for key, value in blocks.items()
+    }
+
+
+def flattened(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for key, inner in value.items():
+        name = f"{prefix}{key}"
+        pairs += flattened(inner, f"{name}.") if isinstance(inner, dict) and inner else [(name, str(inner))]
+    return pairs
+
+
+RUN_KEYS = (
+    "status",
+    "host",
+    "started",
+    "seconds",
+    "tokens_generated",
+    "updates",
+    "git_revision",
+    "spec_hash",
+)
+
+
+def runs(results: Results) -> list[dict[str, Any]]:
+    """One row per run for the provenance table."""
+    return [
+        {"arm": run.arm, "seed": run.seed, "rollouts": len(run.log)}
+        | {key: shortened(key, run.info.get(key)) for key in RUN_KEYS}
+        for run in results.runs
+    ]
+
+
+def shortened(key: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if key in ("git_revision", "spec_hash"):
+        return str(value)[:12]
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+
+
+def provenance(results: Results) -> list[tuple[str, str]]:
+    """Facts about the whole page: the spec's digest, and the versions that the runs recorded, where they differ all."""
+    versions: dict[str, set[str]] = {}
+    for run in results.runs:
+        for package, version in (run.info.get("versions") or {}).items():
+            versions.setdefault(str(package), set()).add(str(version))
+    packages = [(package, ", ".join(sorted(found))) for package, found in sorted(versions.items())]
+    revisions = sorted(
+        {str(run.info["git_revision"]) for run in results.runs if run.info.get("git_revision")}
+    )
+    return [
+        ("spec.yaml, SHA-256", digest(results.folder / "spec.yaml")),
+        ("code the runs were made with", ", ".join(revisions) or "not recorded"),
+        ("command", f"python -m analysis.report {results.folder.as_posix()}"),
+        *packages,
+    ]
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
+    parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
+    folder = parser.parse_args(argv).results
+    with exit_with_message():
+        (folder / "report.html").write_text(page(load(folder)), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
