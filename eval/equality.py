@@ -1,17 +1,20 @@
-r"""Is one answer the same mathematics as the gold? math-verify on the box alone, and repairs of its false verdicts.
+r"""Is an answer the same mathematics as the gold? math-verify on the box, false verdicts repaired.
 
-Gold and answer are each wrapped exactly once in \boxed{}: given bare, math-verify misreads every fifth MATH gold.
-math-verify 0.9 takes 1/2004! and 1/2006! for equal, because both are zero to fifteen decimals, and 0.0000001 and
-0.0000002 because both round to zero at six. So two numbers that it calls equal must also agree relative to their size:
+Gold and answer are each wrapped exactly once in \boxed{}: given bare, math-verify misreads every fifth gold
+of MATH. Version 0.9 takes 1/2004! and 1/2006! for equal, because both are zero to fifteen decimals, and
+0.0000001 and 0.0000002 because both round to zero at six. So two numbers that it calls equal must also
+agree relative to their size, and two numerals with a base (1011_2) must name the same base:
 
-    |answer / gold − 1| ≤ 1e-9, or ≤ 1e-5 when one of them is a decimal fraction.
+    |answer / gold - 1| <= 1e-9, or <= 1e-5 when one of them is a decimal fraction.
 
-Runs in the worker processes only: this is the one module that imports math-verify, and with it sympy. It sets no
-time limit; the caller does.
+Runs in the worker processes only: this is the one module that imports math-verify, and with it sympy. It
+sets no time limit; the caller does.
 """
 
 import logging
-from typing import Literal, NamedTuple
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Eq, Expr, Float, UnevaluatedExpr
@@ -19,7 +22,8 @@ from sympy import Eq, Expr, Float, UnevaluatedExpr
 Status = Literal["ok", "unparsed", "timeout", "error"]
 EXACT, DECIMAL = 1e-9, 1e-5  # relative tolerances
 
-logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns once that its own time limit is off
+logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that its own time limit is off
+_BASE = re.compile(r"[0-9]+_\{?([0-9]+)\}?")
 _BOX_FIRST = [LatexExtractionConfig(boxed_match_priority=0)]
 
 
@@ -28,19 +32,21 @@ class Outcome(NamedTuple):
     status: Status
 
 
-def _parsed(answer: str) -> list:
+def _parsed(answer: str) -> list[Any]:
     """[expression, string], [string] if only the string could be read, or []."""
-    return parse(rf"\boxed{{{answer}}}", _BOX_FIRST, parsing_timeout=None)  # type: ignore[arg-type]
+    no_limit: Any = None  # typed as a number, documented as optional
+    return parse(rf"\boxed{{{answer}}}", _BOX_FIRST, parsing_timeout=no_limit)
 
 
-def _value(parsed: list) -> Expr | None:
+def _value(parsed: Sequence[Any]) -> Expr | None:
     """The number an answer states, also as y = number; None if it states no single number."""
     expression = parsed[0]
     if isinstance(expression, Eq):
         expression = expression.rhs
-    is_number = isinstance(expression, Expr) and expression.is_number
-    # 50\% is kept as 50 · unevaluated 1/100 and may stand for 50 as well as for 0.5
-    return expression if is_number and not expression.has(UnevaluatedExpr) else None
+    if not isinstance(expression, Expr) or not expression.is_number:
+        return None
+    # 50\% is kept as 50 times an unevaluated 1/100 and may stand for 50 as well as for 0.5
+    return None if expression.has(UnevaluatedExpr) else expression
 
 
 def _same_size(gold: Expr, answer: Expr) -> bool:
@@ -53,8 +59,15 @@ def _same_size(gold: Expr, answer: Expr) -> bool:
     return bool(abs((answer / gold - 1).evalf(20)) <= tolerance)
 
 
+def _bases_differ(gold: str, answer: str) -> bool:
+    base, other = _BASE.fullmatch(gold), _BASE.fullmatch(answer)
+    return bool(base and other and base[1] != other[1])
+
+
 def compare(gold: str, answer: str) -> Outcome:
-    """Gold and answer are LaTeX without delimiters. Not symmetric: the gold's form decides what is unwrapped."""
+    """Gold and answer are bare LaTeX. Not symmetric: the gold's form decides what is unwrapped."""
+    if _bases_differ(gold, answer):
+        return Outcome(False, "ok")
     parsed_gold, parsed_answer = _parsed(gold), _parsed(answer)
     correct = verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None)
     if not correct:

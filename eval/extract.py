@@ -1,11 +1,11 @@
 r"""What a completion answers: the content of its last complete box, and plain readings of that content.
 
-Only the box counts. Mathematics earlier in the text, an unclosed box at the end of a truncated completion, and boxes
-that stand side by side as a list of guesses give no answer. Everything here is linear in the length of the text,
-needs no LaTeX parser and never raises on any string.
+Only the box counts. Mathematics earlier in the text, an unclosed box at the end of a truncated completion,
+and boxes that stand side by side as a list of guesses give no answer. Everything here is linear in the
+length of the text, needs no LaTeX parser and never raises on any string.
 
-Three readings need no computer algebra: `integer` (27, 027, 27.0, 1{,}234, 336^\circ), `words` (\text{east}) and
-`normal` (a normalised string for the strict verifier).
+Three readings need no computer algebra: `integer` (27, 027, 27.0, 1{,}234, 336^\circ), `words`
+(\text{east}) and `normal` (a normalised string for the strict verifier).
 """
 
 import re
@@ -13,11 +13,14 @@ from typing import NamedTuple
 
 MAX_TEXT = 1_000_000  # characters, from the end of the completion, that are searched for a box
 MAX_ANSWER = 2_000  # characters of an answer that are still handed to the parser
-MAX_DEPTH = 30  # brackets within brackets in an answer that are still handed to the parser
+MAX_DEPTH = (
+    10  # brackets within brackets that are still handed to the parser, whose time is exponential in them
+)
 
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 _ONLY_SEPARATORS = re.compile(
-    r"(?:[\s,;.:$&~*|/-]|\\[\[\](),;:!\\ ]|\\q?quad|\\(?:text|mbox)\s*\{\s*(?:and|or)?\s*\}|and|or)*", re.IGNORECASE
+    r"(?:[\s,;.:$&~*|/-]|\\[\[\](),;:!\\ ]|\\q?quad|\\(?:text|mbox)\s*\{\s*(?:and|or)?\s*\}|and|or)*",
+    re.IGNORECASE,
 )
 _MAX_GAP = 80  # characters between two boxes that may still be a list of guesses
 
@@ -29,7 +32,7 @@ class _Box(NamedTuple):
 
 
 def _innermost_boxes(text: str) -> list[_Box]:
-    """Complete boxes that hold no complete box, in order. One pass with a stack, so hostile nesting stays linear."""
+    """Complete boxes that hold no complete box, in order. One pass: linear on hostile nesting."""
     boxes: list[_Box] = []
     open_braces: list[tuple[int, int]] = []  # (start, inside); start is -1 for a brace that opens no box
     for token in _TOKEN.finditer(text):
@@ -47,8 +50,8 @@ def _innermost_boxes(text: str) -> list[_Box]:
 def extract(completion: str) -> str | None:
     r"""Content of the last complete \boxed{...} or \fbox{...}, stripped.
 
-    None if there is none, if it is empty, or if the last boxes stand together with different contents: a list of
-    guesses is not an answer.
+    None if there is none, if it is empty, or if the last boxes stand together with different contents: a list
+    of guesses is not an answer.
     """
     text = completion[-MAX_TEXT:]
     boxes = _innermost_boxes(text)
@@ -66,20 +69,26 @@ def extract(completion: str) -> str | None:
 
 _DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 _SCIENTIFIC = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,3})")
+_MIXED = re.compile(r"([+-]?[0-9]+)\s+([0-9]+)/([0-9]+)")
 
 
 def clean(answer: str) -> str:
-    r"""The answer without what surrounds mathematics: blanks, one pair of $ or \(, a final stop; 4.5e33 as 4.5·10^33."""
+    r"""The answer without what surrounds mathematics (blanks, one pair of $ or \(, a final stop).
+
+    4.5e33 becomes 4.5 \times 10^{33} and 2 1/3 becomes 2\frac{1}{3}; the parser reads neither.
+    """
     text = answer.strip()
     for left, right in _DELIMITERS:
         inner = text[len(left) : -len(right)]
-        if text.startswith(left) and text.endswith(right) and inner and left not in inner and right not in inner:
+        is_wrapped = text.startswith(left) and text.endswith(right)
+        if is_wrapped and inner and left not in inner and right not in inner:
             text = inner.strip()
             break
     if text.endswith(".") and not text.endswith(r"\right."):
         text = text[:-1].rstrip()
-    scientific = _SCIENTIFIC.fullmatch(text)
-    return rf"{scientific[1]} \times 10^{{{int(scientific[2])}}}" if scientific else text
+    if scientific := _SCIENTIFIC.fullmatch(text):
+        return rf"{scientific[1]} \times 10^{{{int(scientific[2])}}}"
+    return _MIXED.sub(r"\1\\frac{\2}{\3}", text) if _MIXED.fullmatch(text) else text
 
 
 _THIN_SPACE = re.compile(r"\{,\}|,\\!|\\[,!; ]|(?<=[0-9])[ \u2009\u202f\u00a0]+(?=[0-9])")
@@ -88,7 +97,7 @@ _INTEGER = re.compile(r"([+-]?)\s*((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+))(?:\.0*)?
 
 
 def integer(cleaned: str) -> str | None:
-    """Canonical digits of a plain integer of at most MAX_ANSWER characters, else None. Never builds the number."""
+    """Canonical digits of a plain integer of at most MAX_ANSWER characters, else None. Builds no number."""
     if len(cleaned) > MAX_ANSWER:
         return None
     text = _DEGREES.sub("", cleaned.replace("\u2212", "-").removeprefix(r"\$"))
@@ -108,7 +117,7 @@ def _plain_words(text: str) -> str:
 
 
 def words(cleaned: str) -> str | None:
-    r"""The words of an answer that is nothing but \text{letters}, else None. \text{(A)} and \text{A} are the same."""
+    r"""The words of an answer that is nothing but \text{letters}, else None; \text{(A)} is as \text{A}."""
     match = _TEXT.fullmatch(cleaned)
     text = _plain_words(match[1]) if match else ""
     return text if _LETTERS.fullmatch(text) else None
@@ -132,12 +141,12 @@ def normal(cleaned: str) -> str:
     return _DEGREES_ANYWHERE.sub("", _NOISE.sub("", text)).replace("{,}", ",")
 
 
-_LONE_NUMBERS = re.compile(r"[0-9]+(?:\s+[0-9]+)+")
+_LONE_NUMBERS = re.compile(r"[0-9.]+(?:(?:\s|~|\\[,;:! ]|\\q?quad\b)+[0-9.]+)+")
 _BRACKET = re.compile(r"[{(\[]|[})\]]")
 
 
 def is_parsable(cleaned: str) -> bool:
-    """False for what no parser should see: empty, too long, nested too deep, or numbers beside each other (12 13)."""
+    """False for what no parser should see: empty, too long, nested too deep, numbers side by side (12 13)."""
     if not 0 < len(cleaned) <= MAX_ANSWER or _LONE_NUMBERS.fullmatch(cleaned):
         return False
     depth = deepest = 0

@@ -1,12 +1,14 @@
 r"""Is this completion right? One verifier for the training reward and for the evaluation.
 
-A completion's answer is the content of its last complete box (`eval.extract`). Two plain integers, and a gold that is
-nothing but words, are compared here; everything else goes to math-verify in worker processes with a wall-clock and a
-memory limit per answer (`eval.verify_pool`, `eval.equality`), each distinct (gold, answer) once. The verdict depends
-on the two strings only: not on order, batch, or number of workers. Beside it stands a strict verdict (equal integers
-or equal normalised strings), so that their disagreement can be reported.
+A completion's answer is the content of its last complete box (`eval.extract`). Two plain integers, and a
+gold that is nothing but words, are compared here; everything else goes to math-verify in worker processes
+with a wall-clock and a memory limit per answer (`eval.verify_pool`, `eval.equality`), each distinct (gold,
+answer) once. The verdict depends on the two strings only: not on order, batch, or number of workers. Beside
+it stands a strict verdict (equal integers or equal normalised strings), so that their disagreement can be
+reported.
 
-Differs from calling math-verify on the whole completion: docs/verification.md lists the verdicts that change.
+Differs from calling math-verify on the whole completion: docs/verification.md lists the verdicts that
+change.
 """
 
 import atexit
@@ -15,15 +17,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from eval.errors import BadInput
 from eval.extract import as_words, clean, extract, integer, is_parsable, normal, words
-from eval.verify_pool import Pair, Pool, Result
+from eval.verify_pool import Pair, Pool, Result, Status
 
-__all__ = ["VERIFIER_VERSION", "Status", "Verdict", "Verifier", "check_gold", "check_golds", "extract", "is_correct"]
+__all__ = ["VERIFIER_VERSION", "Status", "Verdict", "Verifier"]
+__all__ += ["check_gold", "check_golds", "default_verifier", "extract", "is_correct"]
 
-Status = Literal["ok", "unparsed", "timeout", "error"]
 VERIFIER_VERSION = f"1 (math-verify {version('math-verify')}, sympy {version('sympy')})"
 CACHED = 200_000  # (gold, answer) pairs kept over calls
 
@@ -41,7 +43,7 @@ def _without_parser(pair: Pair) -> Result | None:
     gold_integer, answer_integer = integer(gold), integer(answer)
     if gold_integer is not None and answer_integer is not None:
         return gold_integer == answer_integer, "ok"
-    if not is_parsable(answer):
+    if not (is_parsable(answer) and is_parsable(gold)):
         return False, "unparsed"
     gold_words = words(gold)
     if gold_words is not None:
@@ -58,24 +60,29 @@ def _unwrapped(gold: str) -> str:
     return clean(extract(gold) or gold)
 
 
+def _verdict(pair: Pair, answer: str, result: Result) -> Verdict:
+    correct, status = result
+    return Verdict(correct, answer, status, _is_strict(pair))
+
+
 class Verifier:
     """Verifies batches. Worker processes start with the first pair that needs one and end with `close`.
 
-    Args: workers (default: one per usable core, at most 4), limit_s (seconds of wall clock per distinct pair),
-    memory_mb (address space of a worker, MiB). Safe to call from several threads; they take turns.
+    `workers`: default one per usable core, at most 4. `limit_s`: seconds of wall clock per distinct pair.
+    `memory_mb`: address space of a worker, MiB. Safe to call from several threads; they take turns.
     """
 
     def __init__(self, workers: int | None = None, limit_s: float = 5.0, memory_mb: int = 1024) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         workers = min(cores, 4) if workers is None else workers
-        if workers < 1 or limit_s <= 0 or memory_mb < 256:
+        if not (workers >= 1 and limit_s > 0 and memory_mb >= 256):
             raise BadInput(
                 f"verifier: workers = {workers}, limit_s = {limit_s}, memory_mb = {memory_mb}: "
                 "give at least 1 worker, a limit above 0 s and 256 MiB"
             )
         self._pool = Pool(workers, limit_s, memory_mb)
         self._known: OrderedDict[Pair, Result] = OrderedDict()
-        self._turn = threading.RLock()
+        self._turn = threading.Lock()
 
     def __enter__(self) -> "Verifier":
         return self
@@ -89,49 +96,45 @@ class Verifier:
 
     def verify(self, completions: Sequence[str], golds: Sequence[str]) -> list[Verdict]:
         """One verdict per completion. Raises ValueError if there are not as many golds as completions."""
+        bare = {gold: _unwrapped(gold) for gold in set(golds)}
         answers = [extract(completion) for completion in completions]
-        pairs = [
-            None if answer is None else (_unwrapped(gold), clean(answer))
-            for answer, gold in zip(answers, golds, strict=True)
-        ]
-        results = self._compare({pair for pair in pairs if pair})
-        return [
-            Verdict(False, None, "unparsed", False)
-            if pair is None
-            else Verdict(results[pair][0], answer, results[pair][1], _is_strict(pair))  # type: ignore[arg-type]
-            for pair, answer in zip(pairs, answers, strict=True)
-        ]
+        asked = list(zip(golds, answers, strict=True))
+        pairs = {(gold, answer): (bare[gold], clean(answer)) for gold, answer in set(asked) if answer}
+        results = self._compare(set(pairs.values()))
+        verdicts = {key: _verdict(pair, key[1], results[pair]) for key, pair in pairs.items()}
+        none = Verdict(False, None, "unparsed", False)
+        return [verdicts[gold, answer] if answer else none for gold, answer in asked]
 
     def equivalent(self, answers: Sequence[str | None]) -> list[int]:
-        """Class of equivalent answers for each, numbered by first appearance; -1 for None and what cannot be read.
+        """Class of equivalent answers for each, numbered by first appearance; -1 for None and the unreadable.
 
-        Equality is not transitive (50, 50%, 0.5), so classes grow around representatives: the shortest answer not yet
-        in a class takes all that accept it and that it accepts. The partition depends on the set of answers only.
+        Equality is not transitive (50, 50%, 0.5), so classes grow around representatives: the shortest answer
+        that is in no class yet takes all that accept it and that it accepts. The partition depends on the set
+        of answers only, not on their order or number.
         """
         cleaned = [None if answer is None else clean(answer) for answer in answers]
-        names = {text: text if (number := integer(text)) is None else number for text in cleaned if text is not None}
-        group = self._groups(set(names.values()))
+        names = [None if text is None else integer(text) or text for text in cleaned]
+        group = self._groups({name for name in names if name is not None})
         numbers: dict[str, int] = {}
-        keys = [None if text is None else group.get(names[text]) for text in cleaned]
-        return [-1 if key is None else numbers.setdefault(key, len(numbers)) for key in keys]
+        found = [None if name is None else group.get(name) for name in names]
+        return [-1 if first is None else numbers.setdefault(first, len(numbers)) for first in found]
 
     def _groups(self, distinct: set[str]) -> dict[str, str]:
-        """Representative of each answer that can be read."""
+        """The representative of each answer that can be read in time."""
         probe = self._compare({("1", answer) for answer in distinct})
-        left = sorted((a for a in distinct if probe["1", a][1] == "ok"), key=lambda a: (len(a), a))
+        readable = {answer for answer in distinct if probe["1", answer][1] == "ok"}
+        left = sorted(readable, key=lambda answer: (len(answer), answer))
         group: dict[str, str] = {}
         while left:
-            first = left[0]
-            forth = self._compare({(first, other) for other in left[1:]})
-            found = {other for other in left[1:] if forth[first, other][0]}
-            back = self._compare({(other, first) for other in found})
-            members = {first} | {other for other in found if back[other, first][0]}
-            group |= dict.fromkeys(members, first)
-            left = [answer for answer in left if answer not in members]
+            first, others = left[0], left[1:]
+            forth = self._compare({(first, other) for other in others})
+            back = self._compare({(other, first) for other in others if forth[first, other][0]})
+            group |= {first: first} | {other: first for (other, _), (same, _) in back.items() if same}
+            left = [other for other in others if other not in group]
         return group
 
     def _compare(self, pairs: set[Pair]) -> dict[Pair, Result]:
-        """Results of distinct pairs, from the cache, without a parser, or from the pool."""
+        """Results of distinct pairs: without a parser, from the cache, or from the pool."""
         results = {pair: result for pair in pairs if (result := _without_parser(pair)) is not None}
         rest = sorted(pairs - results.keys())
         with self._turn:
@@ -146,13 +149,13 @@ class Verifier:
 
     def check_golds(self, golds: Iterable[str]) -> None:
         """Raises BadInput naming the first gold that cannot be read or is not accepted as its own answer."""
-        own = [(gold, _unwrapped(gold)) for gold in golds]
-        results = self._compare({(gold, gold) for _, gold in own})
-        for given, gold in own:
+        bare = {gold: _unwrapped(gold) for gold in golds}
+        results = self._compare({(gold, gold) for gold in bare.values()})
+        for given, gold in bare.items():
             correct, status = results[gold, gold]
-            if not correct or not is_parsable(gold):
+            if not correct:
                 reason = "it cannot be read" if status == "unparsed" else f"verification ended with {status}"
-                raise BadInput(f"answer {given[:80]!r} is not accepted as its own answer ({reason}): mend or drop it")
+                raise BadInput(f"answer {given[:80]!r} is not accepted as its own: {reason}; mend or drop it")
 
 
 _default: Verifier | None = None
@@ -179,5 +182,5 @@ def check_gold(gold: str) -> None:
 
 
 def check_golds(golds: Iterable[str]) -> None:
-    """As check_gold for many at once: far quicker, because the workers share them."""
+    """As check_gold, for many at once: quicker, because the workers share them. Names the first bad one."""
     default_verifier().check_golds(golds)
