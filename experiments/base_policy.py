@@ -1,0 +1,153 @@
+"""The tiny base policy that the default experiment starts from: a Qwen3 of a quarter of a million parameters, taught
+chains of one-digit additions from scratch, on the CPU, in about a minute.
+
+It learns from demonstrations that are as mixed as a real base model's knowledge: most reason step by step, some repeat
+a step, some answer at once, some contain a mistake. So it starts with accuracy spread over the levels and with entropy
+to lose, which is what the compared methods act on. Every demonstration ends in \\boxed{}, the one place where the
+verifier looks.
+
+    3+5+9=   3+5=8;8+9=7;\\boxed{7}      sums are modulo 10
+
+Source: our own. Departure from a language model: a vocabulary of 17 tokens, in which `\\boxed{` is a single token, and
+no pre-training on anything else. The folder it writes is an ordinary Hugging Face model.
+
+    python -m experiments.base_policy --spec results/arithmetic/spec.yaml --out results/arithmetic/base/policy
+"""
+
+import argparse
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from tqdm import trange
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers.utils import logging
+
+from eval.arithmetic import stream_of
+from eval.errors import exit_with_message
+from experiments.schema import TinyPolicy, load
+
+PAD, END = "<pad>", "<end>"
+VOCABULARY = [PAD, END, *"0123456789", "+", "=", ";", "\\boxed{", "}"]
+TOKEN = r"\\boxed\{|<end>|."
+IGNORED = -100  # label of tokens that are not learnt: the prompt and padding
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """One token per character, and one for `\\boxed{`. Decoding joins tokens without blanks."""
+    core = Tokenizer(models.WordLevel({token: i for i, token in enumerate(VOCABULARY)}, unk_token=PAD))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN), behavior="isolated")
+    core.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token=PAD, eos_token=END, padding_side="left", clean_up_tokenization_spaces=False
+    )
+
+
+def make_model(policy: TinyPolicy) -> Qwen3ForCausalLM:
+    """An untrained Qwen3 of the policy's size; draws its weights from torch's global generator."""
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(VOCABULARY),
+            hidden_size=policy.hidden_size,
+            intermediate_size=2 * policy.hidden_size,
+            num_hidden_layers=policy.layers,
+            num_attention_heads=policy.heads,
+            num_key_value_heads=policy.heads // 2,
+            head_dim=policy.hidden_size // policy.heads,
+            max_position_embeddings=512,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=VOCABULARY.index(END),
+            pad_token_id=VOCABULARY.index(PAD),
+        )
+    )
+
+
+def demonstration(digits: Sequence[int], policy: TinyPolicy, rng: random.Random) -> str:
+    """One way to answer "d0+d1+...=", drawn from the policy's mixture."""
+    total, steps = digits[0], ""
+    for digit in digits[1:]:
+        result = rng.randrange(10) if rng.random() < policy.wrong else (total + digit) % 10
+        step = f"{total}+{digit}={result};"
+        steps += step * (2 if rng.random() < policy.repeated else 1)
+        total = result
+    reasoning = "" if rng.random() < policy.direct else steps
+    return f"{reasoning}\\boxed{{{total}}}{END}"
+
+
+def draw_digits(policy: TinyPolicy, rng: random.Random) -> list[int]:
+    """A chain of the base stream, its level uniform over the policy's."""
+    level = rng.choice(policy.levels)
+    while True:
+        digits = [rng.randrange(10) for _ in range(level + 1)]
+        if stream_of(question(digits)) == "base":
+            return digits
+
+
+def question(digits: Sequence[int]) -> str:
+    return "+".join(map(str, digits)) + "="
+
+
+def encode(text: str) -> list[int]:
+    return [VOCABULARY.index(token) for token in re.findall(TOKEN, text)]
+
+
+def draw_batch(policy: TinyPolicy, rng: random.Random) -> tuple[Tensor, Tensor]:
+    """(ids_BT, labels_BT), padded on the right; only the answer is learnt."""
+    pairs = []
+    for _ in range(policy.batch_size):
+        digits = draw_digits(policy, rng)
+        pairs.append((encode(question(digits)), encode(demonstration(digits, policy, rng))))
+    longest = max(len(asked) + len(answer) for asked, answer in pairs)
+    ids_BT = torch.full((len(pairs), longest), VOCABULARY.index(PAD))
+    labels_BT = torch.full((len(pairs), longest), IGNORED)
+    for i, (asked, answer) in enumerate(pairs):
+        end = len(asked) + len(answer)
+        ids_BT[i, :end] = torch.tensor(asked + answer)
+        labels_BT[i, len(asked) : end] = torch.tensor(answer)
+    return ids_BT, labels_BT
+
+
+def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
+    """The taught model; the same settings give the same weights."""
+    torch.manual_seed(policy.seed)
+    rng = random.Random(f"base policy/{policy.seed}")
+    model = make_model(policy)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=policy.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, policy.learning_rate, total_steps=policy.steps, pct_start=0.15
+    )
+    bar = trange(policy.steps, desc="base policy", disable=None)
+    for _ in bar:
+        ids_BT, labels_BT = draw_batch(policy, rng)
+        logits_BTV = model(input_ids=ids_BT).logits
+        loss = cross_entropy(logits_BTV[:, :-1].flatten(0, 1), labels_BT[:, 1:].flatten(), ignore_index=IGNORED)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        bar.set_postfix(loss=f"{loss.item():.3f}")
+    return model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--spec", required=True, help="experiment name or YAML file")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
+    arguments = parser.parse_args()
+    logging.disable_progress_bar()
+    with exit_with_message():
+        policy = load(arguments.spec).model
+        assert isinstance(policy, TinyPolicy), "only a tiny base policy is trained here"
+        train(policy).save_pretrained(arguments.out)
+        make_tokenizer().save_pretrained(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+"""What an experiment is: one closed, frozen schema, and the only reader of experiment files.
+
+Every key is named here, with its unit and default; a key that is not here is refused with its place and the nearest
+known name. Training settings that TRL has are called as TRL calls them and passed on. The batch geometry is stated in
+global terms (prompts per rollout, updates per rollout), so that the same file means the same run on any number of
+processes; `geometry` turns it into TRL's.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Ge, Gt, Le, Len
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from eval.errors import BadInput
+from eval.prompts import TEMPLATES
+from eval.sources import SOURCES
+from experiments.messages import explain
+from experiments.yaml_file import read_yaml
+from methods import AnyMethod
+
+Count = Annotated[int, Ge(1)]
+Natural = Annotated[int, Ge(0)]
+Positive = Annotated[float, Gt(0)]
+Share = Annotated[float, Ge(0), Le(1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # becomes a folder
+Levels = Annotated[tuple[Count, ...], Len(1)]
+
+RESERVED = {"base", "problems", "tables", "figures", "logs", "benchmarks", "sweep"}  # folders beside the arms'
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TinyPolicy(Closed):
+    """A base policy that the experiment trains itself, on the CPU, from demonstrations of arithmetic."""
+
+    source: Literal["tiny"]
+    hidden_size: Count = 96
+    layers: Count = 3
+    heads: Count = 4
+    levels: Levels = (1, 2, 3, 4, 5, 6, 7, 8)  # operations in the demonstrations
+    direct: Share = 0.33  # demonstrations that answer at once
+    repeated: Share = 0.06  # steps written twice
+    wrong: Share = 0.1  # steps with a random result
+    steps: Count = 300  # optimizer steps
+    batch_size: Count = 128  # demonstrations per step
+    learning_rate: Positive = 3e-3  # peak of a one-cycle schedule
+    seed: Natural = 0
+
+    @model_validator(mode="after")
+    def heads_divide_width(self) -> Self:
+        if self.hidden_size % (2 * self.heads):
+            raise ValueError(f"hidden_size {self.hidden_size} is not divisible by 2 x heads ({self.heads})")
+        return self
+
+
+class HubPolicy(Closed):
+    """A pretrained policy, from the Hugging Face hub at a pinned revision, or from a local folder."""
+
+    source: Literal["pretrained"]
+    name: str  # hub id, or a folder
+    revision: str | None = None  # commit; required on the hub
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+
+
+class Task(Closed):
+    """What is trained on."""
+
+    prompts: str  # "arithmetic", or the name of a training set
+    template: str  # how a problem becomes a prompt, for training and evaluation alike
+    levels: Levels | None = None  # arithmetic: operations
+    per_level: Count | None = None  # arithmetic: prompts per level
+    limit: Count | None = None  # named sets: use the first so many prompts
+    seed: Natural = 0  # of the arithmetic problems
+    contamination: Literal["drop", "flag"] = "drop"  # training rows that overlap a benchmark
+    strata_samples: Natural = 8  # completions per prompt by which the base policy's pass rate is frozen; 0 = never
+
+    @model_validator(mode="after")
+    def known(self) -> Self:
+        if self.template not in TEMPLATES:
+            raise ValueError(f"unknown template {self.template!r}: choose one of {', '.join(TEMPLATES)}")
+        if self.prompts == "arithmetic":
+            if self.levels is None or self.per_level is None:
+                raise ValueError("arithmetic prompts need levels and per_level")
+        elif self.prompts not in SOURCES:
+            raise ValueError(f"unknown prompts {self.prompts!r}: choose arithmetic or one of {', '.join(SOURCES)}")
+        elif self.levels is not None or self.per_level is not None:
+            raise ValueError("levels and per_level belong to arithmetic prompts only: leave them out")
+        return self
+
+
+class Training(Closed):
+    """One GRPO run. Budget and batch first; then TRL's settings under TRL's names."""
+
+    rollouts: Count  # generate, then update: so many times
+    prompts_per_rollout: Count  # over all processes
+    num_generations: Annotated[int, Ge(2)]  # completions per prompt: the group
+    updates_per_rollout: Count = 1  # optimizer steps on each rollout
+    num_iterations: Count = 1  # passes over each rollout
+    per_device_train_batch_size: Count  # completions per forward pass and process
+    max_completion_length: Count  # tokens
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Gt(0), Le(1)] = 1.0
+    learning_rate: Positive
+    lr_scheduler_type: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
+    warmup_steps: Natural = 0  # optimizer steps
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    adam_beta1: Share = 0.9
+    adam_beta2: Share = 0.999
+    max_grad_norm: Positive = 1.0
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    mask_truncated_completions: bool = False  # leave them out of the loss; entropy is measured on them all the same
+    bf16: bool = False
+    gradient_checkpointing: bool = False
+    gradient_share_every: Natural = 0  # rollouts between measurements of the entropy term's gradient; 0 = never
+    checkpoint_every: Natural = 0  # rollouts between checkpoints; 0 = none
+    checkpoints_kept: Count = 2
+
+    @property
+    def completions_per_rollout(self) -> int:
+        return self.prompts_per_rollout * self.num_generations
+
+    @property
+    def completions_per_update(self) -> int:
+        return self.completions_per_rollout * self.num_iterations // self.updates_per_rollout
+
+    @model_validator(mode="after")
+    def batches_fit(self) -> Self:
+        if self.updates_per_rollout % self.num_iterations:
+            raise ValueError(
+                f"updates_per_rollout {self.updates_per_rollout} is not divisible by num_iterations"
+                f" {self.num_iterations}: every pass over a rollout takes the same number of updates"
+            )
+        if self.completions_per_rollout * self.num_iterations % self.updates_per_rollout:
+            raise ValueError(
+                f"the batch of {self.prompts_per_rollout} prompts x {self.num_generations} generations is not"
+                f" divisible by updates_per_rollout {self.updates_per_rollout}: change one of the three"
+            )
+        if self.completions_per_update % self.per_device_train_batch_size:
+            raise ValueError(
+                f"per_device_train_batch_size {self.per_device_train_batch_size} does not divide the"
+                f" {self.completions_per_update} completions of an update: choose a divisor"
+            )
+        if self.completions_per_update % self.num_generations:
+            raise ValueError(
+                f"an update of {self.completions_per_update} completions is not divisible by the group of"
+                f" {self.num_generations}: use fewer updates_per_rollout or more prompts_per_rollout"
+            )
+        return self
+
+
+class Arm(Closed):
+    """One way of training that is compared: a method with its settings."""
+
+    method: AnyMethod = Field(discriminator="name")
+    training: dict[str, Any] = {}  # overrides of the experiment's training block
+    unequal_budget: bool = False  # says that a different budget is meant; the tables flag it
+
+
+class Benchmark(Closed):
+    """A set of questions and how often each is answered."""
+
+    samples: Count  # completions per question
+    k: Annotated[tuple[Count, ...], Len(1)]  # of pass@k
+    levels: Levels | None = None  # arithmetic sets: operations
+    per_level: Count | None = None  # arithmetic sets: questions per level
+    stream: Literal["validation", "test"] = "test"  # arithmetic sets
+
+    @model_validator(mode="after")
+    def enough_samples(self) -> Self:
+        if max(self.k) > self.samples:
+            raise ValueError(f"k = {max(self.k)} needs at least {max(self.k)} samples per question, not {self.samples}")
+        if (self.levels is None) != (self.per_level is None):
+            raise ValueError("levels and per_level go together: give both (arithmetic) or neither (a named set)")
+        return self
+
+
+class Evaluation(Closed):
+    """Every arm answers the same questions with the same sampling."""
+
+    benchmarks: dict[Name, Benchmark]
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Gt(0), Le(1)] = 1.0
+    max_tokens: Count
+    engine: Literal["transformers", "vllm"] = "transformers"
+    seed: Natural = 0
+
+    @model_validator(mode="after")
+    def known_benchmarks(self) -> Self:
+        for name, benchmark in self.benchmarks.items():
+            if name == "train":
+                raise ValueError("a benchmark cannot be called train: that is the file of the training prompts")
+            if benchmark.levels is None and name not in SOURCES:
+                raise ValueError(
+                    f"unknown benchmark {name!r}: choose one of {', '.join(SOURCES)}, or give levels and per_level"
+                    " for an arithmetic set"
+                )
+        return self
+
+
+class Analysis(Closed):
+    draws: Annotated[int, Ge(100)] = 10_000  # bootstrap draws
+    seed: Natural = 0
+
+
+class Experiment(Closed):
+    """A question, the arms that answer it, and how they are trained, evaluated and compared."""
+
+    name: Name
+    question: str
+    reference: Name  # the arm that the others are compared with
+    model: Annotated[TinyPolicy | HubPolicy, Field(discriminator="source")]
+    task: Task
+    training: Training
+    arms: Annotated[dict[Name, Arm], Len(1)]
+    seeds: Annotated[tuple[Natural, ...], Len(1)]
+    evaluation: Evaluation
+    analysis: Analysis = Analysis()
+    data_dir: str | None = None  # folder of JSON lines to read the named sets from; None = the hub
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)} are not all different")
+        if self.reference not in self.arms:
+            raise ValueError(f"reference {self.reference!r} is not an arm: choose one of {', '.join(self.arms)}")
+        for name in self.arms:
+            if name in RESERVED:
+                raise ValueError(f"an arm cannot be called {name!r}: that folder of the results has another use")
+            self._check_arm(name)
+        if self.data_dir is not None and not Path(self.data_dir).is_dir():
+            raise ValueError(f"data_dir: there is no folder {self.data_dir!r}: correct the path, or leave it out")
+        if isinstance(self.model, HubPolicy) and self.model.revision is None and not Path(self.model.name).is_dir():
+            raise ValueError(f"model.revision is missing: pin {self.model.name!r} to a commit of the hub")
+        return self
+
+    def _check_arm(self, name: str) -> None:
+        arm, training = self.arms[name], self.training_of(name)
+        low, high = arm.method.clip
+        if low != high and training.updates_per_rollout == 1:
+            raise ValueError(
+                f"arms.{name}: an asymmetric clip ({low}, {high}) does nothing at updates_per_rollout 1, where every"
+                " ratio is 1: set training.updates_per_rollout to 2 or more, or leave the arm out"
+            )
+        if budget(training) != budget(self.training) and not arm.unequal_budget:
+            raise ValueError(
+                f"arms.{name}: its training overrides change the budget {budget(self.training)} to {budget(training)}:"
+                " make them equal, or say unequal_budget: true"
+            )
+
+    def training_of(self, arm: str) -> Training:
+        """The training block of an arm, its overrides applied."""
+        return Training.model_validate({**self.training.model_dump(), **self.arms[arm].training})
+
+
+def budget(training: Training) -> dict[str, int]:
+    """What must be equal between arms for a fair comparison."""
+    return {
+        "rollouts": training.rollouts,
+        "completions": training.completions_per_rollout,
+        "updates": training.updates_per_rollout,
+        "tokens": training.max_completion_length,
+    }
+
+
+def load(source: str | Path) -> Experiment:
+    """Reads an experiment: a name (`arithmetic` is arithmetic.yaml in this folder) or a path to a YAML file.
+
+    Raises:
+        BadInput: naming the file, the key and the remedy.
+    """
+    path = find(source)
+    content = read_yaml(path)
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        raise BadInput(explain(error, path, content)) from None
+
+
+def find(source: str | Path) -> Path:
+    """The file of an experiment's name or path."""
+    folder = Path(__file__).parent
+    for path in (Path(source), folder / f"{source}.yaml"):
+        if path.suffix in (".yaml", ".yml") and path.is_file():
+            return path
+    known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+    raise BadInput(f"there is no experiment {str(source)!r}: give the path of a YAML file, or one of {known}")
+
+
+def run_spec(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:
+    """Everything that determines one training run; two runs with equal specs on one machine are identical."""
+    return {
+        "arm": arm,
+        "seed": seed,
+        "method": _plain(experiment.arms[arm].method),
+        "training": experiment.training_of(arm).model_dump(mode="json"),
+        **base_spec(experiment),
+    }
+
+
+def base_spec(experiment: Experiment) -> dict[str, Any]:
+    """What the base policy and the training prompts depend on."""
+    return {"model": experiment.model.model_dump(mode="json"), "task": experiment.task.model_dump(mode="json")}
+
+
+def spec_hash(spec: Mapping[str, Any]) -> str:
+    """First 16 hex digits of the SHA-256 of the canonical JSON."""
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _plain(method: AnyMethod) -> dict[str, Any]:
+    return json.loads(json.dumps(vars(method)))

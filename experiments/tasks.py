@@ -1,0 +1,110 @@
+"""What is trained and tested on: every problem of an experiment as files, the training data set, and the reward.
+
+    python -m experiments.tasks --spec results/arithmetic/spec.yaml --out results/arithmetic/problems
+
+writes `train.jsonl` (the prompts) and one file per benchmark; all later stages read these and never the hub. Training
+prompts that overlap a benchmark are dropped, or kept and counted (see eval/contamination.py). The reward is the
+verdict of eval/verify.py, the code that scores the evaluation.
+"""
+
+import argparse
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from eval.arithmetic import arithmetic
+from eval.errors import BadInput, exit_with_message
+from eval.problems import Problem, load_set, write_problems
+from eval.prompts import render
+from eval.verify import Verifier
+from experiments.schema import Benchmark, Experiment, Task, load
+
+UNKNOWN = -1  # code of a prompt without level or stratum
+
+
+def training_problems(experiment: Experiment) -> list[Problem]:
+    """The prompts of the RL runs, before the contamination check."""
+    task = experiment.task
+    if task.prompts == "arithmetic":
+        return arithmetic(required(task.levels), required(task.per_level), "train", task.seed)
+    problems = load_set(task.prompts, data_dir(experiment))
+    return problems[: task.limit]
+
+
+def benchmark_problems(name: str, benchmark: Benchmark, experiment: Experiment) -> list[Problem]:
+    """The questions of one benchmark."""
+    if benchmark.levels is not None:
+        levels, count = benchmark.levels, required(benchmark.per_level)
+        return arithmetic(levels, count, benchmark.stream, experiment.task.seed)
+    return load_set(name, data_dir(experiment))
+
+
+def data_dir(experiment: Experiment) -> Path | None:
+    return None if experiment.data_dir is None else Path(experiment.data_dir)
+
+
+def required(value: Any) -> Any:
+    """A setting that the schema has made sure of."""
+    assert value is not None
+    return value
+
+
+def make_dataset(
+    problems: Sequence[Problem], task: Task, tokenizer: Any, strata: Mapping[str, int]
+) -> tuple[Dataset, list[str]]:
+    """(data set, level names): prompt, answer, and the codes of level and stratum; see EntropyControlTrainer."""
+    levels = sorted({p.level for p in problems if p.level}, key=lambda level: (len(level), level))
+    rows = [
+        {
+            "prompt": render(task.template, problem.text, tokenizer),
+            "answer": problem.answer,
+            "level": levels.index(problem.level) if problem.level else UNKNOWN,
+            "stratum": strata.get(problem.id, UNKNOWN),
+        }
+        for problem in problems
+    ]
+    return Dataset.from_list(rows), levels
+
+
+def read_pass_rates(counts: Path) -> dict[str, float]:
+    """Problem id → pass rate, from a counts file of the base policy."""
+    with counts.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return {row["problem_id"]: int(row["correct"]) / int(row["n"]) for row in rows if int(row["n"])}
+    except (KeyError, ValueError) as error:
+        raise BadInput(f"{counts}: not a counts file ({error}): delete it, and it is made again") from None
+
+
+class VerifiedReward:
+    """1 for a completion that the verifier calls correct, else 0. Pickles no text and keeps one verifier."""
+
+    __name__ = "verified"  # TRL names its metrics after the function
+
+    def __init__(self, verifier: Verifier) -> None:
+        self.verifier = verifier
+
+    def __call__(self, completions: Sequence[str], answer: Sequence[str], **_: Any) -> list[float]:
+        return [float(verdict.correct) for verdict in self.verifier.verify(completions, answer)]
+
+
+def write_all(experiment: Experiment, out: Path) -> None:
+    for name, benchmark in experiment.evaluation.benchmarks.items():
+        write_problems(out / f"{name}.jsonl", benchmark_problems(name, benchmark, experiment))
+    write_problems(out / "train.jsonl", training_problems(experiment))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--spec", required=True, help="experiment name or YAML file")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the problem files")
+    arguments = parser.parse_args()
+    with exit_with_message():
+        write_all(load(arguments.spec), arguments.out)
+
+
+if __name__ == "__main__":
+    main()

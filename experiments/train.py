@@ -1,0 +1,167 @@
+"""One arm, one seed: from a base policy to a trained one, with a row of numbers per rollout.
+
+    python -m experiments.train --spec results/arithmetic/spec.yaml --arm aer --seed 1
+
+Reads the base policy and the problems of the experiment's results folder; writes run.json, train.jsonl,
+method_state.json and policy/ into <arm>/seed-<seed>/ beside them. Started again after a crash, it goes on from the
+last checkpoint; rows after it are dropped and made again.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from tqdm import tqdm
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import logging
+
+from eval.errors import BadInput, exit_with_message
+from eval.jsonl import Appender, dump, read_rows
+from eval.problems import read_problems
+from eval.verify import Verifier
+from experiments.checkpoint import read_progress, write_progress
+from experiments.provenance import git_revision, host, versions
+from experiments.rollout import RATES, rate_code
+from experiments.schema import Experiment, HubPolicy, load, run_spec, spec_hash
+from experiments.tasks import VerifiedReward, make_dataset, read_pass_rates
+from experiments.trainer import EntropyControlTrainer, grpo_config
+
+Row = dict[str, Any]
+
+
+class RolloutLog:
+    """train.jsonl as it grows, and a progress bar on a terminal."""
+
+    def __init__(self, path: Path, rollouts: int, done: int) -> None:
+        keep_rows(path, done)
+        self.file = Appender(path)
+        self.bar = tqdm(total=rollouts, initial=done, desc=path.parent.parent.name, unit="rollout", disable=None)
+
+    def __call__(self, row: Row) -> None:
+        self.file.write([row])
+        self.bar.update()
+        self.bar.set_postfix(reward=row["reward"], entropy=row["entropy"], length=row["length_mean"])
+
+    def close(self) -> None:
+        self.file.close()
+        self.bar.close()
+
+
+def keep_rows(path: Path, count: int) -> None:
+    """Drops the rows of rollouts that will be made again."""
+    rows = read_rows(path, torn_ok=True)[:count] if path.exists() else []
+    if len(rows) < count:
+        raise BadInput(f"{path}: has {len(rows)} rows where the checkpoint has {count} rollouts: delete this run")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(dump(row) + "\n" for row in rows))
+
+
+def strata_of(counts: Path) -> dict[str, int]:
+    """Problem id → code of the base policy's pass rate, where it has been measured."""
+    import torch
+
+    rates = read_pass_rates(counts) if counts.exists() else {}
+    codes = rate_code(torch.tensor(list(rates.values()), dtype=torch.float64)).tolist()
+    return dict(zip(rates, codes, strict=True))
+
+
+def make_trainer(
+    experiment: Experiment, arm: str, seed: int, root: Path, out: Path, on_row: RolloutLog
+) -> EntropyControlTrainer:
+    training = experiment.training_of(arm)
+    policy = policy_source(experiment, root)
+    tokenizer = AutoTokenizer.from_pretrained(**policy)
+    problems = read_problems(root / "problems" / "train.jsonl")
+    strata = strata_of(root / "base" / "eval" / "train.counts.csv")
+    dataset, levels = make_dataset(problems, experiment.task, tokenizer, strata)
+    dtype = experiment.model.dtype if isinstance(experiment.model, HubPolicy) else "float32"
+    return EntropyControlTrainer(
+        method=experiment.arms[arm].method,
+        labels={"level": levels, "stratum": RATES},
+        on_row=on_row,
+        gradient_share_every=training.gradient_share_every,
+        mask_truncated=training.mask_truncated_completions,
+        model=AutoModelForCausalLM.from_pretrained(**policy, dtype=dtype),
+        processing_class=tokenizer,
+        reward_funcs=[VerifiedReward(Verifier(workers=1))],
+        args=grpo_config(training, seed, out / "checkpoints", PartialState().num_processes),
+        train_dataset=dataset,
+    )
+
+
+def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
+    """Arguments of from_pretrained for the base policy."""
+    if isinstance(experiment.model, HubPolicy):
+        return {"pretrained_model_name_or_path": experiment.model.name, "revision": experiment.model.revision}
+    return {"pretrained_model_name_or_path": str(root / "base" / "policy")}
+
+
+def run(experiment: Experiment, arm: str, seed: int, root: Path) -> None:
+    """Trains, and leaves everything that docs/metrics.md lists under <arm>/seed-<seed>/."""
+    out = root / arm / f"seed-{seed}"
+    checkpoint = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None
+    done = read_progress(Path(checkpoint)).rollouts if checkpoint else 0
+    log = RolloutLog(out / "train.jsonl", experiment.training_of(arm).rollouts, done)
+    started = time.time()
+    trainer = make_trainer(experiment, arm, seed, root, out, log)
+    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.save_model(str(out / "policy"))
+    if not trainer.accelerator.is_main_process:
+        return
+    log.close()
+    write_progress(out, trainer.progress)
+    record = run_record(experiment, arm, seed, trainer, started)
+    (out / "run.json").write_text(json.dumps(record, indent=2) + "\n")
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+
+
+def run_record(
+    experiment: Experiment, arm: str, seed: int, trainer: EntropyControlTrainer, started: float
+) -> Row:
+    spec = run_spec(experiment, arm, seed)
+    return {
+        "experiment": experiment.name,
+        **{key: spec[key] for key in ("arm", "seed", "method")},
+        "spec_hash": spec_hash(spec),
+        "status": "finished",
+        "rollouts": trainer.progress.rollouts,
+        "updates": trainer.state.global_step,
+        "updates_per_rollout": trainer.updates_per_rollout,
+        "tokens_generated": trainer.progress.tokens_generated,
+        "seconds": time.time() - started,
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_revision": git_revision(),
+        "versions": versions(),
+        "host": host(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
+    parser.add_argument("--arm", required=True)
+    parser.add_argument("--seed", required=True, type=int)
+    arguments = parser.parse_args()
+    logging.disable_progress_bar()
+    with exit_with_message():
+        experiment = load(arguments.spec)
+        check_run(experiment, arguments.arm, arguments.seed)
+        run(experiment, arguments.arm, arguments.seed, arguments.spec.parent)
+
+
+def check_run(experiment: Experiment, arm: str, seed: int) -> None:
+    if arm not in experiment.arms:
+        raise BadInput(f"unknown arm {arm!r}: choose one of {', '.join(experiment.arms)}")
+    if seed not in experiment.seeds:
+        raise BadInput(f"unknown seed {seed}: the experiment has {', '.join(map(str, experiment.seeds))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,286 @@
+"""GRPO with a method's hand on entropy: one subclass of TRL 1.16's GRPOTrainer, the only file that imports TRL.
+
+TRL generates, scores, batches and optimises. This subclass changes three things: the loss is the shared objective of
+methods/objective.py; the method is asked once per rollout for its control and shown once what the rollout's entropy
+was; and every rollout becomes one row of numbers (rollout.py).
+
+    rollout:  generate → verdicts → group accuracy → control → updates … → entropy → observe → row
+
+When entropy is measured: where TRL scores the rollout before its first update (more than one update per rollout, or
+vLLM), in that pass; with a single update, in that update's own forward pass, whose policy is still the one that
+generated the rollout.
+
+TRL's seams: `_calculate_rewards` returns all processes' verdicts; tensors added to the dict of
+`_generate_and_score_completions` survive its shuffling and splitting; the old-policy pass calls
+`_get_per_token_logps_and_entropies` without asking for entropy, which its fused head computes anyway.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from experiments.checkpoint import Progress, read_progress, write_progress
+from experiments.gradient_share import GradientShare
+from experiments.rollout import Labels, Rows, UpdateTotals, summarise
+from experiments.schema import Training
+from methods import Control, Method, Signals
+from methods.objective import clipped, grpo_objective
+
+Row = dict[str, Any]
+
+
+class EntropyControlTrainer(GRPOTrainer):
+    """GRPOTrainer on the shared objective, steered by a method.
+
+    The data set has the columns prompt, answer, level and stratum (the last two: codes into `labels`). The first
+    reward function is the verifier's verdict. `on_row` receives each finished rollout's row, on the main process.
+    """
+
+    def __init__(
+        self,
+        *,
+        method: Method,
+        labels: Labels,
+        on_row: Callable[[Row], None],
+        gradient_share_every: int = 0,
+        mask_truncated: bool = False,
+        **trl: Any,
+    ) -> None:
+        super().__init__(**trl)
+        self.add_callback(_AfterUpdate(self))
+        self.method, self.labels, self.on_row = method, labels, on_row
+        self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
+        self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
+        self.updates_per_rollout = (
+            self.args.steps_per_generation * self.num_iterations // self.args.gradient_accumulation_steps
+        )
+        self._seconds = {"rollout": 0.0, "update": 0.0}
+        self._row_written = time.perf_counter()
+
+    # ---- a rollout begins -------------------------------------------------------------------------------------------
+
+    def _generate_and_score_completions(self, inputs: list[Row]) -> dict[str, Any]:
+        start = time.perf_counter()
+        self._scored_before: tuple[Tensor, Tensor] | None = None
+        batch = super()._generate_and_score_completions(inputs)
+        self._begin_rollout(inputs, batch)
+        self._seconds["rollout"] += time.perf_counter() - start
+        return batch
+
+    def _calculate_rewards(self, *args: Any) -> Tensor:
+        rewards = super()._calculate_rewards(*args)
+        self._verdict_B, self._reward_B = rewards[:, 0], (rewards * self.reward_weights.to(rewards.device)).nansum(1)
+        return rewards
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, compute_entropy: bool = False, **kwargs: Any) -> Any:
+        logp_BT, entropy_BT, aux = super()._get_per_token_logps_and_entropies(*args, compute_entropy=True, **kwargs)
+        if not compute_entropy:
+            self._scored_before = logp_BT.detach(), entropy_BT.detach()
+        return logp_BT, entropy_BT, aux
+
+    def _begin_rollout(self, inputs: list[Row], batch: dict[str, Any]) -> None:
+        """Asks the method for its control and starts this process' table of rows."""
+        local = slice(self.accelerator.process_index * len(inputs), (self.accelerator.process_index + 1) * len(inputs))
+        accuracy_B = self._verdict_B.view(-1, self.num_generations).nanmean(1).repeat_interleave(self.num_generations)
+        self._control = self.method.control(self.progress.state, accuracy_B)
+        mask_BT = batch["completion_mask"]
+        nothing_B = torch.zeros(len(inputs), dtype=torch.float64, device=mask_BT.device)
+        self._rows = Rows(
+            length_B=mask_BT.sum(1),
+            truncated_B=self._truncated(batch["completion_ids"], mask_BT),
+            reward_B=self._reward_B[local],
+            correct_B=self._verdict_B[local],
+            accuracy_B=accuracy_B[local],
+            weight_B=self._control.weight_B[local],
+            level_B=torch.tensor([row["level"] for row in inputs], device=mask_BT.device),
+            stratum_B=torch.tensor([row["stratum"] for row in inputs], device=mask_BT.device),
+            entropy_B=nothing_B.clone(),
+            logp_B=nothing_B.clone(),
+        )
+        self._totals = UpdateTotals()
+        if self._scored_before is not None:
+            self._measure(slice(None), mask_BT, *self._scored_before)
+        batch["row"] = torch.arange(len(inputs), device=mask_BT.device)
+        batch["weight"] = self._control.weight_B[local]
+        if self.mask_truncated:
+            batch["counted"] = self._rows.truncated_B == 0
+            counted_tokens = (mask_BT * batch["counted"].unsqueeze(1)).sum()
+            batch["num_items_in_batch"] = self.accelerator.gather(counted_tokens).sum()
+        self._share = self._new_share()
+        self._gradient_share: float | None = None
+
+    def _truncated(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        last_B = ids_BT.gather(1, (mask_BT.sum(1, keepdim=True) - 1).clamp(min=0)).squeeze(1)
+        ends = torch.tensor([*self.eos_token_ids, self._tokenizer.pad_token_id], device=ids_BT.device)
+        return (~torch.isin(last_B, ends)).double()
+
+    def _measure(self, rows: Any, mask_BT: Tensor, logp_BT: Tensor, entropy_BT: Tensor) -> None:
+        """Entropy and log-probability of these rows under the policy that generated them."""
+        self._rows.entropy_B[rows] = (entropy_BT.double() * mask_BT).sum(1)
+        self._rows.logp_B[rows] = (logp_BT.double() * mask_BT).sum(1)
+
+    def _new_share(self) -> GradientShare | None:
+        every = self.gradient_share_every
+        wanted = every > 0 and self.progress.rollouts % every == 0
+        return GradientShare(list(self.model.parameters())) if wanted else None
+
+    # ---- its updates ------------------------------------------------------------------------------------------------
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        start, generating = time.perf_counter(), self._seconds["rollout"]
+        loss = super().training_step(*args, **kwargs)
+        self._seconds["update"] += time.perf_counter() - start - (self._seconds["rollout"] - generating)
+        return loss
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        mask_BT = inputs["completion_mask"]
+        logp_BT, entropy_BT, _ = self._get_per_token_logps_and_entropies(
+            model,
+            torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1),
+            torch.cat([inputs["prompt_mask"], mask_BT], dim=1),
+            mask_BT.size(1),
+            compute_entropy=True,
+        )
+        if self._scored_before is None:
+            self._measure(inputs["row"], mask_BT, logp_BT.detach(), entropy_BT.detach())
+        if self.mask_truncated:
+            mask_BT = mask_BT * inputs["counted"].unsqueeze(1)
+        old_logp_BT = inputs.get("old_per_token_logps")
+        old_logp_BT = logp_BT.detach() if old_logp_BT is None else old_logp_BT
+        control = Control(inputs["weight"], self._control.clip)
+        loss = grpo_objective(
+            logp_BT,
+            old_logp_BT,
+            inputs["advantages"],
+            entropy_BT,
+            mask_BT,
+            control,
+            self._tokens_per_update(inputs["num_items_in_batch"]),
+            inputs.get("importance_sampling_ratio"),
+        )
+        with torch.no_grad():
+            self._totals.add(mask_BT, entropy_BT, *clipped(logp_BT, old_logp_BT, inputs["advantages"], control.clip))
+        if self._share is not None and self._first_update():
+            self._share.add(loss.bonus)
+        return loss.total
+
+    def _tokens_per_update(self, tokens_of_rollout: Tensor) -> Tensor:
+        """T of the objective, as this process' share: the order of operations is TRL's, for equality bit for bit."""
+        share = tokens_of_rollout.clamp(min=1.0) / self.accelerator.num_processes
+        return share * self.current_gradient_accumulation_steps / self.args.steps_per_generation
+
+    def _first_update(self) -> bool:
+        return self.state.global_step % self.updates_per_rollout == 0
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        if self._share is not None and self._first_update():
+            self._gradient_share, self._share = self._share.close(), None
+        norm = super()._clip_grad_norm(model)
+        self._grad_norm = float(norm)
+        return norm
+
+    # ---- and ends ---------------------------------------------------------------------------------------------------
+
+    def after_update(self) -> None:
+        """Called after each optimizer step; after the last one of a rollout, shows it to the method and logs it."""
+        if self.state.global_step % self.updates_per_rollout:
+            return
+        rows = Rows.from_columns(self.accelerator.gather(self._rows.columns()).cpu())
+        totals = self.accelerator.reduce(self._totals.vector().to(self.accelerator.device), reduction="sum").cpu()
+        summary = summarise(rows, totals, self.labels)
+        seen = Signals(self.progress.rollouts, float(summary["entropy"]), rows.accuracy_B)  # type: ignore[arg-type]
+        self.progress = Progress(
+            rollouts=self.progress.rollouts + 1,
+            tokens_generated=self.progress.tokens_generated + int(rows.length_B.sum()),
+            state=self.method.observe(self.progress.state, seen),
+        )
+        if self.accelerator.is_main_process:
+            self.on_row(self._row(seen.rollout, summary))
+
+    def _row(self, rollout: int, summary: Row) -> Row:
+        now = time.perf_counter()
+        elapsed, self._row_written = now - self._row_written, now
+        spent, self._seconds = self._seconds, {"rollout": 0.0, "update": 0.0}
+        return {
+            "rollout": rollout,
+            "updates": self.state.global_step,
+            "tokens_generated": self.progress.tokens_generated,
+            **summary,
+            "gradient_share": self._gradient_share,
+            "grad_norm": self._grad_norm if math.isfinite(self._grad_norm) else None,
+            "state": self.progress.state,
+            "seconds_rollout": spent["rollout"],
+            "seconds_update": spent["update"],
+            "seconds_rest": elapsed - sum(spent.values()),
+        }
+
+    # ---- checkpoints ------------------------------------------------------------------------------------------------
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        # Past TRL's override, which writes a model card beside every checkpoint.
+        super(GRPOTrainer, self)._save_checkpoint(model, trial)
+        if self.args.should_save:
+            folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
+            write_progress(folder, self.progress)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            self.progress = read_progress(Path(checkpoint))
+
+
+class _AfterUpdate(TrainerCallback):
+    """Tells the trainer that an optimizer step is over, before a checkpoint of it may be saved."""
+
+    def __init__(self, trainer: EntropyControlTrainer) -> None:
+        self.trainer = trainer
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        self.trainer.after_update()
+
+
+def grpo_config(training: Training, seed: int, output_dir: Path, processes: int) -> GRPOConfig:
+    """TRL's settings for one run. What the shared objective does not implement is switched off here, by name."""
+    per_process = training.per_device_train_batch_size * processes
+    settings = training.model_dump(
+        include={
+            "num_generations", "num_iterations", "per_device_train_batch_size", "max_completion_length", "temperature",
+            "top_p", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta1", "adam_beta2",
+            "max_grad_norm", "scale_rewards", "bf16", "gradient_checkpointing",
+        }
+    )  # fmt: skip
+    return GRPOConfig(
+        **settings,
+        output_dir=str(output_dir),
+        seed=seed,
+        max_steps=training.rollouts * training.updates_per_rollout,
+        gradient_accumulation_steps=whole(training.completions_per_update, per_process),
+        steps_per_generation=whole(training.completions_per_rollout, per_process),
+        loss_type="dapo",
+        beta=0.0,
+        entropy_coef=0.0,
+        save_strategy="steps" if training.checkpoint_every else "no",
+        save_steps=max(1, training.checkpoint_every * training.updates_per_rollout),
+        save_total_limit=training.checkpoints_kept,
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+        remove_unused_columns=False,
+    )
+
+
+def whole(completions: int, per_process: int) -> int:
+    """completions / per_process, which must come out even."""
+    if completions % per_process:
+        raise ValueError(f"{completions} completions do not divide among {per_process} per step of all processes")
+    return completions // per_process
+
+

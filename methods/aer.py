@@ -1,0 +1,135 @@
+"""Adaptive Entropy Regularization (AER), a *reconstruction*.
+
+    g(q)  = share of the question's completions that are correct
+    λ(g)  = max(0, 1 - g/ρ)                          harder question, larger weight; zero from accuracy ρ on
+    H*    = τ · H_0                                  H_0: entropy of the first rollout, before any update
+    α'    = clip(α + η (H* - H), 0, α_max)           too little entropy, more bonus; too much, less
+    w_i   = α · λ(g_i)                               with the α from before this rollout's entropy was seen
+
+Source: "Rediscovering / Revisiting Entropy Regularization" (arXiv 2510.10959), whose abstract names the three parts:
+difficulty-aware allocation (λ), a target anchored to the initial entropy (H*), and dynamic adjustment of a global
+coefficient (α). How it departs: the paper's own equations and settings have not been available to us, so the shape of λ,
+the update law, its gain and its bounds are assumptions, each a setting below; α_max guards against wind-up and is ours.
+
+Symbols: tau, rho, eta are τ, ρ, η; alpha_0 and alpha_max bound α. Coefficients are loss units per nat.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from methods.control import Control, Signals, State
+from methods.ranges import Clip, Coefficient, Positive, Share
+
+
+def hinge(accuracy_B: Tensor, rho: float) -> Tensor:
+    """λ(g) = max(0, 1 - g/ρ)"""
+    return (1 - accuracy_B / rho).clamp(min=0)
+
+
+def step(accuracy_B: Tensor, rho: float) -> Tensor:
+    """λ(g) = 1 where g <= ρ, else 0"""
+    return (accuracy_B <= rho).to(accuracy_B.dtype)
+
+
+def linear(accuracy_B: Tensor, rho: float) -> Tensor:
+    """λ(g) = 1 - g; ρ has no part in it"""
+    return 1 - accuracy_B
+
+
+def constant(accuracy_B: Tensor, rho: float) -> Tensor:
+    """λ(g) = 1: AER without its difficulty-aware part"""
+    return torch.ones_like(accuracy_B)
+
+
+SHAPES: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "hinge": hinge,
+    "step": step,
+    "linear": linear,
+    "constant": constant,
+}
+
+
+def difficulty_weight(accuracy_B: Tensor, rho: float, shape: str = "hinge") -> Tensor:
+    """λ(g) per row, in [0, 1]. Rows of unscored groups (accuracy NaN) weigh nothing."""
+    return SHAPES[shape](accuracy_B, rho).nan_to_num(nan=0.0).where(accuracy_B.isfinite(), 0.0)
+
+
+def target_entropy(tau: float, initial_entropy: float) -> float:
+    """H* = τ · H_0, nats."""
+    return tau * initial_entropy
+
+
+def integral(alpha: float, error: float, eta: float) -> float:
+    """α + η (H* - H)"""
+    return alpha + eta * error
+
+
+def sign(alpha: float, error: float, eta: float) -> float:
+    """α + η sign(H* - H), the rule of Skywork-OR1 (arXiv 2505.22312), section 3.2.5"""
+    return alpha + eta * ((error > 0) - (error < 0))
+
+
+def multiplicative(alpha: float, error: float, eta: float) -> float:
+    """α exp(η (H* - H)): dual ascent on log α, as in soft actor-critic; the step is a share of α, whatever its size"""
+    return alpha * math.exp(eta * error)
+
+
+RULES: dict[str, Callable[[float, float, float], float]] = {
+    "integral": integral,
+    "sign": sign,
+    "multiplicative": multiplicative,
+}
+
+
+@dataclass(frozen=True)
+class AER:
+    """GRPO with adaptive entropy regularization (reconstruction)."""
+
+    name: Literal["aer"] = "aer"
+    tau: Share = 0.4  # τ: target entropy as a share of the initial entropy
+    rho: Share = 0.75  # ρ: group accuracy from which a question gets no bonus
+    eta: Coefficient = 0.05  # η: controller gain, per nat of error (integral), per rollout (sign), 1/nat (multiplicative)
+    alpha_0: Coefficient = 0.0  # α before the first rollout
+    alpha_max: Coefficient = 0.3  # upper bound of α: the guard against wind-up
+    kappa: Coefficient = 0.0  # κ: proportional gain per nat; α + κ (H* - H) is applied. 0 = the reconstruction
+    shape: Literal["hinge", "step", "linear", "constant"] = "hinge"  # of λ; constant = no difficulty-aware part
+    rule: Literal["integral", "sign", "multiplicative"] = "integral"  # with eta = 0: no controller, α stays alpha_0
+    target: Positive | None = None  # H* in nats, given outright: no anchor. None = τ · H_0
+    hold_below: Annotated[float, Ge(0)] = 0.0  # α holds still while mean λ is below this: anti-windup. 0 = never
+    clip: Clip = (0.2, 0.2)  # ε below and above
+
+    def __post_init__(self) -> None:
+        if self.rule == "multiplicative" and self.alpha_0 == 0:
+            raise ValueError("rule 'multiplicative' never leaves 0: set alpha_0 above 0")
+        if self.alpha_0 > self.alpha_max:
+            raise ValueError(f"alpha_0 = {self.alpha_0} is above alpha_max = {self.alpha_max}")
+
+    def init(self) -> State:
+        return {"alpha": self.alpha_0}
+
+    def control(self, state: State, accuracy_B: Tensor) -> Control:
+        applied = self.bounded(state["alpha"] + self.kappa * state.get("error", 0.0))
+        return Control(applied * difficulty_weight(accuracy_B, self.rho, self.shape), self.clip)
+
+    def observe(self, state: State, seen: Signals) -> State:
+        initial = state.get("initial_entropy", seen.entropy)
+        target = self.target if self.target is not None else target_entropy(self.tau, initial)
+        error = target - seen.entropy
+        weight = difficulty_weight(seen.accuracy_B, self.rho, self.shape).mean().item()
+        moved = self.bounded(RULES[self.rule](state["alpha"], error, self.eta))
+        return {
+            "alpha": moved if weight >= self.hold_below else state["alpha"],
+            "error": error,
+            "initial_entropy": initial,
+            "target": target,
+            "difficulty_weight": weight,
+        }
+
+    def bounded(self, alpha: float) -> float:
+        return min(max(alpha, 0.0), self.alpha_max)

@@ -1,0 +1,37 @@
+"""Clip-Higher: a wider clip above than below, so that unlikely tokens of good answers may rise further.
+
+    r clipped to [1 - ε_low, 1 + ε_high],  ε_high > ε_low;  w_i = 0
+
+Source: DAPO (arXiv 2503.14476), section 3.1; ε_low 0.2, ε_high 0.28. It acts only through the clip, so it needs more
+than one update per rollout: at r = 1 it is plain GRPO bit for bit, and an experiment that asks for that is refused.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, zeros_like
+
+from methods.control import Control, Signals, State
+from methods.ranges import Epsilon, Positive
+
+
+@dataclass(frozen=True)
+class ClipHigher:
+    """GRPO with decoupled clipping."""
+
+    name: Literal["clip_higher"] = "clip_higher"
+    epsilon_low: Epsilon = 0.2
+    epsilon_high: Positive = 0.28
+
+    @property
+    def clip(self) -> tuple[float, float]:
+        return self.epsilon_low, self.epsilon_high
+
+    def init(self) -> State:
+        return {}
+
+    def control(self, state: State, accuracy_B: Tensor) -> Control:
+        return Control(zeros_like(accuracy_B), self.clip)
+
+    def observe(self, state: State, seen: Signals) -> State:
+        return state

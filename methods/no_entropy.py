@@ -1,0 +1,31 @@
+"""Plain GRPO: no entropy term, symmetric clipping. The reference that every comparison starts from.
+
+    w_i = 0
+
+Source: DeepSeekMath (arXiv 2402.03300) without its KL term, as sibling maths runs do.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, zeros_like
+
+from methods.control import Control, Signals, State
+from methods.ranges import Clip
+
+
+@dataclass(frozen=True)
+class NoEntropy:
+    """GRPO without an entropy term."""
+
+    name: Literal["no_entropy"] = "no_entropy"
+    clip: Clip = (0.2, 0.2)  # ε below and above
+
+    def init(self) -> State:
+        return {}
+
+    def control(self, state: State, accuracy_B: Tensor) -> Control:
+        return Control(zeros_like(accuracy_B), self.clip)
+
+    def observe(self, state: State, seen: Signals) -> State:
+        return state
