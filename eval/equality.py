@@ -14,17 +14,24 @@ sets no time limit; the caller does.
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Eq, Expr, Float, UnevaluatedExpr
 
+from eval.extract import normal
+
 Status = Literal["ok", "unparsed", "timeout", "error"]
 EXACT, DECIMAL = 1e-9, 1e-5  # relative tolerances
 
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that its own time limit is off
+# A variable that the parser takes for a unit and drops: 4t would be 4, p - t would not be read at all.
+_BARE_TAIL = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z]+$")
+_VARIABLE = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
 _BASE = re.compile(r"[0-9]+_\{?([0-9]+)\}?")
-_BOX_FIRST = [LatexExtractionConfig(boxed_match_priority=0)]
+_READING = LatexExtractionConfig(boxed_match_priority=0)
+_READING_LETTERS = replace(_READING, normalization_config=replace(_READING.normalization_config, units=False))
 
 
 class Outcome(NamedTuple):
@@ -32,10 +39,19 @@ class Outcome(NamedTuple):
     status: Status
 
 
-def _parsed(answer: str) -> list[Any]:
+def _parsed(answer: str, reading: LatexExtractionConfig) -> list[Any]:
     """[expression, string], [string] if only the string could be read, or []."""
     no_limit: Any = None  # typed as a number, documented as optional
-    return parse(rf"\boxed{{{answer}}}", _BOX_FIRST, parsing_timeout=no_limit)
+    return parse(rf"\boxed{{{answer}}}", [reading], parsing_timeout=no_limit)
+
+
+def _is_read(parsed: Sequence[Any]) -> bool:
+    return any(not isinstance(item, str) for item in parsed)
+
+
+def _letters_count(gold: str, answer: str) -> bool:
+    """Letters at the end are variables, not units, if the gold ends in letters or has a variable at all."""
+    return bool(_BARE_TAIL.search(gold) or (_BARE_TAIL.search(answer) and _VARIABLE.search(gold)))
 
 
 def _value(parsed: Sequence[Any]) -> Expr | None:
@@ -68,11 +84,14 @@ def compare(gold: str, answer: str) -> Outcome:
     """Gold and answer are bare LaTeX. Not symmetric: the gold's form decides what is unwrapped."""
     if _bases_differ(gold, answer):
         return Outcome(False, "ok")
-    parsed_gold, parsed_answer = _parsed(gold), _parsed(answer)
+    reading = _READING_LETTERS if _letters_count(gold, answer) else _READING
+    parsed_gold, parsed_answer = _parsed(gold, reading), _parsed(answer, reading)
+    if not _is_read(parsed_gold):  # only as a string, and that one may be cut short
+        same = normal(gold) == normal(answer) != ""
+        return Outcome(same, "ok" if same or _is_read(parsed_answer) else "unparsed")
     correct = verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None)
     if not correct:
-        is_read = any(not isinstance(item, str) for item in parsed_answer)
-        return Outcome(False, "ok" if is_read else "unparsed")
+        return Outcome(False, "ok" if _is_read(parsed_answer) else "unparsed")
     gold_value, answer_value = _value(parsed_gold), _value(parsed_answer)
     if gold_value is None or answer_value is None:
         return Outcome(True, "ok")

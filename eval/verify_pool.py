@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 START_LIMIT_S = 120.0  # importing sympy on a busy machine
+STARTS = 3  # failures to start in a row before giving up
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")  # of the environment
 
 Status = Literal["ok", "unparsed", "timeout", "error"]
@@ -107,6 +108,7 @@ class Pool:
         self._size, self._limit_s, self._memory_mb = workers, limit_s, memory_mb
         self._workers: list[_Worker] = []
         self._owner = os.getpid()
+        self._failed_starts = 0
 
     def pids(self) -> list[int]:
         """Of the processes alive now."""
@@ -163,7 +165,7 @@ class Pool:
         if message is None:
             self._died(worker, results, waiting)
         elif task is None:
-            worker.is_ready = True
+            worker.is_ready, self._failed_starts = True, 0
         else:
             correct, status = message
             results[task.place] = (correct, status)
@@ -172,7 +174,9 @@ class Pool:
     def _died(self, worker: _Worker, results: dict[int, Result], waiting: list[_Task]) -> None:
         task = worker.task
         if not worker.is_ready:
-            raise RuntimeError(f"a verifier worker ended while starting: {worker.last_words()}")
+            self._failed_starts += 1
+            if self._failed_starts == STARTS:
+                raise RuntimeError(f"verifier workers end while starting: {worker.last_words()}")
         self._remove(worker)
         if task and task.attempt == 1:
             waiting.append(_Task(task.place, task.pair, attempt=2))
