@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache
 from transformers.utils import logging
@@ -39,16 +40,8 @@ class TransformersEngine:
         self, policy: Path, tokenizer: Any, sampling: Sampling, batch: int = 512, dtype: str = "auto"
     ) -> None:
         self.sampling, self.tokenizer, self.batch = sampling, tokenizer, batch
-        logging.disable_progress_bar()
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            model = AutoModelForCausalLM.from_pretrained(
-                policy, dtype=dtype, use_safetensors=True, local_files_only=True
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise BadInput(f"{policy}: not a policy that transformers can load: {error}") from None
-        self.model: Any = model.eval()
-        self.model.to(self.device)
+        self.model = load_model(policy, dtype).to(self.device)
         self.end_ids = torch.tensor(end_ids(policy, tokenizer), device=self.device)
 
     def complete(self, requests: list[Request], done: set[Key]) -> Iterator[list[tuple[Request, Completion]]]:
@@ -125,6 +118,23 @@ class TransformersEngine:
             logits_to_keep=1,
         )
         return out.logits[:, -1]
+
+
+def load_model(policy: Path, dtype: str) -> Any:
+    """The policy, ready to sample from. Transformers would fill absent weights at random: BadInput here."""
+    logging.disable_progress_bar()
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "output_loading_info": True}
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(policy, dtype=dtype, **options)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise BadInput(f"{policy}: not a policy that transformers can load: {error}") from None
+    model, info = loaded
+    absent = sorted(info["missing_keys"])
+    if absent:
+        raise BadInput(
+            f"{policy}: {len(absent)} weights are absent, such as {absent[0]}: write the folder again"
+        )
+    return model.eval()
 
 
 def draw(logits_BV: Tensor, u_B: Tensor, temperature: float, top_p: float) -> Tensor:

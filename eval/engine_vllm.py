@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from eval.engines import Completion, Key, Request, Sampling, end_ids
 from eval.errors import BadInput
 
@@ -26,31 +28,30 @@ class VllmEngine:
     ) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         try:
-            from vllm import LLM, SamplingParams  # pyright: ignore[reportMissingImports]
+            import vllm  # pyright: ignore[reportMissingImports]
         except ImportError as error:
-            raise BadInput(
-                f"engine vllm: vllm cannot be imported ({error}): install it or choose --engine transformers"
-            ) from None
-        self.tokenizer = tokenizer
-        self.engine = LLM(
-            str(policy), dtype=dtype, seed=run_seed % 2**32, max_num_seqs=batch, enable_prefix_caching=True
-        ).llm_engine
+            why = f"vllm cannot be imported ({error})"
+            raise BadInput(f"engine vllm: {why}: install it or choose --engine transformers") from None
+        self.vllm, self.tokenizer, self.sampling = vllm, tokenizer, sampling
         self.end_ids = end_ids(policy, tokenizer)
-        self.params = lambda seed: SamplingParams(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            seed=seed,
-            stop_token_ids=self.end_ids,
-            detokenize=False,
-        )
+        try:
+            self.engine = vllm.LLM(
+                str(policy),
+                dtype=dtype,
+                seed=run_seed % 2**32,
+                max_num_seqs=batch,
+                enable_prefix_caching=True,
+                enforce_eager=not torch.cuda.is_available(),  # compiling would cost a CPU run a minute
+            ).llm_engine
+        except (OSError, ValueError, RuntimeError) as error:
+            raise BadInput(f"{policy}: vllm cannot start with this policy: {error}") from None
 
     def complete(self, requests: list[Request], done: set[Key]) -> Iterator[list[tuple[Request, Completion]]]:
         """Completions in the order in which they end."""
         for number, request in enumerate(requests):
             if request.key not in done:
-                prompt = {"prompt_token_ids": list(request.prompt_ids)}
-                self.engine.add_request(str(number), prompt, self.params(request.seed))
+                prompt = self.vllm.inputs.tokens_input(list(request.prompt_ids))
+                self.engine.add_request(str(number), prompt, self._params(request.seed))
         while self.engine.has_unfinished_requests():
             ended = [output for output in self.engine.step() if output.finished]
             if ended:
@@ -58,6 +59,17 @@ class VllmEngine:
                     (requests[int(output.request_id)], self._completion(output.outputs[0]))
                     for output in ended
                 ]
+
+    def _params(self, seed: int) -> Any:
+        return self.vllm.SamplingParams(
+            temperature=self.sampling.temperature,
+            top_p=self.sampling.top_p,
+            max_tokens=self.sampling.max_tokens,
+            seed=seed,
+            stop_token_ids=self.end_ids,
+            detokenize=False,
+            output_kind=self.vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+        )
 
     def _completion(self, output: Any) -> Completion:
         ids = list(output.token_ids)
