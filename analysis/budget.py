@@ -1,7 +1,8 @@
-"""What each arm spent: rollouts, optimizer updates, generated tokens, seconds; equal to the reference, or flagged.
+"""What each arm spent: rollouts, optimizer updates, tokens, seconds; equal to the reference, or flagged.
 
-Rollouts and updates are set by the experiment and must be equal. Tokens are an outcome, since a method that lengthens
-answers generates more of them: beyond TOKENS they are pointed out, because more tokens may explain a better score.
+Rollouts and updates are set by the experiment and must be equal. Tokens are an outcome, since a method that
+lengthens answers generates more of them: beyond TOKENS they are pointed out, because more tokens may explain
+a better score.
 """
 
 from typing import Any

@@ -1,10 +1,10 @@
 """Did each run do what its method is for? Numbers per run from its training log, and flags where they say no.
 
-    initial entropy  H_0: first rollout, before any update                          nats
-    final entropy    mean over the last tenth of the rollouts                       nats
-    tracking error   mean of |H - H*| / H* over the last third of the rollouts      share of the target
-    overshoot        the excursion (H - H*) / H* that is largest in size after H first reached H*; below is negative
-    near target      share of all rollouts with |H - H*| <= 0.1 H*
+    initial entropy  H_0: first rollout, before any update                          nats final entropy    mean
+    over the last tenth of the rollouts                       nats tracking error   mean of |H - H*| / H* over
+    the last third of the rollouts      share of the target overshoot        the excursion (H - H*) / H* that
+    is largest in size after H first reached H*; below is negative near target      share of all rollouts with
+    |H - H*| <= 0.1 H*
 
 A flag is a fact about a run, not a verdict on its method: plain GRPO is expected to collapse.
 """
@@ -87,8 +87,8 @@ def flags(results: Results, run: Run) -> list[str]:
 def is_inert(run: Run, method: dict[str, Any]) -> bool:
     """The method has a lever and never moved the policy with it. Plain GRPO has none, so it cannot be inert.
 
-    A method whose clip is wider above than below acts where something is clipped above; any other one acts through its
-    entropy term, whose share of the gradient counts where it was measured, else its coefficient.
+    A method whose clip is wider above than below acts where something is clipped above; any other one acts
+    through its entropy term, whose share of the gradient counts where it was measured, else its coefficient.
     """
     if method.get("name") == "no_entropy":
         return False
@@ -139,7 +139,7 @@ def near_target(entropy_R: np.ndarray, target_R: np.ndarray) -> float:
 
 
 def overshoot(entropy_R: np.ndarray, target_R: np.ndarray) -> float:
-    """(H - H*) / H* of largest size from the first rollout on or past the target; NaN if it was never reached."""
+    """(H - H*) / H* of largest size from the first rollout on or past the target; NaN if never reached."""
     off = deviation(entropy_R, target_R)
     off = off[~np.isnan(off)]
     arrived = np.flatnonzero(np.sign(off) != np.sign(off[0])) if len(off) else []

@@ -1,8 +1,9 @@
 """python -m analysis.figures results/<experiment>: writes figures/<name>.{pdf,png,csv,json,rst}.
 
-The CSV holds the plotted numbers. The JSON says what the figure was made from: input files with their digests, the spec's
-digest, the git revision and the command. The .rst is the caption, for `snakemake --report`. A figure that has nothing to
-show yet is a page that says so, and its JSON has the reason under "missing". Equal inputs give equal bytes.
+The CSV holds the plotted numbers. The JSON says what the figure was made from: input files with their
+digests, the spec's digest, the git revision and the command. The .rst is the caption, for `snakemake
+--report`. A figure that has nothing to show yet is a page that says so, and its JSON has the reason under
+"missing". Equal inputs give equal bytes.
 """
 
 import argparse
@@ -57,6 +58,8 @@ def make(name: str, results: Results) -> str:
         drawn = blank(why)
     folder = results.folder / "figures"
     folder.mkdir(parents=True, exist_ok=True)
+    drawn.figure.draw_without_rendering()  # lays the panels out, once for both files
+    drawn.figure.set_layout_engine("none")
     for form, metadata in METADATA.items():
         drawn.figure.savefig(folder / f"{name}.{form}", metadata=metadata)
     plt.close("all")
@@ -105,7 +108,7 @@ def digest(path: Path) -> str:
 
 
 def git_revision() -> str | None:
-    """The commit that this code is at, with "+" where the analysis has been edited since; None without git."""
+    """The commit of this code, with "+" where the analysis has been edited since; None without git."""
     here = Path(__file__).parent
     try:
         revision = subprocess.run(

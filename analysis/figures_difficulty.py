@@ -1,4 +1,4 @@
-"""Figures by difficulty: entropy above accuracy, a column per level, frozen stratum or current group accuracy."""
+"""Figures by difficulty: entropy above accuracy, a column per level, frozen stratum or group accuracy."""
 
 from itertools import chain
 

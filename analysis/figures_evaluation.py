@@ -1,8 +1,7 @@
-"""Figures of evaluation: pass@k curves, questions by arm with what was gained and lost, success-rate histograms."""
+"""Figures of evaluation: pass@k curves, questions by arm, success-rate histograms."""
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -71,9 +70,8 @@ def pass_panel(results: Results, axes: Axes, benchmark: str, arms: dict[str, Cou
 
 
 def pass_rows(results: Results, benchmark: str, arm: str, counts: Counts) -> list[dict[str, Any]]:
-    """One row per power of two up to the smallest number of samples that a question has."""
-    samples = counts.n_SQ[counts.n_SQ > 0]
-    largest = int(samples.min()) if samples.size == counts.n_SQ.size else 0
+    """A row per power of two up to the fewest samples of a question; none where there is one question."""
+    largest = int(counts.n_SQ.min()) if len(counts.problem_ids) > 1 else 0
     rows = []
     for k in (2**i for i in range(largest.bit_length())):
         rng = generator(results, "curve", benchmark, arm, k)
@@ -105,14 +103,14 @@ def crossings(frame: pd.DataFrame) -> list[str]:
 
 
 def questions(results: Results) -> Drawn:
-    """Success rate of every question under every arm, and the questions gained and lost against the base policy."""
+    """Success rate of every question under every arm; questions gained and lost against the base policy."""
     found = evaluated(results)
     height = max(0.2 * (len(results.arms) + 1), 0.9) + 0.75
     figure, axes = panels(len(found), 2, height, width_ratios=(4, 1.25))
     frames = []
     for (left, right), (benchmark, arms) in zip(axes, found.items(), strict=True):
         rates = ordered(pd.DataFrame({arm: success(counts) for arm, counts in arms.items()}))
-        image = left.imshow(rates.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
+        left.imshow(rates.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
         left.set_yticks(range(rates.shape[1]), labels=list(rates.columns))
         left.set(
             xticks=[], title=benchmark, xlabel=f"{len(rates)} questions, solved by the base policy first"
@@ -126,8 +124,13 @@ def questions(results: Results) -> Drawn:
             panel.grid(False)
             panel.spines[:].set_visible(False)
             panel.tick_params(length=0)
-    plt.colorbar(
-        image, ax=axes[:, 0].tolist(), location="right", label="success rate", fraction=0.03, pad=0.01
+    figure.colorbar(
+        axes[0, 0].images[0],
+        ax=axes[:, 0].tolist(),
+        location="right",
+        label="success rate",
+        fraction=0.03,
+        pad=0.01,
     )
     axes[0, 1].set_title("gained / lost", loc="left")
     return Drawn(figure, together(frames))
@@ -144,8 +147,8 @@ def success(counts: Counts) -> pd.Series:
 
 def ordered(rates: pd.DataFrame) -> pd.DataFrame:
     """Questions by the base policy's rate, then by the mean over arms, highest first."""
-    key = pd.DataFrame({"base": rates[BASE] if BASE in rates else 0.0, "mean": rates.mean(axis=1)})
-    return rates.loc[key.sort_values(["base", "mean"], ascending=False, kind="stable").index]
+    key = pd.DataFrame({"base": rates.get(BASE, 0.0), "mean": rates.mean(axis=1)})
+    return rates.reindex(key.sort_values(["base", "mean"], ascending=False, kind="stable").index)
 
 
 def transitions(rates: pd.DataFrame) -> pd.DataFrame:
@@ -183,7 +186,8 @@ def long_rates(rates: pd.DataFrame, benchmark: str) -> pd.DataFrame:
         .reset_index()
         .melt("problem_id", var_name="arm", value_name="success_rate")
     )
-    return long.assign(benchmark=benchmark)[["benchmark", "problem_id", "arm", "success_rate"]]
+    long.insert(0, "benchmark", benchmark)
+    return long
 
 
 def histograms(results: Results) -> Drawn:

@@ -1,4 +1,6 @@
-"""Figures of training: entropy, reward, length, the phase plot and the controller. One function per figure."""
+"""Figures of training: entropy, reward, length, the phase plot, the controller. One function per figure."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,7 +101,8 @@ def phase(results: Results) -> Drawn:
 def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
     runs, color = results.of(arm), style.looks(results)[arm].color
     frame = pd.concat([phase_points(run) for run in runs]).dropna()
-    age = frame["rollout"] / max(1, frame["rollout"].max())
+    rollout = frame["rollout"].to_numpy(float)
+    age: Any = rollout / max(1.0, rollout.max(initial=0))
     axes.scatter(frame["entropy"], frame["reward"], s=7, color=color, alpha=0.15 + 0.7 * age, linewidth=0)
     axes.set_title(f"{arm}\n", color=color, loc="left", fontweight="bold")
     axes.set_ylim(padded(results))

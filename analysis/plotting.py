@@ -1,4 +1,4 @@
-"""What the figures share: curves over rollouts or tokens with their band, legends, and the plotted numbers as rows."""
+"""What the figures share: curves over rollouts or tokens with their band, legends, the numbers as rows."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ class Curve(NamedTuple):
 
 
 def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
-    """A figure of README width with rows × columns axes, each row `height` inches high."""
+    """A figure of README width with rows by columns axes, each row `height` inches high."""
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -52,8 +52,8 @@ def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figu
 def curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | None:
     """The arm's curve over "rollouts" or "tokens"; None where nothing was measured.
 
-    Rollouts: the mean at a rollout is over the seeds that reached it. Tokens: seeds are interpolated to 200 points of the
-    range that all of them cover.
+    Rollouts: the mean at a rollout is over the seeds that reached it. Tokens: seeds are interpolated to 200
+    points of the range that all of them cover.
     """
     values = {run.seed: (position(run, over), run.series(*keys)) for run in runs}
     values = {
@@ -69,7 +69,7 @@ def curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | None
 
 
 def position(run: Run, over: str) -> np.ndarray:
-    """(R,) place of each rollout on the x axis: its number from 0, or millions of tokens generated up to its end."""
+    """(R,) place of each rollout on the x axis: its number, or millions of tokens generated up to its end."""
     return run.series("tokens_generated") / 1e6 if over == "tokens" else run.series("rollout")
 
 

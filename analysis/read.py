@@ -1,7 +1,8 @@
-"""Results folder -> what tables, figures and the report are made from, and an explicit list of what is missing.
+"""Results folder -> what tables, figures and the report are made from, and a list of what is missing.
 
-A run that failed, a seed that never started or a file that cannot be read never stops the analysis: it becomes a
-line in `Results.missing`, which the tables and the report show. Only a folder without a readable spec.yaml is refused.
+A run that failed, a seed that never started or a file that cannot be read never stops the analysis: it
+becomes a line in `Results.missing`, which the tables and the report show. Only a folder without a readable
+spec.yaml is refused.
 """
 
 import json

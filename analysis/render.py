@@ -1,120 +1,26 @@
 """One table -> CSV (unrounded), Markdown, LaTeX (booktabs) and HTML.
 
-A Table is a frame and a list of columns that say how its numbers are shown. The CSV holds the whole frame at full
-precision; the other three show the same cells, rounded, so they can never disagree. Bold marks the best value of a
-group of rows, a dagger a value that cannot be told from the best.
+A Table is a frame and a list of columns that say how its numbers are shown. The CSV holds the whole frame at
+full precision; the other three show the same cells, rounded, so they can never disagree. Bold marks the best
+value of a group of rows, a dagger a value that cannot be told from the best.
 
-Text from outside (names of arms, problems, hosts) is escaped for each form. A CSV cell that a spreadsheet would run as
-a formula gets a leading apostrophe, as OWASP recommends (owasp.org/www-community/attacks/CSV_Injection).
+Text from outside (names of arms, problems, hosts) is escaped for each form. A CSV cell that a spreadsheet
+would run as a formula gets a leading apostrophe, as OWASP recommends
+(owasp.org/www-community/attacks/CSV_Injection).
 """
 
 import csv
 import io
-import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import escape
 
-DASH = "–"
-DAGGER = "†"
-
-
-@dataclass(frozen=True)
-class Column:
-    """How one shown column is made from the frame's columns."""
-
-    title: str
-    value: str
-    format: Callable[[Any], str]
-    low: str = ""  # frame columns of the interval's ends, "" for none
-    high: str = ""
-    best: str = ""  # frame columns of True where the value is the best, or cannot be told from it
-    tied: str = ""
-    numeric: bool = True
-
-
-@dataclass(frozen=True)
-class Table:
-    """A frame and how to show it. Rows with equal `group` values stand together between rules."""
-
-    name: str
-    caption: str
-    frame: pd.DataFrame
-    columns: tuple[Column, ...]
-    notes: tuple[str, ...] = ()
-    group: str = ""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A shown cell, before it is escaped for a form."""
-
-    text: str
-    mark: str = ""  # "best", "tied" or ""
-    sort: Any = ""  # what a sortable page orders by
-
-
-def points(value: Any) -> str:
-    """A share of 1 as points with one decimal: 0.4567 -> 45.7."""
-    return fixed(100 * value, 1) if is_number(value) else DASH
-
-
-def decimals(places: int) -> Callable[[Any], str]:
-    """A number with that many decimals and, where it is large, separated thousands."""
-    return lambda value: fixed(value, places)
-
-
-def fixed(value: Any, places: int) -> str:
-    if not is_number(value):
-        return DASH
-    shown = f"{value:,.{places}f}"
-    return (shown.lstrip("-") if float(shown.replace(",", "")) == 0 else shown).replace("-", "−")
-
-
-def significant(value: Any) -> str:
-    """Two significant digits, for numbers of any size."""
-    return f"{value:.2g}".replace("-", "−") if is_number(value) else DASH
-
-
-def p_value(value: Any) -> str:
-    return DASH if not is_number(value) else "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0")
-
-
-def text(value: Any) -> str:
-    """Text as it is, on one line; a dash for nothing."""
-    return DASH if value is None or value == "" or value != value else " ".join(str(value).split())
-
-
-def is_number(value: Any) -> bool:
-    return value is not None and isinstance(value, int | float) and math.isfinite(value)
-
-
-def cells(table: Table) -> list[list[Cell]]:
-    """Rows of shown cells."""
-    return [[cell(column, row) for column in table.columns] for row in table.frame.to_dict("records")]
-
-
-def cell(column: Column, row: dict[str, Any]) -> Cell:
-    value = row[column.value]
-    shown = column.format(value)
-    if column.low and is_number(row[column.low]) and shown != DASH:
-        shown += f" [{column.format(row[column.low])}, {column.format(row[column.high])}]"
-    best, tied = (bool(name) and row[name] is True for name in (column.best, column.tied))
-    order = value if not column.numeric else value if is_number(value) else ""
-    return Cell(shown, "best" if best else "tied" if tied else "", order)
-
-
-def breaks(table: Table) -> list[bool]:
-    """True for each row that opens a new group, except the first."""
-    if not table.group or table.frame.empty:
-        return [False] * len(table.frame)
-    groups = table.frame[table.group].tolist()
-    return [False] + [here != before for before, here in zip(groups, groups[1:], strict=False)]
+from analysis.cells import DAGGER, Cell, Column, Table, breaks, cells
 
 
 def to_csv(table: Table) -> str:
@@ -133,10 +39,20 @@ def guarded(value: Any) -> Any:
 
 
 def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
-    """The frame that to_csv wrote, apostrophes taken off again; the columns `words` are text whatever they hold."""
-    kinds = dict.fromkeys(words, str)
-    frame = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""], dtype=kinds)
-    return frame.map(unguarded)
+    """The frame that to_csv wrote, without apostrophes; the columns `words` are text whatever they hold."""
+    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    typed = {name: column if name in words else column.map(parsed) for name, column in frame.items()}
+    return pd.DataFrame(typed).map(unguarded)
+
+
+def parsed(value: str) -> Any:
+    """The number or truth value that a cell of a CSV stands for, else its text; NaN where it is empty."""
+    if value in ("True", "False"):
+        return value == "True"
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(value)
+    return value or float("nan")
 
 
 def unguarded(value: Any) -> Any:
@@ -198,7 +114,7 @@ def tex(value: str) -> str:
 
 
 def to_tex(table: Table) -> str:
-    """A table environment; needs \\usepackage{booktabs}. An opening bracket at the start of a row is kept from \\\\."""
+    """A table environment; it needs the package booktabs."""
     layout = "".join("r" if column.numeric else "l" for column in table.columns)
     head = " & ".join(tex(column.title) for column in table.columns) + r" \\"
     body = []
@@ -244,7 +160,8 @@ def number_class(column: Column) -> str:
 
 def html_cell(column: Column, shown: Cell) -> str:
     body = str(escape(shown.text))
-    body = f"<strong>{body}</strong>" if shown.mark == "best" else body + DAGGER * (shown.mark == "tied")
+    body = f"<strong>{body}</strong>" if shown.mark == "best" else body
+    body += f'<span class="dagger">{DAGGER}</span>' * (shown.mark == "tied")
     return f'<td{number_class(column)} data-sort="{escape(shown.sort)}">{body}</td>'
 
 

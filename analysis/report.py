@@ -1,8 +1,9 @@
-"""python -m analysis.report results/<experiment>: writes report.html, one page that needs neither server nor network.
+"""python -m analysis.report results/<experiment>: writes report.html, one page that needs neither server nor
+network.
 
-It reads the tables and figures that analysis.tables and analysis.figures wrote, and computes nothing twice. What has not
-been made, and what failed, is listed on the page. All text is escaped by the template engine, and a content security
-policy lets only the page's own script run. Equal inputs give equal bytes.
+It reads the tables and figures that analysis.tables and analysis.figures wrote, and computes nothing twice.
+What has not been made, and what failed, is listed on the page. All text is escaped by the template engine,
+and a content security policy lets only the page's own script run. Equal inputs give equal bytes.
 """
 
 import argparse
@@ -10,7 +11,6 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,10 +18,11 @@ from markupsafe import Markup
 
 from analysis import style
 from analysis.captions import CAPTIONS
-from analysis.diagnostics import diagnose
-from analysis.figures import digest
+from analysis.cells import Table, is_number
+from analysis.diagnostics import diagnose, mean
 from analysis.read import Missing, Results, json_object, load
-from analysis.render import Table, to_html
+from analysis.render import to_html
+from analysis.report_facts import method_in_words, provenance, runs, settings
 from analysis.tables import LAYOUTS, stored
 from eval.errors import exit_with_message
 
@@ -123,7 +124,7 @@ def data_uri(path: Path) -> str:
 
 
 def by_category(pictures: dict[str, Picture]) -> dict[str, list[Picture]]:
-    """{category: pictures}, in the order of the captions; figures with nothing to show come last in theirs."""
+    """{category: pictures}, in the order of the captions; figures with nothing to show come last."""
     grouped: dict[str, list[Picture]] = {}
     for name, shown in pictures.items():
         grouped.setdefault(CAPTIONS[name].category, []).append(shown)
@@ -141,7 +142,7 @@ def cards(results: Results, comparisons: Table | None) -> list[Card]:
             method_in_words(results, arm),
             arm == results.reference,
             verdicts(comparisons.frame, arm) if comparisons else [],
-            facts(diagnosed[diagnosed["arm"] == arm]),
+            facts(diagnosed.query("arm == @arm")),
         )
         for arm in order
     ]
@@ -150,104 +151,32 @@ def cards(results: Results, comparisons: Table | None) -> list[Card]:
 def verdicts(frame: pd.DataFrame, arm: str) -> list[Verdict]:
     if frame.empty:
         return []
-    own = frame[frame["arm"] == arm].fillna("")
+    own = frame.query("arm == @arm").astype(object).fillna("")
     return [
-        Verdict(row["verdict"], SIGNS.get(row["verdict"], "?"), row["sentence"] or without_sentence(row))
+        Verdict(
+            row["verdict"],
+            SIGNS.get(row["verdict"], "?"),
+            row["sentence"]
+            or f"{row['benchmark']}: no verdict on pass@{row['k']}, {row['remarks'] or 'no counts'}.",
+        )
         for row in own.to_dict("records")
     ]
 
 
-def without_sentence(row: dict[str, Any]) -> str:
-    return f"No comparison on {row['benchmark']} at k = {row['k']}: {row['remarks'] or 'nothing to compare'}."
-
-
 def facts(rows: pd.DataFrame) -> list[str]:
-    """What the diagnostics say about an arm: its entropy from start to end, and each flag with its number of runs."""
+    """What the diagnostics say about an arm: entropy from start to end, and each flag with its runs."""
     known = rows.dropna(subset=["final_entropy"])
     said = []
     if len(known):
-        start, end = known["initial_entropy"].mean(), known["final_entropy"].mean()
-        target = known["target"].mean()
-        aim = f", target {target:.3f}" if target == target else ""
+        start, end, target = (
+            mean(known[key].to_numpy(float)) for key in ("initial_entropy", "final_entropy", "target")
+        )
+        aim = f", target {target:.3f}" if is_number(target) else ""
         said.append(f"Entropy {start:.3f} → {end:.3f} nats{aim}.")
     flags = rows["flags"].str.split("; ").explode()
     for flag, count in flags[flags != ""].value_counts(sort=False).items():
         said.append(f"{str(flag).capitalize()} in {count} of {len(rows)} runs.")
     return said
-
-
-def method_in_words(results: Results, arm: str) -> str:
-    """The method's name and its settings on one line."""
-    method = results.method(arm)
-    chosen = ", ".join(f"{key} = {value}" for key, value in method.items() if key != "name")
-    name = str(method.get("name", "unknown method")) + (
-        " (reconstruction)" if method.get("name") == "aer" else ""
-    )
-    return f"{name}: {chosen}" if chosen else name
-
-
-def settings(results: Results) -> dict[str, list[tuple[str, str]]]:
-    """{block of the spec: its settings, flattened to dotted keys}."""
-    blocks = {key: value for key, value in results.spec.items() if key not in ("name", "question", "arms")}
-    return {"arms": flattened(results.spec["arms"])} | {
-        key: flattened(value) if isinstance(value, dict) else [(key, str(value))]
-        for key, value in blocks.items()
-    }
-
-
-def flattened(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for key, inner in value.items():
-        name = f"{prefix}{key}"
-        pairs += flattened(inner, f"{name}.") if isinstance(inner, dict) and inner else [(name, str(inner))]
-    return pairs
-
-
-RUN_KEYS = (
-    "status",
-    "host",
-    "started",
-    "seconds",
-    "tokens_generated",
-    "updates",
-    "git_revision",
-    "spec_hash",
-)
-
-
-def runs(results: Results) -> list[dict[str, Any]]:
-    """One row per run for the provenance table."""
-    return [
-        {"arm": run.arm, "seed": run.seed, "rollouts": len(run.log)}
-        | {key: shortened(key, run.info.get(key)) for key in RUN_KEYS}
-        for run in results.runs
-    ]
-
-
-def shortened(key: str, value: Any) -> str:
-    if value is None:
-        return "–"
-    if key in ("git_revision", "spec_hash"):
-        return str(value)[:12]
-    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
-
-
-def provenance(results: Results) -> list[tuple[str, str]]:
-    """Facts about the whole page: the spec's digest, and the versions that the runs recorded, where they differ all."""
-    versions: dict[str, set[str]] = {}
-    for run in results.runs:
-        for package, version in (run.info.get("versions") or {}).items():
-            versions.setdefault(str(package), set()).add(str(version))
-    packages = [(package, ", ".join(sorted(found))) for package, found in sorted(versions.items())]
-    revisions = sorted(
-        {str(run.info["git_revision"]) for run in results.runs if run.info.get("git_revision")}
-    )
-    return [
-        ("spec.yaml, SHA-256", digest(results.folder / "spec.yaml")),
-        ("code the runs were made with", ", ".join(revisions) or "not recorded"),
-        ("command", f"python -m analysis.report {results.folder.as_posix()}"),
-        *packages,
-    ]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,22 +1,25 @@
-"""The frames behind the main table and the comparisons: counts per question -> estimates, intervals and verdicts.
+"""The frames behind the main table and the comparisons: counts per question -> estimates, intervals and
+verdicts.
 
-Every interval and test comes from (n, correct) per question through analysis.statistics. Each one has a random stream of
-its own, named by what it estimates, so that a number does not depend on which other numbers were made before it.
-What a row could not show stands in its `remarks`.
+Every interval and test comes from (n, correct) per question through analysis.statistics. Each one has a
+random stream of its own, named by what it estimates, so that a number does not depend on which other numbers
+were made before it. What a row could not show stands in its `remarks`.
 """
 
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis import diagnostics
-from analysis.read import BASE, Results, number
+from analysis.read import BASE, Results, number, within
 from analysis.statistics import Comparison, Counts, compare, estimate, holm, load_counts, sentence, verdict
 from eval.errors import BadInput
 
 DRAWS = 10_000
+NAN = float("nan")
 UNDECIDED = "not distinguishable"
 
 
@@ -85,7 +88,7 @@ def interval_of(
     results: Results, counts: Counts | None, benchmark: str, arm: str, k: int
 ) -> tuple[tuple[float, float, float], str]:
     """(value, low, high) of pass@k and "", or NaN and why."""
-    nothing = (float("nan"),) * 3
+    nothing = (NAN, NAN, NAN)
     if counts is None:
         return nothing, ""
     try:
@@ -99,24 +102,38 @@ def interval_of(
 def mark_best(
     results: Results, rows: list[dict[str, Any]], counts: dict[str, Counts], name: str, k: int, benchmark: str
 ) -> None:
-    """Adds <name>_best and <name>_tied: the best arm, and the arms that a comparison with it cannot tell apart."""
+    """Adds <name>_best and <name>_tied: the best arm, and the arms that cannot be told from it."""
     scored = {row["arm"]: row[name] for row in rows if row["arm"] in counts and not np.isnan(row[name])}
     best = max(scored, key=lambda arm: scored[arm], default=None)
-    others = [arm for arm in scored if arm != best]
-    found = [compared(results, counts[arm], counts[best], k, benchmark, arm, best) for arm in others if best]
-    adjusted = holm([each.p for each in found])
-    tied = {
-        arm
-        for arm, each, p in zip(others, found, adjusted, strict=True)
-        if verdict(each, float(p)) == UNDECIDED
-    }
+    tied = (
+        undecided(results, counts, best, [arm for arm in scored if arm != best], k, benchmark)
+        if best
+        else set()
+    )
     for row in rows:
         row[f"{name}_best"] = row["arm"] == best
         row[f"{name}_tied"] = row["arm"] in tied
 
 
+def undecided(
+    results: Results, counts: dict[str, Counts], best: str, others: list[str], k: int, benchmark: str
+) -> set[str]:
+    """The others that cannot be told from the best, or not be compared with it; Holm over all of them."""
+    found = {}
+    for arm in others:
+        with suppress(BadInput):
+            found[arm] = compared(results, counts[arm], counts[best], k, benchmark, arm, best)
+    adjusted = holm([each.p for each in found.values()])
+    told = {
+        arm
+        for (arm, each), p in zip(found.items(), adjusted, strict=True)
+        if verdict(each, float(p)) != UNDECIDED
+    }
+    return set(others) - told
+
+
 def compared(
-    results: Results, a: Counts, b: Counts, k: int, benchmark: str, arm: str, other: str | None
+    results: Results, a: Counts, b: Counts, k: int, benchmark: str, arm: str, other: str
 ) -> Comparison:
     rng = generator(results, "compare", benchmark, arm, other, k)
     return compare(a, b, k, draws=draws(results), rng=rng)
@@ -130,24 +147,29 @@ def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
     ]
     ends = [diagnostics.first(values) if arm == BASE else diagnostics.final(values) for values in runs]
     return {
-        "maj_at_k": average([majority(measures) for measures in results.measures(arm, benchmark)]),
+        "maj_at_k": average(
+            [
+                majority(measures, shown_k(results, benchmark)[-1])
+                for measures in results.measures(arm, benchmark)
+            ]
+        ),
         "length": average([ratio(table, "tokens") for table in tables]),
         "truncated": average([ratio(table, "truncated") for table in tables]),
         "final_entropy": average(ends),
     }
 
 
-def majority(measures: dict[str, Any]) -> float:
-    """maj@k for the largest k that was measured."""
-    found = measures.get("maj_at_k") or {}
-    return number(found[max(found, key=int)]) if found else float("nan")
+def majority(measures: dict[str, Any], k: int) -> float:
+    """maj@k of measures.json, NaN where it was not measured."""
+    return number(within(measures, ("maj_at_k", str(k))))
 
 
 def ratio(table: pd.DataFrame, column: str) -> float:
     """Sum of a column of counts.csv per completion, NaN where there is no such column or no completion."""
-    if column not in table or not table["n"].sum():
-        return float("nan")
-    return float(table[column].sum() / table["n"].sum())
+    completions = table["n"].to_numpy(float).sum()
+    return (
+        float(table[column].to_numpy(float).sum() / completions) if column in table and completions else NAN
+    )
 
 
 def average(values: list[float]) -> float:
@@ -155,7 +177,7 @@ def average(values: list[float]) -> float:
 
 
 def comparisons_frame(results: Results) -> pd.DataFrame:
-    """Each arm against the reference on each benchmark, pass@1 and pass@k; Holm over all rows of the table."""
+    """Each arm against the reference on each benchmark, pass@1 and pass@k; Holm over all rows."""
     rows = [
         comparison_row(results, benchmark, arm, k)
         for benchmark in results.benchmarks
@@ -186,18 +208,21 @@ COMPARED = (
 
 def comparison_row(results: Results, benchmark: str, arm: str, k: int) -> dict[str, Any]:
     row: dict[str, Any] = {"benchmark": benchmark, "k": k, "arm": arm, "reference": results.reference}
-    pair = [counts_of(results, name, benchmark) for name in (arm, results.reference)]
-    why = [
-        f"{name}: {problem}"
-        for name, (_, problem) in zip((arm, results.reference), pair, strict=True)
-        if problem
-    ]
+    (own, own_why), (other, other_why) = (
+        counts_of(results, name, benchmark) for name in (arm, results.reference)
+    )
+    why = [f"{name}: {said}" for name, said in ((arm, own_why), (results.reference, other_why)) if said]
     found = None
-    if not why:
+    if own and other:
         try:
-            found = compared(results, pair[0][0], pair[1][0], k, benchmark, arm, results.reference)  # type: ignore
+            found = compared(results, own, other, k, benchmark, arm, results.reference)
+            why += (
+                [f"seeds {found.unpaired_seeds} are left out: only one arm has them"]
+                if found.unpaired_seeds
+                else []
+            )
         except BadInput as error:
-            why = [str(error)]
-    values = {name: getattr(found, name, float("nan")) for name in COMPARED}
-    empty = {"p_holm": float("nan"), "verdict": "" if found else "no verdict", "sentence": ""}
+            why.append(str(error))
+    values = {name: getattr(found, name, NAN) for name in COMPARED}
+    empty = {"p_holm": NAN, "verdict": "" if found else "no verdict", "sentence": ""}
     return {**row, **values, **empty, "remarks": "; ".join(why), "comparison": found}

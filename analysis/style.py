@@ -1,8 +1,9 @@
 """How figures look: one colour per arm everywhere, sizes that stay readable at the width of a README.
 
-Colours: Okabe and Ito's palette for colour-blind readers (jfly.uni-koeln.de/color), without its yellow, which is too
-light on white. The arm that others are compared with is dark grey, the base policy a lighter grey and always
-dashed. From the eighth arm on colours repeat with another line style, so that no two arms look the same.
+Colours: Okabe and Ito's palette for colour-blind readers (jfly.uni-koeln.de/color), without its yellow, which
+is too light on white. The arm that others are compared with is dark grey, the base policy a lighter grey and
+always dashed. From the eighth arm on colours repeat with another line style, so that no two arms look the
+same.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 WIDTH = 7.2  # inches: 1,080 pixels at DPI, so a README shows it at about three quarters
 DPI = 150
 BAND = 0.18  # opacity of bands
-RAW = {"alpha": 0.35, "linewidth": 0.6}  # single seeds behind the mean
+RAW: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.6}  # single seeds behind the mean
 
 RC: dict[Any, Any] = {
     "font.size": 9,

@@ -1,7 +1,8 @@
 """A results folder made of formulas: collapse, explosion and a held target, in seconds and without a model.
 
-The shapes are those of real runs, the numbers are invented: `none` collapses, `fixed_high` explodes and loses its
-reward, `aer` falls to its target and holds it with a moving alpha, `clip_higher` clips above, `fixed_low` does little.
+The shapes are those of real runs, the numbers are invented: `none` collapses, `fixed_high` explodes and loses
+its reward, `aer` falls to its target and holds it with a moving alpha, `clip_higher` clips above, `fixed_low`
+does little.
 """
 
 import csv
@@ -57,7 +58,7 @@ def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), rollouts: int = 40, que
 def spec(name: str, seeds: tuple[int, ...]) -> dict[str, Any]:
     return {
         "name": name,
-        "question": "Does holding entropy at a target make the policy reason better than letting it collapse?",
+        "question": "Does holding entropy at a target make the policy reason better?",
         "reference": "none",
         "model": {"base": "tiny"},
         "task": {"name": "arithmetic", "levels": [2, 3, 4, 5]},

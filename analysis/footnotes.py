@@ -1,0 +1,100 @@
+"""What stands under the tables: how to read them, and the conditions that the numbers were measured under."""
+
+from typing import Any
+
+from analysis.diagnostics import COLLAPSED, DIVERGED, EXPLODED, LATE, NEAR, OFF_TARGET
+from analysis.read import Results, json_object, number
+from analysis.scores import draws
+
+
+def main(results: Results) -> tuple[str, ...]:
+    return (
+        "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not "
+        "distinguishable from it (paired comparison, Holm within the column of a benchmark). The base "
+        "policy is not ranked.",
+        "tokens: mean length of a completion; final entropy: nats per token on the training prompts, mean "
+        "over the last tenth of the rollouts; for the base policy, before the first update.",
+        *sampling(results),
+        *method(results),
+    )
+
+
+def comparison(results: Results) -> tuple[str, ...]:
+    return (
+        f"Difference to {results.reference} in points, paired by question and training seed, with 95 % "
+        "intervals. p: sign-flip permutation; Holm over all rows. P(better): probability of improvement. "
+        "Smallest visible: the difference that this design would detect four times in five.",
+        *sampling(results),
+        *method(results),
+    )
+
+
+def budget(results: Results) -> tuple[str, ...]:
+    return (
+        "Per run, with the range over seeds in brackets. Equal: as many rollouts and optimizer updates as "
+        f"{results.reference}. Tokens follow from the length of the answers, so they may differ under an "
+        "equal budget.",
+    )
+
+
+def diagnostic(results: Results) -> tuple[str, ...]:
+    return (
+        f"Entropy in nats per token. Tracking error: mean |H − H*| / H* over the last {LATE:.0%} of the "
+        f"rollouts; near target: share of rollouts within {NEAR:.0%}; overshoot: largest excursion after "
+        "the target was first reached.",
+        f"Flags: collapsed, final entropy below {COLLAPSED:g} × initial (unless a lower target is held); "
+        f"exploded, above {EXPLODED:g} ×; diverged, final accuracy below {DIVERGED:g} × initial; off "
+        f"target, tracking error above {OFF_TARGET:.0%}; inert, the method never moved the policy; wound "
+        "up, alpha at its maximum or growing without effect; unequal budget; missing.",
+        *method(results),
+    )
+
+
+def sampling(results: Results) -> tuple[str, ...]:
+    evaluation = results.spec.get("evaluation", {})
+    samples = {
+        name: (asked or {}).get("samples", "?") for name, asked in evaluation.get("benchmarks", {}).items()
+    }
+    listed = ", ".join(f"{name} n = {n}" for name, n in samples.items())
+    settings = {"T": "temperature", "top-p": "top_p", "max tokens": "max_tokens", "template": "template"}
+    conditions = ", ".join(
+        f"{name} = {evaluation[key]}" for name, key in settings.items() if key in evaluation
+    )
+    verifiers = sorted({f"math-verify {v['math-verify']}" for v in versions(results) if "math-verify" in v})
+    seeds = ", ".join(map(str, results.seeds))
+    return (
+        f"Samples per question: {listed}; {conditions}; training seeds {seeds}; "
+        f"{', '.join(verifiers) or 'verifier version not recorded'}; {draws(results):,} bootstrap "
+        "draws.",
+        overlap_note(results),
+    )
+
+
+def versions(results: Results) -> list[dict[str, Any]]:
+    return [run.info["versions"] for run in results.runs if isinstance(run.info.get("versions"), dict)]
+
+
+def overlap_note(results: Results) -> str:
+    path = results.folder / "problems" / "contamination.json"
+    report, _ = json_object(path)
+    if not report:
+        return "Overlap of the training set with the benchmarks: not examined."
+    hits = [
+        f"{name}: {number(counts.get('exact')):.0f} exact, {number(counts.get('near')):.0f} near or exact"
+        for name, counts in (report.get("benchmarks") or {}).items()
+        if name in results.benchmarks
+    ]
+    done = {"drop": "dropped from training", "flag": "kept in training"}.get(
+        str(report.get("action")), "counted"
+    )
+    return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}."
+
+
+def method(results: Results) -> tuple[str, ...]:
+    rebuilt = [arm for arm in results.arms if results.method(arm).get("name") == "aer"]
+    if not rebuilt:
+        return ()
+    return (
+        f"{', '.join(rebuilt)}: AER is a reconstruction from the method's description, not its authors' "
+        "code.",
+    )

@@ -1,0 +1,112 @@
+"""Diagnostics and budget: hand-computed numbers, and the flags that follow from them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis import budget, diagnostics
+from analysis.read import Results, Run, load
+from tests.synthetic import make
+
+NAN = float("nan")
+
+
+def run(entropy: list[float], arm: str = "x", **series: list[Any]) -> Run:
+    """A run with these values per rollout; state keys are given as state_<key>."""
+    rows: list[dict[str, Any]] = [
+        {"rollout": i, "updates": 4.0 * (i + 1), "entropy": value} for i, value in enumerate(entropy)
+    ]
+    for name, values in series.items():
+        for row, value in zip(rows, values, strict=True):
+            place = row.setdefault("state", {}) if name.startswith("state_") else row
+            place[name.removeprefix("state_")] = value
+    return Run(arm, 0, Path(), {"status": "finished"}, tuple(rows))
+
+
+def results(*runs: Run, **methods: dict[str, Any]) -> Results:
+    arms = {each.arm: {"method": methods.get(each.arm, {"name": "no_entropy"})} for each in runs}
+    return Results(Path("demo"), {"arms": arms, "seeds": [0]}, runs, ())
+
+
+def test_tracking_error_is_over_the_last_third() -> None:
+    entropy = np.array([9.0, 9.0, 9.0, 9.0, 1.1, 0.8])
+    assert diagnostics.tracking_error(entropy, np.full(6, 1.0)) == pytest.approx((0.1 + 0.2) / 2)
+
+
+def test_near_target_counts_rollouts_within_a_tenth() -> None:
+    entropy = np.array([2.0, 1.2, 1.09, 0.91, 0.5])
+    assert diagnostics.near_target(entropy, np.full(5, 1.0)) == pytest.approx(2 / 5)
+
+
+@pytest.mark.parametrize(
+    ("entropy", "expected"),
+    [
+        ([2.0, 1.5, 0.7, 0.9, 1.2], -0.3),  # falls through the target by 30 %, comes back to 20 % above
+        ([2.0, 1.0, 1.4, 1.1], 0.4),  # reaches it exactly, then overshoots upwards
+        ([2.0, 1.5, 1.2], NAN),  # never there
+    ],
+)
+def test_overshoot_is_the_largest_excursion_after_arrival(entropy: list[float], expected: float) -> None:
+    found = diagnostics.overshoot(np.array(entropy), np.full(len(entropy), 1.0))
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_no_target_means_no_tracking_numbers() -> None:
+    nothing = np.full(4, NAN)
+    for measure in (diagnostics.tracking_error, diagnostics.near_target, diagnostics.overshoot):
+        assert np.isnan(measure(np.ones(4), nothing))
+
+
+def flags(each: Run, method: dict[str, Any] | None = None) -> list[str]:
+    return diagnostics.flags(results(each, **{each.arm: method or {"name": "no_entropy"}}), each)
+
+
+def test_collapse_explosion_and_divergence() -> None:
+    assert flags(run([1.0, 0.8, 0.49])) == ["collapsed"]
+    assert flags(run([1.0, 0.8, 0.51])) == []
+    assert flags(run([1.0, 1.5, 2.1], accuracy=[0.5, 0.3, 0.09])) == ["exploded", "diverged"]
+
+
+def test_a_held_low_target_is_no_collapse() -> None:
+    held = run([1.0, 0.4, 0.4], state_target=[0.4] * 3, coefficient_max=[0.1] * 3)
+    missed = run([1.0, 0.4, 0.2], state_target=[0.4] * 3, coefficient_max=[0.1] * 3)
+    assert flags(held, {"name": "aer"}) == []
+    assert flags(missed, {"name": "aer"}) == ["collapsed", "off target"]
+
+
+def test_inert_depends_on_the_lever() -> None:
+    idle = run([1.0, 1.0], coefficient_max=[0.0, 0.0], clip_high=[0.0, 0.0])
+    assert flags(idle) == []
+    assert flags(idle, {"name": "fixed_coefficient"}) == ["inert"]
+    wider = {"name": "clip_higher", "epsilon_low": 0.2, "epsilon_high": 0.28}
+    assert flags(idle, wider) == ["inert"]
+    assert flags(run([1.0, 1.0], clip_high=[0.0, 0.01]), wider) == []
+    assert flags(run([1.0, 1.0], gradient_share=[0.2, None]), {"name": "aer"}) == []
+
+
+def test_wind_up_at_the_bound_and_without_effect() -> None:
+    method = {"name": "aer", "alpha_max": 0.3}
+    moving: dict[str, Any] = {"coefficient_max": [0.1] * 4}
+    assert "wound up" in flags(run([1.0] * 4, state_alpha=[0.1, 0.3, 0.3, 0.1], **moving), method)
+    growing: dict[str, Any] = {"state_alpha": [0.05, 0.1, 0.15, 0.2]}
+    assert "wound up" in flags(
+        run([1.0] * 4, state_difficulty_weight=[0.05] * 4, **growing, **moving), method
+    )
+    assert flags(run([1.0] * 4, state_difficulty_weight=[0.5] * 4, **growing, **moving), method) == []
+
+
+def test_unequal_budget_is_seen_per_seed() -> None:
+    short = run([1.0, 1.0], "short")
+    both = results(run([1.0, 1.0, 1.0], "full"), short)
+    assert diagnostics.flags(both, short) == ["unequal budget"]
+    assert budget.budget_frame(both)["budget"].tolist() == ["equal", "unequal (seeds 0)"]
+
+
+def test_the_synthetic_arms_are_told_apart(tmp_path: Path) -> None:
+    made = make(tmp_path / "demo", rollouts=30, questions=2)
+    found: Any = diagnostics.diagnose(load(made)).groupby("arm")["flags"].agg(set)
+    assert found["none"] == {"collapsed"}
+    assert found["fixed_high"] == {"exploded; diverged"}
+    assert found["aer"] == {""}

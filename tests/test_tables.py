@@ -1,0 +1,284 @@
+"""Tables: hand-computed numbers, escaping, and what happens when runs are missing or broken."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import cells, render, scores, tables
+from analysis.read import BASE, load
+from eval.errors import BadInput
+from tests.synthetic import make
+
+NAN = float("nan")
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "=cmd|' /C calc'!A0",
+    r"\input{secrets}",
+    "@sum(1)",
+    "a|b",
+    "[x](javascript:1)",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete results folder with its tables."""
+    made = make(tmp_path_factory.mktemp("tables") / "demo", rollouts=30, questions=12)
+    tables.main([str(made)])
+    return made
+
+
+@pytest.fixture
+def broken(folder: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(folder, tmp_path / "demo"))
+
+
+def shown(table: cells.Table, form: str) -> str:
+    return render.FORMS[form](table)
+
+
+# scores
+
+
+def test_main_table_holds_the_plain_means(folder: Path) -> None:
+    frame: Any = scores.main_frame(load(folder)).set_index(["benchmark", "arm"])
+    counts = [
+        pd.read_csv(path) for path in sorted((folder / "aer").glob("seed-*/eval/arithmetic_test.counts.csv"))
+    ]
+    row = frame.loc[("arithmetic_test", "aer")]
+    assert row["pass_at_1"] == pytest.approx(np.mean([table["correct"] / table["n"] for table in counts]))
+    assert row["pass_at_1_low"] < row["pass_at_1"] < row["pass_at_1_high"]
+    assert (row["seeds"], row["k"], row["length"]) == (3, 8, 25.0)
+    assert frame.index[0] == ("arithmetic_test", BASE)
+    assert frame["pass_at_1_best"].groupby("benchmark").sum().tolist() == [1, 1]
+    assert not frame.xs(BASE, level="arm")[["pass_at_1_best", "pass_at_1_tied"]].to_numpy().any()
+
+
+def test_numbers_do_not_depend_on_the_other_arms(folder: Path) -> None:
+    whole = load(folder)
+    fewer = replace(
+        whole, spec=whole.spec | {"arms": {arm: whole.spec["arms"][arm] for arm in ("none", "aer")}}
+    )
+    kept = ["arm", "benchmark", "pass_at_1", "pass_at_1_low", "pass_at_k_high"]
+    frames: list[Any] = [scores.main_frame(each).query("arm == 'aer'") for each in (whole, fewer)]
+    a, b = (frame[kept].reset_index(drop=True) for frame in frames)
+    pd.testing.assert_frame_equal(a, b, check_exact=True)
+
+
+def test_comparisons_hold_every_arm_and_adjust_over_all_rows(folder: Path) -> None:
+    frame: Any = scores.comparisons_frame(load(folder))
+    assert len(frame) == 2 * 2 * 4
+    assert set(frame["reference"]) == {"none"}
+    assert (frame["p_holm"] >= frame["p"]).all()
+    assert frame["p_holm"].min() == pytest.approx(16 * frame["p"].min())
+    assert frame["sentence"].str.contains("arithmetic").all()
+
+
+# forms
+
+
+def cell_table(value: str) -> cells.Table:
+    frame = pd.DataFrame({"name": [value, "plain"], "score": [0.1234567890123, NAN]})
+    columns = (tables.word("name", "name"), cells.Column("score", "score", cells.points))
+    return cells.Table("t", "A caption", frame, columns, (value,))
+
+
+def test_one_frame_in_four_forms() -> None:
+    table = cell_table("x")
+    assert shown(table, "csv") == "name,score\nx,0.1234567890123\nplain,\n"
+    assert "| x | 12.3 |" in shown(table, "md")
+    assert r"x & 12.3 \\" in shown(table, "tex")
+    assert ">12.3</td>" in shown(table, "html")
+    assert r"\toprule" in shown(table, "tex")
+
+
+def test_best_is_bold_and_tied_is_daggered(folder: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "v": [0.5, 0.4],
+            "v_low": [0.45, 0.3],
+            "v_high": [0.6, 0.5],
+            "v_best": [True, False],
+            "v_tied": [False, True],
+        }
+    )
+    table = cells.Table("t", "c", frame, (tables.score("v", "v"),))
+    assert "**50.0 [45.0, 60.0]**" in shown(table, "md")
+    assert "40.0 [30.0, 50.0]†" in shown(table, "md")
+    assert r"\textbf{50.0 [45.0, 60.0]}" in shown(table, "tex")
+    assert r"40.0 [30.0, 50.0]$^{\dagger}$" in shown(table, "tex")
+    assert "<strong>50.0" in shown(table, "html")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_text(name: str) -> None:
+    table = cell_table(name)
+    assert "<img" not in shown(table, "html") + shown(table, "md")
+    assert not any(
+        cell.startswith(("=", "@", "+", "-"))
+        for row in csv.reader(io.StringIO(shown(table, "csv")))
+        for cell in row
+    )
+    assert r"\input{" not in shown(table, "tex")
+    row = next(line for line in shown(table, "md").splitlines() if line.endswith("12.3 |"))
+    assert row.replace(r"\|", "").count("|") == 3
+    assert not re.search(r"(?<!\\)\]\(", row)
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1))
+def test_text_survives_csv(value: str) -> None:
+    frame = pd.DataFrame({"name": [value]})
+    back = render.from_csv(render.to_csv(cells.Table("t", "", frame, ())), ["name"])
+    assert back["name"].tolist() == [value]
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"])))
+def test_tex_leaves_no_command_of_the_text(value: str) -> None:
+    shown = render.tex(value)
+    for known in sorted(set(render.TEX.values()), key=len, reverse=True):
+        shown = shown.replace(known, "")
+    assert not set(shown) & set("\\&%$#_{}~^")
+
+
+def test_numbers_are_rounded_for_people() -> None:
+    assert cells.points(0.12345) == "12.3"
+    assert cells.points(-0.0001) == "0.0"
+    assert cells.decimals(0)(1234567.0) == "1,234,567"
+    assert tables.signed(0.013) == "+1.3"
+    assert tables.signed(-0.013) == "−1.3"
+    assert cells.p_value(0.0004) == "< .001"
+    assert cells.p_value(NAN) == cells.DASH
+
+
+# what is missing
+
+
+def test_every_table_is_written_in_every_form(folder: Path) -> None:
+    names = {f"{name}.{form}" for name in tables.LAYOUTS for form in render.FORMS}
+    assert {path.name for path in (folder / "tables").iterdir()} == names
+
+
+def test_running_again_changes_no_byte(broken: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (broken / "tables").iterdir()}
+    tables.main([str(broken)])
+    assert {path.name: path.read_bytes() for path in (broken / "tables").iterdir()} == before
+
+
+def test_stored_tables_show_the_same_cells(folder: Path) -> None:
+    for name in tables.LAYOUTS:
+        stored = tables.stored(name, load(folder))
+        assert stored is not None
+        assert render.to_html(stored) == (folder / "tables" / f"{name}.html").read_text(encoding="utf-8")
+
+
+def test_footnotes_carry_the_conditions(folder: Path) -> None:
+    text = (folder / "tables" / "main.tex").read_text(encoding="utf-8")
+    for said in (
+        "n = 16",
+        "T = 1.0",
+        "top-p = 1.0",
+        "max tokens = 48",
+        "seeds 0, 1, 2",
+        "math-verify 0.9.0",
+        "200 bootstrap",
+    ):
+        assert said in text
+    assert "reconstruction" in text
+    assert "0 exact" in text
+
+
+def test_a_failed_arm_and_a_missing_seed_are_shown(broken: Path) -> None:
+    shutil.rmtree(broken / "fixed_low")
+    shutil.rmtree(broken / "aer" / "seed-1")
+    (broken / "clip_higher" / "seed-2" / "train.jsonl").write_text(
+        '{"rollout": 0, "entropy": 0.2}\n{"rollout": 1, "ent'
+    )
+    info = json.loads((broken / "none" / "seed-0" / "run.json").read_text())
+    (broken / "none" / "seed-0" / "run.json").write_text(json.dumps(info | {"status": "exploded"}))
+    tables.main([str(broken)])
+    main = pd.read_csv(broken / "tables" / "main.csv").set_index(["benchmark", "arm"])
+    assert main.loc[("arithmetic_test", "fixed_low"), "remarks"] == "not evaluated"
+    assert main.loc[("arithmetic_test", "aer"), "remarks"] == "2 of 3 seeds"
+    said = (broken / "tables" / "main.md").read_text(encoding="utf-8").replace("\\", "")
+    assert "fixed_low, seed 0: the run has not been made" in said
+    assert "clip_higher, seed 2: train.jsonl line 2 cannot be read" in said
+    assert "none, seed 0: ended as 'exploded'" in said
+    compared = pd.read_csv(broken / "tables" / "comparisons.csv").set_index("arm")
+    assert set(compared.loc["fixed_low", "verdict"]) == {"no verdict"}
+    assert compared.loc["aer", "remarks"].str.contains("left out").all()
+    checks = pd.read_csv(broken / "tables" / "diagnostics.csv")
+    assert checks.query("arm == 'fixed_low'")["flags"].tolist() == ["missing"] * 3
+
+
+def test_a_ragged_set_says_what_it_cannot_show(broken: Path) -> None:
+    path = broken / "aer" / "seed-0" / "eval" / "arithmetic_hard.counts.csv"
+    table = pd.read_csv(path)
+    table.loc[3, ["n", "correct"]] = 4, 2
+    table.to_csv(path, index=False)
+    frame = scores.main_frame(load(broken)).set_index(["benchmark", "arm"])
+    row = frame.loc[("arithmetic_hard", "aer")]
+    assert np.isfinite(row["pass_at_1"])
+    assert np.isnan(row["pass_at_k"])
+    assert "arithmetic_hard-3" in row["remarks"]
+
+
+def test_a_folder_with_only_a_spec_still_gives_tables(tmp_path: Path) -> None:
+    make(tmp_path / "whole", rollouts=3, questions=4)
+    (tmp_path / "bare").mkdir()
+    shutil.copy(tmp_path / "whole" / "spec.yaml", tmp_path / "bare")
+    tables.main([str(tmp_path / "bare")])
+    assert "base policy: no evaluation on arithmetic" in (
+        tmp_path / "bare/tables/main.md"
+    ).read_text().replace("\\", "")
+
+
+@pytest.mark.parametrize("text", ["", "arms: [", "- a list", "arms: {}\nseeds: [0]", "arms: {a: {}}"])
+def test_an_unreadable_spec_is_one_line_and_exit_2(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "spec.yaml").write_text(text)
+    with pytest.raises(SystemExit) as caught:
+        tables.main([str(tmp_path)])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "spec.yaml" in said
+    assert not (tmp_path / "tables").exists()
+
+
+def test_a_foreign_csv_is_refused(broken: Path) -> None:
+    (broken / "tables" / "main.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(BadInput, match=r"main\.csv lacks the columns"):
+        tables.stored("main", load(broken))
+
+
+def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
+    make(tmp_path / "demo", seeds=(0,), rollouts=3, questions=4)
+    path = tmp_path / "demo" / "spec.yaml"
+    spec = yaml.safe_load(path.read_text())
+    path.write_text(
+        yaml.safe_dump(spec | {"arms": spec["arms"] | {name: {"method": {"name": name}} for name in HOSTILE}})
+    )
+    tables.main([str(tmp_path / "demo")])
+    for form in ("md", "html"):
+        assert "<img" not in (tmp_path / "demo" / "tables" / f"main.{form}").read_text(encoding="utf-8")
+
+
+def test_the_analysis_needs_no_torch() -> None:
+    code = "import sys, analysis.tables, analysis.figures, analysis.report; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
