@@ -2,21 +2,23 @@
 
 Workers are fresh interpreters started when first needed: no fork of a multithreaded trainer, no alarm
 signal in the parent, no terminal (own session, so Ctrl-C reaches the parent alone). An answer's clock
-starts when it is handed to an idle, ready worker. A worker that oversteps the limit is killed and costs its
-own answer only; one that dies in the middle of an answer without having overstepped is replaced and the
-answer tried once more.
+starts when it is handed to an idle, ready worker. A child (see `eval.verify_worker`) that oversteps the
+limit is killed and costs its own answer only; after one that dies in the middle of an answer without having
+overstepped, the answer is tried once more.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -33,6 +35,7 @@ Result = tuple[bool, Status]  # correct, status
 class _Task:
     place: int  # in the batch
     pair: Pair
+    number: int  # of the request; what comes back under another number is of a request given up
     attempt: int = 1
 
 
@@ -44,7 +47,10 @@ def _environment() -> dict[str, str]:
 
 
 class _Worker:
-    """A process and what it does. `deadline` is for its start while not `is_ready`, then for `task`."""
+    """A process, the child it works through, and what that does.
+
+    `deadline` is for the child's start while not `is_ready`, then for `task`.
+    """
 
     def __init__(self, limit_s: float, memory_mb: int) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by kill)
@@ -67,21 +73,27 @@ class _Worker:
         assert self._process.stdin
         assert self._process.stdout
         self._requests, self.outcomes = self._process.stdin, self._process.stdout
-        self.limit_s = limit_s
+        self._limit_s = limit_s
+        self.child: int | None = None
+        self._expect_child()
+
+    def _expect_child(self) -> None:
         self.is_ready = False
         self.task: _Task | None = None
         self.deadline = time.monotonic() + START_LIMIT_S
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def has_child(self, pid: int) -> None:
+        self.child, self.is_ready, self.task = pid, True, None
+
+    def pids(self) -> list[int]:
+        return [self._process.pid] + ([self.child] if self.child else [])
 
     def give(self, task: _Task) -> None:
-        """Never blocks: a pair is shorter than a pipe's buffer, and the worker is waiting for it."""
+        """Never blocks: a pair is shorter than a pipe's buffer, and the child is waiting for it."""
         self.task = task
-        self.deadline = time.monotonic() + self.limit_s
+        self.deadline = time.monotonic() + self._limit_s
         with contextlib.suppress(BrokenPipeError):  # it died while idle: the next wait sees its end of file
-            self._requests.write(json.dumps(task.pair).encode() + b"\n")
+            self._requests.write(json.dumps([task.number, *task.pair]).encode() + b"\n")
             self._requests.flush()
 
     def read(self) -> Any:
@@ -93,8 +105,15 @@ class _Worker:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace").strip()[-500:] or "it left no message"
 
+    def replace_child(self) -> None:
+        assert self.child
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.child, signal.SIGKILL)
+        self._expect_child()
+
     def kill(self) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for pipe in (self._requests, self.outcomes, self._errors):
             with contextlib.suppress(BrokenPipeError):
@@ -109,16 +128,17 @@ class Pool:
         self._workers: list[_Worker] = []
         self._owner = os.getpid()
         self._failed_starts = 0
+        self._numbers = itertools.count()
 
     def pids(self) -> list[int]:
         """Of the processes alive now."""
-        return [worker.pid for worker in self._workers]
+        return [pid for worker in self._workers for pid in worker.pids()]
 
     def compare(self, pairs: Sequence[Pair]) -> list[Result]:
         """(correct, status) of every pair, in order. Raises RuntimeError if a worker cannot be started."""
         self._forget_after_fork()
         results: dict[int, Result] = {}
-        waiting = [_Task(place, pair) for place, pair in enumerate(pairs)][::-1]
+        waiting = [_Task(place, pair, next(self._numbers)) for place, pair in enumerate(pairs)][::-1]
         try:
             while len(results) < len(pairs):
                 self._start(len(pairs) - len(results))
@@ -163,25 +183,29 @@ class Pool:
     def _receive(self, worker: _Worker, results: dict[int, Result], waiting: list[_Task]) -> None:
         message, task = worker.read(), worker.task
         if message is None:
-            self._died(worker, results, waiting)
-        elif task is None:
-            worker.is_ready, self._failed_starts = True, 0
-        else:
-            correct, status = message
-            results[task.place] = (correct, status)
+            self._ended(worker)
+            self._lost(task, results, waiting)
+        elif message[0] == "ready":
+            self._failed_starts = 0
+            worker.has_child(message[1])
+            self._lost(task, results, waiting)
+        elif task and message[0] == task.number:
+            results[task.place] = (message[1], message[2])
             worker.task = None
 
-    def _died(self, worker: _Worker, results: dict[int, Result], waiting: list[_Task]) -> None:
-        task = worker.task
-        if not worker.is_ready:
-            self._failed_starts += 1
-            if self._failed_starts == STARTS:
-                raise RuntimeError(f"verifier workers end while starting: {worker.last_words()}")
-        self._remove(worker)
+    def _lost(self, task: _Task | None, results: dict[int, Result], waiting: list[_Task]) -> None:
+        """The child died at this task. Somebody else may have killed it: once is not held against the answer."""
         if task and task.attempt == 1:
-            waiting.append(_Task(task.place, task.pair, attempt=2))
+            waiting.append(replace(task, number=next(self._numbers), attempt=2))
         elif task:
             results[task.place] = (False, "error")
+
+    def _ended(self, worker: _Worker) -> None:
+        self._failed_starts += not worker.is_ready
+        if self._failed_starts == STARTS:
+            raise RuntimeError(f"verifier workers end while starting: {worker.last_words()}")
+        worker.kill()
+        self._workers.remove(worker)
 
     def _overstepped(self, worker: _Worker, results: dict[int, Result]) -> None:
         if worker.task is None:
@@ -189,8 +213,4 @@ class Pool:
                 f"a verifier worker was not ready in {START_LIMIT_S:.0f} s: {worker.last_words()}"
             )
         results[worker.task.place] = (False, "timeout")
-        self._remove(worker)
-
-    def _remove(self, worker: _Worker) -> None:
-        worker.kill()
-        self._workers.remove(worker)
+        worker.replace_child()

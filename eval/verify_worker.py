@@ -1,9 +1,10 @@
-"""One worker process of the verifier: a pair a line in, its outcome a line out, limits set by the kernel.
+"""One worker of the verifier: a pair a line in, its outcome a line out, limits set by the kernel.
 
-It imports math-verify and nothing heavier, and is started as a fresh interpreter, never by fork. Lines are
-JSON: `[gold, answer]` in, `[correct, status]` out; the first line out is `"ready"`. The parent keeps the
-time; the alarm here ends a worker whose parent is gone, even inside one long C call that holds the
-interpreter's lock.
+A fresh interpreter, never a fork of the trainer. It imports math-verify and nothing heavier, then forks a
+child that does the work; a child that is killed or has grown is replaced by another fork within
+milliseconds, without importing sympy again. Lines are JSON: `[number, gold, answer]` in; `["ready", pid]`
+from each new child and `[number, correct, status]` out. The parent keeps the time; the alarm here ends a
+child whose parent is gone, even inside one long C call that holds the interpreter's lock.
 """
 
 import json
@@ -25,16 +26,13 @@ _WARM_UP = [
 ]
 
 
-def _limit_memory(memory_mb: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, memory_mb * 2**20))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _outcome(gold: str, answer: str) -> tuple[bool, str]:
+    from eval.equality import compare
 
-
-def _end_with(parent: int) -> None:
-    """The pipe's end tells as well, unless another child of the parent inherited it and lives on."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+    try:
+        return compare(gold, answer)
+    except Exception:  # the parser's bug is this answer's error, and no other's
+        return False, "error"
 
 
 def _own_pipes() -> tuple[int, int]:
@@ -46,13 +44,10 @@ def _own_pipes() -> tuple[int, int]:
     return requests, outcomes
 
 
-def _outcome(gold: str, answer: str) -> tuple[bool, str]:
-    from eval.equality import compare
-
-    try:
-        return compare(gold, answer)
-    except Exception:  # the parser's bug is this answer's error, and no other's
-        return False, "error"
+def _limit_memory(memory_mb: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform != "darwin":  # which has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, memory_mb * 2**20))
 
 
 def _has_grown(memory_mb: int) -> bool:
@@ -61,22 +56,54 @@ def _has_grown(memory_mb: int) -> bool:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit > memory_mb * 2**20 // 2
 
 
-def main(parent: int, limit_s: float, memory_mb: int) -> None:
-    requests, outcomes = _own_pipes()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    for gold, answer in _WARM_UP:
-        _outcome(gold, answer)
-    _limit_memory(memory_mb)
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _serve(requests: int, outcomes: int, limit_s: float, memory_mb: int) -> int:
+    """Answers until the pipe ends (0) or the process has grown (1)."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # no handler: the kernel ends the process
-    os.write(outcomes, b'"ready"\n')
-    os.dup2(1, 2)
+    _limit_memory(memory_mb)
+    os.write(outcomes, json.dumps(["ready", os.getpid()]).encode() + b"\n")
     for line in os.fdopen(requests, "rb"):
         signal.setitimer(signal.ITIMER_REAL, limit_s + 1)
-        outcome = _outcome(*json.loads(line))
+        number, gold, answer = json.loads(line)
+        outcome = _outcome(gold, answer)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        os.write(outcomes, json.dumps(outcome).encode() + b"\n")
+        os.write(outcomes, json.dumps([number, *outcome]).encode() + b"\n")
         if _has_grown(memory_mb):
-            return  # the parent starts another with the next answer
+            return 1
+    return 0
+
+
+def _wait_for(child: int, parent: int) -> int:
+    """Exit status of the child; 0 once the parent is gone (another child may keep its pipe open)."""
+    while os.getppid() == parent:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        if hasattr(signal, "sigtimedwait"):
+            signal.sigtimedwait({signal.SIGCHLD}, 1.0)
+        else:
+            time.sleep(0.05)
+    return 0
+
+
+def main(parent: int, limit_s: float, memory_mb: int) -> None:
+    requests, outcomes = _own_pipes()
+    for gold, answer in _WARM_UP:
+        _outcome(gold, answer)
+    os.dup2(1, 2)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    status = 1
+    while status != 0:
+        child = os.fork()
+        if child == 0:
+            os._exit(_serve(requests, outcomes, limit_s, memory_mb))
+        status = _wait_for(child, parent)
 
 
 if __name__ == "__main__":
