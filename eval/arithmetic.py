@@ -3,14 +3,15 @@
     text = "3+5+9="    answer = (3 + 5 + 9) mod 10 = 7    level = number of operations = 2
 
 Every text belongs to exactly one stream, chosen by its SHA-256 with fixed shares. Two streams therefore never
-share a problem, whatever the seeds and sizes of the draws. Order matters: "3+5=" and "5+3=" are two problems and
-may fall into different streams. Level k has 10^(k+1) problems over all streams, so level 1 is small (39 base, 25
-train, 11 validation, 25 test): see `available`.
+share a problem, whatever the seeds and sizes of the draws. Order matters: "3+5=" and "5+3=" are two problems
+and may fall into different streams. Level k has 10^(k+1) problems over all streams, so level 1 is small (39
+base, 25 train, 11 validation, 25 test): see `available`.
 """
 
 import hashlib
 import random
 from collections.abc import Sequence
+from functools import cache
 from itertools import product
 from typing import Literal, get_args
 
@@ -25,7 +26,7 @@ _SHARES: dict[Stream, range] = {  # per cent of all texts
     "validation": range(70, 80),
     "test": range(80, 100),
 }
-_LISTED = 4  # levels up to here are listed in full (10^5 texts, a tenth of a second)
+_LISTED = 3  # levels up to here are listed in full (10^4 texts, some 20 ms)
 _MAX_LEVEL = 100
 
 
@@ -51,7 +52,7 @@ def arithmetic(levels: Sequence[int], per_level: int, stream: Stream, seed: int)
 
 
 def available(level: int, stream: Stream) -> int:
-    """Most problems a draw may ask for: all there are up to level 4, half of the stream's share beyond."""
+    """Most problems a draw may ask for: all there are up to level 3, half of the stream's share beyond."""
     _check_level(level)
     if level <= _LISTED:
         return len(_all(level, stream))
@@ -72,7 +73,7 @@ def _draw(level: int, count: int, stream: Stream, rng: random.Random) -> list[tu
             f" ask for at most {limit}, or leave level {level} out"
         )
     if level <= _LISTED:
-        listed = _all(level, stream)
+        listed = list(_all(level, stream))
         rng.shuffle(listed)
         return listed[:count]
     drawn: dict[tuple[int, ...], None] = {}  # a set that keeps its order
@@ -83,8 +84,10 @@ def _draw(level: int, count: int, stream: Stream, rng: random.Random) -> list[tu
     return list(drawn)
 
 
-def _all(level: int, stream: Stream) -> list[tuple[int, ...]]:
-    return [digits for digits in product(range(10), repeat=level + 1) if stream_of(_text(digits)) == stream]
+@cache
+def _all(level: int, stream: Stream) -> tuple[tuple[int, ...], ...]:
+    everything = product(range(10), repeat=level + 1)
+    return tuple(digits for digits in everything if stream_of(_text(digits)) == stream)
 
 
 def _check_level(level: int) -> None:

@@ -1,8 +1,8 @@
 """When two problems are the same: the normal form of a text, and what to do with repeats in a training set.
 
 Normal form: Unicode compatibility form (NFKC), lower case, without blanks and ASCII punctuation. Operators go
-with the punctuation, so "1+2" and "1-2" have the same form: the check errs towards calling problems equal, and a
-false hit costs one training row.
+with the punctuation, so "1+2" and "1-2" have the same form: the check errs towards calling problems equal,
+and a false hit costs one training row.
 """
 
 import string

@@ -20,14 +20,16 @@ def hub_rows(name: str, source: Source) -> list[Row]:
         BadInput: no pinned revision, the hub cannot be reached, a field is missing.
     """
     rows = []
-    seen: set[Any] = set()
+    seen: set[tuple[Any, str, str]] = set()
     for position, raw in enumerate(_download(name, source)):
         where = f"set {name} at {source.hub}, row {position}"
         row = _mapped(raw, source, where) | {"id": f"{name}-{position:05d}"}
-        key = (field(raw, source.distinct, where), row["text"], row["answer"]) if source.distinct else position
-        if key not in seen:
+        if source.distinct:
+            key = (field(raw, source.distinct, where), row["text"], row["answer"])
+            if key in seen:
+                continue
             seen.add(key)
-            rows.append((where, row))
+        rows.append((where, row))
     return rows
 
 

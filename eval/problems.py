@@ -1,8 +1,8 @@
 """Problems: what one is, reading and writing them as JSON lines, and the named sets.
 
-One problem per line: {"id", "text", "answer", "level", "subject"}. A file may call the text "problem", as public
-data sets do; other keys are ignored. Whatever is wrong with a file is said with its name and line: nothing is
-skipped.
+One problem per line: {"id", "text", "answer", "level", "subject"}. A file may call the text "problem", as
+public data sets do; other keys are ignored. Whatever is wrong with a file is said with its name and line:
+nothing is skipped.
 
     python -m eval.problems --set aime_2024 --data-dir ../data --out problems/aime_2024.jsonl
 """
@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,8 @@ def read_problems(path: Path) -> list[Problem]:
     """All problems of a JSON lines file.
 
     Raises:
-        BadInput: the file is missing or empty; a line is unreadable, too long, lacks a field, has an empty gold or
-            repeats an id.
+        BadInput: the file is missing or empty; a line is unreadable, too long, lacks a field, has an empty
+            gold or repeats an id.
     """
     problems = [problem_from(row, where) for where, row in _rows(Path(path))]
     if not problems:
@@ -57,17 +57,17 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> None:
     for problem in problems:
         problem_from(asdict(problem), f"{path}: problem {problem.id!r}")
     check_ids(problems, str(path))
-    write_lines(path, (json.dumps(asdict(problem)) for problem in problems))
+    write_text(path, "".join(json.dumps(asdict(problem)) + "\n" for problem in problems))
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> None:
+def write_text(path: Path, text: str) -> None:
     """Atomic: a temporary file beside `path`, flushed to disk, then renamed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(line + "\n" for line in lines)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp's files are private
@@ -89,11 +89,12 @@ def load_counted(
 ) -> tuple[list[Problem], Repeats]:
     """A named set from `data_dir` or, without one, from the hub at its pinned revision.
 
-    The row count and the range of the answers are checked on all rows. Then the rows in other `languages` go (None
-    keeps all; only dapo_math_17k has Chinese rows), and from training sets repeated and conflicting problems.
+    The row count and the range of the answers are checked on all rows. Then the rows in other `languages` go
+    (None keeps all; only dapo_math_17k has Chinese rows), and from training sets repeated and conflicting
+    problems.
 
     Raises:
-        BadInput: unknown set or language, missing file, wrong count, an answer out of range, hub not reachable.
+        BadInput: unknown set or language, missing file, wrong count, answer out of range, no hub.
     """
     if name not in SOURCES:
         raise BadInput(f"unknown problem set {name!r}: choose one of {', '.join(SOURCES)}")
@@ -114,7 +115,7 @@ def load_counted(
 
 def problem_from(row: dict[str, Any], where: str) -> Problem:
     """A checked problem from a row; `where` (file and line, or set and row) opens every message."""
-    text = _string(row, "text" if "text" in row else "problem", where)
+    text = _string(row, "problem" if "problem" in row and "text" not in row else "text", where)
     answer = _string(row, "answer", where)
     fields = {key: _string(row, key, where, required=False) for key in ("level", "subject")}
     return Problem(_string(row, "id", where), text, answer, **fields)
@@ -126,7 +127,7 @@ def check_ids(problems: Sequence[Problem], where: str) -> None:
     for number, problem in enumerate(problems, start=1):
         first = seen.setdefault(problem.id, number)
         if first != number:
-            raise BadInput(f"{where}, line {number}: id {problem.id!r} stands in line {first} already: rename one")
+            raise BadInput(f"{where}, line {number}: id {problem.id!r} is that of line {first}: rename one")
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -135,12 +136,12 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE + 1), b""), start=1):
                 yield f"{path}, line {number}", _parse(line, f"{path}, line {number}")
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}): give an existing JSON lines file") from None
+        raise BadInput(f"{path}: cannot be read ({error.strerror}): give a JSON lines file") from None
 
 
 def _parse(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > _LONGEST_LINE:
-        raise BadInput(f"{where}: longer than {_LONGEST_LINE:,} bytes: this is no JSON lines file of problems")
+        raise BadInput(f"{where}: over {_LONGEST_LINE:,} bytes: no problem is that long, check the file")
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -190,7 +191,7 @@ def _in_range(problem: Problem, source: Source, where: str) -> Problem:
     low, high = source.integers
     if not re.fullmatch(r"\s*[-+]?[0-9]{1,40}\s*", problem.answer) or not low <= int(problem.answer) <= high:
         answer = problem.answer[:40]
-        raise BadInput(f"{where}: answer {answer!r} of {problem.id!r} is not an integer in {low}..{high}: mend it")
+        raise BadInput(f"{where}: {problem.id!r} has answer {answer!r}, no integer in {low}..{high}: mend it")
     return replace(problem, answer=str(int(problem.answer)))
 
 

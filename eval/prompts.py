@@ -1,9 +1,10 @@
 """From a problem to the prompt a policy sees: a literal table of named templates.
 
-All arms of an experiment use one template, and its name and the prompt's hash stand in every sample. `qwen_boxed`
-has the wording of the Qwen2.5-Math evaluation (its prompt type qwen25-math-cot) with the chat markup written out,
-so that it also fits a base model, whose tokenizer may have no chat template or another one. A prompt of the chat
-templates holds the special tokens it needs: tokenize it with add_special_tokens=False.
+All arms of an experiment use one template, and its name and the prompt's hash stand in every sample.
+`qwen_boxed` has the wording of the Qwen2.5-Math evaluation (its prompt type qwen25-math-cot) with the chat
+markup written out, so that it also fits a base model, whose tokenizer may have no chat template or another
+one. A prompt of the chat templates holds the special tokens it needs: tokenize it with
+add_special_tokens=False.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ BOXED_INSTRUCTION = "Please reason step by step, and put your final answer withi
 
 @dataclass(frozen=True)
 class Template:
-    """Text before and after the problem; with `chat`, the whole is a user turn of the tokenizer's chat template."""
+    """Text before and after the problem; with `chat`, all of it is the user's turn in a chat template."""
 
     before: str
     after: str

@@ -1,8 +1,8 @@
 """Where each named set of problems comes from: a literal table, one entry per set.
 
-A revision is a commit of the data set's repository on the hub. Each one below stands in several independent public
-projects that pin the same set; `docs/benchmarks.md` says what was tried. A revision of None means that no commit is
-known: loading from the hub is then refused, and `data_dir` is the way in.
+A revision is a commit of the data set's repository on the hub. Each one below stands in several independent
+public projects that pin the same set; `docs/benchmarks.md` says what was tried. A revision of None means that
+no commit is known: loading from the hub is then refused, and `data_dir` is the way in.
 """
 
 from dataclasses import dataclass
