@@ -7,17 +7,18 @@ Scores y_SQ (S seeds, Q questions) are read as a crossed design,
 and each draw of the mean is
 
     questions   Σ_q w_q ȳ_q, w ~ Dirichlet(1, …, 1): Rubin's Bayesian bootstrap (Annals of Statistics 9, 1981)
-  + seeds       z √τ², τ² = max(0, (S−1) MS_A / χ²_{S−1} − ν MS_AB / χ²_ν) / (S Q), ν = (S−1)(Q−1)
-  + samples     z' √(what is missing to the variance that sampling alone must cause)
+  + seeds       ± z √τ², τ² = max(0, (S−1) MS_A / χ²_{S−1} − ν MS_AB / χ²_ν) / (S Q), ν = (S−1)(Q−1)
 
-with z, z' standard normal and χ² fresh in each draw. Departures from the textbook's resampling of all three levels
-(`plain_means`), each justified by simulation in docs/statistics.md:
-* A resample of questions already carries their interaction with seeds, and the sampling. What it misses is what moves
-  all questions of a seed together, A_s; so only that is added. Resampling all levels counts the lower ones again.
+with MS the mean squares of the two-way analysis of variance, z standard normal and χ² fresh in each draw. Departures from
+the textbook's resampling of all levels (`plain_means`), each justified by simulation in docs/statistics.md:
+* A resample of questions already carries their interaction with seeds, and the sampling through (n, correct). What it
+  misses is what moves all questions of a seed together, A_s; so only that is added. Resampling every level counts the
+  lower ones again.
 * Three seeds resampled give ten different means, with a spread too small by √(2/3). τ² is a generalised pivotal
   quantity (Weerahandi, JASA 88, 1993): it becomes Student's t with S − 1 degrees of freedom when seeds dominate, and
   vanishes when the seeds agree better than their own noise explains.
-* 0 right answers out of 30 questions has an interval: see `ends` and the sampling term.
+* Two pseudo-questions of half a question's weight each (`ends`) keep an interval open where all counts are equal, such
+  as 0 of 30. With scores 0 and 1 they make single samples give Jeffreys' Beta(c + 1/2, Q − c + 1/2).
 """
 
 from collections.abc import Callable
@@ -27,30 +28,34 @@ import numpy as np
 BLOCK = 1 << 18  # random numbers at a time: stays in the cache, so that draws cost arithmetic and not memory
 
 
-def mean_draws(y_SQ: np.ndarray, sampling: float, draws: int, rng: np.random.Generator, ends=()) -> np.ndarray:
-    """(2 · draws,) draws of the mean over questions like these and seeds like these.
+def mean_draws(y_SQ: np.ndarray, ends: tuple[float, float], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """(2 · draws,) draws of the mean over questions like these and seeds like these. `ends`: see question_draws.
 
-    Args:
-        sampling: variance of the mean that sampling alone causes.
-        ends: scores of pseudo-questions with half a question's weight each. (0, 1) makes single samples of single
-            questions give exactly Jeffreys' Beta(c + 1/2, Q − c + 1/2).
+    Each draw comes twice, with the seeds' noise added and taken away and the ends exchanged: swapping two arms then
+    mirrors their difference's draws exactly.
     """
-    questions = question_draws(y_SQ.mean(axis=0), draws, rng, ends)
-    return both_signs(questions, noise_draws(y_SQ, sampling, draws, rng))
+    there, back = question_draws(y_SQ.mean(axis=0), ends, draws, rng)
+    noise = seed_draws(y_SQ, draws, rng)
+    return np.concatenate([there + noise, back - noise])
 
 
-def question_draws(y_Q: np.ndarray, draws: int, rng: np.random.Generator, ends=()) -> np.ndarray:
-    """(draws,) weighted means of y_Q; spread as s²/Q, which Dirichlet weights alone miss by (Q − 1)/(Q + 1)."""
+def question_draws(y_Q: np.ndarray, ends: tuple[float, float], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """(2, draws) weighted means of y_Q and two pseudo-questions that score `ends`, with half a question's weight each.
+
+    The second row exchanges the weights of the ends. Spread as s²/Q, which Dirichlet weights alone miss by
+    (Q − 1)/(Q + 1).
+    """
     total, top = np.empty(draws), np.empty(draws)
 
     def fill(block: slice, weight_DQ: np.ndarray) -> None:
         total[block], top[block] = weight_DQ.sum(axis=1), weight_DQ @ y_Q
 
     _in_blocks(draws, len(y_Q), lambda out: rng.standard_exponential(out=out), fill)
-    half_DE = rng.standard_gamma(0.5, (draws, len(ends)))
-    mean = (top + half_DE @ np.asarray(ends, dtype=float)) / (total + half_DE.sum(axis=1))
-    centre = (y_Q.sum() + 0.5 * sum(ends)) / (len(y_Q) + 0.5 * len(ends))
-    return centre + (mean - centre) * np.sqrt((len(y_Q) + 1) / (len(y_Q) - 1))
+    half_2D = rng.standard_gamma(0.5, (2, draws))
+    extra_2D = np.stack([ends @ half_2D, ends @ half_2D[::-1]])
+    centre = (y_Q.sum() + sum(ends) / 2) / (len(y_Q) + 1)
+    mean_2D = (top + extra_2D) / (total + half_2D.sum(axis=0))
+    return centre + (mean_2D - centre) * np.sqrt((len(y_Q) + 1) / (len(y_Q) - 1))
 
 
 def flip_draws(d_Q: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -64,15 +69,8 @@ def flip_draws(d_Q: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndar
     return (2 * up - d_Q.sum()) / len(d_Q)
 
 
-def noise_draws(y_SQ: np.ndarray, sampling: float, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """(draws,) what the resampled questions cannot show: seeds, and sampling where the counts hide it."""
-    questions = y_SQ.mean(axis=0).var(ddof=1) / y_SQ.shape[1]
-    variance = seed_variance_draws(y_SQ, draws, rng) + max(0.0, sampling - questions)
-    return rng.standard_normal(draws) * np.sqrt(variance)
-
-
-def seed_variance_draws(y_SQ: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """(draws,) τ²: the seeds' main effect in the variance of the mean. One seed shows nothing of it: zeros."""
+def seed_draws(y_SQ: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """(draws,) z √τ²: what the seeds do to the mean beyond their questions. One seed shows nothing of it: zeros."""
     S, Q = y_SQ.shape
     if S == 1:
         return np.zeros(draws)
@@ -80,25 +78,23 @@ def seed_variance_draws(y_SQ: np.ndarray, draws: int, rng: np.random.Generator) 
     residual_SQ = y_SQ - mean_S[:, None] - y_SQ.mean(axis=0) + y_SQ.mean()
     seeds = Q * ((mean_S - mean_S.mean()) ** 2).sum() / rng.chisquare(S - 1, draws)
     rest = (residual_SQ**2).sum() / rng.chisquare((S - 1) * (Q - 1), draws)
-    return np.maximum(0.0, seeds - rest) / (S * Q)
+    return rng.standard_normal(draws) * np.sqrt(np.maximum(0.0, seeds - rest) / (S * Q))
 
 
-def both_signs(draws: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Each draw with its noise added and taken away, so that swapping two arms mirrors the draws exactly."""
-    return np.concatenate([draws + noise, draws - noise])
+def plain_means(y_ASQ: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """(A, draws) means of the textbook's bootstrap: S seeds and Q questions drawn with replacement.
 
-
-def plain_means(y_SQ: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """(draws,) means of the textbook's bootstrap: S seeds and Q questions drawn with replacement.
-
-    For comparison only: with few seeds its percentiles are too narrow where seeds matter.
+    All arms A get the same draws, which keeps them paired and costs as much as one. For comparison only: with few seeds
+    its percentiles are too narrow where seeds matter.
     """
-    S, Q = y_SQ.shape
-    means = np.empty(draws)
-    for start in range(0, draws, BLOCK // Q + 1):
-        block = slice(start, min(start + BLOCK // Q + 1, draws))
+    A, S, Q = y_ASQ.shape
+    means = np.empty((A, draws))
+    rows = BLOCK // Q + 1
+    for start in range(0, draws, rows):
+        block = slice(start, min(start + rows, draws))
         seeds_DS, questions_DQ = (_multiplicities(block.stop - start, size, rng) for size in (S, Q))
-        means[block] = ((questions_DQ @ y_SQ.T) * seeds_DS).sum(axis=1) / (S * Q)
+        by_seed_DAS = (questions_DQ @ y_ASQ.reshape(A * S, Q).T).reshape(-1, A, S)
+        means[:, block] = (by_seed_DAS * seeds_DS[:, None]).sum(axis=2).T / (S * Q)
     return means
 
 

@@ -9,7 +9,6 @@ Legend of array shapes: S training seeds, Q questions.
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -51,6 +50,15 @@ def read_counts(path: Path) -> dict[str, tuple[int, int]]:
     for where, row in read_rows(path):
         _add(rows, row, where)
     return rows
+
+
+def read_runs(path: Path) -> dict[int, dict[str, tuple[int, int]]]:
+    """seed -> problem_id -> (n, correct) of one file, by its column seed; all of it is seed 0 without one."""
+    runs: dict[int, dict[str, tuple[int, int]]] = {}
+    for where, row in read_rows(path):
+        seed = whole_number(row, "seed", where) if "seed" in row else 0
+        _add(runs.setdefault(seed, {}), row, where)
+    return runs
 
 
 def tabulate(seeds: Mapping[int, Mapping[str, tuple[int, int]]]) -> Counts:
@@ -131,27 +139,3 @@ def scores(counts: Counts, k: int) -> np.ndarray:
     if listed:
         raise BadInput(f"pass@{k} needs n >= {k} samples of every question, but: {'; '.join(listed)}. Sample more.")
     return pass_at_k(counts.n_SQ.ravel(), counts.correct_SQ.ravel(), k).reshape(counts.n_SQ.shape)
-
-
-def sampling_variance(counts: Counts, k: int) -> np.ndarray:
-    """(S, Q) variance of each score if the same policy answered the same question again, never zero.
-
-    The chance of a right answer is taken as Jeffreys' (c + 1/2) / (n + 1), so that 0 of n is not certainty.
-    """
-    variance_SQ = np.empty(counts.n_SQ.shape)
-    for n in np.unique(counts.n_SQ).tolist():
-        here = counts.n_SQ == n
-        variance_SQ[here] = _variances(n, k)[counts.correct_SQ[here]]
-    return variance_SQ
-
-
-@cache
-def _variances(n: int, k: int) -> np.ndarray:
-    """(n + 1,) exact binomial variance of the pass@k estimate, for each observed number of right answers."""
-    c = np.arange(n + 1)
-    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
-    log_choose = log_factorial[n] - log_factorial - log_factorial[::-1]
-    rate = ((c + 0.5) / (n + 1))[:, None]
-    pmf = np.exp(log_choose + c * np.log(rate) + (n - c) * np.log1p(-rate))  # (observed, would be observed)
-    score = pass_at_k(np.full(n + 1, n), c, k)
-    return pmf @ score**2 - (pmf @ score) ** 2
