@@ -1,5 +1,6 @@
 """Figures by difficulty: entropy above accuracy, a column per level, frozen stratum or group accuracy."""
 
+import re
 from itertools import chain
 
 import numpy as np
@@ -9,7 +10,7 @@ from analysis.figures_training import draw_arms, logarithmic
 from analysis.plotting import Drawn, NothingToPlot, legend, panels, together
 from analysis.read import Results
 
-COLUMNS = 6  # more are not readable at a README's width: they go below
+COLUMNS = 6  # more are not readable at a README's width: they share a second line
 
 
 def levels(results: Results) -> Drawn:
@@ -31,8 +32,9 @@ def by_difficulty(results: Results, key: str, prefix: str) -> Drawn:
     names = parts(results, key)
     if not names:
         raise NothingToPlot(f"no training log has {key!r}")
-    width = min(len(names), COLUMNS)
-    figure, axes = panels(2 * -(-len(names) // width), width, 1.75, sharex=True)
+    lines = -(-len(names) // COLUMNS)
+    width = -(-len(names) // lines)
+    figure, axes = panels(2 * lines, width, 1.75, sharex=True)
     frames, arms = [], []
     for place, name in enumerate(names):
         pair = axes[2 * (place // width) :, place % width][:2]
@@ -72,10 +74,7 @@ def parts(results: Results, key: str) -> list[str]:
     return sorted(found, key=order)
 
 
-def order(name: str) -> tuple[float, str]:
-    """Sorts "2" before "10", "0-0.25" before "0.25-0.5", and words after numbers."""
-    lead = name.split("-")[0].strip("[](<>=≤≥ ")
-    try:
-        return float(lead), name
-    except ValueError:
-        return float("inf"), name
+def order(name: str) -> tuple[float, bool, str]:
+    """Sorts "2" before "10", "0" before "(0, 0.25]" before "(0.25, 0.5]", and words after numbers."""
+    found = re.search(r"\d+(\.\d+)?", name)
+    return (float(found.group()) if found else float("inf"), not name[:1].isdigit(), name)

@@ -56,9 +56,10 @@ def sampling(results: Results) -> tuple[str, ...]:
         name: (asked or {}).get("samples", "?") for name, asked in evaluation.get("benchmarks", {}).items()
     }
     listed = ", ".join(f"{name} n = {n}" for name, n in samples.items())
-    settings = {"T": "temperature", "top-p": "top_p", "max tokens": "max_tokens", "template": "template"}
+    shared = evaluation | {"template": results.spec.get("task", {}).get("template")}
+    names = {"T": "temperature", "top-p": "top_p", "max tokens": "max_tokens", "template": "template"}
     conditions = ", ".join(
-        f"{name} = {evaluation[key]}" for name, key in settings.items() if key in evaluation
+        f"{name} = {shared[key]}" for name, key in names.items() if shared.get(key) is not None
     )
     verifiers = sorted({f"math-verify {v['math-verify']}" for v in versions(results) if "math-verify" in v})
     seeds = ", ".join(map(str, results.seeds))

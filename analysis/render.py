@@ -22,6 +22,8 @@ from markupsafe import escape
 
 from analysis.cells import DAGGER, Cell, Column, Table, breaks, cells
 
+GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
+
 
 def to_csv(table: Table) -> str:
     frame = table.frame.map(guarded)
@@ -30,12 +32,8 @@ def to_csv(table: Table) -> str:
 
 
 def guarded(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula, behind an apostrophe."""
-    return (
-        f"'{value}"
-        if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-        else value
-    )
+    """Text that a spreadsheet would run as a formula, or that already starts so, behind an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(GUARDED) else value
 
 
 def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
@@ -56,11 +54,7 @@ def parsed(value: str) -> Any:
 
 
 def unguarded(value: Any) -> Any:
-    return (
-        value[1:]
-        if isinstance(value, str) and value.startswith("'") and guarded(value[1:]) == value
-        else value
-    )
+    return value.removeprefix("'") if isinstance(value, str) else value
 
 
 def to_markdown(table: Table) -> str:

@@ -15,6 +15,7 @@ import yaml
 
 INITIAL, TARGET = 0.24, 0.12  # nats
 LEVELS = ("2", "3", "4", "5")
+RATES = ("0", "(0, 0.25]", "(0.25, 0.5]", "(0.5, 1)", "1")
 GAIN = {
     "none": 0.9,
     "fixed_low": 1.0,
@@ -60,8 +61,8 @@ def spec(name: str, seeds: tuple[int, ...]) -> dict[str, Any]:
         "name": name,
         "question": "Does holding entropy at a target make the policy reason better?",
         "reference": "none",
-        "model": {"base": "tiny"},
-        "task": {"name": "arithmetic", "levels": [2, 3, 4, 5]},
+        "model": {"source": "tiny", "steps": 250},
+        "task": {"prompts": "arithmetic", "template": "arithmetic", "levels": [2, 3, 4, 5]},
         "training": {"learning_rate": 0.0002, "num_generations": 8},
         "arms": {arm: {"method": method} for arm, method in METHODS.items()},
         "seeds": list(seeds),
@@ -70,7 +71,6 @@ def spec(name: str, seeds: tuple[int, ...]) -> dict[str, Any]:
             "temperature": 1.0,
             "top_p": 1.0,
             "max_tokens": 48,
-            "template": "plain",
             "engine": "transformers",
         },
         "analysis": {"draws": 200, "seed": 0},
@@ -170,9 +170,7 @@ def row(
         "grad_norm": 0.4,
         "state": state if arm == "aer" else {},
         "levels": {name: part(entropy, accuracy, length, j) for j, name in enumerate(LEVELS)},
-        "strata": {
-            name: part(entropy, accuracy, length, j) for j, name in enumerate(("easy", "middle", "hard"))
-        },
+        "strata": {name: part(entropy, accuracy, length, j) for j, name in enumerate(reversed(RATES))},
         "groups": {
             name: part(entropy, accuracy, length, 3 - j)
             for j, name in enumerate(("0", "0-0.5", "0.5-1", "1"))

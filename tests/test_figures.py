@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from analysis import figures, figures_evaluation, figures_training, plotting, style
+from analysis import figures, figures_difficulty, figures_evaluation, figures_training, plotting, style
 from analysis.captions import CAPTIONS, rst
 from analysis.read import BASE, Results, Run, load
 from analysis.statistics import Counts
@@ -75,6 +75,12 @@ def test_the_fit_finds_an_exact_law() -> None:
     assert figures_training.fitted(np.ones(9), entropy) is None
 
 
+def test_parts_stand_in_numerical_order() -> None:
+    names = ["(0.5, 1)", "1", "10", "2", "(0, 0.25]", "?", "0", "(0.25, 0.5]"]
+    expected = ["0", "(0, 0.25]", "(0.25, 0.5]", "(0.5, 1)", "1", "2", "10", "?"]
+    assert sorted(names, key=figures_difficulty.order) == expected
+
+
 def test_crossing_k_is_the_first_from_which_the_base_stays_above() -> None:
     curves = {"early": [0.5, 0.6, 0.6, 0.7], "never": [0.5, 0.7, 0.9, 1.0], "below": [0.1, 0.2, 0.3, 0.4]}
     curves |= {BASE: [0.4, 0.5, 0.7, 0.8]}
@@ -115,7 +121,7 @@ def test_csvs_hold_what_the_logs_say(folder: Path) -> None:
 
 def test_every_figure_has_a_caption_and_numbers(folder: Path) -> None:
     assert set(figures.FIGURES) == set(CAPTIONS)
-    drawn = {name: figure(load(folder)).numbers for name, figure in figures.FIGURES.items()}
+    drawn: dict[str, Any] = {name: figure(load(folder)).numbers for name, figure in figures.FIGURES.items()}
     assert all(len(frame) for frame in drawn.values())
     assert set(drawn["levels"]["part"]) == {"2", "3", "4", "5"}
     assert drawn["histograms"].query("arm == 'aer'")["questions"].sum() == 2 * 8

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis import cells, render, scores, tables
@@ -141,6 +141,8 @@ def test_hostile_names_stay_text(name: str) -> None:
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1))
+@example("'plain")
+@example("'=1")
 def test_text_survives_csv(value: str) -> None:
     frame = pd.DataFrame({"name": [value]})
     back = render.from_csv(render.to_csv(cells.Table("t", "", frame, ())), ["name"])
