@@ -194,7 +194,7 @@ class Pool:
             worker.task = None
 
     def _lost(self, task: _Task | None, results: dict[int, Result], waiting: list[_Task]) -> None:
-        """The child died at this task. Somebody else may have killed it: once is not held against the answer."""
+        """The child died at this task. Others may have killed it: once is not held against the answer."""
         if task and task.attempt == 1:
             waiting.append(replace(task, number=next(self._numbers), attempt=2))
         elif task:

@@ -233,7 +233,9 @@ INTEGERS = [
     r"1,\!234",
     "1234.0",
 ]
-INTEGERS += [r"7^\circ", r"7^{\circ}", r"\$7", "12", "21", "123456789012345678901", "123456789012345678902"]
+INTEGERS.extend(
+    [r"7^\circ", r"7^{\circ}", r"\$7", "12", "21", "123456789012345678901", "123456789012345678902"]
+)
 
 
 def test_the_integer_path_agrees_with_math_verify(verifier: Verifier) -> None:
@@ -316,7 +318,7 @@ def test_classes_do_not_depend_on_order(verifier: Verifier, answers: list[str]) 
 
 
 BENCHMARKS = ["math_500", "aime_2024", "aime_2025", "aime_2026", "amc_2023", "hmmt_feb_2025", "minerva_math"]
-BENCHMARKS += ["olympiadbench", "gsm8k_test"]
+BENCHMARKS.extend(["olympiadbench", "gsm8k_test"])
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -348,9 +350,14 @@ def test_the_shared_verifier() -> None:
 
 
 def test_bad_settings_and_ragged_batches_are_refused(verifier: Verifier) -> None:
-    for settings_ in ({"workers": 0}, {"limit_s": 0.0}, {"limit_s": float("nan")}, {"memory_mb": 10}):
+    for workers, limit_s, memory_mb in (
+        (0, 5.0, 1024),
+        (1, 0.0, 1024),
+        (1, float("nan"), 1024),
+        (1, 5.0, 10),
+    ):
         with pytest.raises(BadInput, match="verifier"):
-            Verifier(**settings_)
+            Verifier(workers, limit_s, memory_mb)
     with pytest.raises(ValueError, match="zip"):
         verifier.verify([boxed("7"), boxed("8")], ["7"])
 

@@ -149,7 +149,7 @@ NO_INTEGERS = [
     "5!",
     "2^3",
 ]
-NO_INTEGERS += ["1/2", "\u0663", "5 cm", "1e3", "--5", "(5)", "x=5", "5, 6", r"\pm 5"]
+NO_INTEGERS.extend(["1/2", "\u0663", "5 cm", "1e3", "--5", "(5)", "x=5", "5, 6", r"\pm 5"])
 
 
 @pytest.mark.parametrize("answer", NO_INTEGERS)
