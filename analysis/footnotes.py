@@ -99,3 +99,11 @@ def method(results: Results) -> tuple[str, ...]:
         f"{', '.join(rebuilt)}: AER is a reconstruction from the method's description, not its authors' "
         "code.",
     )
+
+
+def missing(results: Results) -> list[str]:
+    """What the whole folder lacks, one note per kind of lack."""
+    kinds: dict[str, list[str]] = {}
+    for gap in results.missing:
+        kinds.setdefault(gap.what, []).append(gap.where)
+    return [f"Missing: {what} ({'; '.join(places)})." for what, places in kinds.items()]

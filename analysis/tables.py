@@ -145,8 +145,7 @@ def laid_out(name: str, frame: pd.DataFrame, results: Results) -> Table:
         for row in frame.to_dict("records")
         if text(row.get("remarks")) != DASH
     ]
-    gone = [f"Missing: {'; '.join(map(str, results.missing))}."] if results.missing else []
-    notes = (*layout.notes(results), *said, *gone)
+    notes = (*layout.notes(results), *said, *footnotes.missing(results))
     return Table(name, layout.caption, frame, layout.columns, notes, layout.group)
 
 

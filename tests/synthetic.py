@@ -171,10 +171,7 @@ def row(
         "state": state if arm == "aer" else {},
         "levels": {name: part(entropy, accuracy, length, j) for j, name in enumerate(LEVELS)},
         "strata": {name: part(entropy, accuracy, length, j) for j, name in enumerate(reversed(RATES))},
-        "groups": {
-            name: part(entropy, accuracy, length, 3 - j)
-            for j, name in enumerate(("0", "0-0.5", "0.5-1", "1"))
-        },
+        "groups": {name: part(entropy, accuracy, length, 4 - j) for j, name in enumerate(RATES)},
         "seconds_rollout": 0.9,
         "seconds_update": 0.5,
         "seconds_rest": 0.1,

@@ -217,9 +217,12 @@ def test_a_failed_arm_and_a_missing_seed_are_shown(broken: Path) -> None:
     assert main.loc[("arithmetic_test", "fixed_low"), "remarks"] == "not evaluated"
     assert main.loc[("arithmetic_test", "aer"), "remarks"] == "2 of 3 seeds"
     said = (broken / "tables" / "main.md").read_text(encoding="utf-8").replace("\\", "")
-    assert "fixed_low, seed 0: the run has not been made" in said
-    assert "clip_higher, seed 2: train.jsonl line 2 cannot be read" in said
-    assert "none, seed 0: ended as 'exploded'" in said
+    assert (
+        "the run has not been made (fixed_low, seed 0; fixed_low, seed 1; fixed_low, seed 2; aer, seed 1)"
+        in said
+    )
+    assert "train.jsonl line 2 cannot be read; 1 rows are left out (clip_higher, seed 2)" in said
+    assert "ended as 'exploded' after 30 rollouts (none, seed 0)" in said
     compared = pd.read_csv(broken / "tables" / "comparisons.csv").set_index("arm")
     assert set(compared.loc["fixed_low", "verdict"]) == {"no verdict"}
     assert compared.loc["aer", "remarks"].str.contains("left out").all()
@@ -244,7 +247,7 @@ def test_a_folder_with_only_a_spec_still_gives_tables(tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     shutil.copy(tmp_path / "whole" / "spec.yaml", tmp_path / "bare")
     tables.main([str(tmp_path / "bare")])
-    assert "base policy: no evaluation on arithmetic" in (
+    assert "no evaluation on arithmetic_hard (base policy)" in (
         tmp_path / "bare/tables/main.md"
     ).read_text().replace("\\", "")
 
