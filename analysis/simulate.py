@@ -93,7 +93,7 @@ def _shift(study: Study) -> float:
     sd = float(np.hypot.reduce(study.logit_sds()))
     goal = _mean_rate(study.population, 0.0, sd) + study.effect
     low, high = -10.0, 10.0
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if _mean_rate(study.population, middle, sd) < goal else (low, middle)
     return (low + high) / 2
@@ -102,7 +102,7 @@ def _shift(study: Study) -> float:
 @cache
 def _mean_rate(population: Questions, shift: float, sd: float) -> float:
     """E[sigmoid(logit p + shift + sd z)], p ~ Beta, z ~ N(0, 1): trapezoid in logit p, Gauss-Hermite in z."""
-    logit_L = np.linspace(-60, 40, 20_001)
+    logit_L = np.linspace(-60, 40, 2_001)
     weight_L = np.exp(-population.a * np.logaddexp(0, -logit_L) - population.b * np.logaddexp(0, logit_L))
     z_H, weight_H = np.polynomial.hermite_e.hermegauss(15)
     rate_L = _sigmoid(logit_L[:, None] + shift + sd * z_H) @ (weight_H / weight_H.sum())

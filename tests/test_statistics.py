@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.bootstrap import seed_draws
 from analysis.counts import read_runs, scores
 from analysis.statistics import Comparison, Counts, compare, estimate, holm, load_counts, sentence, verdict
 from eval.errors import BadInput
@@ -94,6 +95,15 @@ def test_seeds_that_dominate_give_students_t():
     half = 4.303 / np.sqrt(3) / 64
     assert (found.low, found.high) == pytest.approx((2 / 64 - half, 2 / 64 + half), abs=0.03 * half)
     assert found.p == pytest.approx(0.0742, abs=0.01)
+
+
+def test_seeds_add_only_what_their_own_noise_does_not_explain():
+    """Seeds as far apart as chance puts them: MS_A = MS_AB, so half of the draws, more or less, add nothing."""
+    y_SQ = rng(0).random((4, 200))
+    y_SQ += (0 - y_SQ.mean(axis=1) + np.sqrt(1 / 12 / 200) * np.array([-1.16, -0.39, 0.39, 1.16]))[:, None]
+    share = (seed_draws(y_SQ, 4000, rng()) == 0).mean()
+    assert 0.3 < share < 0.5  # P(chi2 of 3 > 3) = .39
+    assert not seed_draws(y_SQ[:1], 10, rng()).any()
 
 
 # Laws

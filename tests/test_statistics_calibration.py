@@ -1,0 +1,80 @@
+"""The simulated studies are what they claim to be, and the verdicts survive them."""
+
+import numpy as np
+import pytest
+
+from analysis import calibrate
+from analysis.bootstrap import plain_means
+from analysis.simulate import AIME, MATH, Study, same_method, simulate, true_scores
+from eval.errors import BadInput
+
+
+@pytest.mark.parametrize("population", [AIME, MATH])
+def test_true_scores_are_what_simulation_converges_to(population):
+    study = Study(population, questions=400, seeds=400, samples=4, seed_sd=0.02, effect=0.02)
+    arms = simulate(study, np.random.default_rng(0))
+    found = [arm.correct_SQ.sum() / arm.n_SQ.sum() for arm in arms]
+    truth = true_scores(study)
+    assert truth[0] - truth[1] == pytest.approx(0.02, abs=1e-9)
+    assert found == pytest.approx(truth, abs=3 * 0.33 / 400**0.5)  # 0.33: largest spread of success rates
+    assert found[0] - found[1] == pytest.approx(0.02, abs=0.01)
+
+
+def test_without_seeds_and_effect_the_mean_is_that_of_beta():
+    study = same_method(Study(AIME, 30, 3, 8, seed_sd=0.0, effect=0.02))
+    assert study.effect == 0
+    population = (AIME.a + 0.0) / (AIME.a + AIME.b)
+    assert true_scores(study) == pytest.approx((population, population), abs=0.01)  # J_sq pulls towards 1/2
+
+
+def test_seed_effects_have_the_asked_size():
+    study = same_method(Study(MATH, 500, 300, 200, seed_sd=0.02))
+    arm, _ = simulate(study, np.random.default_rng(1))
+    assert (arm.correct_SQ / arm.n_SQ).mean(axis=1).std() == pytest.approx(0.02, abs=0.004)
+
+
+def test_one_method_with_other_seeds_is_rarely_called_different():
+    """Seeds dominate here. A test of the questions alone calls most of these studies different."""
+    study = Study(MATH, questions=100, seeds=3, samples=64, seed_sd=0.03, effect=0.02)
+    found = calibrate.coverage(study, studies=120, draws=300, seed=0)
+    score, _, difference, textbook, called, _ = found
+    assert called <= 0.05 + 3 * (0.05 * 0.95 / 120) ** 0.5
+    assert min(score, difference) >= 0.95 - 3 * (0.05 * 0.95 / 120) ** 0.5
+    assert textbook < difference - 0.05
+
+
+def test_one_seed_would_be_called_different():
+    assert calibrate.one_seed(Study(MATH, 200, 1, 8, seed_sd=0.03), studies=50, draws=300, seed=0) > 0.2
+
+
+def test_more_seeds_more_power():
+    few, many = (
+        calibrate.power(Study(MATH, 200, seeds, 8, effect=0.03), studies=25, draws=200, seed=0) for seeds in (3, 10)
+    )
+    assert many[0] > few[0]
+    assert many[1] < few[1]
+
+
+def test_plain_resampling_has_the_textbooks_spread():
+    y_SQ = np.random.default_rng(0).random((3, 40))
+    for_one = plain_means(y_SQ[None, :1], 20_000, np.random.default_rng(1))[0]
+    assert for_one.mean() == pytest.approx(y_SQ[0].mean(), abs=0.002)
+    assert for_one.std() == pytest.approx(y_SQ[0].std() / 40**0.5, rel=0.03)
+    both = plain_means(np.stack([y_SQ, 1 - y_SQ]), 100, np.random.default_rng(2))
+    np.testing.assert_allclose(both.sum(axis=0), 1)
+
+
+def test_tables_go_between_their_marks(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- one-seed:begin -->\nold\n<!-- one-seed:end -->\nafter\n")
+    monkeypatch.setattr(calibrate, "ONE_SEED", [Study(AIME, 30, 1, 8)])
+    arguments = ["--studies", "3", "--draws", "20", "--processes", "1", "--only", "one-seed", "--out", str(page)]
+    monkeypatch.setattr("sys.argv", ["calibrate", *arguments])
+    calibrate.main()
+    text = page.read_text()
+    assert text.startswith("before\n<!-- one-seed:begin -->\n| questions |")
+    assert text.endswith("3 studies per row or cell, 20 draws, seed 0.\n<!-- one-seed:end -->\nafter\n")
+    calibrate.main()
+    assert page.read_text() == text
+    with pytest.raises(BadInput, match="no marks <!-- power:begin -->"):
+        calibrate.write(page, "power", "")
