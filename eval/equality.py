@@ -2,8 +2,7 @@ r"""Is an answer the same mathematics as the gold? math-verify on the box, false
 
 Gold and answer are each wrapped exactly once in \boxed{}: given bare, math-verify misreads every fifth gold
 of MATH. Version 0.9 takes 1/2004! and 1/2006! for equal, because both are zero to fifteen decimals, and
-0.0000001 and 0.0000002 because both round to zero at six. So two numbers that it calls equal must also
-agree relative to their size, and two numerals with a base (1011_2) must name the same base:
+0.0000001 X
 
     |answer / gold - 1| <= 1e-9, or <= 1e-5 when one of them is a decimal fraction.
 
@@ -15,16 +14,18 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Eq, Expr, Float, UnevaluatedExpr
 
+from eval import latex_parser
 from eval.extract import normal
+from eval.verify_pool import Status
 
-Status = Literal["ok", "unparsed", "timeout", "error"]
 EXACT, DECIMAL = 1e-9, 1e-5  # relative tolerances
 
+latex_parser.install()
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that its own time limit is off
 # A variable that the parser takes for a unit and drops: 4t would be 4, p - t would not be read at all.
 _BARE_TAIL = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z]+$")
@@ -66,8 +67,10 @@ def _value(parsed: Sequence[Any]) -> Expr | None:
 
 
 def _same_size(gold: Expr, answer: Expr) -> bool:
+    if gold == answer:
+        return True
     gold, answer = gold.doit(), answer.doit()
-    if gold == answer or not gold.is_finite or not answer.is_finite:
+    if not gold.is_finite or not answer.is_finite:
         return True
     if gold.is_zero or answer.is_zero:
         return bool(gold.is_zero and answer.is_zero)
@@ -89,10 +92,11 @@ def compare(gold: str, answer: str) -> Outcome:
     if not _is_read(parsed_gold):  # only as a string, and that one may be cut short
         same = normal(gold) == normal(answer) != ""
         return Outcome(same, "ok" if same or _is_read(parsed_answer) else "unparsed")
-    correct = verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None)
-    if not correct:
-        return Outcome(False, "ok" if _is_read(parsed_answer) else "unparsed")
-    gold_value, answer_value = _value(parsed_gold), _value(parsed_answer)
-    if gold_value is None or answer_value is None:
-        return Outcome(True, "ok")
-    return Outcome(_same_size(gold_value, answer_value), "ok")
+    if not _is_read(parsed_answer):
+        return Outcome(False, "unparsed")
+    size, answer_size = _value(parsed_gold), _value(parsed_answer)
+    if size is not None and answer_size is not None and not _same_size(size, answer_size):
+        return Outcome(False, "ok")
+    return Outcome(
+        verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None), "ok"
+    )

@@ -31,11 +31,17 @@ class _Box(NamedTuple):
     end: int  # of the content; the closing brace
 
 
+def _before_first_box(text: str) -> int:
+    r"""Where to begin: the backslashes before the first \boxed. Braces before a box do not decide its end."""
+    found = [place for name in (r"\boxed", r"\fbox") if (place := text.find(name)) >= 0]
+    return len(text[: min(found)].rstrip("\\")) if found else len(text)
+
+
 def _innermost_boxes(text: str) -> list[_Box]:
     """Complete boxes that hold no complete box, in order. One pass: linear on hostile nesting."""
     boxes: list[_Box] = []
     open_braces: list[tuple[int, int]] = []  # (start, inside); start is -1 for a brace that opens no box
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(text, _before_first_box(text)):
         if token[0] == "{":
             open_braces.append((-1, token.end()))
         elif token[0] == "}" and open_braces:

@@ -245,6 +245,32 @@ def test_the_integer_path_agrees_with_math_verify(verifier: Verifier) -> None:
     assert [p for p, ours, theirs in zip(pairs, short, by_parser, strict=True) if ours != theirs] == []
 
 
+def test_two_stage_parsing_changes_no_expression() -> None:
+    from latex2sympy2_extended.latex2sympy2 import latex2sympy
+
+    from eval.latex_parser import two_stage
+
+    pairs = RIGHT + WRONG + REPAIRED_RIGHT + TOLERATED
+    answers = sorted({clean(answer) for pair in pairs for answer in pair})
+    answers += [
+        r"\frac{3}",
+        r"x \in",
+        "((1)",
+        r"x^2 - 5x + 9",
+        r"\sqrt{\frac{95}{24}}",
+        r"\{1\pm\sqrt{5},-2\}",
+    ]
+    for answer in answers:
+        try:
+            expected = latex2sympy(answer, is_real=True, normalization_config=None)
+        except Exception as error:
+            with pytest.raises(type(error)):
+                two_stage(answer, True, False, None)
+        else:
+            found = two_stage(answer, True, False, None)
+            assert (type(found), str(found)) == (type(expected), str(expected))
+
+
 def test_integers_start_no_worker_and_import_no_computer_algebra() -> None:
     program = r"""
 import sys

@@ -23,6 +23,8 @@ from eval.extract import MAX_ANSWER, MAX_DEPTH, as_words, clean, extract, intege
         (r"\boxed{\boxed{5}}", "5"),
         (r"\boxed{x = \fbox{5}}", "5"),
         (r"} } \boxed{6} }", "6"),
+        (r"{ \frac{1 \boxed{6} and { \fbox{7}", "7"),
+        ("next \\\\\\boxed{6}", "6"),
         (r"\boxed{7} and again $\boxed{7}$", "7"),
         (r"\boxed{1}, \boxed{2} were guesses; after some thought the sum is \boxed{3}", "3"),
     ],
@@ -43,6 +45,7 @@ def test_the_last_complete_box_counts(text: str, answer: str) -> None:
         r"\boxed 7",
         r"\boxedanswer{7}",
         r"boxed{7}",
+        r"a line break \\boxed{7}",
         "\\boxed{" * 50,
     ],
 )
