@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from analysis.figures_training import draw_arms, logarithmic
-from analysis.plotting import Drawn, NothingToPlot, legend, panels, together
+from analysis.plotting import Drawn, NothingToPlot, legend, panels, together, x_axis
 from analysis.read import Results
 
 COLUMNS = 6  # more are not readable at a README's width: they share a second line
@@ -54,7 +54,7 @@ def finish(axes: np.ndarray, used: int) -> None:
     for panel in (*entropies[used:], *accuracies[used:]):
         panel.set_visible(False)
     for panel in entropies[:used]:
-        logarithmic(panel, (1,))
+        logarithmic(panel)
     for kind in (entropies[:used], accuracies[:used]):
         low, high = zip(*(panel.get_ylim() for panel in kind), strict=True)
         for panel in kind:
@@ -62,7 +62,7 @@ def finish(axes: np.ndarray, used: int) -> None:
             panel.tick_params(labelleft=panel.get_subplotspec().is_first_col())
     for panel in accuracies[:used]:
         panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        panel.set_xlabel("rollout")
+        x_axis(panel)
     for row, title in zip(axes[:, 0], ("entropy (nats)", "accuracy") * (len(axes) // 2), strict=True):
         row.set_ylabel(title)
 

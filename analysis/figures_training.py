@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from analysis import diagnostics, style
-from analysis.plotting import Drawn, NothingToPlot, axis_title, curve, draw, legend, panels, rows, together
+from analysis.plotting import Drawn, NothingToPlot, curve, draw, legend, panels, rows, together, x_axis
 from analysis.read import Results, Run
 
 
@@ -20,7 +20,8 @@ def entropy(results: Results, over: str = "rollouts") -> Drawn:
     numbers = together(frames)
     targets = [arm for arm in arms if draw_target(results, axes[0, 0], arm, over)]
     logarithmic(axes[0, 0])
-    axes[0, 0].set(xlabel=axis_title(over), ylabel="entropy (nats per token)")
+    x_axis(axes[0, 0], over)
+    axes[0, 0].set_ylabel("entropy (nats per token)")
     extra = (
         [Line2D([], [], color="#555555", linestyle=(0, (4, 2)), linewidth=1, label="target")]
         if targets
@@ -53,10 +54,10 @@ def draw_target(results: Results, axes: Axes, arm: str, over: str) -> bool:
     return True
 
 
-def logarithmic(axes: Axes, subs: tuple[int, ...] = (1, 2, 5)) -> None:
-    """A log axis with plain numbers."""
+def logarithmic(axes: Axes) -> None:
+    """A log axis with plain numbers, also over less than a decade."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
@@ -65,7 +66,8 @@ def reward(results: Results, over: str = "rollouts") -> Drawn:
     """Mean reward."""
     figure, axes = panels(1, 1, 3.1)
     arms, frames = draw_arms(results, axes[0, 0], ("reward",), over)
-    axes[0, 0].set(xlabel=axis_title(over), ylabel="mean reward")
+    x_axis(axes[0, 0], over)
+    axes[0, 0].set_ylabel("mean reward")
     legend(figure, results, arms)
     return Drawn(figure, together(frames))
 
@@ -75,8 +77,10 @@ def length(results: Results, over: str = "rollouts") -> Drawn:
     figure, axes = panels(1, 2, 2.7)
     arms, lengths = draw_arms(results, axes[0, 0], ("length_mean",), over)
     _, truncated = draw_arms(results, axes[0, 1], ("truncated",), over)
-    axes[0, 0].set(xlabel=axis_title(over), ylabel="mean length (tokens)")
-    axes[0, 1].set(xlabel=axis_title(over), ylabel="truncated completions")
+    x_axis(axes[0, 0], over)
+    axes[0, 0].set_ylabel("mean length (tokens)")
+    x_axis(axes[0, 1], over)
+    axes[0, 1].set_ylabel("truncated completions")
     axes[0, 1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes[0, 1].set_ylim(bottom=min(0, axes[0, 1].get_ylim()[0]))
     legend(figure, results, arms)
@@ -111,7 +115,7 @@ def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
         a, b, explained = fit
         grid = np.linspace(frame["entropy"].min(), frame["entropy"].max(), 100)
         axes.plot(grid, -a * np.exp(grid) + b, color="black", linewidth=1)
-        said = f"R = {b:.3g} {'−' if a >= 0 else '+'} {abs(a):.2g} exp(H),  {explained:.0%} explained"
+        said = f"R = {b:.3g} {'-' if a >= 0 else '+'} {abs(a):.2g} exp(H),  R² = {explained:.2f}"
         axes.text(0, 1.03, said, transform=axes.transAxes, va="bottom", fontsize=7, color="#333333")
     names = dict(zip(("a", "b", "explained"), fit or (float("nan"),) * 3, strict=True))
     return frame.assign(arm=arm, **names)
@@ -156,7 +160,7 @@ def controller(results: Results) -> Drawn:
     frames = []
     for column, arm in enumerate(arms):
         axes[0, column].set_title(arm, color=style.looks(results)[arm].color, fontweight="bold", loc="left")
-        axes[-1, column].set_xlabel("rollout")
+        x_axis(axes[-1, column])
         for panel, (keys, title) in zip(axes[:, column], CONTROLLER, strict=True):
             frames += controller_panel(results, panel, arm, keys)
             panel.set_ylabel(title if column == 0 else "")

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from analysis import style
 from analysis.read import Results, Run
@@ -118,8 +119,10 @@ def legend(figure: Figure, results: Results, arms: Iterable[str], extra: Sequenc
         )
 
 
-def axis_title(over: str) -> str:
-    return "generated tokens (millions)" if over == "tokens" else "rollout"
+def x_axis(axes: Axes, over: str = "rollouts") -> None:
+    """Title of the x axis; whole numbers where it counts rollouts."""
+    axes.set_xlabel("generated tokens (millions)" if over == "tokens" else "rollout")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=over != "tokens"))
 
 
 def together(frames: list[pd.DataFrame]) -> pd.DataFrame:

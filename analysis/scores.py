@@ -111,8 +111,8 @@ def mark_best(
         else set()
     )
     for row in rows:
-        row[f"{name}_best"] = row["arm"] == best
-        row[f"{name}_tied"] = row["arm"] in tied
+        is_best = bool(best) and row["arm"] in scored and row[name] == scored[best]
+        row |= {f"{name}_best": is_best, f"{name}_tied": row["arm"] in tied and not is_best}
 
 
 def undecided(

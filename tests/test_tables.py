@@ -89,6 +89,15 @@ def test_comparisons_hold_every_arm_and_adjust_over_all_rows(folder: Path) -> No
     assert frame["sentence"].str.contains("arithmetic").all()
 
 
+def test_equal_arms_are_all_the_best(broken: Path) -> None:
+    for seed in (0, 1, 2):
+        here = broken / f"aer/seed-{seed}/eval/arithmetic_test.counts.csv"
+        shutil.copy(here, broken / f"fixed_low/seed-{seed}/eval/arithmetic_test.counts.csv")
+    frame: Any = scores.main_frame(load(broken)).query("benchmark == 'arithmetic_test'").set_index("arm")
+    assert frame.query("pass_at_1_best").index.tolist() == ["fixed_low", "aer"]
+    assert not frame.loc[["fixed_low", "aer"], "pass_at_1_tied"].any()
+
+
 # forms
 
 
