@@ -72,24 +72,28 @@ def refuse_long_prompts(job: Job, max_tokens: int, limit: int) -> None:
             )
 
 
+class StaleSamples(BadInput):
+    """A file holds samples of another policy, prompt or setting than the job's."""
+
+
 def done_keys(job: Job) -> set[Key]:
-    """Samples already in the file. BadInput where the file is not a part of this very job."""
+    """Samples already in the file. StaleSamples where the file is not a part of this very job."""
     rows = read_rows(job.file, torn_ok=True) if job.file.exists() else []
     wanted = {request.key: request for request in job.requests}
     done: set[Key] = set()
     for line, row in enumerate(rows, start=1):
         key = row_key(row, f"{job.file}, line {line}")
         problem = f"{job.file}, line {line}: sample {key.index} of problem {key.problem_id!r}"
-        remedy = "delete the file or choose another --out"
+        remedy = "delete the file, choose another --out, or say --stale replace"
         if key not in wanted:
-            raise BadInput(f"{problem} is not asked for now: {remedy}")
+            raise StaleSamples(f"{problem} is not asked for now: {remedy}")
         if key in done:
-            raise BadInput(f"{problem} is there twice: {remedy}")
+            raise StaleSamples(f"{problem} is there twice: {remedy}")
         now = job.shared | {"prompt_hash": job.prompt_hash[key.problem_id], "seed": wanted[key].seed}
         changed = [name for name, value in now.items() if name not in row or row[name] != value]
         if changed:
             name = changed[0]
-            raise BadInput(
+            raise StaleSamples(
                 f"{problem} was made with {name} = {row.get(name)!r}, now it is {now[name]!r}: {remedy}"
             )
         done.add(key)

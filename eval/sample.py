@@ -20,7 +20,7 @@ from tqdm import tqdm
 from eval.engines import Completion, Engine, Key, Request, Sampling, engine_version
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Appender, Row
-from eval.plan import Job, done_keys, plan_job, policy_hash, refuse_long_prompts
+from eval.plan import Job, StaleSamples, done_keys, plan_job, policy_hash, refuse_long_prompts
 
 LABELS = ("run", "arm", "train_seed", "step")
 
@@ -37,10 +37,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     for path, samples in zip(arguments.problems, samples_per_file(arguments), strict=True):
         job = plan_job(path, samples, arguments.out, shared, arguments.seed, tokenizer)
         refuse_long_prompts(job, sampling.max_tokens, limit)
-        done = done_keys(job)
+        done = kept_keys(job, arguments.stale)
         if engine is None and len(done) < len(job.requests):
             engine = make_engine(arguments, sampling, tokenizer, dtype)
         sample_file(job, engine, done)
+
+
+def kept_keys(job: Job, stale: str) -> set[Key]:
+    """Samples of the file that stay; with "replace", a stale file is deleted and made anew."""
+    try:
+        return done_keys(job)
+    except StaleSamples as error:
+        if stale != "replace":
+            raise
+        print(f"made anew: {error}", file=sys.stderr)
+        job.file.unlink()
+        return set()
 
 
 def sample_file(job: Job, engine: Engine | None, done: set[Key]) -> None:
@@ -164,6 +176,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=512, help="rows at a time")
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS") or 1))
+    parser.add_argument(
+        "--stale", default="refuse", choices=["refuse", "replace"], help="what to do with a file of other settings"
+    )
     parser.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help=", ".join(LABELS))
     return parser.parse_args(argv)
 

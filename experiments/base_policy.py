@@ -3,18 +3,20 @@ chains of one-digit additions from scratch, on the CPU, in about a minute.
 
 It learns from demonstrations that are as mixed as a real base model's knowledge: most reason step by step, some repeat
 a step, some answer at once, some contain a mistake. So it starts with accuracy spread over the levels and with entropy
-to lose, which is what the compared methods act on. Every demonstration ends in \\boxed{}, the one place where the
-verifier looks.
+to lose, which is what the compared methods act on. Part of that entropy is in choices that cost nothing (how a step is
+punctuated), as in natural language, and part in choices between right and wrong. Every demonstration ends in \\boxed{},
+the one place where the verifier looks.
 
     3+5+9=   3+5=8;8+9=7;\\boxed{7}      sums are modulo 10
 
-Source: our own. Departure from a language model: a vocabulary of 17 tokens, in which `\\boxed{` is a single token, and
+Source: our own. Departure from a language model: a vocabulary of 18 tokens, in which `\\boxed{` is a single token, and
 no pre-training on anything else. The folder it writes is an ordinary Hugging Face model.
 
     python -m experiments.base_policy --spec results/arithmetic/spec.yaml --out results/arithmetic/base/policy
 """
 
 import argparse
+import math
 import random
 import re
 from collections.abc import Sequence
@@ -33,8 +35,10 @@ from eval.errors import exit_with_message
 from experiments.schema import TinyPolicy, load
 
 PAD, END = "<pad>", "<end>"
-VOCABULARY = [PAD, END, *"0123456789", "+", "=", ";", "\\boxed{", "}"]
+SEPARATORS = {";": 0.8, ",": 0.2}  # how a step may end, and how often the demonstrations end one so
+VOCABULARY = [PAD, END, *"0123456789", "+", "=", *SEPARATORS, "\\boxed{", "}"]
 TOKEN = r"\\boxed\{|<end>|."
+PARTS = 4  # of a batch, by length
 IGNORED = -100  # label of tokens that are not learnt: the prompt and padding
 
 
@@ -73,7 +77,8 @@ def demonstration(digits: Sequence[int], policy: TinyPolicy, rng: random.Random)
     total, steps = digits[0], ""
     for digit in digits[1:]:
         result = rng.randrange(10) if rng.random() < policy.wrong else (total + digit) % 10
-        step = f"{total}+{digit}={result};"
+        separator = rng.choices(list(SEPARATORS), weights=list(SEPARATORS.values()))[0]
+        step = f"{total}+{digit}={result}{separator}"
         steps += step * (2 if rng.random() < policy.repeated else 1)
         total = result
     reasoning = "" if rng.random() < policy.direct else steps
@@ -97,12 +102,23 @@ def encode(text: str) -> list[int]:
     return [VOCABULARY.index(token) for token in re.findall(TOKEN, text)]
 
 
-def draw_batch(policy: TinyPolicy, rng: random.Random) -> tuple[Tensor, Tensor]:
-    """(ids_BT, labels_BT), padded on the right; only the answer is learnt."""
-    pairs = []
-    for _ in range(policy.batch_size):
-        digits = draw_digits(policy, rng)
-        pairs.append((encode(question(digits)), encode(demonstration(digits, policy, rng))))
+Pair = tuple[list[int], list[int]]  # token ids of a question and of its answer
+
+
+def draw_pair(policy: TinyPolicy, rng: random.Random) -> Pair:
+    digits = draw_digits(policy, rng)
+    return encode(question(digits)), encode(demonstration(digits, policy, rng))
+
+
+def draw_batch(policy: TinyPolicy, rng: random.Random) -> list[tuple[Tensor, Tensor]]:
+    """A batch in parts of like length, so that little of it is padding: (ids_BT, labels_BT) each."""
+    pairs = sorted((draw_pair(policy, rng) for _ in range(policy.batch_size)), key=lambda pair: len(pair[0] + pair[1]))
+    size = math.ceil(len(pairs) / PARTS)
+    return [pad(pairs[start : start + size]) for start in range(0, len(pairs), size)]
+
+
+def pad(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+    """(ids_BT, labels_BT), padded on the right; only the answers are learnt."""
     longest = max(len(asked) + len(answer) for asked, answer in pairs)
     ids_BT = torch.full((len(pairs), longest), VOCABULARY.index(PAD))
     labels_BT = torch.full((len(pairs), longest), IGNORED)
@@ -111,6 +127,18 @@ def draw_batch(policy: TinyPolicy, rng: random.Random) -> tuple[Tensor, Tensor]:
         ids_BT[i, :end] = torch.tensor(asked + answer)
         labels_BT[i, len(asked) : end] = torch.tensor(answer)
     return ids_BT, labels_BT
+
+
+def learn(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, Tensor]]) -> float:
+    """Accumulates the gradient of a batch's mean loss per answer token; returns that loss, nats."""
+    tokens = sum(int((labels_BT != IGNORED).sum()) for _, labels_BT in parts)
+    total = 0.0
+    for ids_BT, labels_BT in parts:
+        logits_NV = model(input_ids=ids_BT).logits[:, :-1].flatten(0, 1)
+        loss = cross_entropy(logits_NV, labels_BT[:, 1:].flatten(), ignore_index=IGNORED, reduction="sum") / tokens
+        loss.backward()
+        total += loss.item()
+    return total
 
 
 def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
@@ -124,15 +152,12 @@ def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
     )
     bar = trange(policy.steps, desc="base policy", disable=None)
     for _ in bar:
-        ids_BT, labels_BT = draw_batch(policy, rng)
-        logits_BTV = model(input_ids=ids_BT).logits
-        loss = cross_entropy(logits_BTV[:, :-1].flatten(0, 1), labels_BT[:, 1:].flatten(), ignore_index=IGNORED)
-        loss.backward()
+        loss = learn(model, draw_batch(policy, rng))
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        bar.set_postfix(loss=f"{loss.item():.3f}")
+        bar.set_postfix(loss=f"{loss:.3f}")
     return model
 
 

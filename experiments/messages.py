@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 def explain(error: ValidationError, path: Path, content: Mapping[str, Any]) -> str:
     """One line per finding, each `file: key: what is wrong; what to do`."""
     return "\nerror: ".join(
-        f"{path}: {_place(finding['loc'], content)}: {_say(finding)}" for finding in error.errors(include_url=False)
+        f"{path}: {_place(finding['loc'], content)}: {say(finding)}" for finding in error.errors(include_url=False)
     )
 
 
@@ -20,7 +20,7 @@ def _place(location: Sequence[str | int], content: Any) -> str:
     """The keys that stand in the file, without the tags that a union adds to the path."""
     keys, here = [], content
     for i, key in enumerate(location):
-        present = isinstance(here, Mapping) and key in here or isinstance(here, list) and isinstance(key, int)
+        present = (isinstance(here, Mapping) and key in here) or (isinstance(here, list) and isinstance(key, int))
         if not present and i < len(location) - 1:
             continue
         keys.append(str(key))
@@ -28,7 +28,8 @@ def _place(location: Sequence[str | int], content: Any) -> str:
     return ".".join(keys) or "the whole file"
 
 
-def _say(finding: ErrorDetails) -> str:
+def say(finding: ErrorDetails) -> str:
+    """What is wrong with a key and what to do, without its place."""
     kind, context = finding["type"], finding.get("ctx", {})
     match kind:
         case "extra_forbidden" | "unexpected_keyword_argument":

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from eval.errors import BadInput
 from eval.prompts import TEMPLATES
 from eval.sources import SOURCES
-from experiments.messages import explain
+from experiments.messages import explain, say
 from experiments.yaml_file import read_yaml
 from methods import AnyMethod
 
@@ -240,7 +240,13 @@ class Experiment(Closed):
         return self
 
     def _check_arm(self, name: str) -> None:
-        arm, training = self.arms[name], self.training_of(name)
+        arm = self.arms[name]
+        try:
+            training = self.training_of(name)
+        except ValidationError as error:
+            finding = error.errors()[0]
+            place = ".".join(["arms", name, "training", *map(str, finding["loc"])])
+            raise ValueError(f"{place}: {say(finding)}") from None
         low, high = arm.method.clip
         if low != high and training.updates_per_rollout == 1:
             raise ValueError(

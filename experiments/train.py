@@ -121,9 +121,7 @@ def run(experiment: Experiment, arm: str, seed: int, root: Path) -> None:
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
 
 
-def run_record(
-    experiment: Experiment, arm: str, seed: int, trainer: EntropyControlTrainer, started: float
-) -> Row:
+def run_record(experiment: Experiment, arm: str, seed: int, trainer: EntropyControlTrainer, started: float) -> Row:
     spec = run_spec(experiment, arm, seed)
     return {
         "experiment": experiment.name,

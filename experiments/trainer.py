@@ -17,7 +17,7 @@ TRL's seams: `_calculate_rewards` returns all processes' verdicts; tensors added
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -282,5 +282,3 @@ def whole(completions: int, per_process: int) -> int:
     if completions % per_process:
         raise ValueError(f"{completions} completions do not divide among {per_process} per step of all processes")
     return completions // per_process
-
-

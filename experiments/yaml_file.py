@@ -30,7 +30,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         BadInput: the file cannot be read, is not YAML, repeats a key, or holds something else than a mapping.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict)  # noqa: S506: a SafeLoader
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict)
     except (yaml.YAMLError, RecursionError) as error:
         raise BadInput(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -24,7 +24,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from methods.control import Control, Signals, State
-from methods.ranges import Clip, Coefficient, Positive, Share
+from methods.ranges import Clip, Coefficient, Fraction, Positive
 
 
 def hinge(accuracy_B: Tensor, rho: float) -> Tensor:
@@ -92,9 +92,11 @@ class AER:
     """GRPO with adaptive entropy regularization (reconstruction)."""
 
     name: Literal["aer"] = "aer"
-    tau: Share = 0.4  # τ: target entropy as a share of the initial entropy
-    rho: Share = 0.75  # ρ: group accuracy from which a question gets no bonus
-    eta: Coefficient = 0.05  # η: controller gain, per nat of error (integral), per rollout (sign), 1/nat (multiplicative)
+    tau: Fraction = 0.4  # τ: target entropy as a share of the initial entropy
+    rho: Fraction = 0.75  # ρ: group accuracy from which a question gets no bonus
+    eta: Coefficient = (
+        0.05  # η: controller gain, per nat of error (integral), per rollout (sign), 1/nat (multiplicative)
+    )
     alpha_0: Coefficient = 0.0  # α before the first rollout
     alpha_max: Coefficient = 0.3  # upper bound of α: the guard against wind-up
     kappa: Coefficient = 0.0  # κ: proportional gain per nat; α + κ (H* - H) is applied. 0 = the reconstruction

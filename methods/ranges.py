@@ -4,7 +4,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
 
-Share = Annotated[float, Gt(0), Le(1)]  # (0, 1]
+Fraction = Annotated[float, Gt(0), Le(1)]  # (0, 1]
 Coefficient = Annotated[float, Ge(0)]  # loss units per nat
 Positive = Annotated[float, Gt(0)]
 Epsilon = Annotated[float, Gt(0), Lt(1)]  # the ratio is clipped from 1 - epsilon

@@ -149,6 +149,15 @@ def test_rows_of_another_policy_or_prompt_are_not_mixed(home: Path, tmp_path: Pa
         main(arguments(home, tmp_path, problems=tmp_path / "sums.jsonl"))
 
 
+def test_stale_rows_are_replaced_where_that_is_asked_for(home: Path, tmp_path: Path):
+    stale = tmp_path / "stale"
+    main(arguments(home, stale, temperature=0.9))
+    main(arguments(home, stale, stale="replace"))
+    assert file_of(stale).read_bytes() == file_of(home / "quiet").read_bytes()
+    main(arguments(home, stale, stale="replace"))
+    assert file_of(stale).read_bytes() == file_of(home / "quiet").read_bytes()
+
+
 def test_a_repeated_row_is_refused(home: Path, tmp_path: Path):
     data = file_of(home / "quiet").read_bytes()
     file_of(tmp_path).write_bytes(data + data.splitlines(keepends=True)[0])

@@ -1,0 +1,78 @@
+# The whole graph: spec → problems → base policy → runs → samples → verdicts → tables, figures, report.
+#
+#   snakemake all                                 the default experiment
+#   snakemake all --config experiment=NAME        experiments/NAME.yaml, or the path of any YAML file
+#
+# Stages meet in files (docs/metrics.md). A training run is re-made when its own settings or its own method's code
+# change, and never because an analysis, another arm or a comment in the experiment file did.
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+from analysis.captions import CAPTIONS
+from eval.errors import BadInput
+from experiments.graph import Graph
+from experiments.schema import load
+
+try:
+    EXPERIMENT = load(config.get("experiment", "arithmetic"))
+except BadInput as error:
+    sys.exit(f"error: {error}")
+
+GRAPH = Graph(EXPERIMENT, Path(config.get("results", "results")))
+RESULTS = str(GRAPH.root)
+TABLES = [
+    f"{RESULTS}/tables/{name}.csv"
+    for name in ("main", "comparisons", "budget", "diagnostics")
+]
+FIGURES = [f"{RESULTS}/figures/{name}.png" for name in CAPTIONS]
+POLICY_CODE = [
+    "methods/control.py",
+    "methods/objective.py",
+    "experiments/trainer.py",
+    "experiments/rollout.py",
+]
+
+# Freshly mapped pages are slow on small virtual machines: let the allocator keep what it has.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 34))
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+wildcard_constraints:
+    arm="|".join(EXPERIMENT.arms),
+    seed=r"\d+",
+
+
+localrules:
+    all,
+    spec,
+
+
+rule all:
+    """Everything: tables, figures and the report of the experiment."""
+    input:
+        f"{RESULTS}/report.html",
+        TABLES,
+        FIGURES,
+
+
+include: "experiments/rules/policies.smk"
+include: "experiments/rules/evaluation.smk"
+include: "experiments/rules/analysis.smk"
+
+
+onerror:
+    # What did finish is still worth its tables; they name what is missing. The exit code stays that of the failure.
+    for step in ("tables", "figures", "report"):
+        shell(
+            f"python -m analysis.{step} {RESULTS} >> {RESULTS}/logs/partial.log 2>&1 || true"
+        )
+    print(
+        f"Some jobs failed; what there is stands in {RESULTS}/report.html. Mend the cause and start again."
+    )

@@ -1,0 +1,121 @@
+"""Paths and command-line pieces that the Snakefile's rules are made of: the layout of a results folder."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.schema import Experiment, TinyPolicy, run_spec, spec_hash
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One experiment's results folder."""
+
+    experiment: Experiment
+    results: Path
+
+    @property
+    def root(self) -> Path:
+        return self.results / self.experiment.name
+
+    @property
+    def benchmarks(self) -> list[str]:
+        return list(self.experiment.evaluation.benchmarks)
+
+    @property
+    def problems(self) -> list[str]:
+        """The problem files of the benchmarks, in the experiment's order."""
+        return [f"{self.root}/problems/{name}.jsonl" for name in self.benchmarks]
+
+    @property
+    def samples(self) -> list[int]:
+        """Completions per question, aligned with `problems`."""
+        return [benchmark.samples for benchmark in self.experiment.evaluation.benchmarks.values()]
+
+    @property
+    def runs(self) -> list[str]:
+        """Folders of all training runs."""
+        return [f"{self.root}/{arm}/seed-{seed}" for arm in self.experiment.arms for seed in self.experiment.seeds]
+
+    def hash(self) -> str:
+        return spec_hash(self.experiment.model_dump(mode="json"))
+
+    def problems_hash(self) -> str:
+        """Of everything that the problem files depend on."""
+        spec = self.experiment.model_dump(mode="json")
+        sets = {name: {**b, "samples": 0, "k": []} for name, b in spec["evaluation"]["benchmarks"].items()}
+        return spec_hash({"task": spec["task"], "data_dir": spec["data_dir"], "sets": sets})
+
+    def base_hash(self) -> str:
+        return spec_hash(self.experiment.model.model_dump(mode="json"))
+
+    def run_hash(self, arm: str, seed: str) -> str:
+        return spec_hash(run_spec(self.experiment, arm, int(seed)))
+
+    def method_file(self, arm: str) -> str:
+        """The file of an arm's method: editing it makes the arm's runs out of date, and no others."""
+        return f"methods/{self.experiment.arms[arm].method.name}.py"
+
+    def base_policy(self) -> str:
+        model = self.experiment.model
+        return f"{self.root}/base/policy" if isinstance(model, TinyPolicy) else model.name
+
+    def base_folder(self) -> list[str]:
+        """The base policy as a file that jobs wait for; a pretrained one is already there."""
+        return [self.base_policy()] if isinstance(self.experiment.model, TinyPolicy) else []
+
+    def base_inputs(self) -> list[str]:
+        """What of the base policy a training run reads: the policy, and its pass rates on the prompts."""
+        strata = self.outcome(f"{self.root}/base", ["train"]) if self.experiment.task.strata_samples else []
+        return self.base_folder() + strata
+
+    def base_samples(self, name: str) -> int:
+        """Completions per question of the base policy on a set."""
+        if name == "train":
+            return self.experiment.task.strata_samples
+        return self.experiment.evaluation.benchmarks[name].samples
+
+    def sampling(self) -> str:
+        """Sampler options that every policy of the experiment shares."""
+        evaluation = self.experiment.evaluation
+        options: dict[str, Any] = {
+            "template": self.experiment.task.template,
+            "temperature": evaluation.temperature,
+            "top-p": evaluation.top_p,
+            "max-tokens": evaluation.max_tokens,
+            "engine": evaluation.engine,
+        }
+        return " ".join(f"--{name} {value}" for name, value in options.items())
+
+    def outcome(self, folder: str, names: list[str]) -> list[str]:
+        """Counts files of the named sets in a run's folder."""
+        return [f"{folder}/eval/{name}.counts.csv" for name in names]
+
+    def evidence(self) -> list[str]:
+        """Every file that the analysis rests on."""
+        runs = [path for run in self.runs for path in (f"{run}/run.json", *self.outcome(run, self.benchmarks))]
+        return [*runs, *self.outcome(f"{self.root}/base", self.benchmarks)]
+
+    @staticmethod
+    def analysis_code(entry: str) -> list[str]:
+        """The project's own files that `python -m analysis.<entry>` runs: editing one makes its results out of date."""
+        pages = sorted(str(path) for path in (CHECKOUT / "analysis").glob("report*") if path.suffix != ".py")
+        return local_imports(f"analysis.{entry}") + (pages if entry == "report" else [])
+
+
+def local_imports(module: str) -> list[str]:
+    """Files of a module and of all that it imports from analysis/ and eval/, found by reading, not by importing."""
+    found: dict[str, None] = {}
+    waiting = [module]
+    while waiting:
+        path = CHECKOUT / (waiting.pop().replace(".", "/") + ".py")
+        if not path.exists() or str(path) in found:
+            continue
+        found[str(path)] = None
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("analysis", "eval"):
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return sorted(found)

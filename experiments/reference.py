@@ -1,0 +1,59 @@
+"""Tables of settings in the docs, made from the classes that define them, so that a default stands in one place.
+
+    python -m experiments.reference           rewrites the tables in docs/
+
+A page marks a table's place with `<!-- settings: ClassName -->` … `<!-- end -->`. Name, type, default and meaning are
+read from the class's source lines, `name: type = default  # meaning`.
+"""
+
+import inspect
+import re
+from pathlib import Path
+
+from experiments import schema
+from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
+
+DOCS = Path(__file__).parents[1] / "docs"
+CLASSES = [
+    *(NoEntropy, FixedCoefficient, ClipHigher, AER),
+    *(schema.Experiment, schema.TinyPolicy, schema.HubPolicy, schema.Task, schema.Training, schema.Arm),
+    *(schema.Benchmark, schema.Evaluation, schema.Analysis),
+]
+FIELD = re.compile(r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$")
+RANGES = {
+    "Share": "in [0, 1]",
+    "Fraction": "in (0, 1]",
+    "Coefficient": "≥ 0",
+    "Positive": "> 0",
+    "Epsilon": "in (0, 1)",
+    "Clip": "(low, high)",
+    "Count": "integer ≥ 1",
+    "Natural": "integer ≥ 0",
+}
+MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(cls: type) -> str:
+    """Markdown: one row per field of the class."""
+    lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    for field in filter(None, map(FIELD.match, inspect.getsource(cls).splitlines())):
+        kind = RANGES.get(field["type"], field["type"])
+        default = "required" if field["default"] is None else f"`{field['default']}`"
+        cells = [f"`{field['name']}`", kind, default, field["meaning"] or ""]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def filled(page: str) -> str:
+    """The page with every marked table made anew."""
+    classes = {cls.__name__: cls for cls in CLASSES}
+    return MARK.sub(lambda mark: mark[1] + table(classes[mark[2]]) + mark[3], page)
+
+
+def main() -> None:
+    for path in sorted(DOCS.rglob("*.md")):
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Writes the resolved spec: the experiment with every default filled in, as one YAML file that says all.
+
+    python -m experiments.resolve arithmetic --out results/arithmetic/spec.yaml
+
+The resolved file is itself an experiment file: loading it gives the same experiment.
+"""
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from eval.errors import exit_with_message
+from eval.problems import write_text
+from experiments.schema import Experiment, load
+
+
+def resolved(experiment: Experiment) -> str:
+    """YAML text, keys in the schema's order."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("experiment", help="experiment name or YAML file")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    with exit_with_message():
+        write_text(arguments.out, resolved(load(arguments.experiment)))
+
+
+if __name__ == "__main__":
+    main()

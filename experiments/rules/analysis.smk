@@ -1,0 +1,67 @@
+# From counts and curves to tables, figures and the report. Reads files only; never retrains.
+
+
+rule tables:
+    """Main, comparisons, budget and diagnostics tables, as CSV, Markdown, LaTeX and HTML."""
+    input:
+        GRAPH.analysis_code("tables"),
+        GRAPH.evidence(),
+        spec=rules.spec.output.spec,
+    output:
+        [
+            report(path, category="Tables", labels={"table": Path(path).stem})
+            for path in TABLES
+        ],
+    log:
+        f"{RESULTS}/logs/tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tables.tsv"
+    params:
+        results=subpath(input.spec, parent=True),
+    shell:
+        "python -m analysis.tables {params.results} > {log} 2>&1"
+
+
+rule figures:
+    """Every figure as PDF and PNG with its numbers as CSV and its origin as JSON."""
+    input:
+        GRAPH.analysis_code("figures"),
+        GRAPH.evidence(),
+        spec=rules.spec.output.spec,
+    output:
+        [
+            report(
+                f"{RESULTS}/figures/{name}.png",
+                caption=f"{os.getcwd()}/{RESULTS}/figures/{name}.rst",
+                category=caption.category,
+                labels={"figure": caption.title},
+            )
+            for name, caption in CAPTIONS.items()
+        ],
+    log:
+        f"{RESULTS}/logs/figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures.tsv"
+    params:
+        results=subpath(input.spec, parent=True),
+    shell:
+        "python -m analysis.figures {params.results} > {log} 2>&1"
+
+
+rule report_page:
+    """One self-contained page with verdicts, tables, figures, settings and provenance."""
+    input:
+        GRAPH.analysis_code("report"),
+        rules.tables.output,
+        rules.figures.output,
+        spec=rules.spec.output.spec,
+    output:
+        page=f"{RESULTS}/report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    params:
+        results=subpath(input.spec, parent=True),
+    shell:
+        "python -m analysis.report {params.results} > {log} 2>&1"

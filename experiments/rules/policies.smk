@@ -1,0 +1,74 @@
+# From a spec to policies: the resolved spec, the problems, the base policy, and one job per arm and seed.
+
+
+rule spec:
+    """Write the experiment with every default filled in."""
+    output:
+        spec=f"{RESULTS}/spec.yaml",
+    log:
+        f"{RESULTS}/logs/spec.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/spec.tsv"
+    params:
+        source=config.get("experiment", "arithmetic"),
+        hash=GRAPH.hash(),
+    shell:
+        "python -m experiments.resolve {params.source} --out {output.spec} > {log} 2>&1"
+
+
+rule problems:
+    """Write the training prompts and every benchmark's questions as JSON lines."""
+    input:
+        spec=ancient(rules.spec.output.spec),
+    output:
+        GRAPH.problems,
+        train=f"{RESULTS}/problems/train.jsonl",
+    log:
+        f"{RESULTS}/logs/problems.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/problems.tsv"
+    params:
+        out=subpath(output.train, parent=True),
+        hash=GRAPH.problems_hash(),
+    shell:
+        "python -m experiments.tasks --spec {input.spec} --out {params.out} > {log} 2>&1"
+
+
+rule base_policy:
+    """Train the tiny base policy from scratch."""
+    input:
+        "experiments/base_policy.py",
+        spec=ancient(rules.spec.output.spec),
+    output:
+        policy=directory(f"{RESULTS}/base/policy"),
+    log:
+        f"{RESULTS}/logs/base_policy.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/base_policy.tsv"
+    threads: 2
+    params:
+        hash=GRAPH.base_hash(),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m experiments.base_policy --spec {input.spec} --out {output.policy} > {log} 2>&1"
+
+
+rule train:
+    """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them."""
+    input:
+        POLICY_CODE,
+        GRAPH.base_inputs(),
+        method=lambda wildcards: GRAPH.method_file(wildcards.arm),
+        spec=ancient(rules.spec.output.spec),
+        problems=rules.problems.output.train,
+    output:
+        run=f"{RESULTS}/{{arm}}/seed-{{seed}}/run.json",
+    log:
+        f"{RESULTS}/logs/{{arm}}_{{seed}}_train.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_train.tsv"
+    threads: 1
+    params:
+        hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
+    shell:
+        "OMP_NUM_THREADS={threads} python -m experiments.train"
+        " --spec {input.spec} --arm {wildcards.arm} --seed {wildcards.seed} > {log} 2>&1"

@@ -1,0 +1,96 @@
+"""Miniature GRPO runs for the parity tests: one stock TRL trainer, one of ours, on the same tiny random policy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import Qwen3ForCausalLM
+from trl import GRPOConfig, GRPOTrainer
+
+from experiments.base_policy import make_model, make_tokenizer
+from experiments.schema import TinyPolicy, Training
+from experiments.trainer import EntropyControlTrainer, grpo_config
+from methods import Method
+
+PROMPTS = [f"{a}+{b}=" for a in range(4) for b in range(4)]
+
+
+def small_policy() -> Qwen3ForCausalLM:
+    """A random policy that ends its answers at different lengths."""
+    torch.manual_seed(0)
+    return make_model(TinyPolicy(source="tiny", hidden_size=32, layers=2, heads=2))
+
+
+def training(**changes: Any) -> Training:
+    settings: dict[str, Any] = {
+        "rollouts": 3,
+        "prompts_per_rollout": 4,
+        "num_generations": 4,
+        "updates_per_rollout": 1,
+        "per_device_train_batch_size": 16,
+        "max_completion_length": 12,
+        "learning_rate": 1e-2,
+    }
+    return Training.model_validate(settings | changes)
+
+
+def digits_reward(completions: list[str], **_: Any) -> list[float]:
+    """Any rule will do: here, whether more than a third of the answer is digits."""
+    return [float(3 * sum(c.isdigit() for c in text) > len(text)) for text in completions]
+
+
+def dataset() -> Dataset:
+    rows = [{"prompt": p, "answer": "", "level": i % 2, "stratum": i % 5} for i, p in enumerate(PROMPTS)]
+    return Dataset.from_list(rows)
+
+
+def ours(
+    method: Method,
+    settings: Training,
+    out: Path,
+    on_row: Callable[[dict[str, Any]], None] = lambda row: None,
+    **more: Any,
+) -> EntropyControlTrainer:
+    return EntropyControlTrainer(
+        method=method,
+        labels={"level": ["even", "odd"], "stratum": ["a", "b", "c", "d", "e"]},
+        on_row=on_row,
+        mask_truncated=settings.mask_truncated_completions,
+        gradient_share_every=settings.gradient_share_every,
+        model=small_policy(),
+        processing_class=make_tokenizer(),
+        reward_funcs=[digits_reward],
+        args=grpo_config(settings, 7, out, processes=1),
+        train_dataset=dataset(),
+        **more,
+    )
+
+
+def stock(settings: Training, out: Path, **changes: Any) -> GRPOTrainer:
+    """TRL's own trainer with the same arguments, and `changes` of them."""
+    config = GRPOConfig(**(grpo_config(settings, 7, out, processes=1).to_dict() | changes | NOT_ARGUMENTS))
+    return GRPOTrainer(
+        model=small_policy(),
+        processing_class=make_tokenizer(),
+        reward_funcs=[digits_reward],
+        args=config,
+        train_dataset=dataset(),
+    )
+
+
+# to_dict() holds the derived batch size beside the settings it was derived from; TRL takes one of the two.
+NOT_ARGUMENTS = {"generation_batch_size": None}
+
+
+def weights_after(trainer: GRPOTrainer) -> dict[str, Tensor]:
+    """Trains to the end; every parameter of the policy."""
+    trainer.train()
+    return {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+def differences(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
+    """Largest difference of any weight; 0.0 = equal bit for bit."""
+    return max((a[name] - b[name]).abs().max().item() for name in a)

@@ -1,0 +1,137 @@
+"""What the schema accepts and how it refuses: one clear message with file and key, exit code 2, nothing written."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from eval.errors import BadInput
+from experiments.resolve import resolved
+from experiments.schema import Experiment, load, run_spec, spec_hash
+from methods import AER
+
+FOLDER = Path(__file__).parents[1] / "experiments"
+SMOKE = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
+
+
+def changed(tmp_path: Path, path: str, value: Any) -> Path:
+    """smoke.yaml with one key set to another value, or removed where the value is None."""
+    content = yaml.safe_load(yaml.safe_dump(SMOKE))
+    *parents, last = path.split(".")
+    here = content
+    for key in parents:
+        here = here[key]
+    if value is None:
+        del here[last]
+    else:
+        here[last] = value
+    file = tmp_path / "changed.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_experiment_of_the_repository_loads(path: Path) -> None:
+    assert load(path).name == path.stem
+
+
+def test_resolved_spec_says_the_same(tmp_path: Path) -> None:
+    experiment = load("smoke")
+    file = tmp_path / "spec.yaml"
+    file.write_text(resolved(experiment))
+    assert load(file) == experiment
+    assert yaml.safe_load(file.read_text())["arms"]["aer"]["method"]["rho"] == AER().rho
+
+
+REFUSED = [
+    ("arms.aer.method.name", "aerr", "arms.aer.method: unknown name 'aerr': did you mean 'aer'?"),
+    ("arms.aer.method.tua", 0.4, "arms.aer.method.tua: unknown key"),
+    ("arms.aer.method.tau", 0.0, "arms.aer.method.tau: Input should be greater than 0"),
+    ("arms.aer.method.tau", 1.5, "arms.aer.method.tau: Input should be less than or equal to 1"),
+    ("arms.aer.method.rule", "multiplicative", "never leaves 0"),
+    ("arms.none.method", {"name": "fixed_coefficient", "coefficient": -1}, "arms.none.method.coefficient:"),
+    ("arms.none.method", {"name": "fixed_coefficient"}, "arms.none.method.coefficient: is missing"),
+    ("arms.none.method", {}, "arms.none.method: needs a key 'name'"),
+    ("arms.none.training", {"learning_rat": 1}, "arms.none.training.learning_rat: unknown key"),
+    ("arms.none.training", {"rollouts": 5}, "change the budget"),
+    ("arms.base", {"method": {"name": "no_entropy"}}, "an arm cannot be called 'base'"),
+    ("arms", {"../x": {"method": {"name": "no_entropy"}}}, "arms.../x"),
+    ("training.updates_per_rollout", 1, "arms.clip_higher: an asymmetric clip (0.2, 0.28) does nothing"),
+    ("training.updates_per_rollout", 3, "not divisible by updates_per_rollout 3"),
+    ("training.num_generations", 3, "training:"),
+    ("training.per_device_train_batch_size", 3, "per_device_train_batch_size 3 does not divide"),
+    ("training.learning_rate", None, "training.learning_rate: is missing"),
+    ("training.learning_rate", "fast", "training.learning_rate:"),
+    ("evaluation.benchmarks.arithmetic_test.k", [8], "k = 8 needs at least 8 samples per question, not 4"),
+    ("evaluation.benchmarks.aime_1066", {"samples": 4, "k": [1]}, "unknown benchmark 'aime_1066'"),
+    ("evaluation.benchmarks.arithmetic_test.per_level", None, "levels and per_level go together"),
+    ("task.prompts", "arithmetics", "unknown prompts 'arithmetics'"),
+    ("task.template", "boxt", "unknown template 'boxt'"),
+    ("model", {"source": "pretrained", "name": "Qwen/Qwen3-4B-Base"}, "model.revision is missing"),
+    ("model.source", "hub", "model: unknown source 'hub'"),
+    ("data_dir", "/no/such/folder", "data_dir: there is no folder"),
+    ("reference", "nobody", "reference 'nobody' is not an arm"),
+    ("seeds", [1, 1], "not all different"),
+    ("seeds", [], "seeds:"),
+    ("extra", 1, "extra: unknown key"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), REFUSED, ids=lambda x: str(x)[:40])
+def test_refusals_name_file_key_and_remedy(path: str, value: Any, message: str, tmp_path: Path) -> None:
+    file = changed(tmp_path, path, value)
+    with pytest.raises(BadInput) as refusal:
+        load(file)
+    assert message in str(refusal.value)
+    assert str(file) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2\n", "key 'a' stands twice"),
+        ("a: [1", "not readable as YAML"),
+        ("- 1\n", "holds no mapping"),
+        ("", "holds no mapping"),
+        ("a: !!python/object/apply:os.system ['true']\n", "not readable as YAML"),
+        ("? [1, 2]\n: 3\n", "a key must be plain text"),
+        ("[" * 5000, "not readable as YAML"),
+    ],
+)
+def test_files_that_are_no_spec(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match="spec.yaml") as refusal:
+        load(file)
+    assert message in str(refusal.value)
+
+
+def test_unknown_experiment_lists_the_known_ones() -> None:
+    with pytest.raises(BadInput, match=r"no experiment 'aritmetic'.*arithmetic, .*smoke"):
+        load("aritmetic")
+
+
+def test_a_command_says_it_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    file = changed(tmp_path, "arms.aer.method.tau", 2)
+    out = tmp_path / "results" / "spec.yaml"
+    command = [sys.executable, "-m", "experiments.resolve", str(file), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {file}: arms.aer.method.tau: ")
+    assert "Traceback" not in done.stderr
+    assert not out.parent.exists()
+
+
+def test_run_specs_differ_where_the_runs_do_and_only_there(tmp_path: Path) -> None:
+    before, after = load("smoke"), load(changed(tmp_path, "arms.aer.method.tau", 0.5))
+
+    def hash_of(experiment: Experiment, arm: str, seed: int) -> str:
+        return spec_hash(run_spec(experiment, arm, seed))
+
+    assert hash_of(before, "aer", 1) != hash_of(after, "aer", 1)
+    assert hash_of(before, "none", 1) == hash_of(after, "none", 1)
+    assert hash_of(before, "none", 1) != hash_of(before, "none", 2)
+    assert hash_of(before, "none", 1) == hash_of(load(changed(tmp_path, "question", "Why?")), "none", 1)
