@@ -70,8 +70,7 @@ class TransformersEngine:
         cache, logits_BV, mask_BS = self._prefill(batch)
         seed_B = np.array([request.seed for request in batch], dtype=np.uint64)
         row_B = torch.arange(len(batch), device=self.device)
-        tokens_BT = torch.zeros(len(batch), self.sampling.max_tokens, dtype=torch.long, device=self.device)
-        tokens_BT[:] = self.end_ids[0]
+        tokens_BT = self.end_ids[:1].repeat(len(batch), self.sampling.max_tokens)
         position = 0
         for position in range(self.sampling.max_tokens):
             u_B = torch.from_numpy(uniform(seed_B, position)).to(self.device)
@@ -83,12 +82,8 @@ class TransformersEngine:
             if not live_B.all():
                 keep = live_B.nonzero().squeeze(1)
                 cache.batch_select_indices(keep)
-                row_B, token_B, mask_BS, seed_B = (
-                    row_B[keep],
-                    token_B[keep],
-                    mask_BS[keep],
-                    seed_B[keep.cpu().numpy()],
-                )
+                row_B, token_B, mask_BS = row_B[keep], token_B[keep], mask_BS[keep]
+                seed_B = seed_B[keep.cpu().numpy()]
             mask_BS = torch.nn.functional.pad(mask_BS, (0, 1), value=1)
             logits_BV = self._forward(token_B[:, None], mask_BS, cache)
         return tokens_BT[:, : position + 1]

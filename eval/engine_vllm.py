@@ -27,6 +27,8 @@ class VllmEngine:
         self, policy: Path, tokenizer: Any, sampling: Sampling, batch: int, dtype: str, run_seed: int
     ) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        # in this process: an engine process outlives a SIGKILL of its parent and keeps the GPU's memory
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         try:
             import vllm  # pyright: ignore[reportMissingImports]
         except ImportError as error:

@@ -55,9 +55,8 @@ def tokenizer(home: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def engine(home: Path, tokenizer: Any) -> Any:
-    """One vLLM engine for all tests, in this process."""
+    """One vLLM engine for all tests."""
     pytest.importorskip("vllm")
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
     from eval.engine_vllm import VllmEngine
 
