@@ -58,6 +58,7 @@ def engine(home: Path, tokenizer: Any) -> Any:
     """One vLLM engine for all tests."""
     pytest.importorskip("vllm")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # the cores may be busy with other tests
     from eval.engine_vllm import VllmEngine
 
     return VllmEngine(home / "policy", tokenizer, HOT, 64, "float32", 0)
