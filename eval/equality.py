@@ -43,7 +43,9 @@ class Outcome(NamedTuple):
 def _parsed(answer: str, reading: LatexExtractionConfig) -> list[Any]:
     """[expression, string], [string] if only the string could be read, or []."""
     no_limit: Any = None  # typed as a number, documented as optional
-    return parse(rf"\boxed{{{answer}}}", [reading], parsing_timeout=no_limit)
+    box = rf"\boxed{{{answer}}}"
+    # first_match: if the whole box cannot be read, a fraction somewhere in it is no reading of it
+    return parse(box, [reading], extraction_mode="first_match", parsing_timeout=no_limit)
 
 
 def _is_read(parsed: Sequence[Any]) -> bool:

@@ -73,25 +73,19 @@ def extract(completion: str) -> str | None:
     return answer or None
 
 
-_DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
+_DELIMITERS = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])")
 _SCIENTIFIC = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,3})")
 _LOOSE_MARKS = re.compile(r"(?<=[0-9])(?:,\\!|\{,\})(?=[0-9]{3})|(?<=[0-9])\.(?=/)")
 _MIXED = re.compile(r"([+-]?[0-9]+)\s+([0-9]+)/([0-9]+)")
 
 
 def clean(answer: str) -> str:
-    r"""The answer without what surrounds mathematics (blanks, one pair of $ or \(, a final stop).
+    r"""The answer without what surrounds mathematics (blanks, $ and \( anywhere, a final stop).
 
     4.5e33 becomes 4.5 \times 10^{33}, 2 1/3 becomes 2\frac{1}{3}, 1./3 becomes 1/3, and 1{,}000 becomes 1000
-    within a fraction too: the parser reads none of them.
+    within a fraction too: the parser reads none of them. Of `$5$ + 3` it would read the 5 alone.
     """
-    text = _LOOSE_MARKS.sub("", answer.strip())
-    for left, right in _DELIMITERS:
-        inner = text[len(left) : -len(right)]
-        is_wrapped = text.startswith(left) and text.endswith(right)
-        if is_wrapped and inner and left not in inner and right not in inner:
-            text = inner.strip()
-            break
+    text = _LOOSE_MARKS.sub("", _DELIMITERS.sub(" ", answer).strip())
     if text.endswith(".") and not text.endswith(r"\right."):
         text = text[:-1].rstrip()
     if scientific := _SCIENTIFIC.fullmatch(text):

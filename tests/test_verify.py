@@ -77,6 +77,9 @@ WRONG = [
     ("5", "5x"),
     ("5", "5!"),
     (r"\pi", "3.14"),
+    ("0", "0.0000001"),
+    ("6", r"$5$, no, \(6\)"),
+    (r"\sin^2 t", r"\sin^2 x"),
     (r"\pi", r"\frac{355}{113}"),
     ("0", "1/0"),
     ("5", r"\infty"),
@@ -108,16 +111,17 @@ REPAIRED_WRONG = [
     ("10^{-20}", "10^{-21}"),
     ("e^{-50}", "e^{-51}"),
     ("0.0000001", "0.0000002"),
-    ("0", "0.0000001"),
     ("235", "1 234"),
     ("25", "12 13"),
     ("25", r"12\,13"),
     ("1011_2", "1011_3"),
+    ("$(2,4)$", "$(2,4)$ + 3"),
+    (r"\frac{1}{2}", r"?? \frac{1}{2}"),
+    (r"\frac{1}{2}", r"\frac{3} \frac{1}{2}"),
     ("4t", "4"),
     ("2 ab", "2"),
     (r"\frac{1}{m} t", r"\frac{1}{m}"),
     (r"2\pi r h", r"2\pi r"),
-    (r"\sin^2 t", r"\sin^2 x"),
     ("a + b + c", "a + b + h"),
     ("x+1", "x+1 t"),
 ]
@@ -169,6 +173,16 @@ def test_right_answers_are_accepted(verifier: Verifier) -> None:
 
 def test_wrong_answers_are_refused(verifier: Verifier) -> None:
     assert misjudged(verifier, WRONG + REPAIRED_WRONG, False) == []
+
+
+def test_math_verify_alone_judges_the_repaired_ones_the_other_way_round() -> None:
+    from math_verify import parse, verify
+
+    def alone(gold: str, answer: str) -> bool:
+        return verify(parse(rf"\boxed{{{gold}}}"), parse(rf"so \boxed{{{answer}}}."))
+
+    assert [pair for pair in REPAIRED_RIGHT if alone(*pair)] == []
+    assert [pair for pair in REPAIRED_WRONG if not alone(*pair)] == []
 
 
 def test_documented_verdicts_of_math_verify_stand(verifier: Verifier) -> None:

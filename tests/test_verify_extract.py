@@ -185,7 +185,7 @@ def test_clean_reads_what_the_parser_cannot() -> None:
     assert clean("4.5e33") == r"4.5 \times 10^{33}"
     assert clean("-2E-7") == r"-2 \times 10^{-7}"
     assert clean("2 1/3") == r"2\frac{1}{3}"
-    assert clean("$a$ and $b$") == "$a$ and $b$"
+    assert clean(r"$a$,\(b\) and \$5 \\[2pt]") == r"a , b  and \$5 \\[2pt]"
     assert clean(r"\left. x \right.") == r"\left. x \right."
 
 
