@@ -35,9 +35,10 @@ from eval.errors import exit_with_message
 from experiments.schema import TinyPolicy, load
 
 PAD, END = "<pad>", "<end>"
-SEPARATORS = {";": 0.8, ",": 0.2}  # how a step may end, and how often the demonstrations end one so
+SEPARATORS = {";": 0.9, ",": 0.1}  # how a step may end, and how often the demonstrations end one so
 VOCABULARY = [PAD, END, *"0123456789", "+", "=", *SEPARATORS, "\\boxed{", "}"]
 TOKEN = r"\\boxed\{|<end>|."
+CURRICULUM = 0.5  # share of the training after which every level is taught
 PARTS = 4  # of a batch, by length
 IGNORED = -100  # label of tokens that are not learnt: the prompt and padding
 
@@ -85,9 +86,17 @@ def demonstration(digits: Sequence[int], policy: TinyPolicy, rng: random.Random)
     return f"{reasoning}\\boxed{{{total}}}{END}"
 
 
-def draw_digits(policy: TinyPolicy, rng: random.Random) -> list[int]:
-    """A chain of the base stream, its level uniform over the policy's."""
-    level = rng.choice(policy.levels)
+def levels_at(policy: TinyPolicy, progress: float) -> Sequence[int]:
+    """The levels taught at this share of the training: the easiest first, all of them from CURRICULUM on.
+
+    One digit plus another is learnt in a sudden step, early or late by luck, where all levels come at once.
+    """
+    return policy.levels[: 1 + int(len(policy.levels) * progress / CURRICULUM)]
+
+
+def draw_digits(levels: Sequence[int], rng: random.Random) -> list[int]:
+    """A chain of the base stream, its level uniform over those given."""
+    level = rng.choice(levels)
     while True:
         digits = [rng.randrange(10) for _ in range(level + 1)]
         if stream_of(question(digits)) == "base":
@@ -105,14 +114,15 @@ def encode(text: str) -> list[int]:
 Pair = tuple[list[int], list[int]]  # token ids of a question and of its answer
 
 
-def draw_pair(policy: TinyPolicy, rng: random.Random) -> Pair:
-    digits = draw_digits(policy, rng)
+def draw_pair(policy: TinyPolicy, progress: float, rng: random.Random) -> Pair:
+    digits = draw_digits(levels_at(policy, progress), rng)
     return encode(question(digits)), encode(demonstration(digits, policy, rng))
 
 
-def draw_batch(policy: TinyPolicy, rng: random.Random) -> list[tuple[Tensor, Tensor]]:
+def draw_batch(policy: TinyPolicy, progress: float, rng: random.Random) -> list[tuple[Tensor, Tensor]]:
     """A batch in parts of like length, so that little of it is padding: (ids_BT, labels_BT) each."""
-    pairs = sorted((draw_pair(policy, rng) for _ in range(policy.batch_size)), key=lambda pair: len(pair[0] + pair[1]))
+    drawn = [draw_pair(policy, progress, rng) for _ in range(policy.batch_size)]
+    pairs = sorted(drawn, key=lambda pair: len(pair[0] + pair[1]))
     size = math.ceil(len(pairs) / PARTS)
     return [pad(pairs[start : start + size]) for start in range(0, len(pairs), size)]
 
@@ -151,8 +161,8 @@ def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
         optimizer, policy.learning_rate, total_steps=policy.steps, pct_start=0.15
     )
     bar = trange(policy.steps, desc="base policy", disable=None)
-    for _ in bar:
-        loss = learn(model, draw_batch(policy, rng))
+    for step in bar:
+        loss = learn(model, draw_batch(policy, step / policy.steps, rng))
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

@@ -94,9 +94,7 @@ class AER:
     name: Literal["aer"] = "aer"
     tau: Fraction = 0.4  # τ: target entropy as a share of the initial entropy
     rho: Fraction = 0.75  # ρ: group accuracy from which a question gets no bonus
-    eta: Coefficient = (
-        0.05  # η: controller gain, per nat of error (integral), per rollout (sign), 1/nat (multiplicative)
-    )
+    eta: Coefficient = 0.05  # η: gain of the controller, per rollout and (but for rule sign) per nat of error
     alpha_0: Coefficient = 0.0  # α before the first rollout
     alpha_max: Coefficient = 0.3  # upper bound of α: the guard against wind-up
     kappa: Coefficient = 0.0  # κ: proportional gain per nat; α + κ (H* - H) is applied. 0 = the reconstruction
