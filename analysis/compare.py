@@ -103,9 +103,7 @@ def gaps(sources: Sources, reference: str, rows: list[Row]) -> list[str]:
     return lines
 
 
-def _comparison(
-    arm: str, reference: str, benchmark: str, found: dict[str, Counts], settings: Settings
-) -> Comparison:
+def _comparison(arm: str, reference: str, benchmark: str, found: dict[str, Counts], settings: Settings) -> Comparison:
     try:
         return compare(found[arm], found[reference], settings.k, draws=settings.draws, rng=settings.rng())
     except BadInput as error:

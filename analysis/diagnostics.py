@@ -32,9 +32,7 @@ WOUND_UP = 0.2  # share of rollouts in either state: a brief touch of the bound 
 
 def diagnose(results: Results) -> pd.DataFrame:
     """One row per arm and seed of the spec, in their order; a run without a log keeps its row, flagged."""
-    return pd.DataFrame(
-        [{**numbers(results, run), "flags": "; ".join(flags(results, run))} for run in results.runs]
-    )
+    return pd.DataFrame([{**numbers(results, run), "flags": "; ".join(flags(results, run))} for run in results.runs])
 
 
 def numbers(results: Results, run: Run) -> dict[str, Any]:
@@ -95,9 +93,7 @@ def is_inert(run: Run, method: dict[str, Any]) -> bool:
     if number(method.get("epsilon_high")) > number(method.get("epsilon_low")):
         return not extreme(run.series("clip_high"), np.nanmax) > 0
     share = extreme(run.series("gradient_share"), np.nanmax)
-    return (
-        share < INERT if math.isfinite(share) else not extreme(run.series("coefficient_max"), np.nanmax) > 0
-    )
+    return share < INERT if math.isfinite(share) else not extreme(run.series("coefficient_max"), np.nanmax) > 0
 
 
 def is_wound_up(run: Run, method: dict[str, Any]) -> bool:

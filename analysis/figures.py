@@ -65,9 +65,7 @@ def make(name: str, results: Results) -> str:
     plt.close("all")
     drawn.numbers.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     (folder / f"{name}.rst").write_text(rst(name), encoding="utf-8")
-    (folder / f"{name}.json").write_text(
-        json.dumps(provenance(name, results, why), indent=2) + "\n", encoding="utf-8"
-    )
+    (folder / f"{name}.json").write_text(json.dumps(provenance(name, results, why), indent=2) + "\n", encoding="utf-8")
     return why
 
 
@@ -97,9 +95,7 @@ def training_files(results: Results) -> list[Path]:
 
 def evaluation_files(results: Results) -> list[Path]:
     arms = ("base", *results.arms)
-    found = (
-        results.evaluation(arm, benchmark, "counts.csv") for benchmark in results.benchmarks for arm in arms
-    )
+    found = (results.evaluation(arm, benchmark, "counts.csv") for benchmark in results.benchmarks for arm in arms)
     return [path for files in found for path in files.values()]
 
 
@@ -111,9 +107,7 @@ def git_revision() -> str | None:
     """The commit of this code, with "+" where the analysis has been edited since; None without git."""
     here = Path(__file__).parent
     try:
-        revision = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
-        )
+        revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
         edited = subprocess.run(
             ["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True
         )

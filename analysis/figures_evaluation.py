@@ -55,9 +55,7 @@ def pass_panel(results: Results, axes: Axes, benchmark: str, arms: dict[str, Cou
         if line:
             x, y, low, high = np.array([(row["k"], row["pass"], row["low"], row["high"]) for row in line]).T
             axes.fill_between(x, low, high, color=looks[arm].color, alpha=style.BAND * 0.6, linewidth=0)
-            axes.plot(
-                x, y, color=looks[arm].color, linestyle=looks[arm].linestyle, marker="o", markersize=2.5
-            )
+            axes.plot(x, y, color=looks[arm].color, linestyle=looks[arm].linestyle, marker="o", markersize=2.5)
             rows += line
     frame = pd.DataFrame(rows)
     if rows:
@@ -112,9 +110,7 @@ def questions(results: Results) -> Drawn:
         rates = ordered(pd.DataFrame({arm: success(counts) for arm, counts in arms.items()}))
         left.imshow(rates.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
         left.set_yticks(range(rates.shape[1]), labels=list(rates.columns))
-        left.set(
-            xticks=[], title=benchmark, xlabel=f"{len(rates)} questions, solved by the base policy first"
-        )
+        left.set(xticks=[], title=benchmark, xlabel=f"{len(rates)} questions, solved by the base policy first")
         left.title.set_ha("left")
         left.title.set_position((0, 1))
         moved = transitions(rates)
@@ -181,11 +177,7 @@ def transition_bars(axes: Axes, moved: pd.DataFrame, questions: int) -> None:
 
 
 def long_rates(rates: pd.DataFrame, benchmark: str) -> pd.DataFrame:
-    long = (
-        rates.rename_axis("problem_id")
-        .reset_index()
-        .melt("problem_id", var_name="arm", value_name="success_rate")
-    )
+    long = rates.rename_axis("problem_id").reset_index().melt("problem_id", var_name="arm", value_name="success_rate")
     long.insert(0, "benchmark", benchmark)
     return long
 
@@ -216,9 +208,7 @@ def histogram_panel(
     for name in (arm, BASE):
         if name in counts:
             count, _ = np.histogram(success(counts[name]).dropna(), BINS)
-            frames.append(
-                pd.DataFrame({"benchmark": benchmark, "arm": name, "low": BINS[:-1], "questions": count})
-            )
+            frames.append(pd.DataFrame({"benchmark": benchmark, "arm": name, "low": BINS[:-1], "questions": count}))
             if name == BASE:
                 axes.stairs(count, BINS, color=style.BASE_COLOUR, linewidth=1.1)
             else:

@@ -22,11 +22,7 @@ def entropy(results: Results, over: str = "rollouts") -> Drawn:
     logarithmic(axes[0, 0])
     x_axis(axes[0, 0], over)
     axes[0, 0].set_ylabel("entropy (nats per token)")
-    extra = (
-        [Line2D([], [], color="#555555", linestyle=(0, (4, 2)), linewidth=1, label="target")]
-        if targets
-        else []
-    )
+    extra = [Line2D([], [], color="#555555", linestyle=(0, (4, 2)), linewidth=1, label="target")] if targets else []
     legend(figure, results, arms, extra)
     return Drawn(figure, numbers)
 

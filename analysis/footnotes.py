@@ -52,15 +52,11 @@ def diagnostic(results: Results) -> tuple[str, ...]:
 
 def sampling(results: Results) -> tuple[str, ...]:
     evaluation = results.spec.get("evaluation", {})
-    samples = {
-        name: (asked or {}).get("samples", "?") for name, asked in evaluation.get("benchmarks", {}).items()
-    }
+    samples = {name: (asked or {}).get("samples", "?") for name, asked in evaluation.get("benchmarks", {}).items()}
     listed = ", ".join(f"{name} n = {n}" for name, n in samples.items())
     shared = evaluation | {"template": results.spec.get("task", {}).get("template")}
     names = {"T": "temperature", "top-p": "top_p", "max tokens": "max_tokens", "template": "template"}
-    conditions = ", ".join(
-        f"{name} = {shared[key]}" for name, key in names.items() if shared.get(key) is not None
-    )
+    conditions = ", ".join(f"{name} = {shared[key]}" for name, key in names.items() if shared.get(key) is not None)
     verifiers = sorted({f"math-verify {v['math-verify']}" for v in versions(results) if "math-verify" in v})
     seeds = ", ".join(map(str, results.seeds))
     return (
@@ -85,9 +81,7 @@ def overlap_note(results: Results) -> str:
         for name, counts in (report.get("benchmarks") or {}).items()
         if name in results.benchmarks
     ]
-    done = {"drop": "dropped from training", "flag": "kept in training"}.get(
-        str(report.get("action")), "counted"
-    )
+    done = {"drop": "dropped from training", "flag": "kept in training"}.get(str(report.get("action")), "counted")
     return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}."
 
 
@@ -95,10 +89,7 @@ def method(results: Results) -> tuple[str, ...]:
     rebuilt = [arm for arm in results.arms if results.method(arm).get("name") == "aer"]
     if not rebuilt:
         return ()
-    return (
-        f"{', '.join(rebuilt)}: AER is a reconstruction from the method's description, not its authors' "
-        "code.",
-    )
+    return (f"{', '.join(rebuilt)}: AER is a reconstruction from the method's description, not its authors' code.",)
 
 
 def missing(results: Results) -> list[str]:

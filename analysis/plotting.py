@@ -57,9 +57,7 @@ def curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | None
     points of the range that all of them cover.
     """
     values = {run.seed: (position(run, over), run.series(*keys)) for run in runs}
-    values = {
-        seed: (x[ok], y[ok]) for seed, (x, y) in values.items() if (ok := ~(np.isnan(x) | np.isnan(y))).any()
-    }
+    values = {seed: (x[ok], y[ok]) for seed, (x, y) in values.items() if (ok := ~(np.isnan(x) | np.isnan(y))).any()}
     if not values:
         return None
     x, seeds_SX = gridded([*values.values()], over)
@@ -108,15 +106,11 @@ def rows(found: Curve, **names: Any) -> pd.DataFrame:
 def legend(figure: Figure, results: Results, arms: Iterable[str], extra: Sequence[Line2D] = ()) -> None:
     """One legend above all panels, in the order of the spec."""
     looks = style.looks(results)
-    named = [
-        Line2D([], [], color=looks[arm].color, linestyle=looks[arm].linestyle, label=arm) for arm in arms
-    ]
+    named = [Line2D([], [], color=looks[arm].color, linestyle=looks[arm].linestyle, label=arm) for arm in arms]
     handles = [*named, *extra]
     if handles:
         columns = min(len(handles), 7)
-        figure.legend(
-            handles=handles, loc="outside upper center", ncols=columns, handlelength=1.8, columnspacing=1.4
-        )
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns, handlelength=1.8, columnspacing=1.4)
 
 
 def x_axis(axes: Axes, over: str = "rollouts") -> None:

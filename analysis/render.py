@@ -132,9 +132,7 @@ def tex_cell(shown: Cell) -> str:
 
 def to_html(table: Table) -> str:
     """A <figure> with the table and its notes: a fragment without style, safe to place in any page."""
-    head = "".join(
-        f'<th scope="col"{number_class(column)}>{escape(column.title)}</th>' for column in table.columns
-    )
+    head = "".join(f'<th scope="col"{number_class(column)}>{escape(column.title)}</th>' for column in table.columns)
     body = []
     for opens, row in zip(breaks(table), cells(table), strict=True):
         tds = "".join(html_cell(column, shown) for column, shown in zip(table.columns, row, strict=True))

@@ -156,8 +156,7 @@ def verdicts(frame: pd.DataFrame, arm: str) -> list[Verdict]:
         Verdict(
             row["verdict"],
             SIGNS.get(row["verdict"], "?"),
-            row["sentence"]
-            or f"{row['benchmark']}: no verdict on pass@{row['k']}, {row['remarks'] or 'no counts'}.",
+            row["sentence"] or f"{row['benchmark']}: no verdict on pass@{row['k']}, {row['remarks'] or 'no counts'}.",
         )
         for row in own.to_dict("records")
     ]

@@ -10,20 +10,14 @@ def method_in_words(results: Results, arm: str) -> str:
     """The method's name and its settings on one line."""
     method = results.method(arm)
     chosen = ", ".join(f"{key} = {value}" for key, value in method.items() if key != "name")
-    name = str(method.get("name", "unknown method")) + (
-        " (reconstruction)" if method.get("name") == "aer" else ""
-    )
+    name = str(method.get("name", "unknown method")) + (" (reconstruction)" if method.get("name") == "aer" else "")
     return f"{name}: {chosen}" if chosen else name
 
 
 def arm_in_words(results: Results, arm: str) -> str:
     """The arm's method and whatever else the spec sets for this arm alone."""
     own = results.spec["arms"][arm]
-    others = (
-        flattened({key: value for key, value in own.items() if key != "method"})
-        if isinstance(own, dict)
-        else []
-    )
+    others = flattened({key: value for key, value in own.items() if key != "method"}) if isinstance(own, dict) else []
     return "; ".join([method_in_words(results, arm), *(f"{key} = {value}" for key, value in others)])
 
 
@@ -31,8 +25,7 @@ def settings(results: Results) -> dict[str, list[tuple[str, str]]]:
     """{block of the spec: its settings, flattened to dotted keys}."""
     blocks = {key: value for key, value in results.spec.items() if key not in ("name", "question", "arms")}
     return {"arms": [(arm, arm_in_words(results, arm)) for arm in results.arms]} | {
-        key: flattened(value) if isinstance(value, dict) else [(key, str(value))]
-        for key, value in blocks.items()
+        key: flattened(value) if isinstance(value, dict) else [(key, str(value))] for key, value in blocks.items()
     }
 
 
@@ -80,9 +73,7 @@ def provenance(results: Results) -> list[tuple[str, str]]:
         for package, version in (run.info.get("versions") or {}).items():
             versions.setdefault(str(package), set()).add(str(version))
     packages = [(package, ", ".join(sorted(found))) for package, found in sorted(versions.items())]
-    revisions = sorted(
-        {str(run.info["git_revision"]) for run in results.runs if run.info.get("git_revision")}
-    )
+    revisions = sorted({str(run.info["git_revision"]) for run in results.runs if run.info.get("git_revision")})
     return [
         ("spec.yaml, SHA-256", digest(results.folder / "spec.yaml")),
         ("code the runs were made with", ", ".join(revisions) or "not recorded"),

@@ -105,11 +105,7 @@ def mark_best(
     """Adds <name>_best and <name>_tied: the best arm, and the arms that cannot be told from it."""
     scored = {row["arm"]: row[name] for row in rows if row["arm"] in counts and not np.isnan(row[name])}
     best = max(scored, key=lambda arm: scored[arm], default=None)
-    tied = (
-        undecided(results, counts, best, [arm for arm in scored if arm != best], k, benchmark)
-        if best
-        else set()
-    )
+    tied = undecided(results, counts, best, [arm for arm in scored if arm != best], k, benchmark) if best else set()
     for row in rows:
         is_best = bool(best) and row["arm"] in scored and row[name] == scored[best]
         row |= {f"{name}_best": is_best, f"{name}_tied": row["arm"] in tied and not is_best}
@@ -124,17 +120,11 @@ def undecided(
         with suppress(BadInput):
             found[arm] = compared(results, counts[arm], counts[best], k, benchmark, arm, best)
     adjusted = holm([each.p for each in found.values()])
-    told = {
-        arm
-        for (arm, each), p in zip(found.items(), adjusted, strict=True)
-        if verdict(each, float(p)) != UNDECIDED
-    }
+    told = {arm for (arm, each), p in zip(found.items(), adjusted, strict=True) if verdict(each, float(p)) != UNDECIDED}
     return set(others) - told
 
 
-def compared(
-    results: Results, a: Counts, b: Counts, k: int, benchmark: str, arm: str, other: str
-) -> Comparison:
+def compared(results: Results, a: Counts, b: Counts, k: int, benchmark: str, arm: str, other: str) -> Comparison:
     rng = generator(results, "compare", benchmark, arm, other, k)
     return compare(a, b, k, draws=draws(results), rng=rng)
 
@@ -142,16 +132,11 @@ def compared(
 def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
     """What goes with a score: majority vote, tokens per completion, truncated share, entropy at the end."""
     tables = [pd.read_csv(path) for path in results.evaluation(arm, benchmark, "counts.csv").values()]
-    runs = [
-        run.series("entropy") for other in results.arms for run in results.of(other) if arm in (other, BASE)
-    ]
+    runs = [run.series("entropy") for other in results.arms for run in results.of(other) if arm in (other, BASE)]
     ends = [diagnostics.first(values) if arm == BASE else diagnostics.final(values) for values in runs]
     return {
         "maj_at_k": average(
-            [
-                majority(measures, shown_k(results, benchmark)[-1])
-                for measures in results.measures(arm, benchmark)
-            ]
+            [majority(measures, shown_k(results, benchmark)[-1]) for measures in results.measures(arm, benchmark)]
         ),
         "length": average([ratio(table, "tokens") for table in tables]),
         "truncated": average([ratio(table, "truncated") for table in tables]),
@@ -167,9 +152,7 @@ def majority(measures: dict[str, Any], k: int) -> float:
 def ratio(table: pd.DataFrame, column: str) -> float:
     """Sum of a column of counts.csv per completion, NaN where there is no such column or no completion."""
     completions = table["n"].to_numpy(float).sum()
-    return (
-        float(table[column].to_numpy(float).sum() / completions) if column in table and completions else NAN
-    )
+    return float(table[column].to_numpy(float).sum() / completions) if column in table and completions else NAN
 
 
 def average(values: list[float]) -> float:
@@ -208,19 +191,13 @@ COMPARED = (
 
 def comparison_row(results: Results, benchmark: str, arm: str, k: int) -> dict[str, Any]:
     row: dict[str, Any] = {"benchmark": benchmark, "k": k, "arm": arm, "reference": results.reference}
-    (own, own_why), (other, other_why) = (
-        counts_of(results, name, benchmark) for name in (arm, results.reference)
-    )
+    (own, own_why), (other, other_why) = (counts_of(results, name, benchmark) for name in (arm, results.reference))
     why = [f"{name}: {said}" for name, said in ((arm, own_why), (results.reference, other_why)) if said]
     found = None
     if own and other:
         try:
             found = compared(results, own, other, k, benchmark, arm, results.reference)
-            why += (
-                [f"seeds {found.unpaired_seeds} are left out: only one arm has them"]
-                if found.unpaired_seeds
-                else []
-            )
+            why += [f"seeds {found.unpaired_seeds} are left out: only one arm has them"] if found.unpaired_seeds else []
         except BadInput as error:
             why.append(str(error))
     values = {name: getattr(found, name, NAN) for name in COMPARED}

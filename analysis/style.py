@@ -63,8 +63,7 @@ def looks(results: Results) -> dict[str, Look]:
     """{arm: look}, by the order of the spec, with the base policy among them."""
     others = [arm for arm in results.arms if arm != results.reference]
     chosen = {
-        arm: Look(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
-        for i, arm in enumerate(others)
+        arm: Look(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)]) for i, arm in enumerate(others)
     }
     return {BASE: Look(BASE_COLOUR, (0, (4, 2))), results.reference: Look(REFERENCE)} | chosen
 

@@ -137,14 +137,8 @@ def laid_out(name: str, frame: pd.DataFrame, results: Results) -> Table:
     layout = LAYOUTS[name]
     absent = [column.value for column in layout.columns if column.value not in frame]
     if absent and len(frame):
-        raise BadInput(
-            f"tables/{name}.csv lacks the columns {', '.join(absent)}: delete it and make the tables again"
-        )
-    said = [
-        f"{where(row)}: {row['remarks']}."
-        for row in frame.to_dict("records")
-        if text(row.get("remarks")) != DASH
-    ]
+        raise BadInput(f"tables/{name}.csv lacks the columns {', '.join(absent)}: delete it and make the tables again")
+    said = [f"{where(row)}: {row['remarks']}." for row in frame.to_dict("records") if text(row.get("remarks")) != DASH]
     notes = (*layout.notes(results), *said, *footnotes.missing(results))
     return Table(name, layout.caption, frame, layout.columns, notes, layout.group)
 

@@ -57,7 +57,7 @@ class Graph:
 
     def method_file(self, arm: str) -> str:
         """The file of an arm's method: editing it makes the arm's runs out of date, and no others."""
-        return f"methods/{self.experiment.arms[arm].method.name}.py"
+        return code(f"methods/{self.experiment.arms[arm].method.name}.py")[0]
 
     def base_policy(self) -> str:
         model = self.experiment.model
@@ -104,6 +104,11 @@ class Graph:
         """The project's own files that `python -m analysis.<entry>` runs: editing one makes its results out of date."""
         pages = sorted(str(path) for path in (CHECKOUT / "analysis").glob("report*") if path.suffix != ".py")
         return local_imports(f"analysis.{entry}") + (pages if entry == "report" else [])
+
+
+def code(*names: str) -> list[str]:
+    """Files of the checkout by absolute path, so that the working directory may be another."""
+    return [str(CHECKOUT / name) for name in names]
 
 
 def local_imports(module: str) -> list[str]:

@@ -18,13 +18,15 @@ def explain(error: ValidationError, path: Path, content: Mapping[str, Any]) -> s
 
 def _place(location: Sequence[str | int], content: Any) -> str:
     """The keys that stand in the file, without the tags that a union adds to the path."""
-    keys, here = [], content
+    keys: list[str] = []
+    here: Any = content
     for i, key in enumerate(location):
-        present = (isinstance(here, Mapping) and key in here) or (isinstance(here, list) and isinstance(key, int))
+        inside = dict(enumerate(here)) if isinstance(here, list) else here
+        present = isinstance(inside, Mapping) and key in inside
         if not present and i < len(location) - 1:
             continue
         keys.append(str(key))
-        here = here[key] if present else None
+        here = inside[key] if present else None
     return ".".join(keys) or "the whole file"
 
 

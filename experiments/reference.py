@@ -52,7 +52,9 @@ def filled(page: str) -> str:
 
 def main() -> None:
     for path in sorted(DOCS.rglob("*.md")):
-        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        page = path.read_text(encoding="utf-8")
+        if filled(page) != page:
+            path.write_text(filled(page), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def resolved(experiment: Experiment) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("experiment", help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

@@ -10,6 +10,7 @@ Shapes: B = completions of the rollout.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,7 +69,7 @@ class UpdateTotals:
         return torch.stack([self.tokens, self.entropy, self.clipped_low, self.clipped_high])
 
 
-def summarise(rows: Rows, totals_4: Tensor, labels: Labels) -> dict[str, object]:
+def summarise(rows: Rows, totals_4: Tensor, labels: Labels) -> dict[str, Any]:
     """Everything that the table says; `totals_4` is UpdateTotals.vector() summed over processes."""
     tokens = rows.length_B.sum()
     update_tokens, update_entropy, low, high = totals_4.tolist()

@@ -98,7 +98,7 @@ def write_all(experiment: Experiment, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--spec", required=True, help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True, help="folder for the problem files")
     arguments = parser.parse_args()

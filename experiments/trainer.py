@@ -19,12 +19,13 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from transformers import TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from experiments.checkpoint import Progress, read_progress, write_progress
 from experiments.gradient_share import GradientShare
@@ -43,6 +44,8 @@ class EntropyControlTrainer(GRPOTrainer):
     reward function is the verifier's verdict. `on_row` receives each finished rollout's row, on the main process.
     """
 
+    args: GRPOConfig
+
     def __init__(
         self,
         *,
@@ -58,9 +61,8 @@ class EntropyControlTrainer(GRPOTrainer):
         self.method, self.labels, self.on_row = method, labels, on_row
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
-        self.updates_per_rollout = (
-            self.args.steps_per_generation * self.num_iterations // self.args.gradient_accumulation_steps
-        )
+        steps = cast(int, self.args.steps_per_generation) * self.num_iterations
+        self.updates_per_rollout = steps // self.args.gradient_accumulation_steps
         self._seconds = {"rollout": 0.0, "update": 0.0}
         self._row_written = time.perf_counter()
 
@@ -112,7 +114,7 @@ class EntropyControlTrainer(GRPOTrainer):
         if self.mask_truncated:
             batch["counted"] = self._rows.truncated_B == 0
             counted_tokens = (mask_BT * batch["counted"].unsqueeze(1)).sum()
-            batch["num_items_in_batch"] = self.accelerator.gather(counted_tokens).sum()
+            batch["num_items_in_batch"] = self._gathered(counted_tokens).sum()
         self._share = self._new_share()
         self._gradient_share: float | None = None
 
@@ -128,8 +130,13 @@ class EntropyControlTrainer(GRPOTrainer):
 
     def _new_share(self) -> GradientShare | None:
         every = self.gradient_share_every
-        wanted = every > 0 and self.progress.rollouts % every == 0
-        return GradientShare(list(self.model.parameters())) if wanted else None
+        if every == 0 or self.progress.rollouts % every:
+            return None
+        return GradientShare(list(self.accelerator.unwrap_model(self.model).parameters()))
+
+    def _gathered(self, local: Tensor) -> Tensor:
+        """The tensors of all processes, joined along the first axis."""
+        return cast(Tensor, self.accelerator.gather(local))
 
     # ---- its updates ------------------------------------------------------------------------------------------------
 
@@ -183,7 +190,7 @@ class EntropyControlTrainer(GRPOTrainer):
         if self._share is not None and self._first_update():
             self._gradient_share, self._share = self._share.close(), None
         norm = super()._clip_grad_norm(model)
-        self._grad_norm = float(norm)
+        self._grad_norm = float(cast(Tensor, norm))
         return norm
 
     # ---- and ends ---------------------------------------------------------------------------------------------------
@@ -192,10 +199,10 @@ class EntropyControlTrainer(GRPOTrainer):
         """Called after each optimizer step; after the last one of a rollout, shows it to the method and logs it."""
         if self.state.global_step % self.updates_per_rollout:
             return
-        rows = Rows.from_columns(self.accelerator.gather(self._rows.columns()).cpu())
-        totals = self.accelerator.reduce(self._totals.vector().to(self.accelerator.device), reduction="sum").cpu()
+        rows = Rows.from_columns(self._gathered(self._rows.columns()).cpu())
+        totals = self._gathered(self._totals.vector().to(self.accelerator.device).unsqueeze(0)).sum(0).cpu()
         summary = summarise(rows, totals, self.labels)
-        seen = Signals(self.progress.rollouts, float(summary["entropy"]), rows.accuracy_B)  # type: ignore[arg-type]
+        seen = Signals(self.progress.rollouts, cast(float, summary["entropy"]), rows.accuracy_B)
         self.progress = Progress(
             rollouts=self.progress.rollouts + 1,
             tokens_generated=self.progress.tokens_generated + int(rows.length_B.sum()),

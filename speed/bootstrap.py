@@ -113,7 +113,11 @@ def main() -> None:
     questions = [table.T for table in averaged]  # rliable's "runs" are then the questions, of one "task"
     both = partial(theirs, python, tables, True, draws)
     rows = [
-        ("questions, plain percentiles", partial(textbook, averaged, draws), partial(theirs, python, questions, False, draws)),
+        (
+            "questions, plain percentiles",
+            partial(textbook, averaged, draws),
+            partial(theirs, python, questions, False, draws),
+        ),
         ("seeds and questions, plain percentiles", partial(textbook, tables, draws), both),
         ("seeds and questions, calibrated (`estimate`)", partial(ours, arms, draws), both),
     ]

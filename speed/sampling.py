@@ -80,9 +80,7 @@ def main() -> None:
         for at in range(0, len(requests), arguments.batch):
             batch = [list(request.prompt_ids) for request in requests[at : at + arguments.batch]]
             inputs = tokenizer.pad({"input_ids": batch}, padding_side="left", return_tensors="pt")
-            new = model.generate(**inputs, do_sample=True, max_new_tokens=48)[
-                :, inputs["input_ids"].shape[1] :
-            ]
+            new = model.generate(**inputs, do_sample=True, max_new_tokens=48)[:, inputs["input_ids"].shape[1] :]
             rows, tokens = rows + len(new), tokens + int((new != 0).sum())
         report("model.generate", rows, tokens, time.perf_counter() - start)
 

@@ -8,7 +8,8 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from transformers import Qwen3ForCausalLM
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from experiments.base_policy import make_model, make_tokenizer
 from experiments.schema import TinyPolicy, Training
@@ -37,7 +38,7 @@ def training(**changes: Any) -> Training:
     return Training.model_validate(settings | changes)
 
 
-def digits_reward(completions: list[str], **_: Any) -> list[float]:
+def digits_reward(completions: list[str], **_: Any) -> list[float | None]:
     """Any rule will do: here, whether more than a third of the answer is digits."""
     return [float(3 * sum(c.isdigit() for c in text) > len(text)) for text in completions]
 
@@ -71,7 +72,8 @@ def ours(
 
 def stock(settings: Training, out: Path, **changes: Any) -> GRPOTrainer:
     """TRL's own trainer with the same arguments, and `changes` of them."""
-    config = GRPOConfig(**(grpo_config(settings, 7, out, processes=1).to_dict() | changes | NOT_ARGUMENTS))
+    arguments: dict[str, Any] = grpo_config(settings, 7, out, processes=1).to_dict() | changes | NOT_ARGUMENTS
+    config = GRPOConfig(**arguments)
     return GRPOTrainer(
         model=small_policy(),
         processing_class=make_tokenizer(),
@@ -88,6 +90,11 @@ NOT_ARGUMENTS = {"generation_batch_size": None}
 def weights_after(trainer: GRPOTrainer) -> dict[str, Tensor]:
     """Trains to the end; every parameter of the policy."""
     trainer.train()
+    return weights(trainer)
+
+
+def weights(trainer: GRPOTrainer) -> dict[str, Tensor]:
+    assert trainer.model is not None
     return {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
 
 

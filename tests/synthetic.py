@@ -114,9 +114,7 @@ def log(arm: str, seed: int, rollouts: int) -> list[dict[str, Any]]:
     length = 22 + 6 * t + (20 * t if arm == "fixed_high" else 0) + rng.normal(0, 0.5, rollouts)
     alpha = np.clip(0.1 / (1 + np.exp(-14 * (t - 0.35))) + rng.normal(0, 0.004, rollouts), 0, 0.3)
     tokens = np.cumsum(length * 256)
-    return [
-        row(arm, i, entropy[i], accuracy[i], length[i], alpha[i], int(tokens[i])) for i in range(rollouts)
-    ]
+    return [row(arm, i, entropy[i], accuracy[i], length[i], alpha[i], int(tokens[i])) for i in range(rollouts)]
 
 
 def course(arm: str, t: np.ndarray) -> np.ndarray:
@@ -138,9 +136,7 @@ def climb(arm: str, t: np.ndarray) -> np.ndarray:
     return 0.45 + (0.3 + 0.05 * GAIN[arm]) * (1 - np.exp(-4 * t))
 
 
-def row(
-    arm: str, i: int, entropy: float, accuracy: float, length: float, alpha: float, tokens: int
-) -> dict[str, Any]:
+def row(arm: str, i: int, entropy: float, accuracy: float, length: float, alpha: float, tokens: int) -> dict[str, Any]:
     weight = max(0.15, 1 - accuracy / 0.75)
     coefficient = {"fixed_low": 0.003, "fixed_high": 0.3, "aer": alpha * weight}.get(arm, 0.0)
     state = {"alpha": alpha, "target": TARGET, "initial_entropy": INITIAL, "difficulty_weight": weight}

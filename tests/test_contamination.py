@@ -40,7 +40,11 @@ def test_kinds_by_hand() -> None:
     pairs = overlaps(train, {"b": benchmark})
     assert pairs == [Pair("exact", "same", "b", "p", 1.0), Pair("near", "half", "b", "q", 0.5)]
     assert counts(pairs, {"b": benchmark})["b"] == {
-        "problems": 2, "exact": 1, "near": 2, "contained": 0, "train_rows": 2
+        "problems": 2,
+        "exact": 1,
+        "near": 2,
+        "contained": 0,
+        "train_rows": 2,
     }
 
 
@@ -93,8 +97,11 @@ def test_any_text_is_handled(one: str, other: str) -> None:
 
 def test_clean_drops_or_flags() -> None:
     train = [
-        _problem("hit", LONG), _problem("hit again", LONG + "!"), _problem("own", "Mine?"),
-        _problem("left", "Theirs?", "1"), _problem("right", "theirs", "2"),
+        _problem("hit", LONG),
+        _problem("hit again", LONG + "!"),
+        _problem("own", "Mine?"),
+        _problem("left", "Theirs?", "1"),
+        _problem("right", "theirs", "2"),
     ]
     pairs = overlaps(train, {"b": [_problem("p", LONG)], "c": [_problem("p", LONG), _problem("q", LONG)]})
     rows, totals = clean(train, pairs, "drop")
@@ -192,9 +199,7 @@ def test_flagged_rows_stay_readable(files: Path) -> None:
         (["--against", "none.jsonl", "--report", "r.csv"], "cannot be read"),
     ],
 )
-def test_the_command_refuses(
-    files: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
-) -> None:
+def test_the_command_refuses(files: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
     before = {path.name: path.read_bytes() for path in files.iterdir()}
     with pytest.raises(SystemExit) as ended:
         _run(files, "--train", "train.jsonl", *arguments)

@@ -91,9 +91,7 @@ def test_wind_up_at_the_bound_and_without_effect() -> None:
     moving: dict[str, Any] = {"coefficient_max": [0.1] * 4}
     assert "wound up" in flags(run([1.0] * 4, state_alpha=[0.1, 0.3, 0.3, 0.1], **moving), method)
     growing: dict[str, Any] = {"state_alpha": [0.05, 0.1, 0.15, 0.2]}
-    assert "wound up" in flags(
-        run([1.0] * 4, state_difficulty_weight=[0.05] * 4, **growing, **moving), method
-    )
+    assert "wound up" in flags(run([1.0] * 4, state_difficulty_weight=[0.05] * 4, **growing, **moving), method)
     assert flags(run([1.0] * 4, state_difficulty_weight=[0.5] * 4, **growing, **moving), method) == []
 
 

@@ -104,9 +104,7 @@ def test_frequencies_are_the_policys_probabilities(home: Path):
     made = complete(engine, requests_for(tokenizer, ["3+4="], 4096))
     model: Any = AutoModelForCausalLM.from_pretrained(home / "policy").eval()
     with torch.no_grad():
-        p_V = torch.softmax(
-            model(**tokenizer("3+4=", return_tensors="pt")).logits[0, -1].double() / 1.3, 0
-        ).numpy()
+        p_V = torch.softmax(model(**tokenizer("3+4=", return_tensors="pt")).logits[0, -1].double() / 1.3, 0).numpy()
     visible = [text for text in VOCABULARY if not text.startswith("<")]
     for text in visible:
         p = p_V[VOCABULARY.index(text)]

@@ -102,10 +102,7 @@ def test_success_rate_leaves_out_seeds_without_samples() -> None:
 
 
 def test_csvs_hold_what_the_logs_say(folder: Path) -> None:
-    logs = [
-        json.loads((folder / f"aer/seed-{s}/train.jsonl").read_text().splitlines()[3])["entropy"]
-        for s in (0, 1)
-    ]
+    logs = [json.loads((folder / f"aer/seed-{s}/train.jsonl").read_text().splitlines()[3])["entropy"] for s in (0, 1)]
     row = numbers(folder, "entropy").query("arm == 'aer' and x == 3").iloc[0]
     assert row["mean"] == pytest.approx(np.mean(logs))
     assert [row["seed_0"], row["seed_1"]] == pytest.approx(logs)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from torch import tensor
 
-from methods import AER, AnyMethod, ClipHigher, FixedCoefficient, Method, NoEntropy, Signals
+from methods import AER, AnyMethod, ClipHigher, FixedCoefficient, NoEntropy, Signals
 from methods.aer import RULES, SHAPES, difficulty_weight, integral, multiplicative, sign, target_entropy
 
-METHODS: list[Method] = [
+METHODS: list[AnyMethod] = [
     NoEntropy(),
     FixedCoefficient(0.01),
     ClipHigher(),
@@ -33,7 +33,7 @@ def test_every_method_is_under_test() -> None:
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
 @given(accuracy=accuracies, entropy=entropies)
-def test_laws(method: Method, accuracy: list[float], entropy: list[float]) -> None:
+def test_laws(method: AnyMethod, accuracy: list[float], entropy: list[float]) -> None:
     """Weights are finite, not negative and per row; calls are pure; the state is finite and survives JSON."""
     accuracy_B = tensor(accuracy)
     before = accuracy_B.clone()
@@ -56,13 +56,13 @@ def test_laws(method: Method, accuracy: list[float], entropy: list[float]) -> No
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-def test_weights_follow_the_device_and_type_of_the_accuracies(method: Method) -> None:
+def test_weights_follow_the_device_and_type_of_the_accuracies(method: AnyMethod) -> None:
     weight = method.control(method.init(), torch.zeros(3, dtype=torch.float64, device="meta")).weight_B
     assert (weight.device.type, weight.dtype) == ("meta", torch.float64)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-def test_settings_survive_the_schema(method: Method) -> None:
+def test_settings_survive_the_schema(method: AnyMethod) -> None:
     adapter = TypeAdapter(AnyMethod)
     assert adapter.validate_python(adapter.dump_python(method)) == method
 

@@ -4,9 +4,9 @@ the normaliser or a default turns these red."""
 from pathlib import Path
 
 import pytest
-from grpo_runs import differences, ours, small_policy, stock, training, weights_after
 
 from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
+from tests.grpo_runs import differences, ours, small_policy, stock, training, weights_after
 
 SHAPES = [
     {"updates_per_rollout": 1},

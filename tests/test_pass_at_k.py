@@ -26,9 +26,7 @@ def test_pass_equals_enumeration(n: int):
     for c in range(n + 1):
         for k in range(1, n + 1):
             subsets = list(combinations([i < c for i in range(n)], k))
-            assert pass_at_k([n], [c], k)[0] == pytest.approx(
-                sum(map(any, subsets)) / len(subsets), abs=1e-15
-            )
+            assert pass_at_k([n], [c], k)[0] == pytest.approx(sum(map(any, subsets)) / len(subsets), abs=1e-15)
 
 
 @pytest.mark.parametrize("n", [1, 3, 64, 1000, 4096])
@@ -97,9 +95,7 @@ def test_majority_equals_enumeration(labels: list[int], right: list[float]):
         votes = [Counter(g for g in subset if g >= 0) for subset in combinations(labels, k)]
         winners = [[g for g in vote if vote[g] == max(vote.values())] for vote in votes]
         expected = sum(sum(right[g] for g in tied) / len(tied) for tied in winners if tied) / len(votes)
-        assert maj_at_k(sizes, [right[g] for g in classes], labels.count(-1), k) == pytest.approx(
-            expected, abs=1e-12
-        )
+        assert maj_at_k(sizes, [right[g] for g in classes], labels.count(-1), k) == pytest.approx(expected, abs=1e-12)
 
 
 def test_majority_of_many_samples_stays_finite():

@@ -73,8 +73,7 @@ def test_the_page_needs_nothing_from_outside(folder: Path) -> None:
 def test_verdicts_come_first_then_tables(folder: Path) -> None:
     text = (folder / "report.html").read_text(encoding="utf-8")
     places = [
-        text.index(f'id="{name}"')
-        for name in ("verdicts", "results", "checks", "settings", "provenance", "missing")
+        text.index(f'id="{name}"') for name in ("verdicts", "results", "checks", "settings", "provenance", "missing")
     ]
     assert places == sorted(places)
     assert "Does holding entropy at a target" in text
@@ -143,9 +142,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize(("width", "phone"), [(1280, False), (390, True)])
-def test_a_browser_shows_it_without_complaint(
-    folder: Path, page: browser.Page, width: int, phone: bool
-) -> None:
+def test_a_browser_shows_it_without_complaint(folder: Path, page: browser.Page, width: int, phone: bool) -> None:
     page.resize(width, 900, phone)
     page.open(folder / "report.html")
     assert page.complaints() == []

@@ -89,9 +89,7 @@ def test_more_samples_extend_a_file(home: Path, tmp_path: Path):
     main(arguments(home, tmp_path, samples=SAMPLES + 3))
     fresh = tmp_path / "fresh"
     main(arguments(home, fresh, samples=SAMPLES + 3))
-    assert sorted(file_of(tmp_path).read_text().splitlines()) == sorted(
-        file_of(fresh).read_text().splitlines()
-    )
+    assert sorted(file_of(tmp_path).read_text().splitlines()) == sorted(file_of(fresh).read_text().splitlines())
 
 
 def test_sigkill_at_any_moment_loses_and_repeats_nothing(home: Path, tmp_path: Path):

@@ -104,7 +104,7 @@ def test_refusals_name_file_key_and_remedy(path: str, value: Any, message: str, 
 def test_files_that_are_no_spec(text: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(text)
-    with pytest.raises(BadInput, match="spec.yaml") as refusal:
+    with pytest.raises(BadInput, match=r"spec\.yaml") as refusal:
         load(file)
     assert message in str(refusal.value)
 

@@ -49,9 +49,7 @@ def folder(tmp_path: Path) -> Path:
         Problem("c", "0=", "0"),
     ]
     write_problems(tmp_path / "problems.jsonl", problems)
-    rows = [
-        row(name, index, *sample) for name, samples in TEXTS.items() for index, sample in enumerate(samples)
-    ]
+    rows = [row(name, index, *sample) for name, samples in TEXTS.items() for index, sample in enumerate(samples)]
     with Appender(tmp_path / "out" / "problems.samples.jsonl") as file:
         file.write(rows[::-1])
     return tmp_path
@@ -202,9 +200,7 @@ def test_from_policy_to_measures(tmp_path: Path):
         write_sums(tmp_path / "sums.jsonl", 6),
         tmp_path / "out",
     )
-    command = (
-        f"--policy {policy} --problems {problems} --out {out} --samples 50 --template arithmetic --seed 1"
-    )
+    command = f"--policy {policy} --problems {problems} --out {out} --samples 50 --template arithmetic --seed 1"
     sample(f"{command} --temperature 2 --top-p 1 --max-tokens 12".split())
     main(["--out", str(out), "--problems", str(problems)])
     found = json.loads((out / "sums.measures.json").read_text())

@@ -57,9 +57,7 @@ def shown(table: cells.Table, form: str) -> str:
 
 def test_main_table_holds_the_plain_means(folder: Path) -> None:
     frame: Any = scores.main_frame(load(folder)).set_index(["benchmark", "arm"])
-    counts = [
-        pd.read_csv(path) for path in sorted((folder / "aer").glob("seed-*/eval/arithmetic_test.counts.csv"))
-    ]
+    counts = [pd.read_csv(path) for path in sorted((folder / "aer").glob("seed-*/eval/arithmetic_test.counts.csv"))]
     row = frame.loc[("arithmetic_test", "aer")]
     assert row["pass_at_1"] == pytest.approx(np.mean([table["correct"] / table["n"] for table in counts]))
     assert row["pass_at_1_low"] < row["pass_at_1"] < row["pass_at_1_high"]
@@ -71,9 +69,7 @@ def test_main_table_holds_the_plain_means(folder: Path) -> None:
 
 def test_numbers_do_not_depend_on_the_other_arms(folder: Path) -> None:
     whole = load(folder)
-    fewer = replace(
-        whole, spec=whole.spec | {"arms": {arm: whole.spec["arms"][arm] for arm in ("none", "aer")}}
-    )
+    fewer = replace(whole, spec=whole.spec | {"arms": {arm: whole.spec["arms"][arm] for arm in ("none", "aer")}})
     kept = ["arm", "benchmark", "pass_at_1", "pass_at_1_low", "pass_at_k_high"]
     frames: list[Any] = [scores.main_frame(each).query("arm == 'aer'") for each in (whole, fewer)]
     a, b = (frame[kept].reset_index(drop=True) for frame in frames)
@@ -139,9 +135,7 @@ def test_hostile_names_stay_text(name: str) -> None:
     table = cell_table(name)
     assert "<img" not in shown(table, "html") + shown(table, "md")
     assert not any(
-        cell.startswith(("=", "@", "+", "-"))
-        for row in csv.reader(io.StringIO(shown(table, "csv")))
-        for cell in row
+        cell.startswith(("=", "@", "+", "-")) for row in csv.reader(io.StringIO(shown(table, "csv"))) for cell in row
     )
     assert r"\input{" not in shown(table, "tex")
     row = next(line for line in shown(table, "md").splitlines() if line.endswith("12.3 |"))
@@ -226,10 +220,7 @@ def test_a_failed_arm_and_a_missing_seed_are_shown(broken: Path) -> None:
     assert main.loc[("arithmetic_test", "fixed_low"), "remarks"] == "not evaluated"
     assert main.loc[("arithmetic_test", "aer"), "remarks"] == "2 of 3 seeds"
     said = (broken / "tables" / "main.md").read_text(encoding="utf-8").replace("\\", "")
-    assert (
-        "the run has not been made (fixed_low, seed 0; fixed_low, seed 1; fixed_low, seed 2; aer, seed 1)"
-        in said
-    )
+    assert "the run has not been made (fixed_low, seed 0; fixed_low, seed 1; fixed_low, seed 2; aer, seed 1)" in said
     assert "train.jsonl line 2 cannot be read; 1 rows are left out (clip_higher, seed 2)" in said
     assert "ended as 'exploded' after 30 rollouts (none, seed 0)" in said
     compared = pd.read_csv(broken / "tables" / "comparisons.csv").set_index("arm")
@@ -256,9 +247,9 @@ def test_a_folder_with_only_a_spec_still_gives_tables(tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     shutil.copy(tmp_path / "whole" / "spec.yaml", tmp_path / "bare")
     tables.main([str(tmp_path / "bare")])
-    assert "no evaluation on arithmetic_hard (base policy)" in (
-        tmp_path / "bare/tables/main.md"
-    ).read_text().replace("\\", "")
+    assert "no evaluation on arithmetic_hard (base policy)" in (tmp_path / "bare/tables/main.md").read_text().replace(
+        "\\", ""
+    )
 
 
 @pytest.mark.parametrize("text", ["", "arms: [", "- a list", "arms: {}\nseeds: [0]", "arms: {a: {}}"])

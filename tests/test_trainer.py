@@ -1,15 +1,16 @@
 """The trainer: what it tells the method, what it writes down, and that it repeats itself."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from grpo_runs import differences, ours, training, weights_after
 
 from experiments.gradient_share import GradientShare
 from experiments.train import keep_rows
 from methods import AER, Control, FixedCoefficient, NoEntropy, Signals, State
+from tests.grpo_runs import differences, ours, training, weights, weights_after
 
 TIMES = {"seconds_rollout", "seconds_update", "seconds_rest"}
 Row = dict[str, Any]
@@ -70,7 +71,7 @@ def test_entropy_is_that_of_the_generating_policy_however_many_updates(tmp_path:
 def test_the_applied_coefficient_is_the_one_from_before_the_rollout(tmp_path: Path) -> None:
     method = AER(tau=1.0, rho=1.0, eta=5.0, alpha_max=10.0, shape="constant")
     rows, _ = run(method, tmp_path, updates_per_rollout=2, per_device_train_batch_size=8)
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         assert after["coefficient_max"] == pytest.approx(before["state"]["alpha"])
     assert rows[0]["coefficient_max"] == 0.0
     assert rows[-1]["state"]["initial_entropy"] == rows[0]["entropy"]
@@ -124,7 +125,7 @@ def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> No
     rest: list[Row] = []
     resumed = ours(method, training(**changes), tmp_path / "resumed", rest.append)
     resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-4"))
-    found = {name: p.detach() for name, p in resumed.model.named_parameters()}
+    found = weights(resumed)
     assert differences(expected, found) == 0.0
     clean = [{key: row[key] for key in row if key not in TIMES} for row in whole[2:]]
     assert [{key: row[key] for key in row if key not in TIMES} for row in rest] == clean

@@ -106,9 +106,7 @@ def chi_square_excess(scores: list[float]) -> float:
 
 
 @pytest.mark.vllm
-def test_greedy_texts_are_equal(
-    engine: Any, transformers_engine: Any, problems: list[Problem], tokenizer: Any
-):
+def test_greedy_texts_are_equal(engine: Any, transformers_engine: Any, problems: list[Problem], tokenizer: Any):
     greedy, requests = Sampling(0.0, 1.0, 12), requests_for(problems, tokenizer, 1)
     engine.sampling = greedy
     assert complete(engine, requests) == complete(transformers_engine(greedy), requests)
@@ -127,9 +125,7 @@ def test_counts_agree(engine: Any, transformers_engine: Any, problems: list[Prob
     cut = [{"": sum(c.finish_reason == "length" for c in made.values())} for made in (ours, theirs)]
     assert abs(standard_scores(cut[0], cut[1], len(requests))[0]) < 4
     tokens = [sum(c.tokens for c in made.values()) / len(made) for made in (ours, theirs)]
-    assert abs(tokens[0] - tokens[1]) < 4 * 6 * math.sqrt(
-        2 / len(requests)
-    )  # 6: sd of a length in 1..12 at most
+    assert abs(tokens[0] - tokens[1]) < 4 * 6 * math.sqrt(2 / len(requests))  # 6: sd of a length in 1..12 at most
     colder = complete(transformers_engine(Sampling(0.5, 0.9, 12)), requests)
     assert chi_square_excess(standard_scores(correct_counts(colder, problems), counts, SAMPLES)) > 6
 

@@ -33,9 +33,7 @@ def write_policy(folder: Path, seed: int = 0, sharpness: float = 4.0) -> Path:
     model = Qwen3ForCausalLM(config)
     torch.nn.init.normal_(model.lm_head.weight, std=sharpness / config.hidden_size**0.5)
     model.save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="<end>").save_pretrained(
-        folder
-    )
+    PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="<end>").save_pretrained(folder)
     return folder
 
 

@@ -4,7 +4,7 @@
 rule sample:
     """Answer every benchmark's questions with one trained policy. The samples are append-only and no declared output."""
     input:
-        "eval/engine_transformers.py",
+        code("eval/engine_transformers.py"),
         GRAPH.problems,
         run=rules.train.output.run,
     output:
@@ -48,7 +48,7 @@ rule score:
 rule base_sample:
     """Answer one set of questions with the base policy: every benchmark, and the training prompts for the strata."""
     input:
-        "eval/engine_transformers.py",
+        code("eval/engine_transformers.py"),
         GRAPH.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:

@@ -37,7 +37,7 @@ rule problems:
 rule base_policy:
     """Train the tiny base policy from scratch."""
     input:
-        "experiments/base_policy.py",
+        code("experiments/base_policy.py"),
         spec=ancient(rules.spec.output.spec),
     output:
         policy=directory(f"{RESULTS}/base/policy"),
@@ -55,7 +55,7 @@ rule base_policy:
 rule train:
     """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them."""
     input:
-        POLICY_CODE,
+        TRAINER,
         GRAPH.base_inputs(),
         method=lambda wildcards: GRAPH.method_file(wildcards.arm),
         spec=ancient(rules.spec.output.spec),

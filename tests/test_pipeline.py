@@ -1,0 +1,144 @@
+"""The whole graph at miniature size through the real Snakefile, in a copy of the checkout."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "profiles", "methods", "experiments", "eval", "analysis")
+
+
+def snakemake(checkout: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Runs snakemake there on the smoke experiment; output and errors together."""
+    command = [sys.executable, "-m", "snakemake", *arguments, "--config", "experiment=smoke"]
+    done = subprocess.run(
+        command, cwd=checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    assert not check or done.returncode == 0, done.stdout[-3000:]
+    return done
+
+
+def planned(checkout: Path) -> dict[str, int]:
+    """Rule → number of jobs that a run would start now."""
+    text = snakemake(checkout, "all", "-n", "--quiet", "rules").stdout
+    text = snakemake(checkout, "all", "-n").stdout if "Job stats" not in text else text
+    table = text.rpartition("Job stats:")[2].partition("\n\n")[0]
+    counts = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    return {name: count for name, count in counts.items() if name not in ("all", "total")}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout in which the smoke experiment has been run."""
+    copy = tmp_path_factory.mktemp("pipeline")
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy / part)
+    snakemake(copy, "all")
+    return copy
+
+
+def results(checkout: Path) -> Path:
+    return checkout / "results" / "smoke"
+
+
+def test_every_promised_file_is_there(checkout: Path) -> None:
+    root = results(checkout)
+    for arm in ("none", "clip_higher", "aer"):
+        for seed in (1, 2):
+            run = root / arm / f"seed-{seed}"
+            rows = [json.loads(line) for line in (run / "train.jsonl").read_text().splitlines()]
+            assert [row["rollout"] for row in rows] == [0, 1, 2]
+            record = json.loads((run / "run.json").read_text())
+            assert (record["status"], record["arm"], record["seed"]) == ("finished", arm, seed)
+            assert record["tokens_generated"] == rows[-1]["tokens_generated"] > 0
+            assert (run / "policy" / "model.safetensors").exists()
+            assert json.loads((run / "method_state.json").read_text())["state"] == rows[-1]["state"]
+            counts = pd.read_csv(run / "eval" / "arithmetic_test.counts.csv")
+            assert counts["n"].tolist() == [4] * 10
+    for table in ("main", "comparisons", "budget", "diagnostics"):
+        for ending in ("csv", "md", "tex"):
+            assert (root / "tables" / f"{table}.{ending}").stat().st_size > 0
+    for figure in ("entropy", "length", "reward", "pass_at_k", "levels", "controller"):
+        for ending in ("png", "pdf", "csv", "json"):
+            assert (root / "figures" / f"{figure}.{ending}").stat().st_size > 0
+    assert (root / "report.html").exists()
+
+
+def test_arms_of_a_seed_see_the_same_first_rollout(checkout: Path) -> None:
+    """Same policy, same prompts, same draws: until a method acts, its arm is the reference arm."""
+    for seed in (1, 2):
+        first = [
+            json.loads((results(checkout) / arm / f"seed-{seed}" / "train.jsonl").read_text().splitlines()[0])
+            for arm in ("none", "clip_higher", "aer")
+        ]
+        for key in ("entropy", "reward", "length_mean", "levels"):
+            assert first[0][key] == first[1][key] == first[2][key]
+
+
+def test_a_second_run_has_nothing_to_do(checkout: Path) -> None:
+    assert "Nothing to be done" in snakemake(checkout, "all").stdout
+
+
+def test_editing_a_method_concerns_its_arms_only(checkout: Path) -> None:
+    file = checkout / "methods" / "aer.py"
+    before = file.read_text()
+    file.write_text(before + "\n# changed\n")
+    jobs = planned(checkout)
+    file.write_text(before)
+    assert jobs["train"] == jobs["sample"] == jobs["score"] == 2
+    assert "base_policy" not in jobs
+    snakemake(checkout, "all", "--touch")
+
+
+def test_editing_an_analysis_never_trains(checkout: Path) -> None:
+    file = checkout / "analysis" / "tables.py"
+    file.write_text(file.read_text() + "\n# changed\n")
+    jobs = planned(checkout)
+    snakemake(checkout, "all", "--touch")
+    assert "tables" in jobs
+    assert not {"train", "sample", "score", "base_policy", "figures"} & set(jobs)
+
+
+def test_changing_an_arm_in_the_experiment_concerns_that_arm_only(checkout: Path) -> None:
+    file = checkout / "experiments" / "smoke.yaml"
+    before = file.read_text()
+    content = yaml.safe_load(before)
+    content["arms"]["aer"]["method"]["tau"] = 0.3
+    file.write_text(yaml.safe_dump(content))
+    jobs = planned(checkout)
+    file.write_text(before)
+    assert jobs["train"] == jobs["sample"] == 2
+    assert "base_policy" not in jobs
+
+
+def test_lint_graph_and_report(checkout: Path) -> None:
+    lints = set(re.findall(r"^ +\* (.+)$", snakemake(checkout, "--lint", check=False).stdout, re.MULTILINE))
+    # The project's own environment is the environment; rules do not name another.
+    assert lints <= {"Specify a conda environment or container for each rule.:"}
+    assert "digraph" in snakemake(checkout, "all", "--rulegraph").stdout
+    snakemake(checkout, "all", "--report", "report.zip")
+    assert (checkout / "report.zip").stat().st_size > 0
+
+
+def test_tables_are_made_when_an_arm_fails(checkout: Path) -> None:
+    """One run cannot write its log: the others' tables are made, say what is missing, and the exit code is not 0."""
+    root = results(checkout)
+    shutil.rmtree(root / "clip_higher" / "seed-1")
+    (root / "clip_higher" / "seed-1" / "train.jsonl").mkdir(parents=True)
+    (root / "tables" / "main.md").unlink()
+    done = snakemake(checkout, "all", check=False)
+    assert done.returncode != 0
+    assert "clip_higher" in (root / "tables" / "main.md").read_text()
+    assert "seed 1" in (root / "report.html").read_text()
+    assert len(pd.read_csv(root / "tables" / "main.csv")) > 0
