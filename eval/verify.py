@@ -68,7 +68,7 @@ def _verdict(pair: Pair, answer: str, result: Result) -> Verdict:
 class Verifier:
     """Verifies batches. Worker processes start with the first pair that needs one and end with `close`.
 
-    `workers`: default one per usable core, at most 4. `limit_s`: seconds of wall clock per distinct pair.
+    `workers`: default one per usable core, at most 4. `limit_s`: seconds per distinct pair.
     `memory_mb`: address space of a worker, MiB. Safe to call from several threads; they take turns.
     """
 

@@ -1,10 +1,11 @@
-"""A pool of worker processes that compare (gold, answer) pairs, each under a wall-clock and a memory limit.
+"""A pool of worker processes that compare (gold, answer) pairs, each under a time and a memory limit.
 
 Workers are fresh interpreters started when first needed: no fork of a multithreaded trainer, no alarm
 signal in the parent, no terminal (own session, so Ctrl-C reaches the parent alone). An answer's clock
-starts when it is handed to an idle, ready worker. A child (see `eval.verify_worker`) that oversteps the
-limit is killed and costs its own answer only; after one that dies in the middle of an answer without having
-overstepped, the answer is tried once more.
+starts when it is handed to an idle, ready worker, and its limit is one of wall clock that waits for a
+starved machine: a verdict must not depend on the load. A child (see `eval.verify_worker`) that oversteps
+the limit is killed and costs its own answer only; after one that dies in the middle of an answer without
+having overstepped, the answer is tried once more.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
+STARVED = 10  # times its limit of wall clock that an answer may take on a machine too busy to run it
 START_LIMIT_S = 120.0  # importing sympy on a busy machine
 STARTS = 3  # failures to start in a row before giving up
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")  # of the environment
@@ -44,6 +46,15 @@ def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     roots = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, roots)), "PYTHONHASHSEED": "0"}
+
+
+def _processor_s(pid: int) -> float | None:
+    """Processor time that a process has used, where the kernel tells."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class _Worker:
@@ -90,11 +101,23 @@ class _Worker:
 
     def give(self, task: _Task) -> None:
         """Never blocks: a pair is shorter than a pipe's buffer, and the child is waiting for it."""
+        assert self.child
         self.task = task
-        self.deadline = time.monotonic() + self._limit_s
+        self._began, self._used_s = time.monotonic(), _processor_s(self.child)
+        self.deadline = self._began + self._limit_s
         with contextlib.suppress(BrokenPipeError):  # it died while idle: the next wait sees its end of file
             self._requests.write(json.dumps([task.number, *task.pair]).encode() + b"\n")
             self._requests.flush()
+
+    def is_over(self) -> bool:
+        """Past the deadline for good. On a machine too busy to run the child the deadline moves on."""
+        now = time.monotonic()
+        used_s = _processor_s(self.child) if self.task and self.child else None
+        if now < self.deadline or used_s is None or self._used_s is None:
+            return now >= self.deadline
+        missing_s = self._limit_s - (used_s - self._used_s)
+        self.deadline = min(now + missing_s, self._began + STARVED * self._limit_s)
+        return missing_s < 0.1 * self._limit_s or now >= self.deadline
 
     def read(self) -> Any:
         """The next message, or None at the end of file: the process is gone."""
@@ -177,7 +200,7 @@ class Pool:
         for worker in reporting:
             self._receive(worker, results, waiting)
         for worker in busy:
-            if worker not in reporting and time.monotonic() >= worker.deadline:
+            if worker not in reporting and worker.is_over():
                 self._overstepped(worker, results)
 
     def _receive(self, worker: _Worker, results: dict[int, Result], waiting: list[_Task]) -> None:

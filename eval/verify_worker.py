@@ -3,7 +3,7 @@
 A fresh interpreter, never a fork of the trainer. It imports math-verify and nothing heavier, then forks a
 child that does the work; a child that is killed or has grown is replaced by another fork within
 milliseconds, without importing sympy again. Lines are JSON: `[number, gold, answer]` in; `["ready", pid]`
-from each new child and `[number, correct, status]` out. The parent keeps the time; the alarm here ends a
+from each new child and `[number, correct, status]` out. The parent keeps the time; the timer here ends a
 child whose parent is gone, even inside one long C call that holds the interpreter's lock.
 """
 
@@ -65,14 +65,14 @@ def _end_with(parent: int) -> None:
 def _serve(requests: int, outcomes: int, limit_s: float, memory_mb: int) -> int:
     """Answers until the pipe ends (0) or the process has grown (1)."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # no handler: the kernel ends the process
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # no handler: the kernel ends the process
     _limit_memory(memory_mb)
     os.write(outcomes, json.dumps(["ready", os.getpid()]).encode() + b"\n")
     for line in os.fdopen(requests, "rb"):
-        signal.setitimer(signal.ITIMER_REAL, limit_s + 1)
+        signal.setitimer(signal.ITIMER_PROF, limit_s + 1)
         number, gold, answer = json.loads(line)
         outcome = _outcome(gold, answer)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         os.write(outcomes, json.dumps([number, *outcome]).encode() + b"\n")
         if _has_grown(memory_mb):
             return 1

@@ -48,7 +48,9 @@ def test_ten_pathological_answers_among_a_thousand_completions_cost_only_themsel
     for place, answer in enumerate(PATHOLOGICAL):
         pairs.insert(97 * place, ("7", answer))
     with Verifier(workers=2, limit_s=1.0) as verifier:
-        verdicts = verifier.verify([rf"\boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs])
+        verdicts = verifier.verify(
+            [rf"\boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs]
+        )
     timeouts = [pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict.status == "timeout"]
     assert timeouts == [("7", answer) for answer in PATHOLOGICAL]
     expected = dict(zip(usual, [True, False, True, False, True, False], strict=True))
@@ -89,7 +91,9 @@ def test_a_worker_killed_at_work_costs_no_verdict(pool: Pool) -> None:
     assert pool.compare(pairs) == [(True, "ok"), (True, "ok"), (False, "ok")]
 
 
-def test_an_answer_that_always_kills_its_worker_is_an_error(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_always_kills_its_worker_is_an_error(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     give = _Worker.give
 
     def give_or_die(worker: _Worker, task: _Task) -> None:
@@ -104,7 +108,9 @@ def test_an_answer_that_always_kills_its_worker_is_an_error(pool: Pool, monkeypa
     assert slow[1] == (True, "ok")
 
 
-def test_a_worker_that_cannot_start_says_why(pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_worker_that_cannot_start_says_why(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'no module named math_verify' >&2\nexit 1\n")
     broken.chmod(0o755)
@@ -133,7 +139,9 @@ def test_a_worker_is_fenced_in(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> N
     pool.compare([HALF])
     process, pid = pool.pids()
     folder = Path(f"/proc/{pid}")
-    limits = {line[:26].strip(): line[26:].split()[0] for line in (folder / "limits").read_text().splitlines()}
+    limits = {
+        line[:26].strip(): line[26:].split()[0] for line in (folder / "limits").read_text().splitlines()
+    }
     assert limits["Max address space"] == str(512 * 2**20)
     assert limits["Max core file size"] == "0"
     assert "torch" not in (folder / "maps").read_text()
@@ -206,3 +214,23 @@ def test_threads_take_turns() -> None:
         for thread in threads:
             thread.join()
     assert verdicts == dict.fromkeys((1, 2, 3, 4), True)
+
+
+@needs_proc
+def test_a_starved_worker_is_waited_for(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool.compare([HALF])
+    worker = pool._workers[0]
+    worker.task = _Task(0, HALF, number=-1)
+    worker._began, worker._limit_s = 100.0, 2.0
+    clock, used = iter([101.0, 102.0, 103.9, 105.5, 120.0]), iter([0.0, 0.5, 0.5, 1.9, 0.0])
+    monkeypatch.setattr("eval.verify_pool.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("eval.verify_pool._processor_s", lambda _: next(used))
+    worker._used_s, worker.deadline = 0.0, 102.0
+    assert not worker.is_over()  # before the deadline
+    assert not worker.is_over()  # 0.5 s of 2 s: waits until 103.5
+    assert worker.deadline == 103.5
+    assert not worker.is_over()  # still 0.5 s
+    assert worker.is_over()  # 1.9 s of 2 s is near enough
+    assert worker.is_over()  # ten times the limit is the end, however little it ran
+    monkeypatch.undo()
+    worker.task = None
