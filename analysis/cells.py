@@ -55,6 +55,11 @@ def points(value: Any) -> str:
     return fixed(100 * value, 1) if is_number(value) else DASH
 
 
+def per_mille(value: Any) -> str:
+    """A small share of 1 in thousandths with two decimals: 0.00043 -> 0.43."""
+    return fixed(1000 * value, 2) if is_number(value) else DASH
+
+
 def decimals(places: int) -> Callable[[Any], str]:
     """A number with that many decimals and, where it is large, separated thousands."""
     return lambda value: fixed(value, places)

@@ -1,10 +1,10 @@
 """Did each run do what its method is for? Numbers per run from its training log, and flags where they say no.
 
-    initial entropy  H_0: first rollout, before any update                          nats final entropy    mean
-    over the last tenth of the rollouts                       nats tracking error   mean of |H - H*| / H* over
-    the last third of the rollouts      share of the target overshoot        the excursion (H - H*) / H* that
-    is largest in size after H first reached H*; below is negative near target      share of all rollouts with
-    |H - H*| <= 0.1 H*
+    initial entropy  H_0: first rollout, before any update, nats
+    final entropy    mean over the last tenth of the rollouts, nats
+    tracking error   mean of |H - H*| / H* over the last third of the rollouts
+    overshoot        the excursion (H - H*) / H* that is largest in size after H first reached H*; negative below
+    near target      share of all rollouts with |H - H*| <= 0.1 H*
 
 A flag is a fact about a run, not a verdict on its method: plain GRPO is expected to collapse.
 """

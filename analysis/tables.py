@@ -18,7 +18,7 @@ import pandas as pd
 
 from analysis import footnotes, scores
 from analysis.budget import budget_frame
-from analysis.cells import DASH, Column, Table, decimals, p_value, points, significant, text
+from analysis.cells import DASH, Column, Table, decimals, p_value, per_mille, points, significant, text
 from analysis.diagnostics import diagnose
 from analysis.read import Results, load
 from analysis.render import from_csv, write
@@ -97,8 +97,8 @@ DIAGNOSTICS = (
     Column("coefficient", "coefficient", significant),
     Column("alpha min", "alpha_low", significant),
     Column("alpha max", "alpha_high", significant),
-    Column("clipped below %", "clip_low", points),
-    Column("clipped above %", "clip_high", points),
+    Column("clipped below ‰", "clip_low", per_mille),
+    Column("clipped above ‰", "clip_high", per_mille),
     Column("gradient share %", "gradient_share", points),
     Column("groups all right %", "groups_all_right", points),
     Column("groups all wrong %", "groups_all_wrong", points),

@@ -36,6 +36,11 @@ class Graph:
         return [benchmark.samples for benchmark in self.experiment.evaluation.benchmarks.values()]
 
     @property
+    def ks(self) -> list[int]:
+        """Every k of pass@k that a benchmark asks for."""
+        return sorted({k for benchmark in self.experiment.evaluation.benchmarks.values() for k in benchmark.k})
+
+    @property
     def runs(self) -> list[str]:
         """Folders of all training runs."""
         return [f"{self.root}/{arm}/seed-{seed}" for arm in self.experiment.arms for seed in self.experiment.seeds]

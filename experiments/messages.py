@@ -21,7 +21,7 @@ def _place(location: Sequence[str | int], content: Any) -> str:
     keys: list[str] = []
     here: Any = content
     for i, key in enumerate(location):
-        inside = dict(enumerate(here)) if isinstance(here, list) else here
+        inside: Any = dict(enumerate(here)) if isinstance(here, list) else here
         present = isinstance(inside, Mapping) and key in inside
         if not present and i < len(location) - 1:
             continue

@@ -46,7 +46,8 @@ class RolloutLog:
     def __call__(self, row: Row) -> None:
         self.file.write([row])
         self.bar.update()
-        self.bar.set_postfix(reward=row["reward"], entropy=row["entropy"], length=row["length_mean"])
+        shown = {"reward": row["reward"], "entropy": row["entropy"], "length": row["length_mean"]}
+        self.bar.set_postfix({name: "-" if value is None else f"{value:.3g}" for name, value in shown.items()})
 
     def close(self) -> None:
         self.file.close()

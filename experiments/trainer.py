@@ -23,7 +23,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
@@ -57,6 +57,7 @@ class EntropyControlTrainer(GRPOTrainer):
         **trl: Any,
     ) -> None:
         super().__init__(**trl)
+        self.remove_callback(PrinterCallback)  # its summary would stand on stdout; train.jsonl has it all
         self.add_callback(_AfterUpdate(self))
         self.method, self.labels, self.on_row = method, labels, on_row
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated

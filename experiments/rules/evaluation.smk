@@ -41,8 +41,10 @@ rule score:
     params:
         problems=GRAPH.problems,
         folder=subpath(input.sampled, parent=True),
+        ks=GRAPH.ks,
     shell:
-        "python -m eval.score --out {params.folder} --problems {params.problems} --workers {threads} > {log} 2>&1"
+        "python -m eval.score --out {params.folder} --problems {params.problems} --k {params.ks}"
+        " --workers {threads} > {log} 2>&1"
 
 
 rule base_sample:
@@ -85,5 +87,6 @@ rule base_score:
     threads: 1
     params:
         out=subpath(input.sampled, parent=True),
+        ks=GRAPH.ks,
     shell:
-        "python -m eval.score --out {params.out} --problems {input.problems} --workers {threads} > {log} 2>&1"
+        "python -m eval.score --out {params.out} --problems {input.problems} --k {params.ks} --workers {threads} > {log} 2>&1"
