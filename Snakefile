@@ -31,12 +31,12 @@ TABLES = [
     for name in ("main", "comparisons", "budget", "diagnostics")
 ]
 FIGURES = [f"{RESULTS}/figures/{name}.png" for name in CAPTIONS]
-POLICY_CODE = [
+TRAINER = code(
     "methods/control.py",
     "methods/objective.py",
     "experiments/trainer.py",
     "experiments/rollout.py",
-]
+)
 
 # Freshly mapped pages are slow on small virtual machines: let the allocator keep what it has.
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
