@@ -142,3 +142,16 @@ def test_tables_are_made_when_an_arm_fails(checkout: Path) -> None:
     assert "clip_higher" in (root / "tables" / "main.md").read_text()
     assert "seed 1" in (root / "report.html").read_text()
     assert len(pd.read_csv(root / "tables" / "main.csv")) > 0
+
+
+def test_a_bad_experiment_is_one_message_and_nothing_is_written(checkout: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text((checkout / "experiments" / "smoke.yaml").read_text().replace("eta: 0.1", "eta: -1"))
+    before = sorted((checkout / "results").iterdir())
+    command = [sys.executable, "-m", "snakemake", "all", "--config", f"experiment={bad}"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert said == [f"error: {bad}: arms.aer.method.eta: Input should be greater than or equal to 0, not -1"]
+    assert "Traceback" not in done.stderr
+    assert sorted((checkout / "results").iterdir()) == before
