@@ -160,7 +160,11 @@ def average(values: list[float]) -> float:
 
 
 def comparisons_frame(results: Results) -> pd.DataFrame:
-    """Each arm against the reference on each benchmark, pass@1 and pass@k; Holm over all rows."""
+    """Each arm against the reference on each benchmark, pass@1 and pass@k.
+
+    Holm over two families, arms x benchmarks each: pass@1, which says how good an arm is, and pass@k, which says how
+    much it can still find. They are two questions, and the second must not cost the first its power.
+    """
     rows = [
         comparison_row(results, benchmark, arm, k)
         for benchmark in results.benchmarks
@@ -169,11 +173,12 @@ def comparisons_frame(results: Results) -> pd.DataFrame:
         if arm != results.reference
     ]
     tested = [row for row in rows if not np.isnan(row["p"])]
-    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
-        found = row["comparison"]
-        row["p_holm"] = float(p)
-        row["verdict"] = verdict(found, float(p))
-        row["sentence"] = sentence(found, row["arm"], results.reference, row["benchmark"], row["k"], float(p))
+    for family in ([row for row in tested if row["k"] == 1], [row for row in tested if row["k"] > 1]):
+        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+            found = row["comparison"]
+            row["p_holm"] = float(p)
+            row["verdict"] = verdict(found, float(p))
+            row["sentence"] = sentence(found, row["arm"], results.reference, row["benchmark"], row["k"], float(p))
     return pd.DataFrame(rows).drop(columns="comparison", errors="ignore")
 
 
