@@ -16,6 +16,7 @@ no pre-training on anything else. The folder it writes is an ordinary Hugging Fa
 """
 
 import argparse
+import json
 import math
 import random
 import re
@@ -30,8 +31,10 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
-from eval.arithmetic import stream_of
+from eval.arithmetic import arithmetic, available, stream_of
 from eval.errors import exit_with_message
+from eval.problems import write_text
+from eval.verify import Verifier
 from experiments.schema import TinyPolicy, load
 
 PAD, END = "<pad>", "<end>"
@@ -171,6 +174,30 @@ def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
     return model
 
 
+def accuracy(model: Qwen3ForCausalLM, policy: TinyPolicy, samples: int = 16) -> dict[str, float]:
+    """Share of right answers per level at temperature 1, on new problems: whether it has learnt, and what is left."""
+    tokenizer = make_tokenizer()
+    rates = {}
+    with Verifier(workers=1) as verifier, torch.no_grad():
+        for level in policy.levels:
+            problems = arithmetic([level], min(20, available(level, "validation")), "validation", policy.seed)
+            asked = [problem.text for problem in problems for _ in range(samples)]
+            prompts = tokenizer(asked, return_tensors="pt", padding=True)
+            made = model.generate(
+                input_ids=prompts["input_ids"],
+                attention_mask=prompts["attention_mask"],
+                do_sample=True,
+                temperature=1.0,
+                top_k=0,
+                max_new_tokens=12 * level + 8,  # every step twice
+            )
+            answers = tokenizer.batch_decode(made[:, prompts["input_ids"].shape[1] :], skip_special_tokens=True)
+            golds = [problem.answer for problem in problems for _ in range(samples)]
+            verdicts = verifier.verify(answers, golds)
+            rates[str(level)] = sum(verdict.correct for verdict in verdicts) / len(verdicts)
+    return rates
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--spec", required=True, help="experiment name or YAML file")
@@ -180,8 +207,12 @@ def main() -> None:
     with exit_with_message():
         policy = load(arguments.spec).model
         assert isinstance(policy, TinyPolicy), "only a tiny base policy is trained here"
-        train(policy).save_pretrained(arguments.out)
+        model = train(policy)
+        model.save_pretrained(arguments.out)
         make_tokenizer().save_pretrained(arguments.out)
+        rates = accuracy(model.eval(), policy)
+        write_text(arguments.out / "accuracy.json", json.dumps(rates, indent=2) + "\n")
+        print("accuracy by level at temperature 1:", rates)
 
 
 if __name__ == "__main__":
