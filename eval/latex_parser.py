@@ -6,11 +6,16 @@ error (T. Parr, The Definitive ANTLR 4 Reference, 2nd ed. 2013, section 13.7), s
 repeats only what fails.
 """
 
+import re
 from typing import Any
 
 from antlr4.atn.PredictionMode import PredictionMode
 from latex2sympy2_extended import latex2sympy2
 from math_verify import parser
+
+
+# SLL reports an error at x^2, where it expects x^2_1, and none at {x}^2. Not at e, whose powers are exp.
+_POWER_OF_VARIABLE = re.compile(r"(?<![a-zA-Z\\{])([a-df-zA-Z])(?=\s*\^)")
 
 
 class _SLLParser(latex2sympy2._Latex2Sympy):
@@ -23,7 +28,7 @@ class _SLLParser(latex2sympy2._Latex2Sympy):
 def two_stage(latex: str, is_real: bool | None, convert_degrees: bool, normalization_config: None) -> Any:
     """In place of latex2sympy, as math-verify calls it. Raises what latex2sympy raises."""
     try:
-        return _SLLParser(None, is_real, convert_degrees).parse(latex)
+        return _SLLParser(None, is_real, convert_degrees).parse(_POWER_OF_VARIABLE.sub(r"{\1}", latex))
     except Exception:
         return latex2sympy2.latex2sympy(latex, None, is_real, convert_degrees, normalization_config)
 
