@@ -120,7 +120,7 @@ def sentence(
 ) -> str:
     """The verdict in plain words, with what this design could have seen."""
     interval = f"95 % interval {100 * comparison.low:+.1f} to {100 * comparison.high:+.1f}"
-    facts = f"{100 * comparison.difference:+.1f} points of pass@{k} ({interval}, p = {p_adjusted:.2g})"
+    facts = f"{100 * comparison.difference:+.1f} points of pass@{k} ({interval}, adjusted p = {p_adjusted:.2g})"
     word = verdict(comparison, p_adjusted, alpha)
     if word != "not distinguishable":
         return f"{benchmark}: {arm} is {word} than {reference}, {facts}."

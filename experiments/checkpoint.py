@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from transformers.trainer_utils import get_last_checkpoint
+
 from eval.errors import BadInput
 from methods import State
 
@@ -20,6 +22,24 @@ class Progress:
     rollouts: int  # finished
     tokens_generated: int
     state: State  # the method's
+
+
+def resume_point(folder: Path, spec_hash: str) -> Path | None:
+    """The last checkpoint of a run that was interrupted, or None where it starts anew.
+
+    Raises:
+        BadInput: the interrupted run had another spec.
+    """
+    mark = folder / "spec_hash"
+    if mark.exists() and mark.read_text() != spec_hash:
+        raise BadInput(
+            f"{folder}: was begun under another spec ({mark.read_text()}, now {spec_hash}): to start this run anew"
+            f" delete {folder.parent}, to go on with the old one restore its settings"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(spec_hash)
+    last = get_last_checkpoint(str(folder))
+    return Path(last) if last else None
 
 
 def write_progress(folder: Path, progress: Progress) -> None:

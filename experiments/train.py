@@ -18,14 +18,13 @@ from typing import Any
 from accelerate import PartialState
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Appender, dump, read_rows
 from eval.problems import read_problems
 from eval.verify import Verifier
-from experiments.checkpoint import read_progress, write_progress
+from experiments.checkpoint import read_progress, resume_point, write_progress
 from experiments.provenance import git_revision, host, versions
 from experiments.rollout import RATES, rate_code
 from experiments.schema import Experiment, HubPolicy, load, run_spec, spec_hash
@@ -106,13 +105,14 @@ def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
 def run(experiment: Experiment, arm: str, seed: int, root: Path) -> None:
     """Trains, and leaves everything that docs/metrics.md lists under <arm>/seed-<seed>/."""
     out = root / arm / f"seed-{seed}"
-    checkpoint = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None
-    done = read_progress(Path(checkpoint)).rollouts if checkpoint else 0
+    checkpoint = resume_point(out / "checkpoints", spec_hash(run_spec(experiment, arm, seed)))
+    done = read_progress(checkpoint).rollouts if checkpoint else 0
     log = RolloutLog(out / "train.jsonl", experiment.training_of(arm).rollouts, done)
     started = time.time()
     trainer = make_trainer(experiment, arm, seed, root, out, log)
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model(str(out / "policy"))
+    (out / "policy" / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing here reads
     if not trainer.accelerator.is_main_process:
         return
     log.close()

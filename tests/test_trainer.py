@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from eval.errors import BadInput
+from experiments.checkpoint import resume_point
 from experiments.gradient_share import GradientShare
 from experiments.train import keep_rows
 from methods import AER, Control, FixedCoefficient, NoEntropy, Signals, State
@@ -129,6 +131,14 @@ def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> No
     assert differences(expected, found) == 0.0
     clean = [{key: row[key] for key in row if key not in TIMES} for row in whole[2:]]
     assert [{key: row[key] for key in row if key not in TIMES} for row in rest] == clean
+
+
+def test_an_interrupted_run_is_not_continued_under_another_spec(tmp_path: Path) -> None:
+    assert resume_point(tmp_path / "run" / "checkpoints", "abc") is None
+    (tmp_path / "run" / "checkpoints" / "checkpoint-4").mkdir()
+    assert resume_point(tmp_path / "run" / "checkpoints", "abc") == tmp_path / "run" / "checkpoints" / "checkpoint-4"
+    with pytest.raises(BadInput, match="begun under another spec"):
+        resume_point(tmp_path / "run" / "checkpoints", "xyz")
 
 
 def test_rows_after_the_resume_point_are_dropped(tmp_path: Path) -> None:
