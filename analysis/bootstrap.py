@@ -25,7 +25,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-BLOCK = 1 << 18  # random numbers at a time: stays in the cache, so that draws cost arithmetic and not memory
+BLOCK = 1 << 15  # random numbers at a time: they stay in the cache, so that draws cost arithmetic and not memory
 
 
 def mean_draws(y_SQ: np.ndarray, ends: tuple[float, float], draws: int, rng: np.random.Generator) -> np.ndarray:

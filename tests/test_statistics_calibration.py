@@ -49,7 +49,7 @@ def test_one_seed_would_be_called_different():
 
 def test_more_seeds_more_power():
     few, many = (
-        calibrate.power(Study(MATH, 200, seeds, 8, effect=0.03), studies=25, draws=200, seed=0) for seeds in (3, 10)
+        calibrate.power(Study(MATH, 200, seeds, 8, effect=0.03), studies=60, draws=200, seed=0) for seeds in (3, 10)
     )
     assert many[0] > few[0]
     assert many[1] < few[1]
@@ -73,7 +73,7 @@ def test_tables_go_between_their_marks(tmp_path, monkeypatch):
     calibrate.main()
     text = page.read_text()
     assert text.startswith("before\n<!-- one-seed:begin -->\n| questions |")
-    assert text.endswith("3 studies per row or cell, 20 draws, seed 0.\n<!-- one-seed:end -->\nafter\n")
+    assert text.endswith("`--studies 3 --draws 20 --seed 0`\n<!-- one-seed:end -->\nafter\n")
     calibrate.main()
     assert page.read_text() == text
     with pytest.raises(BadInput, match="no marks <!-- power:begin -->"):
