@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 EXPERIMENT ?= arithmetic
+PORT ?= 5000
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -13,7 +14,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(filter-out Linux,$(shell uname -s)),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
 TORCH := "torch==2.13.*"
 
-.PHONY: all test test-vllm smoke clean
+.PHONY: all test test-vllm smoke ui clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -22,6 +23,10 @@ all: .venv/installed
 
 smoke: .venv/installed
 	snakemake all --config experiment=smoke
+
+# MLflow's pages on this machine alone, at http://127.0.0.1:5000
+ui: .venv/installed
+	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///results/mlflow.db
 
 test: .venv/installed-test
 	ruff check .

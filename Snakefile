@@ -17,6 +17,7 @@ min_version("9.0")
 from analysis.captions import CAPTIONS
 from eval.errors import BadInput
 from experiments.graph import Graph, code
+from experiments.tracking import start
 from experiments.schema import load
 
 try:
@@ -52,19 +53,28 @@ wildcard_constraints:
 localrules:
     all,
     spec,
+    tracking_store,
+    tracked,
 
 
 rule all:
-    """Everything: tables, figures and the report of the experiment."""
+    """Everything: tables, figures and the report of the experiment, and MLflow's view of it."""
     input:
         f"{RESULTS}/report.html",
         TABLES,
         FIGURES,
+        f"{RESULTS}/mlflow.logged",
 
 
 include: "experiments/rules/policies.smk"
 include: "experiments/rules/evaluation.smk"
 include: "experiments/rules/analysis.smk"
+include: "experiments/rules/tracking.smk"
+
+
+onstart:
+    # Logs to MLflow from a process of its own, which ends with this one.
+    start(GRAPH.root)
 
 
 onerror:

@@ -60,6 +60,7 @@ rule train:
         method=lambda wildcards: GRAPH.method_file(wildcards.arm),
         spec=ancient(rules.spec.output.spec),
         problems=rules.problems.output.train,
+        store=ancient(f"{RESULTS}/mlflow.ready"),
     output:
         run=f"{RESULTS}/{{arm}}/seed-{{seed}}/run.json",
     log:
