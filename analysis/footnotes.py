@@ -22,7 +22,8 @@ def main(results: Results) -> tuple[str, ...]:
 def comparison(results: Results) -> tuple[str, ...]:
     return (
         f"Difference to {results.reference} in points, paired by question and training seed, with 95 % "
-        "intervals. p: sign-flip permutation; Holm over all rows of pass@1, and over all rows of pass@k. P(better): probability of improvement. "
+        "intervals. p: sign-flip permutation; Holm over all rows of pass@1, and over all rows of pass@k. "
+        "P(better): probability of improvement. "
         "Smallest visible: the difference that this design would detect four times in five.",
         *sampling(results),
         *method(results),

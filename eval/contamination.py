@@ -130,6 +130,41 @@ def clean(
     return rows, {"rows": len(train), **repeats._asdict(), "overlapping": overlapping, "kept": len(rows)}
 
 
+class Examination(NamedTuple):
+    """What a training set has in common with the benchmarks, and what is left of it."""
+
+    rows: list[dict[str, Any]]  # the cleaned training set
+    pairs: list[Pair]
+    report: dict[str, Any]  # counts, as in contamination.json
+
+
+def examine(
+    name: str,
+    train: Sequence[Problem],
+    benchmarks: Mapping[str, Sequence[Problem]],
+    action: Literal["drop", "flag"] = "drop",
+    both_directions: bool = False,
+) -> Examination:
+    """Overlaps, cleaning and counts of one training set.
+
+    Raises:
+        BadInput: no row is left.
+    """
+    pairs = overlaps(train, benchmarks, both_directions)
+    rows, totals = clean(train, pairs, action)
+    if not rows:
+        raise BadInput(f"{name}: no row is left without overlap: flag the rows, or take another training set")
+    return Examination(
+        rows, pairs, {"train": name, "action": action, **totals, "benchmarks": counts(pairs, benchmarks)}
+    )
+
+
+def write_report(path: Path, found: Examination) -> None:
+    """The pairs as CSV, and the counts beside them as JSON."""
+    write_text(path, _csv(found.pairs))
+    write_text(path.with_suffix(".json"), json.dumps(found.report, indent=2) + "\n")
+
+
 def _read_benchmarks(paths: Sequence[Path], train: Path) -> dict[str, list[Problem]]:
     benchmarks: dict[str, list[Problem]] = {}
     for path in paths:
@@ -164,17 +199,12 @@ def _run(options: argparse.Namespace) -> None:
     _check_outputs(options)
     train = read_problems(options.train)
     benchmarks = _read_benchmarks(options.against, options.train)
-    pairs = overlaps(train, benchmarks, options.both_directions)
-    rows, totals = clean(train, pairs, options.action)
-    if not rows:
-        raise BadInput(f"{options.train}: no row is left: use --action flag, or another training set")
-    summary = {"train": options.train.stem, "action": options.action, **totals}
-    table = summary | {"benchmarks": counts(pairs, benchmarks)}
-    write_text(options.report, _csv(pairs))
-    write_text(options.report.with_suffix(".json"), json.dumps(table, indent=2) + "\n")
+    found = examine(options.train.stem, train, benchmarks, options.action, options.both_directions)
+    write_report(options.report, found)
     if options.out:
-        write_text(options.out, "".join(json.dumps(row) + "\n" for row in rows))
-    print(", ".join(f"{key} {value}" for key, value in summary.items()), file=sys.stderr)
+        write_text(options.out, "".join(json.dumps(row) + "\n" for row in found.rows))
+    counted = {key: value for key, value in found.report.items() if key != "benchmarks"}
+    print(", ".join(f"{key} {value}" for key, value in counted.items()), file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

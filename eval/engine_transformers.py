@@ -36,9 +36,7 @@ GAMMA = np.uint64(0x9E3779B97F4A7C15)
 class TransformersEngine:
     """A policy folder on the GPU if there is one, else on the CPU. `batch` is in rows."""
 
-    def __init__(
-        self, policy: Path, tokenizer: Any, sampling: Sampling, batch: int = 512, dtype: str = "auto"
-    ) -> None:
+    def __init__(self, policy: Path, tokenizer: Any, sampling: Sampling, batch: int = 512, dtype: str = "auto") -> None:
         self.sampling, self.tokenizer, self.batch = sampling, tokenizer, batch
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = load_model(policy, dtype).to(self.device)
@@ -126,9 +124,7 @@ def load_model(policy: Path, dtype: str) -> Any:
     model, info = loaded
     absent = sorted(info["missing_keys"])
     if absent:
-        raise BadInput(
-            f"{policy}: {len(absent)} weights are absent, such as {absent[0]}: write the folder again"
-        )
+        raise BadInput(f"{policy}: {len(absent)} weights are absent, such as {absent[0]}: write the folder again")
     return model.eval()
 
 

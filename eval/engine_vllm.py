@@ -23,9 +23,7 @@ from eval.errors import BadInput
 class VllmEngine:
     """A policy folder in vLLM; `batch` is the most rows in flight. The engine's own seed is the run's."""
 
-    def __init__(
-        self, policy: Path, tokenizer: Any, sampling: Sampling, batch: int, dtype: str, run_seed: int
-    ) -> None:
+    def __init__(self, policy: Path, tokenizer: Any, sampling: Sampling, batch: int, dtype: str, run_seed: int) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         # in this process: an engine process outlives a SIGKILL of its parent and keeps the GPU's memory
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
@@ -57,10 +55,7 @@ class VllmEngine:
         while self.engine.has_unfinished_requests():
             ended = [output for output in self.engine.step() if output.finished]
             if ended:
-                yield [
-                    (requests[int(output.request_id)], self._completion(output.outputs[0]))
-                    for output in ended
-                ]
+                yield [(requests[int(output.request_id)], self._completion(output.outputs[0])) for output in ended]
 
     def _params(self, seed: int) -> Any:
         return self.vllm.SamplingParams(

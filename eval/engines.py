@@ -82,9 +82,7 @@ def end_ids(policy: Path, tokenizer: Any) -> list[int]:
         ids.update(named if isinstance(named, list) else [named])
     ids.discard(None)
     if not ids:
-        raise BadInput(
-            f"{policy}: neither generation_config.json nor the tokenizer names an end token: add eos_token"
-        )
+        raise BadInput(f"{policy}: neither generation_config.json nor the tokenizer names an end token: add eos_token")
     return sorted(ids)
 
 

@@ -99,6 +99,4 @@ def compare(gold: str, answer: str) -> Outcome:
     size, answer_size = _value(parsed_gold), _value(parsed_answer)
     if size is not None and answer_size is not None and not _same_size(size, answer_size):
         return Outcome(False, "ok")
-    return Outcome(
-        verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None), "ok"
-    )
+    return Outcome(verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None), "ok")

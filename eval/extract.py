@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 MAX_TEXT = 1_000_000  # characters, from the end of the completion, that are searched for a box
 MAX_ANSWER = 2_000  # characters of an answer that are still handed to the parser
-MAX_DEPTH = (
-    10  # brackets within brackets that are still handed to the parser, whose time is exponential in them
-)
+MAX_DEPTH = 10  # brackets within brackets that are still handed to the parser, whose time is exponential in them
 
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 _ONLY_SEPARATORS = re.compile(

@@ -96,8 +96,7 @@ def _gold(value: Any, source: Source, where: str) -> str:
 def _download(name: str, source: Source) -> Iterable[Any]:
     if source.revision is None:
         raise BadInput(
-            f"set {name} has no pinned revision at {source.hub}: give data_dir,"
-            " or set the revision in eval/sources.py"
+            f"set {name} has no pinned revision at {source.hub}: give data_dir, or set the revision in eval/sources.py"
         )
     import datasets
 

@@ -60,9 +60,7 @@ class Appender:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise BadInput(
-                f"{path}: another process is writing this file: let it finish, or stop it first"
-            ) from None
+            raise BadInput(f"{path}: another process is writing this file: let it finish, or stop it first") from None
         _drop_torn_line(self._file.fileno())
 
     def write(self, rows: Iterable[Row]) -> None:

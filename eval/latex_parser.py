@@ -13,7 +13,6 @@ from antlr4.atn.PredictionMode import PredictionMode
 from latex2sympy2_extended import latex2sympy2
 from math_verify import parser
 
-
 # SLL reports an error at x^2, where it expects x^2_1, and none at {x}^2. Not at e, whose powers are exp.
 _POWER_OF_VARIABLE = re.compile(r"(?<![a-zA-Z\\{])([a-df-zA-Z])(?=\s*\^)")
 

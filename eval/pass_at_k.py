@@ -19,9 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from eval.errors import BadInput
 
 
-def pass_at_k(
-    n_Q: ArrayLike, c_Q: ArrayLike, k: int, names: Sequence[str] | None = None
-) -> NDArray[np.float64]:
+def pass_at_k(n_Q: ArrayLike, c_Q: ArrayLike, k: int, names: Sequence[str] | None = None) -> NDArray[np.float64]:
     """Unbiased pass@k of every problem, in the shape of `n_Q` and `c_Q` (any shape; they broadcast).
 
     n samples of which c are right. `names` (flattened order) appear in errors, such as "aime_2024 problem 7".

@@ -32,9 +32,7 @@ def plan_job(path: Path, samples: int, out: Path, shared: Row, run_seed: int, to
     """The job of one problems file: `samples` completions of each problem, into OUT/<stem>.samples.jsonl."""
     problems, benchmark = read_problems(path), path.stem
     texts = {problem.id: render(shared["template"], problem.text, tokenizer) for problem in problems}
-    prompts = {
-        name: tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) for name, text in texts.items()
-    }
+    prompts = {name: tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) for name, text in texts.items()}
     return Job(
         out / f"{benchmark}.samples.jsonl",
         plan_requests(problems, prompts, samples, run_seed, benchmark),
@@ -53,9 +51,7 @@ def plan_requests(
     """All requests in the order in which they are made: prompts of like length together."""
     by_length = sorted(problems, key=lambda problem: len(prompts[problem.id]))
     return [
-        Request(
-            Key(problem.id, index), prompts[problem.id], sample_seed(run_seed, benchmark, problem.id, index)
-        )
+        Request(Key(problem.id, index), prompts[problem.id], sample_seed(run_seed, benchmark, problem.id, index))
         for problem in by_length
         for index in range(samples)
     ]
@@ -93,9 +89,7 @@ def done_keys(job: Job) -> set[Key]:
         changed = [name for name, value in now.items() if name not in row or row[name] != value]
         if changed:
             name = changed[0]
-            raise StaleSamples(
-                f"{problem} was made with {name} = {row.get(name)!r}, now it is {now[name]!r}: {remedy}"
-            )
+            raise StaleSamples(f"{problem} was made with {name} = {row.get(name)!r}, now it is {now[name]!r}: {remedy}")
         done.add(key)
     return done
 

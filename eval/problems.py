@@ -77,9 +77,7 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def load_set(
-    name: str, data_dir: Path | None = None, languages: Sequence[str] | None = ("en",)
-) -> list[Problem]:
+def load_set(name: str, data_dir: Path | None = None, languages: Sequence[str] | None = ("en",)) -> list[Problem]:
     """A named set, checked: see `load_counted`, which also says how many training rows were dropped."""
     return load_counted(name, data_dir, languages)[0]
 

@@ -114,13 +114,9 @@ def samples_per_file(arguments: argparse.Namespace) -> list[int]:
     if len(counts) == 1:
         counts = counts * len(files)
     if len(counts) != len(files) or min(counts) < 1:
-        raise BadInput(
-            f"--samples {counts} for {len(files)} problems files: give one of 1 or more, or one per file"
-        )
+        raise BadInput(f"--samples {counts} for {len(files)} problems files: give one of 1 or more, or one per file")
     if len({path.stem for path in files}) < len(files):
-        raise BadInput(
-            "--problems: two files have the same name, and would write the same samples file: rename one"
-        )
+        raise BadInput("--problems: two files have the same name, and would write the same samples file: rename one")
     return counts
 
 
@@ -158,9 +154,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m eval.sample", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--policy", type=Path, required=True, help="folder with the model and its tokenizer")
-    parser.add_argument(
-        "--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each"
-    )
+    parser.add_argument("--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each")
     parser.add_argument(
         "--samples", type=int, nargs="+", required=True, help="per problem: one number, or one per file"
     )
@@ -169,9 +163,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--temperature", type=float, required=True, help="0 is greedy")
     parser.add_argument("--top-p", type=float, required=True)
     parser.add_argument("--max-tokens", type=int, required=True, help="longest completion, in tokens")
-    parser.add_argument(
-        "--seed", type=int, required=True, help="of the run; each sample gets its own from it"
-    )
+    parser.add_argument("--seed", type=int, required=True, help="of the run; each sample gets its own from it")
     parser.add_argument("--engine", default="transformers", choices=["transformers", "vllm"])
     parser.add_argument("--batch", type=int, default=512, help="rows at a time")
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])

@@ -31,16 +31,10 @@ SETTINGS = (
 def main(argv: Sequence[str] | None = None) -> None:
     """Scores every problems file with one pool of verifier processes."""
     parser = argparse.ArgumentParser(prog="python -m eval.score", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder with the <set>.samples.jsonl; results go there"
-    )
-    parser.add_argument(
-        "--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="folder with the <set>.samples.jsonl; results go there")
+    parser.add_argument("--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each")
     parser.add_argument("--workers", type=int, help="verifier processes; default: one per core, at most 4")
-    parser.add_argument(
-        "--k", type=int, nargs="+", help="for pass@k and maj@k; default: powers of two up to n"
-    )
+    parser.add_argument("--k", type=int, nargs="+", help="for pass@k and maj@k; default: powers of two up to n")
     arguments = parser.parse_args(argv)
     if min(arguments.k or [1]) < 1:
         raise BadInput(f"--k {arguments.k}: every k must be 1 or more")
@@ -80,9 +74,7 @@ def powers_of_two(largest: int) -> list[int]:
 def read_samples(path: Path, problems: Sequence[Problem]) -> dict[Key, Row]:
     """The samples by problem and index. BadInput names the line that does not belong or is not whole."""
     if not path.exists():
-        raise BadInput(
-            f"{path}: not there: run python -m eval.sample first, with the same --out and --problems"
-        )
+        raise BadInput(f"{path}: not there: run python -m eval.sample first, with the same --out and --problems")
     known, samples = {problem.id for problem in problems}, {}
     settings: Row = {}
     for line, row in enumerate(read_rows(path), start=1):
@@ -93,16 +85,12 @@ def read_samples(path: Path, problems: Sequence[Problem]) -> dict[Key, Row]:
                 f"{place}: problem {key.problem_id!r} is not in the problems file: sample or score the other"
             )
         if key in samples:
-            raise BadInput(
-                f"{place}: sample {key.index} of problem {key.problem_id!r} is there twice: delete one"
-            )
+            raise BadInput(f"{place}: sample {key.index} of problem {key.problem_id!r} is there twice: delete one")
         _check_sample(row, f"{place} (problem {key.problem_id!r}, sample {key.index})")
         settings = settings or row
         mixed = [name for name in SETTINGS if row.get(name) != settings.get(name)]
         if mixed:
-            raise BadInput(
-                f"{place}: {mixed[0]} differs from the first line's: sample again into an empty file"
-            )
+            raise BadInput(f"{place}: {mixed[0]} differs from the first line's: sample again into an empty file")
         samples[key] = row
     return samples
 
@@ -111,22 +99,16 @@ def _check_sample(row: Row, place: str) -> None:
     if not isinstance(row.get("text"), str):
         raise BadInput(f"{place}: no text in it: delete the line and sample again")
     if type(row.get("tokens")) is not int or row["tokens"] < 0:
-        raise BadInput(
-            f"{place}: tokens is {row.get('tokens')!r}, not a count: delete the line and sample again"
-        )
+        raise BadInput(f"{place}: tokens is {row.get('tokens')!r}, not a count: delete the line and sample again")
     if row.get("finish_reason") not in ("stop", "length"):
-        raise BadInput(
-            f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample it again"
-        )
+        raise BadInput(f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample it again")
 
 
 def judge(problems: Sequence[Problem], samples: dict[Key, Row], verifier: Verifier) -> dict[str, list[Row]]:
     """Verdict rows of every problem, in the order of the sample index."""
     answer_of = {problem.id: problem.answer for problem in problems}
     keys = sorted(samples, key=lambda key: key.index)
-    found = verifier.verify(
-        [samples[key]["text"] for key in keys], [answer_of[key.problem_id] for key in keys]
-    )
+    found = verifier.verify([samples[key]["text"] for key in keys], [answer_of[key.problem_id] for key in keys])
     rows: dict[str, list[Row]] = {problem.id: [] for problem in problems}
     for key, verdict in zip(keys, found, strict=True):
         own = {
@@ -136,9 +118,7 @@ def judge(problems: Sequence[Problem], samples: dict[Key, Row], verifier: Verifi
             "status": verdict.status,
         }
         sample = {name: samples[key][name] for name in ("tokens", "finish_reason")}
-        rows[key.problem_id].append(
-            {"problem_id": key.problem_id, "index": key.index, **own, "class": -1, **sample}
-        )
+        rows[key.problem_id].append({"problem_id": key.problem_id, "index": key.index, **own, "class": -1, **sample})
     for own_rows in rows.values():
         readable = [row["answer"] if row["status"] == "ok" else None for row in own_rows]
         for row, number in zip(own_rows, verifier.equivalent(readable), strict=True):
@@ -179,11 +159,7 @@ def csv_text(rows: Iterable[Row]) -> str:
 
 def cell(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula gets an apostrophe in front, as it is typed by hand."""
-    return (
-        f"'{value}"
-        if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-        else value
-    )
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 if __name__ == "__main__":

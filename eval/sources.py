@@ -46,6 +46,7 @@ _AIME = (0, 999)
 _GSM8K_REVISION = "740312add88f781978c0658806c59bc2815b9866"
 _MATH_REVISION = "0530c78699ea5e8eb5530600900e1f328b48acad"
 
+# fmt: off
 SOURCES: dict[str, Source] = {
     "aime_2024": Source(
         "aime_2024.jsonl", 30, "HuggingFaceH4/aime_2024", "train",
@@ -104,3 +105,4 @@ SOURCES: dict[str, Source] = {
         text="question", answer_form="after_hashes", integers=(-(10**9), 10**9), training=True,
     ),
 }
+# fmt: on

@@ -232,8 +232,6 @@ class Pool:
 
     def _overstepped(self, worker: _Worker, results: dict[int, Result]) -> None:
         if worker.task is None:
-            raise RuntimeError(
-                f"a verifier worker was not ready in {START_LIMIT_S:.0f} s: {worker.last_words()}"
-            )
+            raise RuntimeError(f"a verifier worker was not ready in {START_LIMIT_S:.0f} s: {worker.last_words()}")
         results[worker.task.place] = (False, "timeout")
         worker.replace_child()

@@ -79,10 +79,7 @@ def completions_of(problems: list[Answer], rng: random.Random) -> tuple[list[str
 def plain_loop(completions: list[str], golds: list[str]) -> list[bool]:
     from math_verify import parse, verify
 
-    return [
-        verify(parse(rf"\boxed{{{gold}}}"), parse(text))
-        for text, gold in zip(completions, golds, strict=True)
-    ]
+    return [verify(parse(rf"\boxed{{{gold}}}"), parse(text)) for text, gold in zip(completions, golds, strict=True)]
 
 
 def warmed(verifier: Verifier) -> float:
@@ -149,17 +146,13 @@ def faults() -> None:
     with Verifier(workers=2, limit_s=LIMIT_S) as verifier:
         verdicts = verifier.verify(completions, golds)
     seconds = time.perf_counter() - started
-    usual = [
-        verdict for place, verdict in enumerate(verdicts) if place % 97 or place // 97 >= len(PATHOLOGICAL)
-    ]
+    usual = [verdict for place, verdict in enumerate(verdicts) if place % 97 or place // 97 >= len(PATHOLOGICAL)]
     timeouts = sum(verdict.status == "timeout" for verdict in verdicts)
     changed = sum(one != other for one, other in zip(quiet, usual, strict=True))
     bound = len(PATHOLOGICAL) * LIMIT_S / 2
     print("\n| completions | pathological | limit, s | limits / workers, s | took, s | timeouts | others |")
     print("|---|---|---|---|---|---|---|")
-    print(
-        f"| 1,000 | {len(PATHOLOGICAL)} | {LIMIT_S} | {bound:.0f} | {seconds:.1f} | {timeouts} | {changed} |"
-    )
+    print(f"| 1,000 | {len(PATHOLOGICAL)} | {LIMIT_S} | {bound:.0f} | {seconds:.1f} | {timeouts} | {changed} |")
 
 
 def main() -> None:

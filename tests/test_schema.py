@@ -1,5 +1,6 @@
 """What the schema accepts and how it refuses: one clear message with file and key, exit code 2, nothing written."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +73,10 @@ REFUSED = [
     ("task.template", "boxt", "unknown template 'boxt'"),
     ("model", {"source": "pretrained", "name": "Qwen/Qwen3-4B-Base"}, "model.revision is missing"),
     ("model.source", "hub", "model: unknown source 'hub'"),
-    ("data_dir", "/no/such/folder", "data_dir: there is no folder"),
+    ("model.heads", 1, "heads 1 is odd"),
+    ("model", {"source": "miniature"}, "a miniature policy learns from a named training set"),
+    ("task.limit", 5, "limit belongs to named sets"),
+    ("evaluation.benchmarks.arithmetic_test.limit", 5, "limit belongs to named sets"),
     ("reference", "nobody", "reference 'nobody' is not an arm"),
     ("seeds", [1, 1], "not all different"),
     ("seeds", [], "seeds:"),
@@ -123,6 +127,39 @@ def test_a_command_says_it_in_one_line_and_writes_nothing(tmp_path: Path) -> Non
     assert done.stderr.startswith(f"error: {file}: arms.aer.method.tau: ")
     assert "Traceback" not in done.stderr
     assert not out.parent.exists()
+
+
+MINI = (FOLDER / "maths_mini.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("data_dir", "message"),
+    [
+        ("$NO_SUCH_VARIABLE", "the environment does not set $NO_SUCH_VARIABLE"),
+        ("/no/such/folder", "there is no folder '/no/such/folder'"),
+        ("$HERE", "has no math_train.jsonl: put the set math_train there"),
+    ],
+)
+def test_missing_data_is_one_message_before_anything_is_written(data_dir: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "mini.yaml"
+    file.write_text(MINI.replace("$BENCHMARK_DATA", data_dir))
+    assert load(file).name == "maths_mini", "the file itself is sound"
+    command = [sys.executable, "-m", "experiments.resolve", str(file), "--out", str(tmp_path / "results" / "spec.yaml")]
+    environment = {**os.environ, "HERE": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {file}: data_dir: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_resolved_spec_names_the_folder_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path))
+    file = tmp_path / "spec.yaml"
+    file.write_text(resolved(load("maths_mini")))
+    monkeypatch.delenv("BENCHMARK_DATA")
+    assert load(file).data_dir == str(tmp_path)
 
 
 def test_run_specs_differ_where_the_runs_do_and_only_there(tmp_path: Path) -> None:

@@ -199,18 +199,13 @@ def test_only_the_box_counts(verifier: Verifier) -> None:
 
 def test_a_gold_is_wrapped_once(verifier: Verifier) -> None:
     golds = [r"\frac{1}{2}", r"$\frac{1}{2}$", r"\boxed{\frac{1}{2}}", r"\(\frac{1}{2}\)"]
-    assert all(
-        verdict.correct and verdict.strict
-        for verdict in judge(verifier, [(g, r"\frac{1}{2}") for g in golds])
-    )
+    assert all(verdict.correct and verdict.strict for verdict in judge(verifier, [(g, r"\frac{1}{2}") for g in golds]))
     cut_short = [(r"3\sqrt{13}", "3"), ("6 - 5i", "5"), (r"\left( 3, \frac{\pi}{2} \right)", "3")]
     assert misjudged(verifier, cut_short, False) == []
 
 
 def test_the_strict_verdict_is_a_second_opinion(verifier: Verifier) -> None:
-    half, same, integer = judge(
-        verifier, [(r"\frac{1}{2}", "0.5"), (r"\frac{1}{2}", r"\dfrac{1}{2}"), ("025", "25")]
-    )
+    half, same, integer = judge(verifier, [(r"\frac{1}{2}", "0.5"), (r"\frac{1}{2}", r"\dfrac{1}{2}"), ("025", "25")])
     assert half == Verdict(True, "0.5", "ok", False)
     assert (same.correct, same.strict) == (integer.correct, integer.strict) == (True, True)
 
@@ -227,9 +222,7 @@ def test_unreadable_answers_are_said_to_be(verifier: Verifier) -> None:
         "\ud800",
         "12 13",
     ]
-    assert {verdict.status for verdict in judge(verifier, [("3", answer) for answer in answers])} == {
-        "unparsed"
-    }
+    assert {verdict.status for verdict in judge(verifier, [("3", answer) for answer in answers])} == {"unparsed"}
 
 
 INTEGERS = [
@@ -247,9 +240,7 @@ INTEGERS = [
     r"1,\!234",
     "1234.0",
 ]
-INTEGERS.extend(
-    [r"7^\circ", r"7^{\circ}", r"\$7", "12", "21", "123456789012345678901", "123456789012345678902"]
-)
+INTEGERS.extend([r"7^\circ", r"7^{\circ}", r"\$7", "12", "21", "123456789012345678901", "123456789012345678902"])
 
 
 def test_the_integer_path_agrees_with_math_verify(verifier: Verifier) -> None:
@@ -350,9 +341,7 @@ def test_classes_of_equivalent_answers(verifier: Verifier) -> None:
 def test_classes_do_not_depend_on_order(verifier: Verifier, answers: list[str]) -> None:
     def partition(given: list[str]) -> set[frozenset[str]]:
         classes = verifier.equivalent(given)
-        return {
-            frozenset(a for a, c in zip(given, classes, strict=True) if c == which) for which in set(classes)
-        }
+        return {frozenset(a for a, c in zip(given, classes, strict=True) if c == which) for which in set(classes)}
 
     assert partition(answers) == partition(sorted(answers)) == partition(answers * 3)
 
@@ -362,16 +351,12 @@ BENCHMARKS.extend(["olympiadbench", "gsm8k_test"])
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_every_gold_is_accepted_and_a_wrong_answer_refused(
-    name: str, verifier: Verifier, benchmark_data: Path
-) -> None:
+def test_every_gold_is_accepted_and_a_wrong_answer_refused(name: str, verifier: Verifier, benchmark_data: Path) -> None:
     lines = (benchmark_data / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     golds = [json.loads(line)["answer"] for line in lines]
     verifier.check_golds(golds)
     own = judge(verifier, [(gold, gold) for gold in golds])
-    assert [
-        gold for gold, verdict in zip(golds, own, strict=True) if not (verdict.correct and verdict.strict)
-    ] == []
+    assert [gold for gold, verdict in zip(golds, own, strict=True) if not (verdict.correct and verdict.strict)] == []
     assert misjudged(verifier, [(gold, "7919") for gold in golds], False) == []
 
 

@@ -48,9 +48,7 @@ def test_ten_pathological_answers_among_a_thousand_completions_cost_only_themsel
     for place, answer in enumerate(PATHOLOGICAL):
         pairs.insert(97 * place, ("7", answer))
     with Verifier(workers=2, limit_s=1.0) as verifier:
-        verdicts = verifier.verify(
-            [rf"\boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs]
-        )
+        verdicts = verifier.verify([rf"\boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs])
     timeouts = [pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict.status == "timeout"]
     assert timeouts == [("7", answer) for answer in PATHOLOGICAL]
     expected = dict(zip(usual, [True, False, True, False, True, False], strict=True))
@@ -91,9 +89,7 @@ def test_a_worker_killed_at_work_costs_no_verdict(pool: Pool) -> None:
     assert pool.compare(pairs) == [(True, "ok"), (True, "ok"), (False, "ok")]
 
 
-def test_an_answer_that_always_kills_its_worker_is_an_error(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_always_kills_its_worker_is_an_error(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     give = _Worker.give
 
     def give_or_die(worker: _Worker, task: _Task) -> None:
@@ -108,9 +104,7 @@ def test_an_answer_that_always_kills_its_worker_is_an_error(
     assert slow[1] == (True, "ok")
 
 
-def test_a_worker_that_cannot_start_says_why(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_worker_that_cannot_start_says_why(pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'no module named math_verify' >&2\nexit 1\n")
     broken.chmod(0o755)
@@ -139,9 +133,7 @@ def test_a_worker_is_fenced_in(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> N
     pool.compare([HALF])
     process, pid = pool.pids()
     folder = Path(f"/proc/{pid}")
-    limits = {
-        line[:26].strip(): line[26:].split()[0] for line in (folder / "limits").read_text().splitlines()
-    }
+    limits = {line[:26].strip(): line[26:].split()[0] for line in (folder / "limits").read_text().splitlines()}
     assert limits["Max address space"] == str(512 * 2**20)
     assert limits["Max core file size"] == "0"
     assert "torch" not in (folder / "maps").read_text()
