@@ -16,12 +16,12 @@ min_version("9.0")
 
 from analysis.captions import CAPTIONS
 from eval.errors import BadInput
+from experiments.data_folder import load_ready
 from experiments.graph import Graph, code
 from experiments.tracking import start
-from experiments.schema import load
 
 try:
-    EXPERIMENT = load(config.get("experiment", "arithmetic"))
+    EXPERIMENT = load_ready(config.get("experiment", "arithmetic"))
 except BadInput as error:
     sys.exit(f"error: {error}")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.schema import Experiment, TinyPolicy, run_spec, spec_hash
+from experiments.schema import Experiment, HubPolicy, MiniaturePolicy, run_spec, spec_hash
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -66,11 +66,20 @@ class Graph:
 
     def base_policy(self) -> str:
         model = self.experiment.model
-        return f"{self.root}/base/policy" if isinstance(model, TinyPolicy) else model.name
+        return model.name if isinstance(model, HubPolicy) else f"{self.root}/base/policy"
 
     def base_folder(self) -> list[str]:
         """The base policy as a file that jobs wait for; a pretrained one is already there."""
-        return [self.base_policy()] if isinstance(self.experiment.model, TinyPolicy) else []
+        return [] if isinstance(self.experiment.model, HubPolicy) else [self.base_policy()]
+
+    def base_module(self) -> str:
+        """The file in experiments/ that trains the base policy."""
+        return "miniature_policy" if isinstance(self.experiment.model, MiniaturePolicy) else "base_policy"
+
+    def base_training(self) -> list[str]:
+        """What the base policy is made from: its code, and the prompts where it learns from them."""
+        prompts = [f"{self.root}/problems/train.jsonl"] if isinstance(self.experiment.model, MiniaturePolicy) else []
+        return code(f"experiments/{self.base_module()}.py") + prompts
 
     def base_inputs(self) -> list[str]:
         """What of the base policy a training run reads: the policy, and its pass rates on the prompts."""
@@ -102,7 +111,7 @@ class Graph:
     def evidence(self) -> list[str]:
         """Every file that the analysis rests on."""
         runs = [path for run in self.runs for path in (f"{run}/run.json", *self.outcome(run, self.benchmarks))]
-        return [*runs, *self.outcome(f"{self.root}/base", self.benchmarks)]
+        return [*runs, *self.outcome(f"{self.root}/base", self.benchmarks), f"{self.root}/problems/contamination.json"]
 
     @staticmethod
     def analysis_code(entry: str) -> list[str]:

@@ -16,8 +16,8 @@ from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
 DOCS = Path(__file__).parents[1] / "docs"
 CLASSES = [
     *(NoEntropy, FixedCoefficient, ClipHigher, AER),
-    *(schema.Experiment, schema.TinyPolicy, schema.HubPolicy, schema.Task, schema.Training, schema.Arm),
-    *(schema.Benchmark, schema.Evaluation, schema.Analysis),
+    *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy, schema.Task),
+    *(schema.Training, schema.Arm, schema.Benchmark, schema.Evaluation, schema.Analysis),
 ]
 FIELD = re.compile(r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$")
 RANGES = {

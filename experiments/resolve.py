@@ -12,7 +12,8 @@ import yaml
 
 from eval.errors import exit_with_message
 from eval.problems import write_text
-from experiments.schema import Experiment, load
+from experiments.data_folder import load_ready
+from experiments.schema import Experiment
 
 
 def resolved(experiment: Experiment) -> str:
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     with exit_with_message():
-        write_text(arguments.out, resolved(load(arguments.experiment)))
+        write_text(arguments.out, resolved(load_ready(arguments.experiment)))
 
 
 if __name__ == "__main__":

@@ -8,64 +8,29 @@ processes; `geometry` turns it into TRL's.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Len
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from eval.errors import BadInput
 from eval.prompts import TEMPLATES
 from eval.sources import SOURCES
 from experiments.messages import explain, say
+from experiments.policy_settings import Count, HubPolicy, Levels, MiniaturePolicy, Natural, Positive, Share, TinyPolicy
 from experiments.yaml_file import read_yaml
 from methods import AnyMethod
 
-Count = Annotated[int, Ge(1)]
-Natural = Annotated[int, Ge(0)]
-Positive = Annotated[float, Gt(0)]
-Share = Annotated[float, Ge(0), Le(1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # becomes a folder
-Levels = Annotated[tuple[Count, ...], Len(1)]
 
 RESERVED = {"base", "problems", "tables", "figures", "logs", "benchmarks", "sweep"}  # folders beside the arms'
 
 
 class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TinyPolicy(Closed):
-    """A base policy that the experiment trains itself, on the CPU, from demonstrations of arithmetic."""
-
-    source: Literal["tiny"]
-    hidden_size: Count = 96
-    layers: Count = 3
-    heads: Count = 4
-    levels: Levels = (1, 2, 3, 4, 5, 6, 7, 8)  # operations in the demonstrations
-    direct: Share = 0.33  # demonstrations that answer at once
-    repeated: Share = 0.06  # steps written twice
-    wrong: Share = 0.1  # steps with a random result
-    steps: Count = 300  # optimizer steps
-    batch_size: Count = 128  # demonstrations per step
-    learning_rate: Positive = 3e-3  # peak of a one-cycle schedule
-    seed: Natural = 0
-
-    @model_validator(mode="after")
-    def heads_divide_width(self) -> Self:
-        if self.hidden_size % (2 * self.heads):
-            raise ValueError(f"hidden_size {self.hidden_size} is not divisible by 2 x heads ({self.heads})")
-        return self
-
-
-class HubPolicy(Closed):
-    """A pretrained policy, from the Hugging Face hub at a pinned revision, or from a local folder."""
-
-    source: Literal["pretrained"]
-    name: str  # hub id, or a folder
-    revision: str | None = None  # commit; required on the hub
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
 
 
 class Task(Closed):
@@ -75,7 +40,7 @@ class Task(Closed):
     template: str  # how a problem becomes a prompt, for training and evaluation alike
     levels: Levels | None = None  # arithmetic: operations
     per_level: Count | None = None  # arithmetic: prompts per level
-    limit: Count | None = None  # named sets: use the first so many prompts
+    limit: Count | None = None  # named sets: use the first so many prompts, counted after cleaning
     seed: Natural = 0  # of the arithmetic problems
     contamination: Literal["drop", "flag"] = "drop"  # training rows that overlap a benchmark
     strata_samples: Natural = 8  # completions per prompt by which the base policy's pass rate is frozen; 0 = never
@@ -91,6 +56,8 @@ class Task(Closed):
             raise ValueError(f"unknown prompts {self.prompts!r}: choose arithmetic or one of {', '.join(SOURCES)}")
         elif self.levels is not None or self.per_level is not None:
             raise ValueError("levels and per_level belong to arithmetic prompts only: leave them out")
+        if self.prompts == "arithmetic" and self.limit is not None:
+            raise ValueError("limit belongs to named sets: set per_level instead")
         return self
 
 
@@ -170,6 +137,7 @@ class Benchmark(Closed):
     levels: Levels | None = None  # arithmetic sets: operations
     per_level: Count | None = None  # arithmetic sets: questions per level
     stream: Literal["validation", "test"] = "test"  # arithmetic sets
+    limit: Count | None = None  # named sets: ask the first so many questions
 
     @model_validator(mode="after")
     def enough_samples(self) -> Self:
@@ -177,6 +145,8 @@ class Benchmark(Closed):
             raise ValueError(f"k = {max(self.k)} needs at least {max(self.k)} samples per question, not {self.samples}")
         if (self.levels is None) != (self.per_level is None):
             raise ValueError("levels and per_level go together: give both (arithmetic) or neither (a named set)")
+        if self.levels is not None and self.limit is not None:
+            raise ValueError("limit belongs to named sets: set per_level instead")
         return self
 
 
@@ -214,14 +184,19 @@ class Experiment(Closed):
     name: Name
     question: str
     reference: Name  # the arm that the others are compared with
-    model: Annotated[TinyPolicy | HubPolicy, Field(discriminator="source")]
+    model: Annotated[TinyPolicy | MiniaturePolicy | HubPolicy, Field(discriminator="source")]
     task: Task
     training: Training
     arms: Annotated[dict[Name, Arm], Len(1)]
     seeds: Annotated[tuple[Natural, ...], Len(1)]
     evaluation: Evaluation
     analysis: Analysis = Analysis()
-    data_dir: str | None = None  # folder of JSON lines to read the named sets from; None = the hub
+    data_dir: str | None = None  # folder of JSON lines for the named sets, may start with $NAME; None = the hub
+
+    @field_validator("data_dir")
+    @classmethod
+    def expanded(cls, data_dir: str | None) -> str | None:
+        return data_dir and os.path.expandvars(data_dir)
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
@@ -233,8 +208,8 @@ class Experiment(Closed):
             if name in RESERVED:
                 raise ValueError(f"an arm cannot be called {name!r}: that folder of the results has another use")
             self._check_arm(name)
-        if self.data_dir is not None and not Path(self.data_dir).is_dir():
-            raise ValueError(f"data_dir: there is no folder {self.data_dir!r}: correct the path, or leave it out")
+        if isinstance(self.model, MiniaturePolicy) and self.task.prompts == "arithmetic":
+            raise ValueError("model: a miniature policy learns from a named training set, not from arithmetic prompts")
         if isinstance(self.model, HubPolicy) and self.model.revision is None and not Path(self.model.name).is_dir():
             raise ValueError(f"model.revision is missing: pin {self.model.name!r} to a commit of the hub")
         return self

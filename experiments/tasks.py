@@ -2,9 +2,9 @@
 
     python -m experiments.tasks --spec results/arithmetic/spec.yaml --out results/arithmetic/problems
 
-writes `train.jsonl` (the prompts) and one file per benchmark; all later stages read these and never the hub. Training
-prompts that overlap a benchmark are dropped, or kept and counted (see eval/contamination.py). The reward is the
-verdict of eval/verify.py, the code that scores the evaluation.
+writes `train.jsonl` (the prompts), one file per benchmark, and what of the training set stands in a benchmark
+(`contamination.csv`, `contamination.json`: see eval/contamination.py); all later stages read these and never the hub.
+The reward is the verdict of eval/verify.py, the code that scores the evaluation.
 """
 
 import argparse
@@ -16,22 +16,35 @@ from typing import Any
 from datasets import Dataset
 
 from eval.arithmetic import arithmetic
+from eval.contamination import Examination, examine, write_report
+from eval.duplicates import Repeats
 from eval.errors import BadInput, exit_with_message
-from eval.problems import Problem, load_set, write_problems
+from eval.problems import Problem, load_counted, load_set, write_problems
 from eval.prompts import render
 from eval.verify import Verifier
-from experiments.schema import Benchmark, Experiment, Task, load
+from experiments.data_folder import load_ready
+from experiments.schema import Benchmark, Experiment, Task
 
 UNKNOWN = -1  # code of a prompt without level or stratum
 
 
-def training_problems(experiment: Experiment) -> list[Problem]:
-    """The prompts of the RL runs, before the contamination check."""
+def training_problems(
+    experiment: Experiment, benchmarks: Mapping[str, Sequence[Problem]]
+) -> tuple[list[Problem], Examination]:
+    """The prompts of the RL runs, and what was found in the set that they come from.
+
+    Repeated, conflicting and overlapping rows go first, then the first `limit` of the rest are taken. Arithmetic
+    streams share no problem by construction; they are examined all the same.
+    """
     task = experiment.task
     if task.prompts == "arithmetic":
-        return arithmetic(required(task.levels), required(task.per_level), "train", task.seed)
-    problems = load_set(task.prompts, data_dir(experiment))
-    return problems[: task.limit]
+        drawn, repeats = arithmetic(required(task.levels), required(task.per_level), "train", task.seed), Repeats(0, 0)
+    else:
+        drawn, repeats = load_counted(task.prompts, data_dir(experiment))
+    found = examine(task.prompts, drawn, benchmarks, task.contamination)
+    before = {"rows": len(drawn) + sum(repeats), **repeats._asdict()}  # loading has dropped them
+    kept = {row["id"] for row in found.rows}
+    return [p for p in drawn if p.id in kept][: task.limit], found._replace(report=found.report | before)
 
 
 def benchmark_problems(name: str, benchmark: Benchmark, experiment: Experiment) -> list[Problem]:
@@ -39,7 +52,7 @@ def benchmark_problems(name: str, benchmark: Benchmark, experiment: Experiment) 
     if benchmark.levels is not None:
         levels, count = benchmark.levels, required(benchmark.per_level)
         return arithmetic(levels, count, benchmark.stream, experiment.task.seed)
-    return load_set(name, data_dir(experiment))
+    return load_set(name, data_dir(experiment))[: benchmark.limit]
 
 
 def data_dir(experiment: Experiment) -> Path | None:
@@ -92,9 +105,12 @@ class VerifiedReward:
 
 
 def write_all(experiment: Experiment, out: Path) -> None:
-    for name, benchmark in experiment.evaluation.benchmarks.items():
-        write_problems(out / f"{name}.jsonl", benchmark_problems(name, benchmark, experiment))
-    write_problems(out / "train.jsonl", training_problems(experiment))
+    sets = experiment.evaluation.benchmarks
+    benchmarks = {name: benchmark_problems(name, benchmark, experiment) for name, benchmark in sets.items()}
+    train, found = training_problems(experiment, benchmarks)
+    for name, problems in {**benchmarks, "train": train}.items():
+        write_problems(out / f"{name}.jsonl", problems)
+    write_report(out / "contamination.csv", found)
 
 
 def main() -> None:
@@ -103,7 +119,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the problem files")
     arguments = parser.parse_args()
     with exit_with_message():
-        write_all(load(arguments.spec), arguments.out)
+        write_all(load_ready(arguments.spec), arguments.out)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ When entropy is measured: where TRL scores the rollout before its first update (
 vLLM), in that pass; with a single update, in that update's own forward pass, whose policy is still the one that
 generated the rollout.
 
-TRL's seams: `_calculate_rewards` returns all processes' verdicts; tensors added to the dict of
-`_generate_and_score_completions` survive its shuffling and splitting; the old-policy pass calls
-`_get_per_token_logps_and_entropies` without asking for entropy, which its fused head computes anyway.
+TRL's seams: `_tokenize_prompts` turns a prompt into the tokens that are generated from; `_calculate_rewards` returns all
+processes' verdicts; tensors added to the dict of `_generate_and_score_completions` survive its shuffling and splitting;
+the old-policy pass calls `_get_per_token_logps_and_entropies` without asking for entropy, which its fused head computes
+anyway.
 """
 
 import math
@@ -76,6 +77,11 @@ class EntropyControlTrainer(GRPOTrainer):
         self._begin_rollout(inputs, batch)
         self._seconds["rollout"] += time.perf_counter() - start
         return batch
+
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        # As eval/plan.py does: templates write out the special tokens they need. TRL would let the tokenizer add its own.
+        tokenize = cast(Any, self.processing_class)
+        return tokenize(text=prompts, add_special_tokens=False)["input_ids"], None, {}
 
     def _calculate_rewards(self, *args: Any) -> Tensor:
         rewards = super()._calculate_rewards(*args)

@@ -106,20 +106,8 @@ def test_a_run_trains_answers_and_is_scored(root: Path) -> None:
     rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
     assert [row["rollout"] for row in rows] == [0, 1]
     assert 0 < rows[0]["entropy"] < torch.tensor(400.0).log()
-    settings = [
-        "--template",
-        "qwen_boxed",
-        "--temperature",
-        "1",
-        "--top-p",
-        "1",
-        "--max-tokens",
-        "8",
-        "--seed",
-        "1",
-        "--samples",
-        "2",
-    ]
+    settings = ["--template", "qwen_boxed", "--temperature", "1", "--top-p", "1", "--max-tokens", "8"]
+    settings += ["--seed", "1", "--samples", "2"]
     write_problems(root / "problems" / "math_500.jsonl", PROBLEMS[:4])
     problems = ["--problems", str(root / "problems" / "math_500.jsonl")]
     sample.main(["--policy", str(out / "policy"), "--out", str(out / "eval"), *problems, *settings])

@@ -147,4 +147,5 @@ def test_every_gold_earns_the_reward_and_a_wrong_answer_none(
 
 
 def test_no_box_no_reward(reward: VerifiedReward) -> None:
-    assert reward(completions=["7", "", r"\boxed{7", r"\boxed{8} or \boxed{7}"], answer=["7"] * 4) == [0, 0, 0, 1]
+    answers = ["7", "", r"\boxed{7", r"\boxed{8}", r"\boxed{7}"]
+    assert reward(completions=answers, answer=["7"] * 5) == [0, 0, 0, 0, 1]

@@ -17,11 +17,12 @@ rule spec:
 
 
 rule problems:
-    """Write the training prompts and every benchmark's questions as JSON lines."""
+    """Write the training prompts, every benchmark's questions, and what the two have in common."""
     input:
         spec=ancient(rules.spec.output.spec),
     output:
         GRAPH.problems,
+        multiext(f"{RESULTS}/problems/contamination", ".csv", ".json"),
         train=f"{RESULTS}/problems/train.jsonl",
     log:
         f"{RESULTS}/logs/problems.log",
@@ -35,9 +36,9 @@ rule problems:
 
 
 rule base_policy:
-    """Train the tiny base policy from scratch."""
+    """Train the base policy from scratch, unless it is a pretrained one."""
     input:
-        code("experiments/base_policy.py"),
+        GRAPH.base_training(),
         spec=ancient(rules.spec.output.spec),
     output:
         policy=directory(f"{RESULTS}/base/policy"),
@@ -47,9 +48,11 @@ rule base_policy:
         f"{RESULTS}/benchmarks/base_policy.tsv"
     threads: 2
     params:
+        module=GRAPH.base_module(),
         hash=GRAPH.base_hash(),
     shell:
-        "OMP_NUM_THREADS={threads} python -m experiments.base_policy --spec {input.spec} --out {output.policy} > {log} 2>&1"
+        "OMP_NUM_THREADS={threads} python -m experiments.{params.module}"
+        " --spec {input.spec} --out {output.policy} > {log} 2>&1"
 
 
 rule train:
