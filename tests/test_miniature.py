@@ -101,8 +101,8 @@ def test_same_settings_same_policy(root: Path) -> None:
 
 def test_a_run_trains_answers_and_is_scored(root: Path) -> None:
     experiment = small()
-    run(experiment, "aer", 1, root)
-    out = root / "aer" / "seed-1"
+    run(experiment, "fixed", 1, root)
+    out = root / "fixed" / "seed-1"
     rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
     assert [row["rollout"] for row in rows] == [0, 1]
     assert 0 < rows[0]["entropy"] < torch.tensor(400.0).log()
