@@ -56,7 +56,7 @@ def warn(error: Unreachable, root: Path) -> None:
 
 def follow(root: Path, caller: int) -> None:
     """Logs what appears, until the calling process ends; one warning, then silence."""
-    os.nice(10)
+    os.nice(19)  # where training wants every core, logging takes about a hundredth of one
     seen: dict[Path, tuple[int, int]] = {}
     warned = False
     while os.getppid() == caller:
