@@ -83,7 +83,10 @@ def overlap_note(results: Results) -> str:
         if name in results.benchmarks
     ]
     done = {"drop": "dropped from training", "flag": "kept in training"}.get(str(report.get("action")), "counted")
-    return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}."
+    cleaned = {name: number(report.get(name)) for name in ("conflicting", "repeated")}
+    gone = [f"{count:.0f} {name} rows" for name, count in cleaned.items() if count > 0]
+    removed = f" Left out of the training set as well: {', '.join(gone)}." if gone else ""
+    return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}.{removed}"
 
 
 def method(results: Results) -> tuple[str, ...]:

@@ -49,7 +49,9 @@ def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), rollouts: int = 40, que
                 write_evaluation(root / arm / f"seed-{seed}" / "eval", benchmark, GAIN[arm], questions, seed)
     overlaps = {
         "rows": 400,
-        "dropped": 3,
+        "action": "drop",
+        "conflicting": 2,
+        "repeated": 0,
         "benchmarks": {name: {"exact": 0, "near": 0} for name in BENCHMARKS},
     }
     write_json(root / "problems" / "contamination.json", overlaps)

@@ -289,3 +289,10 @@ def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
 def test_the_analysis_needs_no_torch() -> None:
     code = "import sys, analysis.tables, analysis.figures, analysis.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_footnotes_count_what_was_left_out_of_the_training_set(folder: Path) -> None:
+    tables.main([str(folder)])
+    note = (folder / "tables" / "main.md").read_text()
+    assert "overlap with the training set, dropped from training: arithmetic" in note
+    assert "Left out of the training set as well: 2 conflicting rows." in note
