@@ -31,7 +31,15 @@ SHAPES = [
     for seed_sd in (0.0, 0.01, 0.02)
 ]
 ONE_SEED = [Study(*size, 1, 8, seed_sd) for size in ((AIME, 30), (MATH, 500)) for seed_sd in (0.0, 0.01, 0.02)]
-DESIGNS = [(AIME, 30, 8), (AIME, 30, 32), (AIME, 30, 64), (AIME, 90, 32), (MATH, 500, 4), (MATH, 500, 16)]
+DESIGNS = [
+    (AIME, 30, 8),
+    (AIME, 30, 32),
+    (AIME, 30, 64),
+    (AIME, 90, 32),
+    (AIME, 300, 32),
+    (MATH, 500, 4),
+    (MATH, 500, 16),
+]
 SEEDS = (3, 5, 8, 12, 20, 40)
 ENOUGH = 0.8  # power
 POWER_STUDIES = 0.4  # share of the studies that a power cell needs: its error matters less than that of coverage
