@@ -78,6 +78,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            bufsize=0,  # a line read ahead into a buffer would be one that the selector never reports
             env=_environment(),
             start_new_session=True,
         )

@@ -67,9 +67,10 @@ def test_a_huge_or_deep_answer_reaches_no_worker() -> None:
 
 def test_a_worker_killed_while_idle_is_replaced(pool: Pool) -> None:
     assert pool.compare([HALF]) == [(True, "ok")]
-    process, child = pool.pids()
-    os.kill(child, signal.SIGKILL)
-    assert pool.compare([HALF, HALF]) == [(True, "ok")] * 2
+    for _ in range(10):  # the new child's two lines may come together or apart
+        process, child = pool.pids()
+        os.kill(child, signal.SIGKILL)
+        assert pool.compare([HALF, HALF]) == [(True, "ok")] * 2
     os.kill(process, signal.SIGKILL)
     assert pool.compare([HALF, HALF]) == [(True, "ok")] * 2
 
