@@ -1,18 +1,21 @@
 """python speed/tracking.py: what following a training run for MLflow costs that run, both on one core.
 
-Pairs of the same run, without and with `experiments.tracking follow` beside it, in the order ABBA; every followed run
-has a fresh database, so the cost holds the import of MLflow. Printed: the ratio of wall times of each pair, and the
-processor time of the follower as a share of the training's.
+Pairs of the same run, without and with `experiments.tracking follow` beside it, in the order ABBA. One follower serves
+all runs of an experiment, so its start (importing MLflow, making the database) comes before the run and is printed by
+itself. Printed: the ratio of wall times of each pair, and the follower's processor time after its start as a share of
+the training's.
 """
 
 import argparse
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,7 @@ import yaml
 
 CHECKOUT = Path(__file__).parents[1]
 ARM, SEED = "aer", 1
+ARMS = 3  # of the smoke experiment
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Cost:
 
     wall: float  # of the training process
     training: float  # processor time
-    following: float  # processor time; 0 where nothing follows
+    starting: float  # processor time of the follower until the database is there; 0 where nothing follows
+    following: float  # processor time of the follower from then on
 
 
 def call(module: str, *arguments: str) -> list[str]:
@@ -57,14 +62,31 @@ def trial(root: Path, followed: bool) -> Cost:
     (root.parent / "mlflow.db").unlink(missing_ok=True)
     follow = call("experiments.tracking", "follow", str(root), "--caller", str(os.getpid()))
     follower = subprocess.Popen(follow, cwd=CHECKOUT) if followed else None
+    starting = ready(follower.pid, root.parent / "mlflow.db") if follower else 0.0
     train = call("experiments.train", "--spec", str(root / "spec.yaml"), "--arm", ARM, "--seed", str(SEED))
     start = time.perf_counter()
     training = processor(subprocess.Popen(train, cwd=CHECKOUT, stderr=subprocess.DEVNULL))
     wall = time.perf_counter() - start
     if follower is None:
-        return Cost(wall, training, 0.0)
+        return Cost(wall, training, 0.0, 0.0)
     follower.terminate()
-    return Cost(wall, training, processor(follower))
+    return Cost(wall, training, starting, processor(follower) - starting)
+
+
+def ready(process: int, database: Path) -> float:
+    """Waits until the follower has made the arms' runs; its processor time so far."""
+    while not (database.exists() and has_runs(database)):
+        time.sleep(0.1)
+    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def has_runs(database: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+            return opened.execute("SELECT COUNT(*) FROM runs").fetchone()[0] == ARMS
+    except sqlite3.Error:  # its tables are being made
+        return False
 
 
 def processor(process: "subprocess.Popen[bytes]") -> float:
@@ -95,7 +117,8 @@ def main() -> None:
             ratios.append(with_it.wall / without.wall)
             shares.append(with_it.following / with_it.training)
             print(f"wall {without.wall:.1f} s without, {with_it.wall:.1f} s with: ratio {ratios[-1]:.3f}; ", end="")
-            print(f"processor {with_it.following:.1f} s beside {with_it.training:.1f} s: {shares[-1]:.3f}", flush=True)
+            print(f"start {with_it.starting:.1f} s; ", end="")
+            print(f"processor {with_it.following:.2f} s beside {with_it.training:.1f} s: {shares[-1]:.3f}", flush=True)
     print(f"median of {arguments.pairs} pairs: wall ratio {statistics.median(ratios):.3f}, ", end="")
     print(f"processor share {statistics.median(shares):.3f}")
 
