@@ -64,7 +64,7 @@ def shown(results: Path) -> Shown:
 
     copy = f"copy-{time.time_ns()}.db"
     shutil.copy(results / "mlflow.db", results / copy)
-    client = MlflowClient(own_uri(results, copy))
+    client: Any = MlflowClient(own_uri(results, copy))
     runs = [run for e in client.search_experiments() for run in client.search_runs([e.experiment_id])]
     names = {run.info.run_id: run.info.run_name for run in runs}
     assert len(set(names.values())) == len(runs), "a run is there twice"
