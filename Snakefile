@@ -17,7 +17,8 @@ min_version("9.0")
 from analysis.captions import CAPTIONS
 from eval.errors import BadInput
 from experiments.data_folder import load_ready
-from experiments.graph import Graph, code
+from experiments.graph import Graph, code, prepare_environment
+from experiments.resolve import write_spec
 from experiments.tracking import start
 
 try:
@@ -39,10 +40,7 @@ TRAINER = code(
     "experiments/rollout.py",
 )
 
-# Freshly mapped pages are slow on small virtual machines: let the allocator keep what it has.
-os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
-os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 34))
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+prepare_environment()
 
 
 wildcard_constraints:
@@ -52,7 +50,6 @@ wildcard_constraints:
 
 localrules:
     all,
-    spec,
     tracking_store,
     tracked,
 
@@ -73,6 +70,8 @@ include: "experiments/rules/tracking.smk"
 
 
 onstart:
+    # The spec is no rule: as an upstream job, Snakemake would let it hide which runs it concerns.
+    write_spec(EXPERIMENT, GRAPH.spec)
     # Logs to MLflow from a process of its own, which ends with this one.
     start(GRAPH.root)
 

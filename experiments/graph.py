@@ -1,6 +1,8 @@
 """Paths and command-line pieces that the Snakefile's rules are made of: the layout of a results folder."""
 
 import ast
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,11 @@ class Graph:
     @property
     def root(self) -> Path:
         return self.results / self.experiment.name
+
+    @property
+    def spec(self) -> str:
+        """The resolved experiment, which every job reads."""
+        return f"{self.root}/spec.yaml"
 
     @property
     def benchmarks(self) -> list[str]:
@@ -118,6 +125,16 @@ class Graph:
         """The project's own files that `python -m analysis.<entry>` runs: editing one makes its results out of date."""
         pages = sorted(str(path) for path in (CHECKOUT / "analysis").glob("report*") if path.suffix != ".py")
         return local_imports(f"analysis.{entry}") + (pages if entry == "report" else [])
+
+
+def prepare_environment() -> None:
+    """Sets what every job inherits."""
+    # Jobs run in the environment that snakemake runs in, whether or not it has been activated.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    # Freshly mapped pages are slow on small virtual machines: let the allocator keep what it has.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 34))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def code(*names: str) -> list[str]:

@@ -21,13 +21,20 @@ def resolved(experiment: Experiment) -> str:
     return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
 
 
+def write_spec(experiment: Experiment, path: str | Path) -> None:
+    """Writes the resolved spec, unless the file says the same already: its time stands for its content."""
+    path, text = Path(path), resolved(experiment)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("experiment", help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     with exit_with_message():
-        write_text(arguments.out, resolved(load_ready(arguments.experiment)))
+        write_spec(load_ready(arguments.experiment), arguments.out)
 
 
 if __name__ == "__main__":

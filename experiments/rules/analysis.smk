@@ -6,7 +6,6 @@ rule tables:
     input:
         GRAPH.analysis_code("tables"),
         GRAPH.evidence(),
-        spec=rules.spec.output.spec,
     output:
         [
             report(path, category="Tables", labels={"table": Path(path).stem})
@@ -17,7 +16,8 @@ rule tables:
     benchmark:
         f"{RESULTS}/benchmarks/tables.tsv"
     params:
-        results=subpath(input.spec, parent=True),
+        results=subpath(output[0], ancestor=2),
+        hash=GRAPH.hash(),
     shell:
         "python -m analysis.tables {params.results} > {log} 2>&1"
 
@@ -27,7 +27,6 @@ rule figures:
     input:
         GRAPH.analysis_code("figures"),
         GRAPH.evidence(),
-        spec=rules.spec.output.spec,
     output:
         [
             report(
@@ -43,7 +42,8 @@ rule figures:
     benchmark:
         f"{RESULTS}/benchmarks/figures.tsv"
     params:
-        results=subpath(input.spec, parent=True),
+        results=subpath(output[0], ancestor=2),
+        hash=GRAPH.hash(),
     shell:
         "python -m analysis.figures {params.results} > {log} 2>&1"
 
@@ -54,7 +54,6 @@ rule report_page:
         GRAPH.analysis_code("report"),
         rules.tables.output,
         rules.figures.output,
-        spec=rules.spec.output.spec,
     output:
         page=f"{RESULTS}/report.html",
     log:
@@ -62,6 +61,7 @@ rule report_page:
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
     params:
-        results=subpath(input.spec, parent=True),
+        results=subpath(output.page, parent=True),
+        hash=GRAPH.hash(),
     shell:
         "python -m analysis.report {params.results} > {log} 2>&1"

@@ -1,25 +1,8 @@
-# From a spec to policies: the resolved spec, the problems, the base policy, and one job per arm and seed.
-
-
-rule spec:
-    """Write the experiment with every default filled in."""
-    output:
-        spec=f"{RESULTS}/spec.yaml",
-    log:
-        f"{RESULTS}/logs/spec.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/spec.tsv"
-    params:
-        source=config.get("experiment", "arithmetic"),
-        hash=GRAPH.hash(),
-    shell:
-        "python -m experiments.resolve {params.source} --out {output.spec} > {log} 2>&1"
+# From a spec to policies: the problems, the base policy, and one job per arm and seed.
 
 
 rule problems:
     """Write the training prompts, every benchmark's questions, and what the two have in common."""
-    input:
-        spec=ancient(rules.spec.output.spec),
     output:
         GRAPH.problems,
         multiext(f"{RESULTS}/problems/contamination", ".csv", ".json"),
@@ -29,17 +12,17 @@ rule problems:
     benchmark:
         f"{RESULTS}/benchmarks/problems.tsv"
     params:
+        spec=GRAPH.spec,
         out=subpath(output.train, parent=True),
         hash=GRAPH.problems_hash(),
     shell:
-        "python -m experiments.tasks --spec {input.spec} --out {params.out} > {log} 2>&1"
+        "python -m experiments.tasks --spec {params.spec} --out {params.out} > {log} 2>&1"
 
 
 rule base_policy:
     """Train the base policy from scratch, unless it is a pretrained one."""
     input:
         GRAPH.base_training(),
-        spec=ancient(rules.spec.output.spec),
     output:
         policy=directory(f"{RESULTS}/base/policy"),
     log:
@@ -48,11 +31,12 @@ rule base_policy:
         f"{RESULTS}/benchmarks/base_policy.tsv"
     threads: 2
     params:
+        spec=GRAPH.spec,
         module=GRAPH.base_module(),
         hash=GRAPH.base_hash(),
     shell:
         "OMP_NUM_THREADS={threads} python -m experiments.{params.module}"
-        " --spec {input.spec} --out {output.policy} > {log} 2>&1"
+        " --spec {params.spec} --out {output.policy} > {log} 2>&1"
 
 
 rule train:
@@ -61,7 +45,6 @@ rule train:
         TRAINER,
         GRAPH.base_inputs(),
         method=lambda wildcards: GRAPH.method_file(wildcards.arm),
-        spec=ancient(rules.spec.output.spec),
         problems=rules.problems.output.train,
         store=ancient(f"{RESULTS}/mlflow.ready"),
     output:
@@ -72,7 +55,8 @@ rule train:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_train.tsv"
     threads: 1
     params:
+        spec=GRAPH.spec,
         hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
     shell:
         "OMP_NUM_THREADS={threads} python -m experiments.train"
-        " --spec {input.spec} --arm {wildcards.arm} --seed {wildcards.seed} > {log} 2>&1"
+        " --spec {params.spec} --arm {wildcards.arm} --seed {wildcards.seed} > {log} 2>&1"
