@@ -33,11 +33,11 @@ def test_by_hand() -> None:
 
 
 def test_asymmetric_clip_by_hand() -> None:
-    """Clip to [0.9, 1.3]: A = 1 at r = 1.5 gives 1.3; A = -1 at r = 0.5 gives max loss at 0.9, at r = 1.5 nothing is cut."""
+    """Clip to [0.9, 1.3]. A = 2: r = 1.5 counts as 1.3, r = 0.5 as it is. A = -1: r = 0.5 counts as 0.9, r = 1.5 as it is."""
     logp = tensor([[1.5, 0.5], [0.5, 1.5]]).log()
-    arguments = (logp, torch.zeros(2, 2), tensor([1.0, -1.0]), torch.zeros(2, 2), torch.ones(2, 2), torch.zeros(2))
+    arguments = (logp, torch.zeros(2, 2), tensor([2.0, -1.0]), torch.zeros(2, 2), torch.ones(2, 2), torch.zeros(2))
     loss = objective(*arguments, tokens=1.0, clip=(0.1, 0.3))
-    assert loss.policy.item() == pytest.approx(-(1.3 + 0.5) + (0.9 + 1.5), abs=1e-6)
+    assert loss.policy.item() == pytest.approx(-2 * (1.3 + 0.5) + (0.9 + 1.5), abs=1e-6)
 
 
 def test_clipped_by_hand() -> None:
