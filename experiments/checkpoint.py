@@ -7,9 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from transformers.trainer_utils import get_last_checkpoint
-
 from eval.errors import BadInput
+from eval.problems import write_text
 from methods import State
 
 FILE = "method_state.json"
@@ -25,7 +24,9 @@ class Progress:
 
 
 def resume_point(folder: Path, spec_hash: str) -> Path | None:
-    """The last checkpoint of a run that was interrupted, or None where it starts anew.
+    """The last complete checkpoint of a run that was interrupted, or None where it starts anew.
+
+    A checkpoint is complete once it holds the run's progress, which is written last and in one piece.
 
     Raises:
         BadInput: the interrupted run had another spec.
@@ -38,12 +39,12 @@ def resume_point(folder: Path, spec_hash: str) -> Path | None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_text(spec_hash)
-    last = get_last_checkpoint(str(folder))
-    return Path(last) if last else None
+    complete = [path.parent for path in folder.glob(f"checkpoint-*/{FILE}")]
+    return max(complete, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
 
 
 def write_progress(folder: Path, progress: Progress) -> None:
-    (folder / FILE).write_text(json.dumps(asdict(progress), allow_nan=False) + "\n")
+    write_text(folder / FILE, json.dumps(asdict(progress), allow_nan=False) + "\n")
 
 
 def read_progress(folder: Path) -> Progress:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from eval.errors import BadInput
-from experiments.checkpoint import resume_point
+from experiments.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.gradient_share import GradientShare
 from experiments.train import keep_rows
 from methods import AER, Control, FixedCoefficient, NoEntropy, Signals, State
@@ -135,10 +135,17 @@ def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> No
 
 def test_an_interrupted_run_is_not_continued_under_another_spec(tmp_path: Path) -> None:
     assert resume_point(tmp_path / "run" / "checkpoints", "abc") is None
-    (tmp_path / "run" / "checkpoints" / "checkpoint-4").mkdir()
-    assert resume_point(tmp_path / "run" / "checkpoints", "abc") == tmp_path / "run" / "checkpoints" / "checkpoint-4"
     with pytest.raises(BadInput, match="begun under another spec"):
         resume_point(tmp_path / "run" / "checkpoints", "xyz")
+
+
+def test_a_run_goes_on_from_the_last_complete_checkpoint(tmp_path: Path) -> None:
+    for updates in (8, 12, 16):
+        (tmp_path / f"checkpoint-{updates}").mkdir()
+    for updates in (8, 12):
+        write_progress(tmp_path / f"checkpoint-{updates}", Progress(updates // 4, 100, {"alpha": 0.1}))
+    assert resume_point(tmp_path, "abc") == tmp_path / "checkpoint-12"
+    assert read_progress(tmp_path / "checkpoint-12") == Progress(3, 100, {"alpha": 0.1})
 
 
 def test_rows_after_the_resume_point_are_dropped(tmp_path: Path) -> None:
