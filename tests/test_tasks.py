@@ -101,7 +101,7 @@ def test_the_counts_stand_under_the_tables(data_dir: Path, tmp_path: Path) -> No
     (tmp_path / "out" / "spec.yaml").write_text(resolved(experiment))
     assert overlap_note(read_results(tmp_path / "out")) == (
         "Problems that overlap with the training set, dropped from training: aime_2024: 0 exact, 0 near or exact;"
-        " math_500: 1 exact, 2 near or exact."
+        " math_500: 1 exact, 2 near or exact. Left out of the training set as well: 2 conflicting rows, 1 repeated rows."
     )
 
 
