@@ -19,9 +19,6 @@ from eval.errors import BadInput
 BASE = "base"
 """Folder and display name of the policy that every arm starts from."""
 
-TRAINING_SET = "train"
-"""The set name under which the base policy is evaluated on the training prompts."""
-
 
 @dataclass(frozen=True)
 class Missing:

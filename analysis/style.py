@@ -14,7 +14,7 @@ import matplotlib as mpl
 from analysis.read import BASE, Results
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-REFERENCE, BASE_COLOUR, FAINT = "#3b3b3b", "#8a8a8a", "#d9d9d9"
+REFERENCE, BASE_COLOUR = "#3b3b3b", "#8a8a8a"
 GAINED, LOST = "#009E73", "#D55E00"
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 

@@ -29,9 +29,7 @@ def snakemake(checkout: Path, *arguments: str, check: bool = True) -> subprocess
 
 def planned(checkout: Path) -> dict[str, int]:
     """Rule → number of jobs that a run would start now."""
-    text = snakemake(checkout, "all", "-n", "--quiet", "rules").stdout
-    text = snakemake(checkout, "all", "-n").stdout if "Job stats" not in text else text
-    table = text.rpartition("Job stats:")[2].partition("\n\n")[0]
+    table = snakemake(checkout, "all", "-n").stdout.rpartition("Job stats:")[2].partition("\n\n")[0]
     counts = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     return {name: count for name, count in counts.items() if name not in ("all", "total")}
 
