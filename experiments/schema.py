@@ -269,8 +269,14 @@ def find(source: str | Path) -> Path:
     for path in (Path(source), folder / f"{source}.yaml"):
         if path.suffix in (".yaml", ".yml") and path.is_file():
             return path
-    known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+    known = ", ".join(shipped())
     raise BadInput(f"there is no experiment {str(source)!r}: give the path of a YAML file, or one of {known}")
+
+
+def shipped() -> list[str]:
+    """Names of the experiments in this folder. Files called sweep_… describe studies (study.py)."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*.yaml"))
+    return [name for name in names if not name.startswith("sweep_")]
 
 
 def run_spec(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:

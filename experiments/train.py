@@ -72,13 +72,13 @@ def strata_of(counts: Path) -> dict[str, int]:
 
 
 def make_trainer(
-    experiment: Experiment, arm: str, seed: int, root: Path, out: Path, on_row: RolloutLog
+    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, on_row: RolloutLog
 ) -> EntropyControlTrainer:
     training = experiment.training_of(arm)
-    policy = policy_source(experiment, root)
+    policy = policy_source(experiment, inputs)
     tokenizer = AutoTokenizer.from_pretrained(**policy)
-    problems = read_problems(root / "problems" / "train.jsonl")
-    strata = strata_of(root / "base" / "eval" / "train.counts.csv")
+    problems = read_problems(inputs / "problems" / "train.jsonl")
+    strata = strata_of(inputs / "base" / "eval" / "train.counts.csv")
     dataset, levels = make_dataset(problems, experiment.task, tokenizer, strata)
     dtype = experiment.model.dtype if isinstance(experiment.model, HubPolicy) else "float32"
     return EntropyControlTrainer(
@@ -102,14 +102,17 @@ def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
     return {"pretrained_model_name_or_path": str(root / "base" / "policy")}
 
 
-def run(experiment: Experiment, arm: str, seed: int, root: Path) -> None:
-    """Trains, and leaves everything that docs/metrics.md lists under <arm>/seed-<seed>/."""
+def run(experiment: Experiment, arm: str, seed: int, root: Path, inputs: Path | None = None) -> None:
+    """Trains, and leaves everything that docs/metrics.md lists under <root>/<arm>/seed-<seed>/.
+
+    `inputs`: the folder whose problems/ and base/ are read; None = root.
+    """
     out = root / arm / f"seed-{seed}"
     checkpoint = resume_point(out / "checkpoints", spec_hash(run_spec(experiment, arm, seed)))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
     log = RolloutLog(out / "train.jsonl", experiment.training_of(arm).rollouts, done)
     started = time.time()
-    trainer = make_trainer(experiment, arm, seed, root, out, log)
+    trainer = make_trainer(experiment, arm, seed, inputs or root, out, log)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model(str(out / "policy"))
     (out / "policy" / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing here reads
@@ -147,12 +150,13 @@ def main() -> None:
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
     parser.add_argument("--arm", required=True)
     parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--inputs", type=Path, help="folder with problems/ and base/; default: that of the spec")
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
         experiment = load(arguments.spec)
         check_run(experiment, arguments.arm, arguments.seed)
-        run(experiment, arguments.arm, arguments.seed, arguments.spec.parent)
+        run(experiment, arguments.arm, arguments.seed, arguments.spec.parent, arguments.inputs)
 
 
 def check_run(experiment: Experiment, arm: str, seed: int) -> None:
