@@ -98,5 +98,10 @@ CAPTIONS: dict[str, Caption] = {
 
 
 def rst(name: str) -> str:
-    """The caption as a reStructuredText paragraph; `snakemake --report` fills it in as a Jinja template."""
-    return CAPTIONS[name].text.replace("{", "").replace("}", "").replace("*", r"\*") + "\n"
+    """The caption of a figure as a reStructuredText paragraph."""
+    return plain_rst(CAPTIONS[name].text)
+
+
+def plain_rst(text: str) -> str:
+    """Text as a reStructuredText paragraph; `snakemake --report` fills it in as a Jinja template."""
+    return text.replace("{", "").replace("}", "").replace("*", r"\*") + "\n"

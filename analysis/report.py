@@ -2,31 +2,28 @@
 network.
 
 It reads the tables and figures that analysis.tables and analysis.figures wrote, and computes nothing twice.
-What has not been made, and what failed, is listed on the page. All text is escaped by the template engine,
-and a content security policy lets only the page's own script run. Equal inputs give equal bytes.
+What has not been made, and what failed, is listed on the page. How it is made safe and self-contained:
+analysis/page.py. Equal inputs give equal bytes.
 """
 
 import argparse
-import base64
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis import style
 from analysis.captions import CAPTIONS
 from analysis.cells import Table, is_number
 from analysis.diagnostics import diagnose, mean
-from analysis.read import Missing, Results, json_object, load
+from analysis.page import Picture, picture, render
+from analysis.read import Missing, Results, load
 from analysis.render import to_html
 from analysis.report_facts import method_in_words, provenance, runs, settings
 from analysis.tables import LAYOUTS, stored
 from eval.errors import exit_with_message
 
-HERE = Path(__file__).parent
 SIGNS = {"better": "▲", "worse": "▼", "not distinguishable": "≈"}
 
 
@@ -51,17 +48,6 @@ class Card:
     facts: list[str]
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure on the page; `uri` is empty where there is none."""
-
-    name: str
-    title: str
-    text: str
-    uri: str = ""
-    why: str = ""
-
-
 @dataclass
 class Gaps:
     """What the page lacks, gathered while it is made."""
@@ -76,16 +62,9 @@ def page(results: Results) -> str:
     """The whole page."""
     gaps = Gaps(list(results.missing))
     tables = {name: table_of(results, name, gaps) for name in LAYOUTS}
-    pictures = {name: picture(results, name, gaps) for name in CAPTIONS}
-    script = (HERE / "report.js").read_text(encoding="utf-8")
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report_template.html").render(
+    pictures = {name: picture_of(results, name, gaps) for name in CAPTIONS}
+    return render(
+        "report_template.html",
         results=results,
         cards=cards(results, tables["comparisons"]),
         tables={name: Markup(to_html(table)) if table else None for name, table in tables.items()},
@@ -94,9 +73,6 @@ def page(results: Results) -> str:
         runs=runs(results),
         facts=provenance(results),
         gaps=gaps.found,
-        style=Markup((HERE / "report.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
@@ -107,20 +83,12 @@ def table_of(results: Results, name: str, gaps: Gaps) -> Table | None:
     return table
 
 
-def picture(results: Results, name: str, gaps: Gaps) -> Picture:
-    caption, path = CAPTIONS[name], results.folder / "figures" / f"{name}.png"
-    sidecar, _ = json_object(path.with_suffix(".json"))
-    why = str(sidecar.get("missing") or "")
-    if not path.is_file():
-        why = f"not made yet: python -m analysis.figures {results.folder.as_posix()}"
-        gaps.add(f"figure {name}", why)
-    if why:
-        return Picture(name, caption.title, caption.text, why=why)
-    return Picture(name, caption.title, caption.text, uri=data_uri(path))
-
-
-def data_uri(path: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+def picture_of(results: Results, name: str, gaps: Gaps) -> Picture:
+    command = f"python -m analysis.figures {results.folder.as_posix()}"
+    found = picture(results.folder / "figures", name, CAPTIONS[name], command)
+    if not found.made:
+        gaps.add(f"figure {name}", found.why)
+    return found
 
 
 def by_category(pictures: dict[str, Picture]) -> dict[str, list[Picture]]:

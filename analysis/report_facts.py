@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis.figures import digest
+from analysis.figure_files import digest
 from analysis.read import Results
 
 

@@ -14,6 +14,7 @@ from matplotlib.colors import to_rgb
 
 from analysis import figures, figures_difficulty, figures_evaluation, figures_training, plotting, style
 from analysis.captions import CAPTIONS, rst
+from analysis.figure_files import digest
 from analysis.read import BASE, Results, Run, load
 from analysis.statistics import Counts
 from tests.synthetic import METHODS, TARGET, make
@@ -140,8 +141,8 @@ def test_the_command_makes_every_figure(folder: Path, monkeypatch: pytest.Monkey
 def test_sidecars_say_where_a_figure_comes_from(folder: Path) -> None:
     entropy = json.loads((folder / "figures/entropy.json").read_text())
     assert entropy["missing"] == ""
-    assert entropy["inputs"]["aer/seed-1/train.jsonl"] == figures.digest(folder / "aer/seed-1/train.jsonl")
-    assert entropy["spec_sha256"] == figures.digest(folder / "spec.yaml")
+    assert entropy["inputs"]["aer/seed-1/train.jsonl"] == digest(folder / "aer/seed-1/train.jsonl")
+    assert entropy["spec_sha256"] == digest(folder / "spec.yaml")
     assert entropy["command"].startswith("python -m analysis.figures ")
     assert set(entropy) >= {"git_revision"}
     curves = json.loads((folder / "figures/pass_at_k.json").read_text())
