@@ -72,16 +72,19 @@ class Graph:
         return code(f"methods/{self.experiment.arms[arm].method.name}.py")[0]
 
     def base_policy(self) -> str:
+        """Folder of the base policy: one that the graph makes or fetches, or one that is already there."""
         model = self.experiment.model
-        return model.name if isinstance(model, HubPolicy) else f"{self.root}/base/policy"
+        return model.name if isinstance(model, HubPolicy) and model.is_folder else f"{self.root}/base/policy"
 
     def base_folder(self) -> list[str]:
-        """The base policy as a file that jobs wait for; a pretrained one is already there."""
-        return [] if isinstance(self.experiment.model, HubPolicy) else [self.base_policy()]
+        """The base policy as a file that jobs wait for; a local folder is no job's output."""
+        made = f"{self.root}/base/policy"
+        return [made] if self.base_policy() == made else []
 
     def base_module(self) -> str:
-        """The file in experiments/ that trains the base policy."""
-        return "miniature_policy" if isinstance(self.experiment.model, MiniaturePolicy) else "base_policy"
+        """The file in experiments/ that makes the base policy."""
+        by_source = {"tiny": "base_policy", "miniature": "miniature_policy", "pretrained": "hub_policy"}
+        return by_source[self.experiment.model.source]
 
     def base_training(self) -> list[str]:
         """What the base policy is made from: its code, and the prompts where it learns from them."""

@@ -1,15 +1,17 @@
 """Where the base policy of an experiment comes from: taught arithmetic, a miniature of the real thing, or pretrained."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Len
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, StringConstraints, model_validator
 
 Count = Annotated[int, Ge(1)]
 Natural = Annotated[int, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 Levels = Annotated[tuple[Count, ...], Len(1)]
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]  # never a branch or a tag: those move
 
 
 class TinyPolicy(BaseModel, extra="forbid", frozen=True):
@@ -59,8 +61,13 @@ class HubPolicy(BaseModel, extra="forbid", frozen=True):
 
     source: Literal["pretrained"]
     name: str  # hub id, or a folder
-    revision: str | None = None  # commit; required on the hub
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    revision: Commit | None = None  # required on the hub
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"  # of the trained weights: docs/planning.md says what each costs
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the name is a folder on this machine, rather than an id on the hub."""
+        return Path(self.name).is_dir()
 
 
 def check_heads(hidden_size: int, heads: int) -> None:

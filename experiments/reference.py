@@ -29,6 +29,7 @@ RANGES = {
     "Clip": "(low, high)",
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
+    "Commit | None": "40 hexadecimal digits",
 }
 MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -210,7 +210,7 @@ class Experiment(Closed):
             self._check_arm(name)
         if isinstance(self.model, MiniaturePolicy) and self.task.prompts == "arithmetic":
             raise ValueError("model: a miniature policy learns from a named training set, not from arithmetic prompts")
-        if isinstance(self.model, HubPolicy) and self.model.revision is None and not Path(self.model.name).is_dir():
+        if isinstance(self.model, HubPolicy) and self.model.revision is None and not self.model.is_folder:
             raise ValueError(f"model.revision is missing: pin {self.model.name!r} to a commit of the hub")
         return self
 

@@ -97,9 +97,9 @@ def make_trainer(
 
 def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
     """Arguments of from_pretrained for the base policy."""
-    if isinstance(experiment.model, HubPolicy):
-        return {"pretrained_model_name_or_path": experiment.model.name, "revision": experiment.model.revision}
-    return {"pretrained_model_name_or_path": str(root / "base" / "policy")}
+    model = experiment.model
+    folder = model.name if isinstance(model, HubPolicy) and model.is_folder else str(root / "base" / "policy")
+    return {"pretrained_model_name_or_path": folder, "local_files_only": True}
 
 
 def run(experiment: Experiment, arm: str, seed: int, root: Path, inputs: Path | None = None) -> None:

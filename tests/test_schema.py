@@ -72,6 +72,7 @@ REFUSED = [
     ("task.prompts", "arithmetics", "unknown prompts 'arithmetics'"),
     ("task.template", "boxt", "unknown template 'boxt'"),
     ("model", {"source": "pretrained", "name": "Qwen/Qwen3-4B-Base"}, "model.revision is missing"),
+    ("model", {"source": "pretrained", "name": "Qwen/Qwen3-4B-Base", "revision": "main"}, "model.revision: "),
     ("model.source", "hub", "model: unknown source 'hub'"),
     ("model.heads", 1, "heads 1 is odd"),
     ("model", {"source": "miniature"}, "a miniature policy learns from a named training set"),

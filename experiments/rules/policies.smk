@@ -20,7 +20,7 @@ rule problems:
 
 
 rule base_policy:
-    """Train the base policy from scratch, unless it is a pretrained one."""
+    """Make the base policy: train it from scratch, or fetch a pretrained one at its commit."""
     input:
         GRAPH.base_training(),
     output:
