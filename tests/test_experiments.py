@@ -18,7 +18,7 @@ from experiments.schema import load
 from experiments.train import policy_source
 
 ROOT = Path(__file__).parents[1]
-NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml") if not path.stem.startswith("sweep"))
+NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BARE = {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
 
