@@ -37,6 +37,8 @@ TRAINER = code(
     "methods/control.py",
     "methods/objective.py",
     "experiments/trainer.py",
+    "experiments/grpo_config.py",
+    "experiments/rewards.py",
     "experiments/rollout.py",
 )
 

@@ -10,19 +10,28 @@ import inspect
 import re
 from pathlib import Path
 
-from experiments import schema
+from experiments import schema, training_settings
 from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
 
 DOCS = Path(__file__).parents[1] / "docs"
 CLASSES = [
     *(NoEntropy, FixedCoefficient, ClipHigher, AER),
     *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy, schema.Task),
-    *(schema.Training, schema.Arm, schema.Benchmark, schema.Evaluation, schema.Analysis),
+    *(
+        training_settings.Training,
+        training_settings.Lora,
+        schema.Arm,
+        schema.Benchmark,
+        schema.Evaluation,
+        schema.Analysis,
+    ),
 ]
 FIELD = re.compile(r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$")
 RANGES = {
     "Share": "in [0, 1]",
     "Fraction": "in (0, 1]",
+    "Port": "port",
+    "NonNegative": "≥ 0",
     "Coefficient": "≥ 0",
     "Positive": "> 0",
     "Epsilon": "in (0, 1)",

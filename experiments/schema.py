@@ -1,9 +1,7 @@
 """What an experiment is: one closed, frozen schema, and the only reader of experiment files.
 
 Every key is named here, with its unit and default; a key that is not here is refused with its place and the nearest
-known name. Training settings that TRL has are called as TRL calls them and passed on. The batch geometry is stated in
-global terms (prompts per rollout, updates per rollout), so that the same file means the same run on any number of
-processes; `geometry` turns it into TRL's.
+known name. The `model` and `training` blocks have files of their own.
 """
 
 import hashlib
@@ -20,7 +18,8 @@ from eval.errors import BadInput
 from eval.prompts import TEMPLATES
 from eval.sources import SOURCES
 from experiments.messages import explain, say
-from experiments.policy_settings import Count, HubPolicy, Levels, MiniaturePolicy, Natural, Positive, Share, TinyPolicy
+from experiments.policy_settings import Count, HubPolicy, Levels, MiniaturePolicy, Natural, Positive, TinyPolicy
+from experiments.training_settings import MACHINE, Training
 from experiments.yaml_file import read_yaml
 from methods import AnyMethod
 
@@ -58,66 +57,6 @@ class Task(Closed):
             raise ValueError("levels and per_level belong to arithmetic prompts only: leave them out")
         if self.prompts == "arithmetic" and self.limit is not None:
             raise ValueError("limit belongs to named sets: set per_level instead")
-        return self
-
-
-class Training(Closed):
-    """One GRPO run. Budget and batch first; then TRL's settings under TRL's names."""
-
-    rollouts: Count  # generate, then update: so many times
-    prompts_per_rollout: Count  # over all processes
-    num_generations: Annotated[int, Ge(2)]  # completions per prompt: the group
-    updates_per_rollout: Count = 1  # optimizer steps on each rollout
-    num_iterations: Count = 1  # passes over each rollout
-    per_device_train_batch_size: Count  # completions per forward pass and process
-    max_completion_length: Count  # tokens
-    temperature: Positive = 1.0
-    top_p: Annotated[float, Gt(0), Le(1)] = 1.0
-    learning_rate: Positive
-    lr_scheduler_type: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "constant"
-    warmup_steps: Natural = 0  # optimizer steps
-    weight_decay: Annotated[float, Ge(0)] = 0.0
-    adam_beta1: Share = 0.9
-    adam_beta2: Share = 0.999
-    max_grad_norm: Positive = 1.0
-    scale_rewards: Literal["group", "batch", "none"] = "group"
-    mask_truncated_completions: bool = False  # leave them out of the loss; entropy is measured on them all the same
-    bf16: bool = False
-    gradient_checkpointing: bool = False
-    gradient_share_every: Natural = 0  # rollouts between measurements of the entropy term's gradient; 0 = never
-    checkpoint_every: Natural = 0  # rollouts between checkpoints; 0 = none
-    checkpoints_kept: Count = 2
-
-    @property
-    def completions_per_rollout(self) -> int:
-        return self.prompts_per_rollout * self.num_generations
-
-    @property
-    def completions_per_update(self) -> int:
-        return self.completions_per_rollout * self.num_iterations // self.updates_per_rollout
-
-    @model_validator(mode="after")
-    def batches_fit(self) -> Self:
-        if self.updates_per_rollout % self.num_iterations:
-            raise ValueError(
-                f"updates_per_rollout {self.updates_per_rollout} is not divisible by num_iterations"
-                f" {self.num_iterations}: every pass over a rollout takes the same number of updates"
-            )
-        if self.completions_per_rollout * self.num_iterations % self.updates_per_rollout:
-            raise ValueError(
-                f"the batch of {self.prompts_per_rollout} prompts x {self.num_generations} generations is not"
-                f" divisible by updates_per_rollout {self.updates_per_rollout}: change one of the three"
-            )
-        if self.completions_per_update % self.per_device_train_batch_size:
-            raise ValueError(
-                f"per_device_train_batch_size {self.per_device_train_batch_size} does not divide the"
-                f" {self.completions_per_update} completions of an update: choose a divisor"
-            )
-        if self.completions_per_update % self.num_generations:
-            raise ValueError(
-                f"an update of {self.completions_per_update} completions is not divisible by the group of"
-                f" {self.num_generations}: use fewer updates_per_rollout or more prompts_per_rollout"
-            )
         return self
 
 
@@ -285,7 +224,7 @@ def run_spec(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:
         "arm": arm,
         "seed": seed,
         "method": _plain(experiment.arms[arm].method),
-        "training": experiment.training_of(arm).model_dump(mode="json"),
+        "training": experiment.training_of(arm).model_dump(mode="json", exclude=MACHINE),
         **base_spec(experiment),
     }
 

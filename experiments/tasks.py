@@ -1,10 +1,9 @@
-"""What is trained and tested on: every problem of an experiment as files, the training data set, and the reward.
+"""What is trained and tested on: every problem of an experiment as files, and the training data set.
 
     python -m experiments.tasks --spec results/arithmetic/spec.yaml --out results/arithmetic/problems
 
 writes `train.jsonl` (the prompts), one file per benchmark, and what of the training set stands in a benchmark
 (`contamination.csv`, `contamination.json`: see eval/contamination.py); all later stages read these and never the hub.
-The reward is the verdict of eval/verify.py, the code that scores the evaluation.
 """
 
 import argparse
@@ -21,7 +20,6 @@ from eval.duplicates import Repeats
 from eval.errors import BadInput, exit_with_message
 from eval.problems import Problem, load_counted, load_set, write_problems
 from eval.prompts import render
-from eval.verify import Verifier
 from experiments.data_folder import load_ready
 from experiments.schema import Benchmark, Experiment, Task
 
@@ -90,18 +88,6 @@ def read_pass_rates(counts: Path) -> dict[str, float]:
         return {row["problem_id"]: int(row["correct"]) / int(row["n"]) for row in rows if int(row["n"])}
     except (KeyError, ValueError) as error:
         raise BadInput(f"{counts}: not a counts file ({error}): delete it, and it is made again") from None
-
-
-class VerifiedReward:
-    """1 for a completion that the verifier calls correct, else 0. Pickles no text and keeps one verifier."""
-
-    __name__ = "verified"  # TRL names its metrics after the function
-
-    def __init__(self, verifier: Verifier) -> None:
-        self.verifier = verifier
-
-    def __call__(self, completions: Sequence[str], answer: Sequence[str], **_: Any) -> list[float]:
-        return [float(verdict.correct) for verdict in self.verifier.verify(completions, answer)]
 
 
 def write_all(experiment: Experiment, out: Path) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 
 from accelerate import PartialState
 from tqdm import tqdm
-from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from eval.errors import BadInput, exit_with_message
@@ -25,11 +24,14 @@ from eval.jsonl import Appender, dump, read_rows
 from eval.problems import read_problems
 from eval.verify import Verifier
 from experiments.checkpoint import read_progress, resume_point, write_progress
+from experiments.grpo_config import grpo_config
+from experiments.policy import load_policy, lora_config, policy_source, save_policy
 from experiments.provenance import git_revision, host, versions
+from experiments.rewards import SoftOverlong, VerifiedReward
 from experiments.rollout import RATES, rate_code
-from experiments.schema import Experiment, HubPolicy, load, run_spec, spec_hash
-from experiments.tasks import VerifiedReward, make_dataset, read_pass_rates
-from experiments.trainer import EntropyControlTrainer, grpo_config
+from experiments.schema import Experiment, Training, load, run_spec, spec_hash
+from experiments.tasks import make_dataset, read_pass_rates
+from experiments.trainer import EntropyControlTrainer
 
 Row = dict[str, Any]
 
@@ -75,31 +77,31 @@ def make_trainer(
     experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, on_row: RolloutLog
 ) -> EntropyControlTrainer:
     training = experiment.training_of(arm)
-    policy = policy_source(experiment, inputs)
-    tokenizer = AutoTokenizer.from_pretrained(**policy)
+    model, tokenizer = load_policy(experiment, training.attention, inputs)
     problems = read_problems(inputs / "problems" / "train.jsonl")
     strata = strata_of(inputs / "base" / "eval" / "train.counts.csv")
     dataset, levels = make_dataset(problems, experiment.task, tokenizer, strata)
-    dtype = experiment.model.dtype if isinstance(experiment.model, HubPolicy) else "float32"
     return EntropyControlTrainer(
         method=experiment.arms[arm].method,
         labels={"level": levels, "stratum": RATES},
         on_row=on_row,
         gradient_share_every=training.gradient_share_every,
         mask_truncated=training.mask_truncated_completions,
-        model=AutoModelForCausalLM.from_pretrained(**policy, dtype=dtype),
+        model=model,
         processing_class=tokenizer,
-        reward_funcs=[VerifiedReward(Verifier(workers=1))],
+        reward_funcs=rewards(training),
+        peft_config=lora_config(training.lora),
         args=grpo_config(training, seed, out / "checkpoints", PartialState().num_processes),
         train_dataset=dataset,
     )
 
 
-def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
-    """Arguments of from_pretrained for the base policy."""
-    model = experiment.model
-    folder = model.name if isinstance(model, HubPolicy) and model.is_folder else str(root / "base" / "policy")
-    return {"pretrained_model_name_or_path": folder, "local_files_only": True}
+def rewards(training: Training) -> list[Any]:
+    """The verdict first."""
+    verdict = VerifiedReward(Verifier(workers=1))
+    if not training.overlong_buffer:
+        return [verdict]
+    return [verdict, SoftOverlong(training.max_completion_length, training.overlong_buffer)]
 
 
 def run(experiment: Experiment, arm: str, seed: int, root: Path, inputs: Path | None = None) -> None:
@@ -114,8 +116,7 @@ def run(experiment: Experiment, arm: str, seed: int, root: Path, inputs: Path | 
     started = time.time()
     trainer = make_trainer(experiment, arm, seed, inputs or root, out, log)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    trainer.save_model(str(out / "policy"))
-    (out / "policy" / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing here reads
+    save_policy(trainer, out / "policy", policy_source(experiment, inputs or root))
     if not trainer.accelerator.is_main_process:
         return
     log.close()

@@ -1,4 +1,4 @@
-"""GRPO with a method's hand on entropy: one subclass of TRL 1.16's GRPOTrainer, the only file that imports TRL.
+"""GRPO with a method's hand on entropy: one subclass of TRL 1.16's GRPOTrainer.
 
 TRL generates, scores, batches and optimises. This subclass changes three things: the loss is the shared objective of
 methods/objective.py; the method is asked once per rollout for its control and shown once what the rollout's entropy
@@ -31,7 +31,6 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from experiments.checkpoint import Progress, read_progress, write_progress
 from experiments.gradient_share import GradientShare
 from experiments.rollout import Labels, Rows, UpdateTotals, summarise
-from experiments.schema import Training
 from methods import Control, Method, Signals
 from methods.objective import clipped, grpo_objective
 
@@ -258,41 +257,3 @@ class _AfterUpdate(TrainerCallback):
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         self.trainer.after_update()
-
-
-def grpo_config(training: Training, seed: int, output_dir: Path, processes: int) -> GRPOConfig:
-    """TRL's settings for one run. What the shared objective does not implement is switched off here, by name."""
-    per_process = training.per_device_train_batch_size * processes
-    settings = training.model_dump(
-        include={
-            "num_generations", "num_iterations", "per_device_train_batch_size", "max_completion_length", "temperature",
-            "top_p", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta1", "adam_beta2",
-            "max_grad_norm", "scale_rewards", "bf16", "gradient_checkpointing",
-        }
-    )  # fmt: skip
-    return GRPOConfig(
-        **settings,
-        output_dir=str(output_dir),
-        seed=seed,
-        max_steps=training.rollouts * training.updates_per_rollout,
-        gradient_accumulation_steps=whole(training.completions_per_update, per_process),
-        steps_per_generation=whole(training.completions_per_rollout, per_process),
-        loss_type="dapo",
-        beta=0.0,
-        entropy_coef=0.0,
-        save_strategy="steps" if training.checkpoint_every else "no",
-        save_steps=max(1, training.checkpoint_every * training.updates_per_rollout),
-        save_total_limit=training.checkpoints_kept,
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=not torch.cuda.is_available(),
-        remove_unused_columns=False,
-    )
-
-
-def whole(completions: int, per_process: int) -> int:
-    """completions / per_process, which must come out even."""
-    if completions % per_process:
-        raise ValueError(f"{completions} completions do not divide among {per_process} per step of all processes")
-    return completions // per_process

@@ -12,8 +12,9 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from experiments.base_policy import make_model, make_tokenizer
+from experiments.grpo_config import grpo_config
 from experiments.schema import TinyPolicy, Training
-from experiments.trainer import EntropyControlTrainer, grpo_config
+from experiments.trainer import EntropyControlTrainer
 from methods import Method
 
 PROMPTS = [f"{a}+{b}=" for a in range(4) for b in range(4)]

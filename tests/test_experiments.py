@@ -13,9 +13,9 @@ from eval.sources import SOURCES
 from experiments.data_folder import named_sets
 from experiments.graph import Graph
 from experiments.hub_policy import FILES, fetch, place
+from experiments.policy import policy_source
 from experiments.policy_settings import HubPolicy
 from experiments.schema import load
-from experiments.train import policy_source
 
 ROOT = Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))

@@ -15,8 +15,9 @@ from eval.problems import Problem, load_set, read_problems, write_problems
 from eval.sources import SOURCES
 from eval.verify import Verifier
 from experiments.resolve import resolved
+from experiments.rewards import VerifiedReward
 from experiments.schema import Experiment, Task, load
-from experiments.tasks import UNKNOWN, VerifiedReward, make_dataset, write_all
+from experiments.tasks import UNKNOWN, make_dataset, write_all
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 

@@ -1,0 +1,96 @@
+"""The policy of a run: where its weights are read from, how it attends, its adapters, and how it is written down.
+
+Whatever trained it (one process, shards, adapters), what is written is one whole policy folder that evaluation can load.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_attn_3_available
+
+from eval.errors import BadInput
+from experiments.schema import Experiment, HubPolicy
+from experiments.training_settings import Attention, Lora
+
+
+def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
+    """Arguments of from_pretrained for the base policy."""
+    model = experiment.model
+    folder = model.name if isinstance(model, HubPolicy) and model.is_folder else str(root / "base" / "policy")
+    return {"pretrained_model_name_or_path": folder, "local_files_only": True}
+
+
+def load_policy(experiment: Experiment, attention: Attention, root: Path) -> tuple[Any, Any]:
+    """(model, tokenizer) of the base policy."""
+    source = policy_source(experiment, root)
+    dtype = experiment.model.dtype if isinstance(experiment.model, HubPolicy) else "float32"
+    model = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype, attn_implementation=attention_for(attention))
+    return model, AutoTokenizer.from_pretrained(**source)
+
+
+def attention_for(setting: Attention) -> str:
+    """What `attention: auto` means on this machine.
+
+    Raises:
+        BadInput: flash attention is asked for by name and is not there.
+    """
+    on_gpu = torch.cuda.is_available()
+    there = {
+        "flash_attention_2": on_gpu and is_flash_attn_2_available(),
+        "flash_attention_3": on_gpu and is_flash_attn_3_available(),
+    }
+    if setting == "auto":
+        return "flash_attention_2" if there["flash_attention_2"] else "sdpa"
+    if not there.get(setting, True):
+        package = "flash-attn" if setting == "flash_attention_2" else "flash-attn-3"
+        raise BadInput(f"training.attention: {setting} needs a GPU and the package {package}: install it, or use auto")
+    return setting
+
+
+def lora_config(lora: Lora | None) -> Any:
+    """peft's configuration of the adapters; None without.
+
+    Raises:
+        BadInput: peft is not installed.
+    """
+    if lora is None:
+        return None
+    try:
+        from peft import LoraConfig
+    except ImportError:
+        raise BadInput("training.lora needs the package peft: pip install 'entropy-control[lora]'") from None
+    targets = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    return LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM"
+    )
+
+
+def save_policy(trainer: Any, folder: Path, source: dict[str, Any]) -> None:
+    """Writes the whole policy, adapters merged in. Called on every process; the main one writes.
+
+    source: of the base policy. Merging happens on the CPU, from files, because shards of weights cannot be merged where they are.
+    """
+    adapted = trainer.accelerator.unwrap_model(trainer.model).__class__.__name__.startswith("Peft")
+    target = folder.with_name("adapter") if adapted else folder
+    if trainer.is_fsdp_enabled:
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    trainer.save_model(str(target))
+    if trainer.accelerator.is_main_process:
+        (target / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing here reads
+        if adapted:
+            merge(target, folder, source)
+    trainer.accelerator.wait_for_everyone()
+
+
+def merge(adapter: Path, folder: Path, source: dict[str, Any]) -> None:
+    """The base policy plus its adapter, as one policy folder."""
+    from peft import PeftModel
+
+    base = AutoModelForCausalLM.from_pretrained(**source, dtype="auto")
+    merged: Any = PeftModel.from_pretrained(base, str(adapter))
+    merged.merge_and_unload().save_pretrained(folder)
+    for path in adapter.glob("*token*"):
+        shutil.copy(path, folder / path.name)
