@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from eval.duplicates import drop_repeats, normal_form
+from eval.durable import write_text
 from eval.errors import BadInput, exit_with_message
-from eval.problems import Problem, read_problems, write_text
+from eval.problems import Problem, read_problems
 
 WINDOW = 13  # words
 NEAR = 0.5  # share of windows

@@ -68,11 +68,13 @@ class Appender:
         self._file.write(b"".join(dump(row).encode() + b"\n" for row in rows))
         self._file.flush()
 
-    def close(self) -> None:
+    def sync(self) -> None:
         """Waits until the rows are on the disk: they survive the death of the machine."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
         if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self.sync()
             self._file.close()
 
     def __enter__(self) -> "Appender":

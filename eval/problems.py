@@ -9,16 +9,15 @@ nothing is skipped.
 
 import argparse
 import json
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from eval.duplicates import Repeats, drop_repeats
+from eval.durable import write_text
 from eval.errors import BadInput, exit_with_message
 from eval.sources import SOURCES, Source
 
@@ -58,23 +57,6 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> None:
         problem_from(asdict(problem), f"{path}: problem {problem.id!r}")
     check_ids(problems, str(path))
     write_text(path, "".join(json.dumps(asdict(problem)) + "\n" for problem in problems))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Atomic: a temporary file beside `path`, flushed to disk, then renamed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's files are private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def load_set(name: str, data_dir: Path | None = None, languages: Sequence[str] | None = ("en",)) -> list[Problem]:

@@ -14,12 +14,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.durable import write_text
 from eval.engines import Key
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Row, dump, read_rows
 from eval.measures import Scored, measure_all
 from eval.plan import row_key
-from eval.problems import Problem, read_problems, write_text
+from eval.problems import Problem, read_problems
 from eval.verify import VERIFIER_VERSION, Verifier
 
 SETTINGS = (

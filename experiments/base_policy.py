@@ -33,8 +33,8 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from eval.arithmetic import arithmetic, available, stream_of
+from eval.durable import new_folder, write_text
 from eval.errors import exit_with_message
-from eval.problems import write_text
 from eval.verify import Verifier
 from experiments.schema import TinyPolicy, load
 
@@ -209,10 +209,11 @@ def main() -> None:
         policy = load(arguments.spec).model
         assert isinstance(policy, TinyPolicy), "only a tiny base policy is trained here"
         model = train(policy)
-        model.save_pretrained(arguments.out)
-        make_tokenizer().save_pretrained(arguments.out)
-        rates = accuracy(model.eval(), policy)
-        write_text(arguments.out / "accuracy.json", json.dumps(rates, indent=2) + "\n")
+        with new_folder(arguments.out) as folder:
+            model.save_pretrained(folder)
+            make_tokenizer().save_pretrained(folder)
+            rates = accuracy(model.eval(), policy)
+            write_text(folder / "accuracy.json", json.dumps(rates, indent=2) + "\n")
         print("accuracy by level at temperature 1:", rates)
 
 

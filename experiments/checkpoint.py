@@ -1,17 +1,32 @@
-"""What a run must remember beside TRL's own checkpoint: how far it is, and the method's state (H_0, α, …).
+"""What a run can go on from after its process has died: checkpoints that are whole, or not there.
 
-Without it a resumed run would anchor its target on a collapsed policy.
+    checkpoints/spec_hash            of the run that they belong to
+    checkpoints/.new/                where the next one is being filled
+    checkpoints/checkpoint-<u>/      after u optimizer updates, always at the end of a rollout
+        manifest.json                number of processes; every other file with its SHA-256. Written last
+        method_state.json            how far the run is, and the method's state (H_0, α, …): without it a resumed run
+                                     would anchor its target on a collapsed policy
+        …                            what Hugging Face's Trainer saves: weights, optimizer, scheduler, random states
+
+A checkpoint is filled in a folder that nobody looks into, flushed to the disk, renamed. It counts if every file is as
+its manifest says. One that is not is named in a line, put aside, and the one before it is taken. Older ones are deleted
+after a new one is in place, never before, and those put aside are not counted among the ones to keep.
 """
 
+import hashlib
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from eval.durable import discard, publish, write_text
 from eval.errors import BadInput
-from eval.problems import write_text
 from methods import State
 
 FILE = "method_state.json"
+MANIFEST = "manifest.json"
+MARK = "spec_hash"
 
 
 @dataclass(frozen=True)
@@ -23,24 +38,99 @@ class Progress:
     state: State  # the method's
 
 
-def resume_point(folder: Path, spec_hash: str) -> Path | None:
-    """The last complete checkpoint of a run that was interrupted, or None where it starts anew.
-
-    A checkpoint is complete once it holds the run's progress, which is written last and in one piece.
+def resume_point(folder: Path, spec_hash: str, processes: int = 1) -> Path | None:
+    """The last good checkpoint of a run that was interrupted, or None where it starts anew. Claims the folder.
 
     Raises:
-        BadInput: the interrupted run had another spec.
+        BadInput: the interrupted run had another spec, or another number of processes.
     """
-    mark = folder / "spec_hash"
-    if mark.exists() and mark.read_text() != spec_hash:
+    claim(folder, spec_hash)
+    found = checkpoints(folder)
+    for path in reversed(found):
+        if why := damage(path):
+            put_aside(path)
+            print(f"warning: {path}: {why}: not used", file=sys.stderr)
+        else:
+            check_processes(path, processes)
+            return path
+    if found:
+        print(f"warning: {folder}: no good checkpoint is left, the run starts anew", file=sys.stderr)
+    return None
+
+
+def claim(folder: Path, spec_hash: str) -> None:
+    """Marks the folder as this run's, unless it is another's."""
+    mark = folder / MARK
+    if not mark.exists():
+        write_text(mark, spec_hash)
+    begun = mark.read_text()
+    if begun != spec_hash:
         raise BadInput(
-            f"{folder}: was begun under another spec ({mark.read_text()}, now {spec_hash}): to start this run anew"
+            f"{folder}: was begun under another spec ({begun}, now {spec_hash}): to start this run anew"
             f" delete {folder.parent}, to go on with the old one restore its settings"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(spec_hash)
-    complete = [path.parent for path in folder.glob(f"checkpoint-*/{FILE}")]
-    return max(complete, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Those under their final name, oldest first."""
+    found = {path.name.removeprefix("checkpoint-"): path for path in folder.glob("checkpoint-*")}
+    return [found[updates] for updates in sorted(filter(str.isdecimal, found), key=int)]
+
+
+def damage(checkpoint: Path) -> str:
+    """How the checkpoint differs from its manifest, or "" where it does not."""
+    try:
+        listed = json.loads((checkpoint / MANIFEST).read_bytes())["sha256"]
+        changed = [name for name, digest in listed.items() if sha256(checkpoint / name) != digest]
+        return f"not what was written: {', '.join(changed)}" if changed else ""
+    except OSError as error:
+        return f"{Path(error.filename).relative_to(checkpoint)} cannot be read ({error.strerror})"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} is not a manifest"
+
+
+def check_processes(checkpoint: Path, processes: int) -> None:
+    begun = json.loads((checkpoint / MANIFEST).read_bytes()).get("processes")
+    if begun != processes:
+        raise BadInput(
+            f"{checkpoint}: was written by {begun} processes and cannot be gone on with by {processes}: each has random"
+            f" numbers of its own; start {begun}, or delete {checkpoint.parents[1]} to start this run anew"
+        )
+
+
+def staging_in(folder: Path) -> Path:
+    """Where a checkpoint is filled before it is sealed."""
+    return folder / ".new"
+
+
+def put_aside(checkpoint: Path) -> None:
+    aside = checkpoint.with_name(f"torn-{checkpoint.name}")
+    discard(aside)
+    checkpoint.replace(aside)
+
+
+def seal(staging: Path, progress: Progress, kept: int, processes: int = 1) -> None:
+    """Completes the checkpoint that has been filled in `staging_in(folder)`, publishes it in the folder under the same
+    name, and lets old ones go. `kept`: good checkpoints to have afterwards, at least one.
+    """
+    folder = staging.parents[1]
+    (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing here reads
+    write_progress(staging, progress)
+    digests = {str(path.relative_to(staging)): sha256(path) for path in sorted(staging.rglob("*")) if path.is_file()}
+    write_text(staging / MANIFEST, json.dumps({"processes": processes, "sha256": digests}, indent=2) + "\n")
+    publish(staging, folder / staging.name)
+    let_go(checkpoints(folder), kept)
+
+
+def let_go(found: Sequence[Path], kept: int) -> None:
+    """Deletes all but the newest `kept`."""
+    for path in found[: -max(kept, 1)]:
+        discard(path)
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_progress(folder: Path, progress: Progress) -> None:

@@ -25,6 +25,7 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
+from eval.durable import new_folder
 from eval.errors import BadInput, exit_with_message
 from eval.problems import Problem, read_problems
 from eval.prompts import render
@@ -147,8 +148,9 @@ def main() -> None:
         assert isinstance(experiment.model, MiniaturePolicy), "only a miniature policy is trained here"
         problems = read_problems(arguments.spec.parent / "problems" / "train.jsonl")
         model, tokenizer = make_policy(experiment.model, problems, experiment.task.template)
-        model.save_pretrained(arguments.out)
-        tokenizer.save_pretrained(arguments.out)
+        with new_folder(arguments.out) as folder:
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
+from eval.durable import write_text
 from eval.errors import exit_with_message
-from eval.problems import write_text
 from experiments.data_folder import load_ready
 from experiments.schema import Experiment
 

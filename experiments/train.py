@@ -9,8 +9,9 @@ last checkpoint; rows after it are dropped and made again.
 
 import argparse
 import json
-import shutil
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ from accelerate import PartialState
 from tqdm import tqdm
 from transformers.utils import logging
 
+from eval.durable import discard, empty, locked, publish, write_text
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Appender, dump, read_rows
 from eval.problems import read_problems
 from eval.verify import Verifier
-from experiments.checkpoint import read_progress, resume_point, write_progress
+from experiments.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.grpo_config import grpo_config
 from experiments.policy import load_policy, lora_config, policy_source, save_policy
+from experiments.processes import on_main
 from experiments.provenance import git_revision, host, versions
 from experiments.rewards import SoftOverlong, VerifiedReward
 from experiments.rollout import RATES, rate_code
@@ -46,6 +49,7 @@ class RolloutLog:
 
     def __call__(self, row: Row) -> None:
         self.file.write([row])
+        self.file.sync()  # a checkpoint of this rollout may be next, and must not be on the disk without it
         self.bar.update()
         shown = {"reward": row["reward"], "entropy": row["entropy"], "length": row["length_mean"]}
         self.bar.set_postfix({name: "-" if value is None else f"{value:.3g}" for name, value in shown.items()})
@@ -60,8 +64,7 @@ def keep_rows(path: Path, count: int) -> None:
     rows = read_rows(path, torn_ok=True)[:count] if path.exists() else []
     if len(rows) < count:
         raise BadInput(f"{path}: has {len(rows)} rows where the checkpoint has {count} rollouts: delete this run")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(dump(row) + "\n" for row in rows))
+    write_text(path, "".join(dump(row) + "\n" for row in rows))
 
 
 def strata_of(counts: Path) -> dict[str, int]:
@@ -74,7 +77,7 @@ def strata_of(counts: Path) -> dict[str, int]:
 
 
 def make_trainer(
-    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, on_row: RolloutLog
+    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, on_row: Callable[[Row], None]
 ) -> EntropyControlTrainer:
     training = experiment.training_of(arm)
     model, tokenizer = load_policy(experiment, training.attention, inputs)
@@ -109,21 +112,39 @@ def run(experiment: Experiment, arm: str, seed: int, root: Path, inputs: Path | 
 
     `inputs`: the folder whose problems/ and base/ are read; None = root.
     """
-    out = root / arm / f"seed-{seed}"
-    checkpoint = resume_point(out / "checkpoints", spec_hash(run_spec(experiment, arm, seed)))
+    out, state, started = root / arm / f"seed-{seed}", PartialState(), time.time()
+    with locked(out / "checkpoints" / "lock") if state.is_main_process else nullcontext():
+        trainer = train(experiment, arm, seed, inputs or root, out)
+        policy = on_main(lambda: empty(out / ".policy.new"))
+        save_policy(trainer, policy, policy_source(experiment, inputs or root))
+        if state.is_main_process:
+            leave(out, policy, trainer.progress, run_record(experiment, arm, seed, trainer, started))
+
+
+def train(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path) -> EntropyControlTrainer:
+    """The trainer after the run's last rollout, begun anew or at the last good checkpoint."""
+    state, mark = PartialState(), spec_hash(run_spec(experiment, arm, seed))
+    checkpoint = on_main(lambda: resume_point(out / "checkpoints", mark, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
-    log = RolloutLog(out / "train.jsonl", experiment.training_of(arm).rollouts, done)
-    started = time.time()
-    trainer = make_trainer(experiment, arm, seed, inputs or root, out, log)
+    rollouts = experiment.training_of(arm).rollouts
+    log = RolloutLog(out / "train.jsonl", rollouts, done) if state.is_main_process else None
+    trainer = make_trainer(experiment, arm, seed, inputs, out, log or nothing)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    save_policy(trainer, out / "policy", policy_source(experiment, inputs or root))
-    if not trainer.accelerator.is_main_process:
-        return
-    log.close()
-    write_progress(out, trainer.progress)
-    record = run_record(experiment, arm, seed, trainer, started)
-    (out / "run.json").write_text(json.dumps(record, indent=2) + "\n")
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    if log:
+        log.close()
+    return trainer
+
+
+def nothing(row: Row) -> None:
+    """Where another process writes the rows."""
+
+
+def leave(out: Path, policy: Path, progress: Progress, record: Row) -> None:
+    """Makes the outcome visible, run.json last; only then is there nothing to go on from any more."""
+    publish(policy, out / "policy")
+    write_progress(out, progress)
+    write_text(out / "run.json", json.dumps(record, indent=2) + "\n")
+    discard(out / "checkpoints")
 
 
 def run_record(experiment: Experiment, arm: str, seed: int, trainer: EntropyControlTrainer, started: float) -> Row:

@@ -28,7 +28,9 @@ from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from experiments.checkpoint import Progress, read_progress, write_progress
+from eval.durable import empty
+from experiments.checkpoint import Progress, read_progress, seal, staging_in
+from experiments.data_order import skip_passes
 from experiments.gradient_share import GradientShare
 from experiments.rollout import Labels, Rows, UpdateTotals, summarise
 from methods import Control, Method, Signals
@@ -236,17 +238,35 @@ class EntropyControlTrainer(GRPOTrainer):
 
     # ---- checkpoints ------------------------------------------------------------------------------------------------
 
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(staging_in(Path(cast(str, self.args.output_dir))))  # where a checkpoint is filled, unseen
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        staging = Path(self._get_output_dir(trial))
+        if self.args.should_save:
+            empty(staging)
+        self.accelerator.wait_for_everyone()
         # Past TRL's override, which writes a model card beside every checkpoint.
         super(GRPOTrainer, self)._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
         if self.args.should_save:
-            folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
-            write_progress(folder, self.progress)
+            kept = cast(int, self.args.save_total_limit)
+            seal(staging / f"checkpoint-{self.state.global_step}", self.progress, kept, self.accelerator.num_processes)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
             self.progress = read_progress(Path(checkpoint))
+            skip_passes(self._prompt_order, self.progress.rollouts)
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        self._prompt_order = super()._get_train_sampler(dataset)
+        return self._prompt_order
+
+    def _run_epoch(self, *args: Any, **epoch: Any) -> None:
+        # A run that died after its last rollout is complete. Hugging Face would make one more update before it looks.
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*args, **epoch)
 
 
 class _AfterUpdate(TrainerCallback):

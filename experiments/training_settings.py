@@ -23,8 +23,10 @@ MACHINE = {
     "vllm_server_timeout",
     "vllm_group_port",
     "vllm_gpu_memory_utilization",
+    "checkpoint_every",
+    "checkpoints_kept",
 }
-"""Settings that say where and in how much memory the engine stands: no part of what determines a run."""
+"""Where and in how much memory the engine stands, and how often a run is saved: no part of what determines a run."""
 
 
 class Lora(BaseModel, extra="forbid", frozen=True):

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from eval.errors import BadInput
-from experiments.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.gradient_share import GradientShare
 from experiments.train import keep_rows
 from methods import AER, Control, FixedCoefficient, NoEntropy, Signals, State
@@ -131,21 +129,6 @@ def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> No
     assert differences(expected, found) == 0.0
     clean = [{key: row[key] for key in row if key not in TIMES} for row in whole[2:]]
     assert [{key: row[key] for key in row if key not in TIMES} for row in rest] == clean
-
-
-def test_an_interrupted_run_is_not_continued_under_another_spec(tmp_path: Path) -> None:
-    assert resume_point(tmp_path / "run" / "checkpoints", "abc") is None
-    with pytest.raises(BadInput, match="begun under another spec"):
-        resume_point(tmp_path / "run" / "checkpoints", "xyz")
-
-
-def test_a_run_goes_on_from_the_last_complete_checkpoint(tmp_path: Path) -> None:
-    for updates in (8, 12, 16):
-        (tmp_path / f"checkpoint-{updates}").mkdir()
-    for updates in (8, 12):
-        write_progress(tmp_path / f"checkpoint-{updates}", Progress(updates // 4, 100, {"alpha": 0.1}))
-    assert resume_point(tmp_path, "abc") == tmp_path / "checkpoint-12"
-    assert read_progress(tmp_path / "checkpoint-12") == Progress(3, 100, {"alpha": 0.1})
 
 
 def test_rows_after_the_resume_point_are_dropped(tmp_path: Path) -> None:

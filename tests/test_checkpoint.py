@@ -1,0 +1,115 @@
+"""Checkpoints and folders that are whole or not there, with made-up files."""
+
+from pathlib import Path
+
+import pytest
+
+from eval.durable import empty, locked, new_folder
+from eval.errors import BadInput
+from experiments.checkpoint import Progress, checkpoints, read_progress, resume_point, seal, staging_in
+
+
+def save(folder: Path, rollout: int, kept: int = 2, processes: int = 1) -> Path:
+    """A checkpoint of two files, as a trainer would leave it."""
+    staging = empty(staging_in(folder)) / f"checkpoint-{4 * rollout}"
+    (staging / "shards").mkdir(parents=True)
+    (staging / "weights").write_bytes(b"w" * 100)
+    (staging / "shards" / "0").write_bytes(b"s" * rollout)
+    (staging / "training_args.bin").write_bytes(b"a pickle")
+    seal(staging, Progress(rollout, 100 * rollout, {"alpha": 0.1}), kept, processes)
+    return folder / staging.name
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_goes_on_from_the_newest_checkpoint(tmp_path: Path) -> None:
+    assert resume_point(tmp_path, "abc") is None
+    for rollout in (1, 2, 3):  # updates 4, 8, 12: as words, 12 comes before 4
+        save(tmp_path, rollout)
+    newest = resume_point(tmp_path, "abc")
+    assert newest is not None
+    assert newest == tmp_path / "checkpoint-12"
+    assert read_progress(newest) == Progress(3, 300, {"alpha": 0.1})
+    assert names(newest) == ["manifest.json", "method_state.json", "shards", "weights"], "and no pickle"
+    assert checkpoints(tmp_path) == [tmp_path / "checkpoint-8", newest]
+
+
+@pytest.mark.parametrize("name", ["weights", "shards/0", "method_state.json", "manifest.json"])
+@pytest.mark.parametrize("fault", ["byte", "cut", "gone"])
+def test_whatever_is_damaged_the_one_before_it_is_used(
+    name: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = save(tmp_path, 1), save(tmp_path, 2)
+    data = bytearray((second / name).read_bytes())
+    (second / name).unlink()
+    if fault != "gone":
+        data[len(data) // 2] ^= 1
+        (second / name).write_bytes(data if fault == "byte" else data[: len(data) // 2])
+    assert resume_point(tmp_path, "abc") == first
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: {second}: ")
+    assert name in said or (name, fault) == ("manifest.json", "byte"), "a digest is spoilt: its file is named"
+    assert said.count("\n") == 1
+    assert checkpoints(tmp_path) == [first]
+
+
+def test_the_only_good_checkpoint_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A damaged later one does not count among those to keep, so it never pushes the good one out."""
+    first, second = save(tmp_path, 1), save(tmp_path, 2)
+    (second / "weights").write_bytes(b"")
+    assert resume_point(tmp_path, "abc") == first
+    third = save(tmp_path, 3, kept=1)
+    assert checkpoints(tmp_path) == [third]
+    (third / "weights").unlink()
+    assert resume_point(tmp_path, "abc") is None
+    assert "no good checkpoint is left, the run starts anew" in capsys.readouterr().err
+
+
+def test_what_is_not_sealed_is_not_seen(tmp_path: Path) -> None:
+    first = save(tmp_path, 1)
+    unfinished = empty(staging_in(tmp_path)) / "checkpoint-8"
+    unfinished.mkdir()
+    (unfinished / "weights").write_bytes(b"w")
+    (tmp_path / "checkpoint-x").mkdir()
+    assert resume_point(tmp_path, "abc") == first
+
+
+def test_a_run_is_not_gone_on_with_under_another_spec_or_number_of_processes(tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "checkpoints"
+    assert resume_point(folder, "abc") is None
+    with pytest.raises(BadInput, match=f"begun under another spec .* delete {tmp_path}/run, to go on"):
+        resume_point(folder, "xyz")
+    save(folder, 1, processes=2)
+    with pytest.raises(BadInput, match="written by 2 processes"):
+        resume_point(folder, "abc", processes=1)
+    assert resume_point(folder, "abc", processes=2) == folder / "checkpoint-4"
+
+
+def fill(target: Path, error: Exception) -> None:
+    with new_folder(target) as folder:
+        (folder / "half").write_text("")
+        raise error
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "policy"
+    with pytest.raises(KeyError):
+        fill(target, KeyError())
+    assert not target.exists()
+    for text in ("one", "two"):
+        with new_folder(target) as folder:
+            assert names(folder) == []
+            (folder / "weights").write_text(text)
+            assert text == "one" or (target / "weights").read_text() == "one"
+    assert (target / "weights").read_text() == "two"
+    assert names(tmp_path) == ["policy"]
+
+
+def test_a_lock_has_one_holder(tmp_path: Path) -> None:
+    lock = tmp_path / "run" / "lock"
+    with locked(lock), pytest.raises(BadInput, match="another process"), locked(lock):
+        pass
+    with locked(lock):
+        pass

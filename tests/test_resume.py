@@ -1,0 +1,86 @@
+"""A run that is killed, at any moment, and started again ends as if nothing had happened."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.checkpoint import checkpoints
+from tests.killed_runs import make_root, start
+
+TIMES = {"seconds_rollout", "seconds_update", "seconds_rest", "seconds", "started", "finished"}
+KILLS = [  # where the process kills itself (function, call, what the call is about); checkpoints that it leaves
+    (("torch:multinomial", 3, ""), []),  # in generation
+    (("experiments.trainer:EntropyControlTrainer._clip_grad_norm", 2, ""), []),  # between two updates of a rollout
+    (("torch:save", 1, "optimizer.pt"), []),  # in the middle of a checkpoint
+    (("eval.jsonl:Appender.sync", 2, ""), [2]),  # a row is written, its checkpoint is not
+    (("os:replace", 1, "manifest.json"), [2]),  # a checkpoint has all files but its manifest
+    (("os:replace", 1, "checkpoints/checkpoint-4"), [2]),  # a checkpoint is complete and has no name
+    (("os:replace", 1, ".checkpoint-2.old"), [2, 4, 6]),  # more of them than are to be kept
+    (("shutil:rmtree", 2, ".checkpoint-4.old"), [6, 8]),  # one is being deleted
+    (("torch:multinomial", 2, ""), [6, 8]),  # in the last rollout
+    (("os:replace", 1, "/policy"), [8, 10]),  # all is done and nothing visible
+    (("os:replace", 1, "run.json"), [8, 10]),  # the policy is, but not the record that ends the run
+    (("os:replace", 1, ".checkpoints.old"), [8, 10]),  # the run is complete and its checkpoints are still there
+]
+
+
+def outcome(root: Path) -> dict[str, Any]:
+    """Everything that a run leaves, without times."""
+    run = root / "aer" / "seed-1"
+    found: dict[str, Any] = {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    found["train.jsonl"] = [without_times(line) for line in found["train.jsonl"].splitlines()]
+    found["run.json"] = without_times(found["run.json"])
+    return found
+
+
+def without_times(text: bytes) -> dict[str, Any]:
+    return {key: value for key, value in json.loads(text).items() if key not in TIMES}
+
+
+def saved(root: Path) -> list[int]:
+    return [int(path.name.removeprefix("checkpoint-")) for path in checkpoints(root / "aer" / "seed-1" / "checkpoints")]
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The outcome of a run that nothing disturbs and that saves nothing on the way."""
+    root = make_root(tmp_path_factory.mktemp("quiet"), checkpoint_every=0)
+    assert start(root) == 0
+    return outcome(root)
+
+
+def test_a_run_killed_at_every_stage_ends_as_the_undisturbed_one(quiet: dict[str, Any], tmp_path: Path) -> None:
+    root = make_root(tmp_path)
+    for kill_at, left in KILLS:
+        assert start(root, kill_at) == -9, (kill_at, (root / "log").read_text())
+        assert saved(root) == left, kill_at
+    assert start(root) == 0
+    assert outcome(root) == quiet
+    assert len(quiet["train.jsonl"]) == 5
+    assert "warning" not in (root / "log").read_text()
+
+
+def flip_a_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(quiet: dict[str, Any], tmp_path: Path) -> None:
+    root = make_root(tmp_path)
+    folder = root / "aer" / "seed-1" / "checkpoints"
+    assert start(root, ("os:replace", 1, ".checkpoint-2.old")) == -9
+    assert saved(root) == [2, 4, 6]
+    flip_a_byte(folder / "checkpoint-6" / "model.safetensors")
+    (folder / "checkpoint-4" / "rng_state.pth").unlink()
+    assert start(root, ("os:replace", 1, "manifest.json")) == -9
+    said = [line for line in (root / "log").read_text().splitlines() if line.startswith("warning")]
+    assert said == [
+        f"warning: {folder}/checkpoint-6: not what was written: model.safetensors: not used",
+        f"warning: {folder}/checkpoint-4: rng_state.pth cannot be read (No such file or directory): not used",
+    ]
+    assert saved(root) == [2]
+    assert start(root) == 0
+    assert outcome(root) == quiet
