@@ -127,7 +127,7 @@ class Graph:
     def analysis_code(entry: str) -> list[str]:
         """The project's own files that `python -m analysis.<entry>` runs: editing one makes its results out of date."""
         pages = sorted(str(path) for path in (CHECKOUT / "analysis").glob("report*") if path.suffix != ".py")
-        return local_imports(f"analysis.{entry}") + (pages if entry == "report" else [])
+        return local_imports(f"analysis.{entry}") + (pages if entry in ("report", "sweep") else [])
 
 
 def prepare_environment() -> None:

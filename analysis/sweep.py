@@ -1,0 +1,103 @@
+"""python -m analysis.sweep results/<experiment>/sweep/<study>: what a hyperparameter sweep found.
+
+Writes tables/{sweep,regret}.{csv,md,tex,html}, figures/{response,budget,importance,parallel}.{pdf,png,csv,json,rst} and
+report.html, from study.yaml, trials.csv and importance.csv alone. Equal inputs give equal bytes. Formulas:
+analysis/sweep_statistics.py.
+"""
+
+import argparse
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from markupsafe import Markup
+
+from analysis import style
+from analysis.cells import Table
+from analysis.figure_files import digest, provenance, save
+from analysis.figures_sweep import CAPTIONS, FIGURES
+from analysis.page import picture, render
+from analysis.render import to_html, write
+from analysis.report_facts import flattened
+from analysis.study import Search, Study
+from analysis.sweep_read import read
+from analysis.sweep_summary import Summary, summarise
+from analysis.sweep_tables import regret_table, trials_table
+from analysis.sweep_words import shown, tuning, verdict, warnings
+from eval.errors import exit_with_message
+
+COMMAND = "python -m analysis.sweep"
+FILES = ("study.yaml", "trials.csv", "importance.csv")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A search in words."""
+
+    name: str
+    arm: str
+    varied: str
+    color: str
+    sentences: list[str]
+
+
+def report(study: Study) -> None:
+    """Writes everything into the study's folder."""
+    summaries = summarise(study)
+    tables = (trials_table(study, summaries), regret_table(study, summaries))
+    for table in tables:
+        write(table, study.folder / "tables")
+    origin = provenance(study.folder, inputs(study), "study.yaml", COMMAND)
+    for name, draw in FIGURES.items():
+        save(study.folder / "figures", name, partial(draw, study), CAPTIONS[name].text, origin)
+    text = page(study, summaries, tables)
+    (study.folder / "report.html").write_text(text, encoding="utf-8", newline="\n")
+
+
+def inputs(study: Study) -> list[Path]:
+    return [path for name in FILES if (path := study.folder / name).exists()]
+
+
+def page(study: Study, summaries: tuple[Summary, ...], tables: tuple[Table, ...]) -> str:
+    command = f"{COMMAND} {study.folder.as_posix()}"
+    return render(
+        "report_sweep.html",
+        study=study,
+        warnings=[*warnings(study, summaries), *study.missing],
+        tuning=tuning(study),
+        cards=[card(study, found, summaries) for found in summaries],
+        tables={table.name: Markup(to_html(table)) for table in tables},
+        pictures={name: picture(study.folder / "figures", name, CAPTIONS[name], command) for name in CAPTIONS},
+        settings=settings(study),
+        facts=[*((f"{path.name}, SHA-256", digest(path)) for path in inputs(study)), ("command", command)],
+    )
+
+
+def card(study: Study, found: Summary, summaries: tuple[Summary, ...]) -> Card:
+    search = found.search
+    return Card(search.name, search.arm, varied(search), found.color, verdict(study, found, summaries))
+
+
+def varied(search: Search) -> str:
+    """The settings of a search and what is searched of each."""
+    ends = {each: f"{shown(each.low)} to {shown(each.high)}" + ", logarithmic" * each.log for each in search.settings}
+    return "; ".join(f"{each.path} {' | '.join(each.choices) or ends[each]}" for each in search.settings)
+
+
+def settings(study: Study) -> dict[str, list[tuple[str, str]]]:
+    """{block of study.yaml: its settings, flattened to dotted keys}."""
+    blocks = {str(key): value for key, value in study.spec.items() if key not in ("name", "question")}
+    return {key: flattened(value) if isinstance(value, dict) else [(key, str(value))] for key, value in blocks.items()}
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("study", type=Path, help="folder of one study, results/<experiment>/sweep/<study>")
+    folder = parser.parse_args(argv).study
+    style.use()
+    with exit_with_message():
+        report(read(folder))
+
+
+if __name__ == "__main__":
+    main()
