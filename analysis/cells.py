@@ -13,6 +13,7 @@ import pandas as pd
 
 DASH = "–"
 DAGGER = "†"
+REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ def p_value(value: Any) -> str:
 
 def text(value: Any) -> str:
     """Text as it is, on one line; a dash for nothing."""
-    return DASH if value is None or value == "" or value != value else " ".join(str(value).split())
+    return DASH if value is None or value == "" or value != value else one_line(str(value))
+
+
+def one_line(value: str) -> str:
+    """Text on one line. What does not print (controls, halves of surrogate pairs, marks that turn the direction) is U+FFFD."""
+    return "".join(c if c.isprintable() else REPLACEMENT for c in " ".join(value.split()))
 
 
 def is_number(value: Any) -> bool:

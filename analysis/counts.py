@@ -6,18 +6,19 @@ without sampling again. Files are CSVs with at least the columns problem_id, n, 
 Legend of array shapes: S training seeds, Q questions.
 """
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from eval.csv_text import read_csv
 from eval.errors import BadInput
 from eval.pass_at_k import pass_at_k
 
 COLUMNS = ("problem_id", "n", "correct")
+MOST_SAMPLES = 1_000_000  # of a question: pass@k takes memory for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ def load_counts(paths: Mapping[int, Path]) -> Counts:
 def read_counts(path: Path) -> dict[str, tuple[int, int]]:
     """problem_id -> (n, correct) of one file that holds one seed."""
     rows: dict[str, tuple[int, int]] = {}
-    for where, row in read_rows(path):
+    for where, row in read_csv(path, COLUMNS):
         _add(rows, row, where)
     return rows
 
@@ -55,7 +56,7 @@ def read_counts(path: Path) -> dict[str, tuple[int, int]]:
 def read_runs(path: Path) -> dict[int, dict[str, tuple[int, int]]]:
     """seed -> problem_id -> (n, correct) of one file, by its column seed; all of it is seed 0 without one."""
     runs: dict[int, dict[str, tuple[int, int]]] = {}
-    for where, row in read_rows(path):
+    for where, row in read_csv(path, COLUMNS):
         seed = whole_number(row, "seed", where) if "seed" in row else 0
         _add(runs.setdefault(seed, {}), row, where)
     return runs
@@ -89,40 +90,28 @@ def some(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row of a counts file with the place to name in messages, "FILE line N"."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            lacking = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-            if lacking:
-                raise BadInput(f"{path} line 1: no column {', '.join(lacking)}. Needed: {', '.join(COLUMNS)}.")
-            for row in reader:
-                yield f"{path} line {reader.line_num}", row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"cannot read the counts {path}: {error}. Was this run evaluated?") from None
-
-
 def whole_number(row: dict[str, str], column: str, where: str) -> int:
     """A whole number from a cell ("8", or "8.0" as other tools write it); NaN, blank and fractions are refused."""
     try:
         value = float(row[column])
-        if value.is_integer():
+        if value.is_integer() and abs(value) < 2**53:  # beyond, neighbours are one and the same float
             return int(value)
-    except (TypeError, ValueError, OverflowError):
+    except ValueError:
         pass
     raise BadInput(f"{where}: {column} is {row[column]!r}, but it must be a whole number. Mend or remove the row.")
 
 
 def _add(rows: dict[str, tuple[int, int]], row: dict[str, str], where: str) -> None:
-    problem_id = (row["problem_id"] or "").strip()
+    problem_id = row["problem_id"].strip()
     n, correct = whole_number(row, "n", where), whole_number(row, "correct", where)
     if not problem_id:
         raise BadInput(f"{where}: problem_id is empty. Every row names its question.")
     if problem_id in rows:
         raise BadInput(f"{where}: problem {problem_id} stands here twice. Keep one row per problem and seed.")
-    if not 0 <= correct <= n:
-        raise BadInput(f"{where}: problem {problem_id} has n = {n}, correct = {correct}; needs 0 <= correct <= n.")
+    if not 0 <= correct <= n <= MOST_SAMPLES:
+        raise BadInput(
+            f"{where}: problem {problem_id} has n = {n}, correct = {correct}; needs 0 <= correct <= n <= {MOST_SAMPLES:,}."
+        )
     rows[problem_id] = (n, correct)
 
 

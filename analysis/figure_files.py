@@ -16,6 +16,8 @@ import pandas as pd
 
 from analysis.captions import plain_rst
 from analysis.plotting import Drawn, NothingToPlot, panels, plt
+from analysis.read import own
+from analysis.render import frame_csv
 
 METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -31,13 +33,13 @@ def save(folder: Path, name: str, draw: Callable[[], Drawn], text: str, origin: 
     except NothingToPlot as error:
         why = str(error)
         drawn = blank(why)
-    folder.mkdir(parents=True, exist_ok=True)
+    own(folder, folder.parent).mkdir(parents=True, exist_ok=True)
     drawn.figure.draw_without_rendering()  # lays the panels out, once for both files
     drawn.figure.set_layout_engine("none")
     for form, metadata in METADATA.items():
         drawn.figure.savefig(folder / f"{name}.{form}", metadata=metadata)
     plt.close("all")
-    drawn.numbers.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    (folder / f"{name}.csv").write_text(frame_csv(drawn.numbers), encoding="utf-8", errors="backslashreplace")
     (folder / f"{name}.rst").write_text(plain_rst(text), encoding="utf-8")
     record = json.dumps({"figure": name} | origin | {"missing": why}, indent=2)
     (folder / f"{name}.json").write_text(record + "\n", encoding="utf-8")

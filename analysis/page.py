@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.captions import Caption
-from analysis.read import json_object
+from analysis.cells import one_line
+from analysis.read import is_within, json_object
 
 HERE = Path(__file__).parent
 
@@ -34,7 +35,12 @@ class Picture:
 def render(template: str, **context: Any) -> str:
     """The whole page."""
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: one_line(value) if type(value) is str else value,  # Markup stays as it is
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     script = (HERE / "report.js").read_text(encoding="utf-8")
     return environment.get_template(template).render(
@@ -49,7 +55,7 @@ def picture(folder: Path, name: str, caption: Caption, command: str) -> Picture:
     """The figure <name> in `folder`, or why there is none; `command` would make it."""
     path = folder / f"{name}.png"
     sidecar, _ = json_object(path.with_suffix(".json"))
-    if not path.is_file():
+    if not path.is_file() or not is_within(path, folder.parent):
         return Picture(name, caption.title, caption.text, why=f"not made yet: {command}", made=False)
     if why := str(sidecar.get("missing") or ""):
         return Picture(name, caption.title, caption.text, why=why)

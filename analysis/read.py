@@ -5,16 +5,16 @@ becomes a line in `Results.missing`, which the tables and the report show. Only 
 spec.yaml is refused.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from analysis.spec import read_spec
 from eval.errors import BadInput
+from eval.json_text import parse
 
 BASE = "base"
 """Folder and display name of the policy that every arm starts from."""
@@ -92,7 +92,7 @@ class Results:
         else:
             runs = {seed: run_folder(self.folder, arm, seed) for seed in self.seeds}
             files = {seed: run / "eval" / f"{benchmark}.{suffix}" for seed, run in runs.items()}
-        return {seed: path for seed, path in files.items() if path.is_file()}
+        return {seed: path for seed, path in files.items() if path.is_file() and is_within(path, self.folder)}
 
     def measures(self, arm: str, benchmark: str) -> list[dict[str, Any]]:
         """measures.json of every seed that has a readable one."""
@@ -113,24 +113,11 @@ def load(folder: Path) -> Results:
     return Results(folder, spec, tuple(runs), (*missing, *missing_evaluations(partial)))
 
 
-def read_spec(path: Path) -> dict[str, Any]:
-    try:
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(f"{path} is missing: name a results folder that an experiment wrote") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"{path} cannot be read ({first_line(error)}): write it again") from None
-    if not isinstance(spec, dict):
-        raise BadInput(f"{path} holds no mapping: write it again")
-    for key, kind in {"arms": dict, "seeds": list}.items():
-        if not isinstance(spec.get(key), kind) or not spec[key]:
-            raise BadInput(f"{path}: key {key!r} is missing or empty: write it again")
-    return spec
-
-
 def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[Missing]]:
     """One run, and what it lacks. A training log whose last line is torn keeps the rows before it."""
     folder = run_folder(root, arm, seed)
+    if not is_within(folder, root):
+        return Run(arm, seed, folder, {}, ()), [Missing(f"{arm}, seed {seed}", "is a link out of the results folder")]
     if not folder.is_dir():
         return Run(arm, seed, folder, {}, ()), [Missing(f"{arm}, seed {seed}", "the run has not been made")]
     info, why_info = json_object(folder / "run.json")
@@ -157,13 +144,28 @@ def run_folder(root: Path, arm: str, seed: int) -> Path:
     return root / arm / f"seed-{seed}"
 
 
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a path leads into the folder, links followed. A folder from elsewhere may hold links to anything."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a link to itself
+        return False
+
+
+def own(path: Path, folder: Path) -> Path:
+    """The path, to be written to. BadInput where a link would lead the writing out of the folder."""
+    if not is_within(path, folder):
+        raise BadInput(f"{path} is a link that leads out of {folder}: remove it")
+    return path
+
+
 def json_object(path: Path) -> tuple[dict[str, Any], str]:
     """The file's object and "", or {} and why there is none."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse(path.read_bytes())
     except FileNotFoundError:
         return {}, f"no {path.name}"
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         return {}, f"{path.name} cannot be read ({first_line(error)})"
     return (value, "") if isinstance(value, dict) else ({}, f"{path.name} holds no object")
 
@@ -171,16 +173,16 @@ def json_object(path: Path) -> tuple[dict[str, Any], str]:
 def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
     """The file's rows up to the first unreadable one and "", or why rows are missing."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return (), f"no {path.name}"
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         return (), f"{path.name} cannot be read ({first_line(error)})"
     rows = []
     for count, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
+            row = parse(line)
+        except ValueError:
             row = None
         if not isinstance(row, dict):
             left_out = len(lines) - count + 1

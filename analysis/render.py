@@ -4,9 +4,8 @@ A Table is a frame and a list of columns that say how its numbers are shown. The
 full precision; the other three show the same cells, rounded, so they can never disagree. Bold marks the best
 value of a group of rows, a dagger a value that cannot be told from the best.
 
-Text from outside (names of arms, problems, hosts) is escaped for each form. A CSV cell that a spreadsheet
-would run as a formula gets a leading apostrophe, as OWASP recommends
-(owasp.org/www-community/attacks/CSV_Injection).
+Text from outside (names of arms, problems, hosts) is escaped for each form; eval.csv_text keeps spreadsheets from running
+it. What does not print is shown as U+FFFD in every form.
 """
 
 import csv
@@ -20,20 +19,19 @@ from typing import Any
 import pandas as pd
 from markupsafe import escape
 
-from analysis.cells import DAGGER, Cell, Column, Table, breaks, cells
-
-GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
+from analysis.cells import DAGGER, Cell, Column, Table, breaks, cells, one_line
+from analysis.read import own
+from eval.csv_text import guarded, unguarded
 
 
 def to_csv(table: Table) -> str:
-    frame = table.frame.map(guarded)
-    frame.columns = [guarded(name) for name in frame.columns]
-    return frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    return frame_csv(table.frame)
 
 
-def guarded(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula, or that already starts so, behind an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(GUARDED) else value
+def frame_csv(frame: pd.DataFrame) -> str:
+    shown = frame.map(lambda value: guarded(value.replace("\r", " ")) if isinstance(value, str) else value)
+    shown.columns = [guarded(name) for name in frame.columns]
+    return shown.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
 
 
 def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
@@ -53,10 +51,6 @@ def parsed(value: str) -> Any:
     return value or float("nan")
 
 
-def unguarded(value: Any) -> Any:
-    return value.removeprefix("'") if isinstance(value, str) else value
-
-
 def to_markdown(table: Table) -> str:
     head = [markdown(column.title) for column in table.columns]
     rule = ["---:" if column.numeric else "---" for column in table.columns]
@@ -73,8 +67,8 @@ def markdown_cell(shown: Cell) -> str:
 
 def markdown(value: str) -> str:
     """Text with everything that Markdown, or HTML within it, would act on made harmless."""
-    harmless = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"[\\`*_{}|~#!]|\](?=[(\[:])", r"\\\g<0>", " ".join(harmless.split()))
+    harmless = one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"[\\`*_{}|~#!]|\](?=[(\[:])", r"\\\g<0>", harmless)
 
 
 TEX = {
@@ -104,7 +98,7 @@ TEX = {
 
 
 def tex(value: str) -> str:
-    return "".join(TEX.get(character, character) for character in " ".join(value.split()))
+    return "".join(TEX.get(character, character) for character in one_line(value))
 
 
 def to_tex(table: Table) -> str:
@@ -126,21 +120,23 @@ def to_tex(table: Table) -> str:
 
 
 def tex_cell(shown: Cell) -> str:
-    body = "{}" * shown.text.startswith("[") + tex(shown.text)
+    body = "{}" * shown.text.startswith(("[", "*")) + tex(shown.text)
     return rf"\textbf{{{body}}}" if shown.mark == "best" else body + TEX[DAGGER] * (shown.mark == "tied")
 
 
 def to_html(table: Table) -> str:
     """A <figure> with the table and its notes: a fragment without style, safe to place in any page."""
-    head = "".join(f'<th scope="col"{number_class(column)}>{escape(column.title)}</th>' for column in table.columns)
+    head = "".join(
+        f'<th scope="col"{number_class(column)}>{escape(one_line(column.title))}</th>' for column in table.columns
+    )
     body = []
     for opens, row in zip(breaks(table), cells(table), strict=True):
         tds = "".join(html_cell(column, shown) for column, shown in zip(table.columns, row, strict=True))
         body.append(('<tr class="opens">' if opens else "<tr>") + tds + "</tr>")
-    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
+    notes = "".join(f"<li>{escape(one_line(note))}</li>" for note in table.notes)
     return (
         f'<figure class="table" id="table-{escape(table.name)}">\n'
-        f'<figcaption>{escape(table.caption)}</figcaption>\n<div class="scroll"><table class="sortable">\n'
+        f'<figcaption>{escape(one_line(table.caption))}</figcaption>\n<div class="scroll"><table class="sortable">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table></div>\n"
         f'<ul class="notes">{notes}</ul>\n</figure>\n'
     )
@@ -151,10 +147,10 @@ def number_class(column: Column) -> str:
 
 
 def html_cell(column: Column, shown: Cell) -> str:
-    body = str(escape(shown.text))
+    body = str(escape(one_line(shown.text)))
     body = f"<strong>{body}</strong>" if shown.mark == "best" else body
     body += f'<span class="dagger">{DAGGER}</span>' * (shown.mark == "tied")
-    return f'<td{number_class(column)} data-sort="{escape(shown.sort)}">{body}</td>'
+    return f'<td{number_class(column)} data-sort="{escape(one_line(str(shown.sort)))}">{body}</td>'
 
 
 FORMS: dict[str, Callable[[Table], str]] = {"csv": to_csv, "md": to_markdown, "tex": to_tex, "html": to_html}
@@ -165,5 +161,5 @@ def write(table: Table, folder: Path, forms: Sequence[str] = tuple(FORMS)) -> li
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{table.name}.{form}" for form in forms]
     for path, form in zip(paths, forms, strict=True):
-        path.write_text(FORMS[form](table), encoding="utf-8", newline="\n")
+        own(path, folder).write_text(FORMS[form](table), encoding="utf-8", errors="backslashreplace", newline="\n")
     return paths

@@ -18,7 +18,7 @@ from analysis.captions import CAPTIONS
 from analysis.cells import Table, is_number
 from analysis.diagnostics import diagnose, mean
 from analysis.page import Picture, picture, render
-from analysis.read import Missing, Results, load
+from analysis.read import Missing, Results, load, own
 from analysis.render import to_html
 from analysis.report_facts import method_in_words, provenance, runs, settings
 from analysis.tables import LAYOUTS, stored
@@ -151,7 +151,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
     folder = parser.parse_args(argv).results
     with exit_with_message():
-        (folder / "report.html").write_text(page(load(folder)), encoding="utf-8", newline="\n")
+        path = own(folder / "report.html", folder)
+        path.write_text(page(load(folder)), encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 if __name__ == "__main__":

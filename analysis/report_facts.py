@@ -70,7 +70,8 @@ def provenance(results: Results) -> list[tuple[str, str]]:
     """Facts about the whole page: the spec's digest, and every version that a run recorded."""
     versions: dict[str, set[str]] = {}
     for run in results.runs:
-        for package, version in (run.info.get("versions") or {}).items():
+        recorded = run.info.get("versions")
+        for package, version in recorded.items() if isinstance(recorded, dict) else ():
             versions.setdefault(str(package), set()).add(str(version))
     packages = [(package, ", ".join(sorted(found))) for package, found in sorted(versions.items())]
     revisions = sorted({str(run.info["git_revision"]) for run in results.runs if run.info.get("git_revision")})

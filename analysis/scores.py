@@ -8,6 +8,7 @@ were made before it. What a row could not show stands in its `remarks`.
 
 import zlib
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 from analysis import diagnostics
 from analysis.read import BASE, Results, number, within
 from analysis.statistics import Comparison, Counts, compare, estimate, holm, load_counts, sentence, verdict
+from eval.csv_text import read_csv
 from eval.errors import BadInput
 
 DRAWS = 10_000
@@ -131,15 +133,15 @@ def compared(results: Results, a: Counts, b: Counts, k: int, benchmark: str, arm
 
 def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
     """What goes with a score: majority vote, tokens per completion, truncated share, entropy at the end."""
-    tables = [pd.read_csv(path) for path in results.evaluation(arm, benchmark, "counts.csv").values()]
+    files = results.evaluation(arm, benchmark, "counts.csv").values()
     runs = [run.series("entropy") for other in results.arms for run in results.of(other) if arm in (other, BASE)]
     ends = [diagnostics.first(values) if arm == BASE else diagnostics.final(values) for values in runs]
     return {
         "maj_at_k": average(
             [majority(measures, shown_k(results, benchmark)[-1]) for measures in results.measures(arm, benchmark)]
         ),
-        "length": average([ratio(table, "tokens") for table in tables]),
-        "truncated": average([ratio(table, "truncated") for table in tables]),
+        "length": average([ratio(path, "tokens") for path in files]),
+        "truncated": average([ratio(path, "truncated") for path in files]),
         "final_entropy": average(ends),
     }
 
@@ -149,10 +151,14 @@ def majority(measures: dict[str, Any], k: int) -> float:
     return number(within(measures, ("maj_at_k", str(k))))
 
 
-def ratio(table: pd.DataFrame, column: str) -> float:
+def ratio(path: Path, column: str) -> float:
     """Sum of a column of counts.csv per completion, NaN where there is no such column or no completion."""
-    completions = table["n"].to_numpy(float).sum()
-    return float(table[column].to_numpy(float).sum() / completions) if column in table and completions else NAN
+    try:
+        rows = [row for _, row in read_csv(path, ("n", column))]
+        total, completions = (sum(float(row[name]) for row in rows) for name in (column, "n"))
+    except ValueError:  # BadInput is one: the row's remarks say it
+        return NAN
+    return total / completions if completions else NAN
 
 
 def average(values: list[float]) -> float:

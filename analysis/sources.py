@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from analysis.counts import Counts, load_counts, read_counts, read_runs, tabulate
+from analysis.spec import read_spec
 from eval.errors import BadInput
 
 SUFFIX = ".counts.csv"
@@ -105,11 +104,7 @@ def _names(folders: list[Path]) -> dict[Path, str]:
 
 def _spec(folder: Path) -> dict:
     path = folder / "spec.yaml"
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"cannot read {path}: {error}") from None
-    return found if isinstance(found, dict) else {}
+    return read_spec(path) if path.exists() else {}
 
 
 def _missing(found: Arms, name: str, spec: dict) -> list[str]:

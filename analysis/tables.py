@@ -20,7 +20,7 @@ from analysis import footnotes, scores
 from analysis.budget import budget_frame
 from analysis.cells import DASH, Column, Table, decimals, p_value, per_mille, points, significant, text
 from analysis.diagnostics import diagnose
-from analysis.read import Results, load
+from analysis.read import Results, first_line, is_within, load, own
 from analysis.render import from_csv, write
 from eval.errors import BadInput, exit_with_message
 
@@ -127,10 +127,14 @@ def build(name: str, results: Results) -> Table:
 def stored(name: str, results: Results) -> Table | None:
     """The table from the CSV that an earlier call wrote, None where there is none."""
     path = results.folder / "tables" / f"{name}.csv"
-    if not path.is_file():
+    if not path.is_file() or not is_within(path, results.folder):
         return None
     words = [column.value for column in LAYOUTS[name].columns if not column.numeric]
-    return laid_out(name, from_csv(path.read_text(encoding="utf-8"), words), results)
+    try:
+        frame = from_csv(path.read_text(encoding="utf-8"), words)
+    except (OSError, ValueError) as error:  # pandas' ParserError is one
+        raise BadInput(f"tables/{name}.csv cannot be read ({first_line(error)}): make the tables again") from None
+    return laid_out(name, frame, results)
 
 
 def laid_out(name: str, frame: pd.DataFrame, results: Results) -> Table:
@@ -154,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     with exit_with_message():
         results = load(folder)
         for name in LAYOUTS:
-            write(build(name, results), folder / "tables")
+            write(build(name, results), own(folder / "tables", folder))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ conflicting and overlapping rows.
 """
 
 import argparse
-import csv
-import io
 import json
 import re
 import sys
@@ -29,6 +27,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from eval.csv_text import csv_text
 from eval.duplicates import drop_repeats, normal_form
 from eval.durable import write_text
 from eval.errors import BadInput, exit_with_message
@@ -162,7 +161,8 @@ def examine(
 
 def write_report(path: Path, found: Examination) -> None:
     """The pairs as CSV, and the counts beside them as JSON."""
-    write_text(path, _csv(found.pairs))
+    rows = (pair._replace(share=round(pair.share, 4)) for pair in found.pairs)
+    write_text(path, csv_text([Pair._fields, *rows]))
     write_text(path.with_suffix(".json"), json.dumps(found.report, indent=2) + "\n")
 
 
@@ -186,14 +186,6 @@ def _check_outputs(options: argparse.Namespace) -> None:
         if path.resolve() in taken:
             raise BadInput(f"{path}: this file is read or written already: give another name")
         taken.add(path.resolve())
-
-
-def _csv(pairs: Sequence[Pair]) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(Pair._fields)
-    writer.writerows(pair._replace(share=round(pair.share, 4)) for pair in pairs)
-    return table.getvalue()
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from eval.errors import BadInput
+from eval.json_text import parse
 
 Row = dict[str, Any]
 
@@ -37,8 +38,8 @@ def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
 
 def _parse(line: bytes, place: str) -> Row:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        row = parse(line)
+    except ValueError as error:
         raise BadInput(f"{place}: not JSON ({error}): mend or delete the line") from None
     if not isinstance(row, dict):
         raise BadInput(f"{place}: not a JSON object but {type(row).__name__}: mend or delete the line")

@@ -19,6 +19,7 @@ from typing import Any
 from eval.duplicates import Repeats, drop_repeats
 from eval.durable import write_text
 from eval.errors import BadInput, exit_with_message
+from eval.json_text import parse
 from eval.sources import SOURCES, Source
 
 _LONGEST_LINE = 1_000_000  # bytes; the longest line of a known set has 9,000
@@ -123,8 +124,8 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > _LONGEST_LINE:
         raise BadInput(f"{where}: over {_LONGEST_LINE:,} bytes: no problem is that long, check the file")
     try:
-        row = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        row = parse(line)
+    except ValueError as error:
         raise BadInput(f"{where}: not readable as JSON ({error}): mend or remove the line") from None
     if not isinstance(row, dict):
         raise BadInput(f"{where}: a JSON object is needed, not {type(row).__name__}")

@@ -7,13 +7,11 @@ no sample.
 """
 
 import argparse
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from eval.csv_text import csv_text
 from eval.durable import write_text
 from eval.engines import Key
 from eval.errors import BadInput, exit_with_message
@@ -63,7 +61,8 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
     }
     measures = about | measure_all(scored, sorted(set(ks or powers_of_two(max(p.n for p in scored)))))
     write_text(out / f"{name}.verdicts.jsonl", "".join(dump(row) + "\n" for row in rows))
-    write_text(out / f"{name}.counts.csv", csv_text(map(count, scored)))
+    counts = [count(problem) for problem in scored]
+    write_text(out / f"{name}.counts.csv", csv_text([list(counts[0]), *(list(row.values()) for row in counts)]))
     write_text(out / f"{name}.measures.json", json.dumps(measures, indent=2, allow_nan=False) + "\n")
 
 
@@ -145,22 +144,6 @@ def count(problem: Scored) -> Row:
         "errors": sum(row["status"] == "error" for row in rows),
         "tokens": sum(row["tokens"] for row in rows),
     }
-
-
-def csv_text(rows: Iterable[Row]) -> str:
-    """Rows under a header. All have the same columns."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for number, row in enumerate(rows):
-        if number == 0:
-            writer.writerow(row)
-        writer.writerow(map(cell, row.values()))
-    return text.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front, as it is typed by hand."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 if __name__ == "__main__":

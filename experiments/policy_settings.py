@@ -1,14 +1,15 @@
 """Where the base policy of an experiment comes from: taught arithmetic, a miniature of the real thing, or pretrained."""
 
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import BaseModel, StringConstraints, model_validator
 
 Count = Annotated[int, Ge(1)]
 Natural = Annotated[int, Ge(0)]
-Positive = Annotated[float, Gt(0)]
+Positive = Annotated[float, Gt(0), Lt(inf)]
 Share = Annotated[float, Ge(0), Le(1)]
 Levels = Annotated[tuple[Count, ...], Len(1)]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]  # never a branch or a tag: those move

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,10 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from eval.errors import BadInput
 from eval.prompts import TEMPLATES
 from eval.sources import SOURCES
+from eval.yaml_file import read_yaml
 from experiments.messages import explain, say
 from experiments.policy_settings import Count, HubPolicy, Levels, MiniaturePolicy, Natural, Positive, TinyPolicy
 from experiments.training_settings import MACHINE, Training
-from experiments.yaml_file import read_yaml
 from methods import AnyMethod
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # becomes a folder
@@ -29,7 +30,7 @@ RESERVED = {"base", "problems", "tables", "figures", "logs", "benchmarks", "swee
 
 
 class Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Task(Closed):
@@ -206,8 +207,9 @@ def find(source: str | Path) -> Path:
     """The file of an experiment's name or path."""
     folder = Path(__file__).parent
     for path in (Path(source), folder / f"{source}.yaml"):
-        if path.suffix in (".yaml", ".yml") and path.is_file():
-            return path
+        with suppress(OSError):  # a name too long for a file
+            if path.suffix in (".yaml", ".yml") and path.is_file():
+                return path
     known = ", ".join(shipped())
     raise BadInput(f"there is no experiment {str(source)!r}: give the path of a YAML file, or one of {known}")
 

@@ -7,7 +7,6 @@ writes `train.jsonl` (the prompts), one file per benchmark, and what of the trai
 """
 
 import argparse
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from datasets import Dataset
 
 from eval.arithmetic import arithmetic
 from eval.contamination import Examination, examine, write_report
+from eval.csv_text import read_csv
 from eval.duplicates import Repeats
 from eval.errors import BadInput, exit_with_message
 from eval.problems import Problem, load_counted, load_set, write_problems
@@ -82,12 +82,16 @@ def make_dataset(
 
 def read_pass_rates(counts: Path) -> dict[str, float]:
     """Problem id → pass rate, from a counts file of the base policy."""
-    with counts.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        return {row["problem_id"]: int(row["correct"]) / int(row["n"]) for row in rows if int(row["n"])}
-    except (KeyError, ValueError) as error:
-        raise BadInput(f"{counts}: not a counts file ({error}): delete it, and it is made again") from None
+    rates: dict[str, float] = {}
+    for where, row in read_csv(counts, ("problem_id", "n", "correct")):
+        if not (row["n"].isdecimal() and row["correct"].isdecimal() and len(row["n"] + row["correct"]) < 20):
+            raise BadInput(f"{where}: n and correct must be whole numbers: delete the file, and it is made again")
+        n, correct = int(row["n"]), int(row["correct"])
+        if correct > n or row["problem_id"] in rates:
+            raise BadInput(f"{where}: more right than answered, or twice: delete the file, and it is made again")
+        if n:
+            rates[row["problem_id"]] = correct / n
+    return rates
 
 
 def write_all(experiment: Experiment, out: Path) -> None:

@@ -6,12 +6,13 @@ whole run have step 0. Times are those of the files, so that reading them again 
 """
 
 import csv
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from eval.json_text import read_object
 
 NOT_METRICS = {"rollout", "rows"}  # the step itself, and how many rows a mean is over
 SYSTEM = {"s": "seconds", "cpu_time": "cpu_seconds", "max_rss": "memory_mb", "mean_load": "load_percent"}
@@ -56,8 +57,8 @@ def score_points(path: Path, benchmark: str) -> list[Point]:
     """measures.json of one policy on one benchmark. Levels and subjects are left to the tables and figures."""
     if not path.exists():
         return []
-    measures = json.loads(path.read_text(encoding="utf-8"))
-    return [Point(f"{benchmark}/{name}", value, 0, stamp(path)) for name, value in numbers(measure_names(measures))]
+    found = numbers(measure_names(read_object(path)))
+    return [Point(f"{benchmark}/{name}", value, 0, stamp(path)) for name, value in found]
 
 
 def measure_names(measures: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.json_text import parse
 from eval.jsonl import read_rows
 from experiments.schema import Experiment, base_spec, load, run_spec, spec_hash
 from experiments.tracking_metrics import Point, arm_points, row_points, score_points, system_points
@@ -184,6 +185,7 @@ def data_set(name: str, content: bytes, context: str) -> DataSet:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file; empty where there is no file, or where it is just being written."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = parse(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
+    return value if isinstance(value, dict) else {}

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "methods": {"methods"},
     "eval": {"eval"},
     "experiments": {"experiments", "methods", "eval"},
-    "analysis": {"analysis", "eval.pass_at_k", "eval.errors"},
+    "analysis": {"analysis", "eval.pass_at_k", "eval.errors", "eval.json_text", "eval.yaml_file", "eval.csv_text"},
 }
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 

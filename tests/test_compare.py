@@ -125,7 +125,7 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys):
         ([folder, "--reference", "b"], "no arm is called b. There is: a/aer, a/none."),
         ([f"mine={file}"], "nothing shares a benchmark with mine"),
         ([f"mine={file}:1", f"mine={file}:1"], "mine already has a seed 1"),
-        ([f"mine={tmp_path / 'no.csv'}"], "cannot read the counts"),
+        ([f"mine={tmp_path / 'no.csv'}"], "cannot read "),
     ]:
         message = refused(monkeypatch, capsys, *arguments)
         assert said in message
@@ -138,4 +138,4 @@ def test_broken_counts_are_named(tmp_path, monkeypatch, capsys):
     bad.write_text(bad.read_text().replace("p3,1,,8,", "p3,1,,8,nan"))
     assert f"{bad} line 5: correct is 'nan" in refused(monkeypatch, capsys, folder)
     (folder / "spec.yaml").write_text("seeds: [1")
-    assert "cannot read" in refused(monkeypatch, capsys, folder)
+    assert "not readable as YAML" in refused(monkeypatch, capsys, folder)

@@ -114,7 +114,7 @@ def hostile(folder: Path) -> str:
     """The page of an experiment whose names, question and settings try to run a script."""
     make(folder, seeds=(0,), rollouts=4, questions=4)
     spec = yaml.safe_load((folder / "spec.yaml").read_text())
-    arms = spec["arms"] | {HOSTILE: {"method": {"name": HOSTILE, HOSTILE: HOSTILE}}}
+    arms = spec["arms"] | {HOSTILE.replace("/", " "): {"method": {"name": HOSTILE, HOSTILE: HOSTILE}}}
     changes = {"name": HOSTILE, "question": HOSTILE, "arms": arms, "task": {HOSTILE: HOSTILE, "b": 1}}
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec | changes))
     return finish(folder)

@@ -279,7 +279,10 @@ def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
     path = tmp_path / "demo" / "spec.yaml"
     spec = yaml.safe_load(path.read_text())
     path.write_text(
-        yaml.safe_dump(spec | {"arms": spec["arms"] | {name: {"method": {"name": name}} for name in HOSTILE}})
+        yaml.safe_dump(
+            spec
+            | {"arms": spec["arms"] | {re.sub(r"[/\\]", " ", name): {"method": {"name": name}} for name in HOSTILE}}
+        )
     )
     tables.main([str(tmp_path / "demo")])
     for form in ("md", "html"):

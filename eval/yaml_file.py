@@ -1,0 +1,89 @@
+"""Reading a YAML file that others may have written: the part of YAML that settings need, and strict.
+
+Mappings, lists, text, numbers, true, false and null. A repeated key is an error, not the last one wins. There are no aliases
+(ten lines of them can stand for a billion items), no merges, dates or tags of other kinds; numbers are finite and fit into 64
+bits; text holds no control characters, no half of a surrogate pair and no marks that turn the direction of writing.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError
+
+from eval.errors import BadInput
+
+LARGEST = 1_000_000  # bytes; YAML is read at about a megabyte a second, and a resolved spec has 3,000
+DEEPEST = 50  # mappings and lists within each other; a spec has five
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
+
+
+class _Strict(yaml.SafeLoader):
+    """A safe loader that refuses what the module's text says. Names are PyYAML's."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise ConstructorError(None, None, "aliases are not read: write it out", self.peek_event().start_mark)
+        if self.depth == DEEPEST:
+            raise ConstructorError(None, None, f"nested deeper than {DEEPEST}", self.peek_event().start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool | None):
+                raise ConstructorError(None, None, "a key must be plain text", key_node.start_mark)
+            if key in seen:
+                raise ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, KeyError):  # !!int x, !!bool x, or more digits than Python converts
+            raise ConstructorError(None, None, "not a value of its kind", node.start_mark) from None
+        if isinstance(value, int | float) and not abs(value) < 2**63:  # nor NaN
+            raise ConstructorError(None, None, "a number must be finite and fit into 64 bits", node.start_mark)
+        if isinstance(value, str) and (found := UNSAFE.search(value)):
+            raise ConstructorError(None, None, f"text holds the character {found[0]!a}", node.start_mark)
+        return value
+
+
+_tags = [f"tag:yaml.org,2002:{kind}" for kind in _KINDS]
+_Strict.yaml_constructors = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in (*_tags, None)}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        BadInput: the file cannot be read, is too large, is not YAML as above, or holds something else than a mapping.
+    """
+    text = _text(path)
+    try:
+        content = yaml.load(text, Loader=_Strict)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BadInput(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: holds no mapping of keys: see experiments/arithmetic.yaml for the form")
+    return content
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise BadInput(f"{path}: over {LARGEST:,} bytes: no experiment is that long, check the file")
+        return data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from None

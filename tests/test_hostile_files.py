@@ -1,0 +1,176 @@
+"""Files that others wrote: every one is read as it stands or refused in one message. Inputs that once broke a reader."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import read, spec
+from analysis.counts import read_counts
+from eval import csv_text, json_text
+from eval.errors import BadInput
+from experiments.schema import load
+from experiments.tasks import read_pass_rates
+
+SMOKE = Path(__file__).parents[1] / "experiments" / "smoke.yaml"
+LAUGHS = "a: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40))
+
+JSON = {
+    "a key twice": (b'{"a": 1, "a": 2}', "key 'a' stands twice"),
+    "NaN": (b'{"a": NaN}', "NaN is no JSON number"),
+    "minus infinity": (b'{"a": -Infinity}', "-Infinity is no JSON number"),
+    "a float that overflows": (b'{"a": 1e999999}', "too large a number"),
+    "more digits than Python converts": (b'{"a": ' + b"9" * 5000 + b"}", "more than 19 digits"),
+    "an integer beyond every float": (b'{"a": 1' + b"0" * 400 + b"}", "more than 19 digits"),
+    "100,000 brackets": (b"[" * 100_000, "nested deeper than 50"),
+    "51 objects, closed": (b'{"a":' * 51 + b"1" + b"}" * 51, "nested deeper than 50"),
+    "UTF-16": ('{"a": 1}'.encode("utf-16"), "can't decode"),
+    "Latin-1": (b'{"a": "\xe9"}', "can't decode"),
+    "a NUL": (b'{"a": "\x00"}', "control character"),
+    "two values": (b'{"a": 1} {"a": 2}', "Extra data"),
+}
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_json_that_two_readers_would_understand_differently(name: str) -> None:
+    data, said = JSON[name]
+    with pytest.raises(ValueError, match=said):
+        json_text.parse(data)
+
+
+def test_json_as_it_is_written_here_is_read() -> None:
+    assert json_text.parse(b'\xef\xbb\xbf{"a": "\\ud800 {[{[", "b": [1.5, -3, null, true]}\r') == {
+        "a": "\ud800 {[{[",
+        "b": [1.5, -3, None, True],
+    }
+    assert json_text.parse(b"[" * 50 + b"]" * 50) is not None
+
+
+YAML = {
+    "a billion laughs": (LAUGHS, "aliases are not read"),
+    "a list that holds itself": ("question: &q [*q]\n", "aliases are not read"),
+    "a merge": ("a: &a {x: 1}\nb: {<<: *a}\n", "aliases are not read"),
+    "100,000 brackets": ("[" * 100_000, "nested deeper than 50"),
+    "1,000 blocks": ("".join(" " * i + "a:\n" for i in range(1000)), "nested deeper than 50"),
+    "more digits than Python converts": ("a: " + "9" * 5000, "not a value of its kind"),
+    "an integer beyond every float": ("a: 1" + "0" * 400, "fit into 64 bits"),
+    "infinity": ("a: .inf", "finite"),
+    "a date that does not exist": ("a: 2001-99-99", "could not determine a constructor"),
+    "no integer": ("a: !!int x", "not a value of its kind"),
+    "no truth value": ("a: !!bool x", "not a value of its kind"),
+    "hexadecimal without digits": ("a: 0x_", "not a value of its kind"),
+    "half a surrogate pair": ('a: "\\ud800"', "text holds the character"),
+    "an escaped NUL": ('a: "\\0"', "text holds the character"),
+    "a key that turns the direction": ('"a\\u202e": 1', "text holds the character"),
+    "an object": ("a: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
+    "a megabyte": ("a: " + "x" * 1_000_000, "over 1,000,000 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", YAML)
+def test_yaml_beyond_what_settings_need(name: str, tmp_path: Path) -> None:
+    text, said = YAML[name]
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"x\.yaml: .*{said}"):
+        load(path)
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + SMOKE.read_bytes().replace(b"\n", b"\r\n"))
+    assert load(path) == load(SMOKE)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a" * 5000 + ".yaml", "a\0b.yaml", "\ud800.yaml"])
+def test_names_that_are_no_file_names(name: str) -> None:
+    with pytest.raises(BadInput, match="there is no experiment"):
+        load(name)
+
+
+@pytest.mark.parametrize("number", ["inf", ".inf", "nan", "1e999"])
+def test_settings_are_finite(number: str, tmp_path: Path) -> None:
+    path, content = tmp_path / "x.yaml", yaml.safe_load(SMOKE.read_text())
+    content["training"]["learning_rate"] = "PLACE"
+    path.write_text(yaml.safe_dump(content).replace("PLACE", number))
+    with pytest.raises(BadInput):
+        load(path)
+
+
+COUNTS = {
+    "a count beyond 64 bits": ("p,1e300,0", "must be a whole number"),
+    "a billion samples": ("p,1000000000,0", "correct = 0; needs"),
+    "neighbours that one float stands for": ("p,9007199254740993,0", "must be a whole number"),
+    "a cell too many": ("p,1,1,1", "4 cells under 3 headings"),
+    "a cell too few": ("p,1", "2 cells under 3 headings"),
+    "a quote that swallows the next row": ('p,1,"0\nq,1,1', "unexpected end of data"),
+    "a cell of 200,000 characters": ("p" * 200_000 + ",1,1", "field larger than field limit"),
+    "Latin-1": ("p\udce9,1,1", "can't decode"),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_that_would_be_lost_or_misread(name: str, tmp_path: Path) -> None:
+    row, said = COUNTS[name]
+    path = tmp_path / "x.counts.csv"
+    path.write_bytes(f"problem_id,n,correct\n{row}\n".encode("utf-8", "surrogateescape"))
+    with pytest.raises(BadInput, match=said):
+        read_counts(path)
+    if name not in ("a billion samples", "neighbours that one float stands for"):  # rates are made of exact integers
+        with pytest.raises(BadInput):
+            read_pass_rates(path)
+
+
+def test_a_column_twice_is_not_the_last_one_wins(tmp_path: Path) -> None:
+    path = tmp_path / "x.counts.csv"
+    path.write_text("problem_id,n,correct,n\np,1,1,9\n")
+    with pytest.raises(BadInput, match="'n' stands twice"):
+        read_counts(path)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=4))
+def test_csv_gives_back_what_was_written_and_no_formula(cells: list[str]) -> None:
+    text = csv_text.csv_text([cells])
+    shown = next(csv.reader(io.StringIO(text, newline="")))
+    assert [csv_text.unguarded(cell) for cell in shown] == cells
+    assert not any(cell.startswith(csv_text.GUARDED[:-1]) for cell in shown)
+
+
+def test_pass_rates_of_ids_that_look_like_formulas(tmp_path: Path) -> None:
+    path = tmp_path / "x.counts.csv"
+    path.write_text(csv_text.csv_text([["problem_id", "n", "correct"], ["=1+1", 2, 1], ["'=1+1", 4, 1]]))
+    assert read_pass_rates(path) == {"=1+1": 0.5, "'=1+1": 0.25}
+    assert read_counts(path) == {"=1+1": (2, 1), "'=1+1": (4, 1)}
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "a/b", "/etc", "a\\b", ".hidden", ""])
+def test_names_in_a_spec_stay_in_their_folder(name: str, tmp_path: Path) -> None:
+    for content in ({"arms": {name: {}}, "seeds": [0]}, {"arms": {"a": {}}, "seeds": [f"0/../{name}"]}):
+        (tmp_path / "spec.yaml").write_text(yaml.safe_dump(content))
+        with pytest.raises(BadInput, match="write it again"):
+            spec.read_spec(tmp_path / "spec.yaml")
+    benchmarks = {"benchmarks": {name: {"k": [1]}}}
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump({"arms": {"a": {}}, "seeds": [0], "evaluation": benchmarks}))
+    with pytest.raises(BadInput, match="write it again"):
+        spec.read_spec(tmp_path / "spec.yaml")
+
+
+def test_links_out_of_a_results_folder_are_not_followed(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "demo", tmp_path / "private"
+    (outside / "seed-0").mkdir(parents=True)
+    (outside / "seed-0" / "run.json").write_text('{"host": "secret"}')
+    inside.mkdir()
+    (inside / "spec.yaml").write_text("{arms: {a: {}}, seeds: [0]}")
+    (inside / "a").symlink_to(outside)
+    results = read.load(inside)
+    assert [str(gap) for gap in results.missing] == ["a, seed 0: is a link out of the results folder"]
+    assert results.runs[0].info == {}
+    (inside / "report.html").symlink_to(outside / "target")
+    with pytest.raises(BadInput, match="leads out of"):
+        read.own(inside / "report.html", inside)
+    (inside / "loop").symlink_to(inside / "loop")
+    assert not read.is_within(inside / "loop" / "x", inside) or not (inside / "loop").exists()
