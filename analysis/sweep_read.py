@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analysis.read import first_line
-from analysis.render import GUARDED
 from analysis.study import COMPLETE, NAN, STATES, Search, Setting, Study, Trial
+from eval.csv_text import GUARDED
 from eval.errors import BadInput
+from eval.yaml_file import read_yaml
 
 SLACK = 1e-3  # between a score and the mean of its seeds: a file may round
 NUMBERS = ("initial_entropy", "length", "truncated", "tokens_generated", "seconds")
@@ -41,14 +40,11 @@ def read(folder: Path) -> Study:
 
 
 def read_study(path: Path) -> dict[str, Any]:
-    try:
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(f"{path} is missing: name the folder of a sweep, results/<experiment>/sweep/<study>.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"{path} cannot be read ({first_line(error)}): run the sweep again.") from None
+    if not path.exists():
+        raise BadInput(f"{path} is missing: name the folder of a sweep, results/<experiment>/sweep/<study>.")
+    spec = read_yaml(path)
     wanted = {"searches": dict, "seeds": list}
-    wrong = [key for key, kind in wanted.items() if not isinstance(spec, dict) or not isinstance(spec.get(key), kind)]
+    wrong = [key for key, kind in wanted.items() if not isinstance(spec.get(key), kind)]
     wrong += [key for key in wanted if key not in wrong and not spec[key]]
     if wrong:
         raise BadInput(f"{path}: {' and '.join(wrong)} missing, empty or of the wrong kind: run the sweep again.")

@@ -1,8 +1,9 @@
 """Reading a YAML file that others may have written: the part of YAML that settings need, and strict.
 
-Mappings, lists, text, numbers, true, false and null. A repeated key is an error, not the last one wins. There are no aliases
-(ten lines of them can stand for a billion items), no merges, dates or tags of other kinds; numbers are finite and fit into 64
-bits; text holds no control characters, no half of a surrogate pair and no marks that turn the direction of writing.
+Mappings, lists, text, numbers, true, false and null. A repeated key is an error, not the last one wins. There are no merges,
+dates or tags of other kinds. Aliases count as what they stand for: ten lines of them can stand for a billion items. Numbers
+are finite and fit into 64 bits. Text holds no control characters, no half of a surrogate pair and no marks that turn the
+direction of writing.
 """
 
 import re
@@ -17,22 +18,27 @@ from eval.errors import BadInput
 LARGEST = 1_000_000  # bytes; YAML is read at about a megabyte a second, and a resolved spec has 3,000
 DEEPEST = 50  # mappings and lists within each other; a spec has five
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+MOST_ITEMS = 100_000
 _KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
 
 
 class _Strict(yaml.SafeLoader):
     """A safe loader that refuses what the module's text says. Names are PyYAML's."""
 
-    depth = 0
+    depth = items = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise ConstructorError(None, None, "aliases are not read: write it out", self.peek_event().start_mark)
+        mark, is_alias, before = self.peek_event().start_mark, self.check_event(yaml.AliasEvent), self.items
         if self.depth == DEEPEST:
-            raise ConstructorError(None, None, f"nested deeper than {DEEPEST}", self.peek_event().start_mark)
+            raise ConstructorError(None, None, f"nested deeper than {DEEPEST}", mark)
         self.depth += 1
-        node = super().compose_node(parent, index)
+        node: Any = super().compose_node(parent, index)
         self.depth -= 1
+        self.items += getattr(node, "items", MOST_ITEMS) if is_alias else 1  # a node within itself has no size yet
+        if self.items > MOST_ITEMS:
+            raise ConstructorError(None, None, f"stands for more than {MOST_ITEMS:,} items", mark)
+        if not is_alias:
+            node.items = self.items - before
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
