@@ -15,6 +15,7 @@ import torch
 from trl.trainer.grpo_config import GRPOConfig
 
 from eval.errors import BadInput
+from experiments.processes import PATIENCE
 from experiments.training_settings import Training
 
 PASSED_ON = {
@@ -48,6 +49,8 @@ def grpo_config(training: Training, seed: int, output_dir: Path, processes: int)
         report_to="none",
         disable_tqdm=True,
         use_cpu=not torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
+        ddp_timeout=int(PATIENCE.total_seconds()),
         remove_unused_columns=False,
     )
 

@@ -74,7 +74,7 @@ def save_policy(trainer: Any, folder: Path, source: dict[str, Any]) -> None:
     source: of the base policy. Merging happens on the CPU, from files, because shards of weights cannot be merged where they are.
     """
     adapted = trainer.accelerator.unwrap_model(trainer.model).__class__.__name__.startswith("Peft")
-    target = folder.with_name("adapter") if adapted else folder
+    target = folder / "adapter" if adapted else folder
     if trainer.is_fsdp_enabled:
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(target))

@@ -5,8 +5,10 @@ its refusals: a process that waits for one that has given up would wait for ever
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
+import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
@@ -14,11 +16,20 @@ from eval.errors import BadInput
 
 T = TypeVar("T")
 
+PATIENCE = timedelta(hours=2)
+"""How long processes wait for each other: the slowest one's rollout decides. The backends' own limit is 10 minutes."""
+
+
+def world() -> PartialState:
+    """This process among the others; the first call connects them."""
+    # Without a GPU accelerate has to be told: it would otherwise take several processes for one each.
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+
 
 def on_main(do: Callable[[], T]) -> T:
     """Calls `do` in the main process; every process gets what it returned, or its BadInput."""
     outcome: list[Any] = [None, None]
-    if PartialState().is_main_process:
+    if world().is_main_process:
         try:
             outcome[0] = do()
         except BadInput as error:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
 from tqdm import tqdm
 from transformers.utils import logging
 
@@ -28,7 +27,7 @@ from eval.verify import Verifier
 from experiments.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.grpo_config import grpo_config
 from experiments.policy import load_policy, lora_config, policy_source, save_policy
-from experiments.processes import on_main
+from experiments.processes import on_main, world
 from experiments.provenance import git_revision, host, versions
 from experiments.rewards import SoftOverlong, VerifiedReward
 from experiments.rollout import RATES, rate_code
@@ -94,7 +93,7 @@ def make_trainer(
         processing_class=tokenizer,
         reward_funcs=rewards(training),
         peft_config=lora_config(training.lora),
-        args=grpo_config(training, seed, out / "checkpoints", PartialState().num_processes),
+        args=grpo_config(training, seed, out / "checkpoints", world().num_processes),
         train_dataset=dataset,
     )
 
@@ -112,7 +111,7 @@ def run(experiment: Experiment, arm: str, seed: int, root: Path, inputs: Path | 
 
     `inputs`: the folder whose problems/ and base/ are read; None = root.
     """
-    out, state, started = root / arm / f"seed-{seed}", PartialState(), time.time()
+    out, state, started = root / arm / f"seed-{seed}", world(), time.time()
     with locked(out / "checkpoints" / "lock") if state.is_main_process else nullcontext():
         trainer = train(experiment, arm, seed, inputs or root, out)
         policy = on_main(lambda: empty(out / ".policy.new"))
@@ -123,7 +122,7 @@ def run(experiment: Experiment, arm: str, seed: int, root: Path, inputs: Path | 
 
 def train(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path) -> EntropyControlTrainer:
     """The trainer after the run's last rollout, begun anew or at the last good checkpoint."""
-    state, mark = PartialState(), spec_hash(run_spec(experiment, arm, seed))
+    state, mark = world(), spec_hash(run_spec(experiment, arm, seed))
     checkpoint = on_main(lambda: resume_point(out / "checkpoints", mark, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
     rollouts = experiment.training_of(arm).rollouts

@@ -29,6 +29,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.durable import empty
+from eval.errors import BadInput
 from experiments.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.data_order import skip_passes
 from experiments.gradient_share import GradientShare
@@ -63,6 +64,11 @@ class EntropyControlTrainer(GRPOTrainer):
         self.add_callback(_AfterUpdate(self))
         self.method, self.labels, self.on_row = method, labels, on_row
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
+        if gradient_share_every and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            raise BadInput(
+                "training.gradient_share_every cannot be measured on sharded parameters (FSDP, DeepSpeed): set it to 0,"
+                " or launch with ddp"
+            )
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
         steps = cast(int, self.args.steps_per_generation) * self.num_iterations
         self.updates_per_rollout = steps // self.args.gradient_accumulation_steps
@@ -140,7 +146,8 @@ class EntropyControlTrainer(GRPOTrainer):
         every = self.gradient_share_every
         if every == 0 or self.progress.rollouts % every:
             return None
-        return GradientShare(list(self.accelerator.unwrap_model(self.model).parameters()))
+        parameters = list(self.accelerator.unwrap_model(self.model).parameters())
+        return GradientShare(parameters, lambda local: cast(Tensor, self.accelerator.reduce(local, reduction="mean")))
 
     def _gathered(self, local: Tensor) -> Tensor:
         """The tensors of all processes, joined along the first axis."""

@@ -13,6 +13,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from experiments.base_policy import make_model, make_tokenizer
 from experiments.grpo_config import grpo_config
+from experiments.processes import world
 from experiments.schema import TinyPolicy, Training
 from experiments.trainer import EntropyControlTrainer
 from methods import Method
@@ -56,19 +57,25 @@ def ours(
     on_row: Callable[[dict[str, Any]], None] = lambda row: None,
     **more: Any,
 ) -> EntropyControlTrainer:
-    return EntropyControlTrainer(
-        method=method,
-        labels={"level": ["even", "odd"], "stratum": ["a", "b", "c", "d", "e"]},
-        on_row=on_row,
-        mask_truncated=settings.mask_truncated_completions,
-        gradient_share_every=settings.gradient_share_every,
-        model=small_policy(),
-        processing_class=make_tokenizer(),
-        reward_funcs=[digits_reward],
-        args=grpo_config(settings, 7, out, processes=1),
-        train_dataset=dataset(),
-        **more,
-    )
+    return EntropyControlTrainer(**trainer_arguments(method, settings, out, on_row) | more)
+
+
+def trainer_arguments(
+    method: Method, settings: Training, out: Path, on_row: Callable[[dict[str, Any]], None] = lambda row: None
+) -> dict[str, Any]:
+    """Of a trainer of ours, on as many processes as there are."""
+    return {
+        "method": method,
+        "labels": {"level": ["even", "odd"], "stratum": ["a", "b", "c", "d", "e"]},
+        "on_row": on_row,
+        "mask_truncated": settings.mask_truncated_completions,
+        "gradient_share_every": settings.gradient_share_every,
+        "model": small_policy(),
+        "processing_class": make_tokenizer(),
+        "reward_funcs": [digits_reward],
+        "args": grpo_config(settings, 7, out, world().num_processes),
+        "train_dataset": dataset(),
+    }
 
 
 def stock(settings: Training, out: Path, **changes: Any) -> GRPOTrainer:

@@ -1,0 +1,77 @@
+"""Trains on given completions and writes down everything that must not depend on the number of processes.
+
+    accelerate launch --config_file experiments/launch/cpu.yaml --num_processes 2 -m tests.process_worker OUT
+
+The completions are a function of rollout and row, so that one process and many update on the same batch. Their lengths
+are as uneven between two processes as they can be: short in the first half of the rows, long in the second.
+"""
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from experiments.trainer import EntropyControlTrainer
+from methods import AER, FixedCoefficient, Method
+from tests.grpo_runs import trainer_arguments, training
+
+LIMIT = 12  # tokens
+SCENARIOS: dict[str, tuple[Method, dict[str, Any]]] = {
+    "one_update": (FixedCoefficient(0.3), {"per_device_train_batch_size": 4, "gradient_share_every": 1}),
+    "masked": (
+        AER(tau=1.0, rho=1.0, eta=1.0, alpha_0=0.2),
+        {"per_device_train_batch_size": 2, "mask_truncated_completions": True, "gradient_share_every": 2},
+    ),
+    "two_updates": (AER(tau=1.0, rho=1.0, eta=1.0), {"per_device_train_batch_size": 4, "updates_per_rollout": 2}),
+}
+
+
+class Given(EntropyControlTrainer):
+    """Reads its completions instead of sampling them, and keeps loss and gradients of the last rollout's updates."""
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> tuple[Any, None]:
+        start = self.accelerator.process_index * len(prompt_ids)
+        self.loss, self.losses, self.gradients = 0.0, [], {}
+        return [self.completion(start + i) for i in range(len(prompt_ids))], None
+
+    def completion(self, row: int) -> list[int]:
+        draw = random.Random(1000 * self.progress.rollouts + row)
+        end, pad = cast(int, self._tokenizer.eos_token_id), self._tokenizer.pad_token_id
+        words = [i for i in range(len(self._tokenizer)) if i not in (end, pad)]
+        length = draw.randint(1, 4) if row < 8 else draw.randint(8, LIMIT)
+        return [draw.choice(words) for _ in range(length)] + ([end] if length < LIMIT else [])
+
+    def _compute_loss(self, *args: Any, **kwargs: Any) -> Tensor:
+        loss = super()._compute_loss(*args, **kwargs)
+        self.loss += loss.item() / self.accelerator.num_processes
+        return loss
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        parameters = self.accelerator.unwrap_model(self.model).named_parameters()
+        self.gradients = {name: p.grad.clone() for name, p in parameters if p.grad is not None}
+        self.losses.append(self._gathered(torch.tensor([self.loss])).sum().item())
+        self.loss = 0.0
+        return super()._clip_grad_norm(model)
+
+
+def run(name: str, out: Path) -> None:
+    """Writes <name>.json, <name>.weights and <name>.gradients into `out`, from the main process."""
+    method, changes = SCENARIOS[name]
+    rows: list[dict[str, Any]] = []
+    trainer = Given(**trainer_arguments(method, training(**changes), out / name, rows.append))
+    trainer.train()
+    if trainer.accelerator.is_main_process:
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        save_file({k: p.detach().clone() for k, p in model.named_parameters()}, out / f"{name}.weights")
+        save_file(trainer.gradients, out / f"{name}.gradients")
+        (out / f"{name}.json").write_text(json.dumps({"rows": rows, "losses": trainer.losses}))
+
+
+if __name__ == "__main__":
+    for scenario in SCENARIOS:
+        run(scenario, Path(sys.argv[1]))
