@@ -2,6 +2,7 @@
 #
 #   snakemake all                                 the default experiment
 #   snakemake all --config experiment=NAME        experiments/NAME.yaml, or the path of any YAML file
+#   … --config processes=N launch=fsdp2           each training run as N processes (docs/scale.md)
 #
 # Stages meet in files (docs/metrics.md). A training run is re-made when its own settings or its own method's code
 # change, and never because an analysis, another arm or a comment in the experiment file did.
@@ -18,11 +19,14 @@ from analysis.captions import CAPTIONS
 from eval.errors import BadInput
 from experiments.data_folder import load_ready
 from experiments.graph import Graph, code, prepare_environment
+from experiments.launcher import launcher, prepare_launches, processes
 from experiments.resolve import write_spec
 from experiments.tracking import start
 
 try:
     EXPERIMENT = load_ready(config.get("experiment", "arithmetic"))
+    # Globals and no params of the rule: a run launched on more processes is the same run.
+    LAUNCHER, PROCESSES = launcher(config), processes(config)
 except BadInput as error:
     sys.exit(f"error: {error}")
 
@@ -43,6 +47,7 @@ TRAINER = code(
 )
 
 prepare_environment()
+prepare_launches()
 
 
 wildcard_constraints:

@@ -1,6 +1,6 @@
 """Trains on given completions and writes down everything that must not depend on the number of processes.
 
-    accelerate launch --config_file experiments/launch/cpu.yaml --num_processes 2 -m tests.process_worker OUT
+    accelerate launch --config_file experiments/launch/ddp.yaml --num_processes 2 -m tests.process_worker OUT
 
 The completions are a function of rollout and row, so that one process and many update on the same batch. Their lengths
 are as uneven between two processes as they can be: short in the first half of the rows, long in the second.

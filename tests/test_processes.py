@@ -31,7 +31,7 @@ COUNTED = {
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """Processes → what they wrote."""
     out = {count: tmp_path_factory.mktemp(f"processes_{count}") for count in (1, 2)}
-    config = ["--config_file", str(ROOT / "experiments" / "launch" / "cpu.yaml")]
+    config = ["--config_file", str(ROOT / "experiments" / "launch" / "ddp.yaml")]
     command = [*LAUNCH, *config, "-m", "tests.process_worker", str(out[2])]
     with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT) as two:
         for name in SCENARIOS:

@@ -53,10 +53,10 @@ rule train:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_train.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_train.tsv"
-    threads: 1
+    threads: PROCESSES
     params:
         spec=GRAPH.spec,
         hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
     shell:
-        "OMP_NUM_THREADS={threads} python -m experiments.train"
+        "OMP_NUM_THREADS=1 {LAUNCHER} experiments.train"
         " --spec {params.spec} --arm {wildcards.arm} --seed {wildcards.seed} > {log} 2>&1"
