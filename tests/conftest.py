@@ -1,9 +1,26 @@
-"""Shared fixtures."""
+"""Shared fixtures, and the device that the tests run on."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", choices=["cpu", "cuda"], default="cpu", help="where models run; cpu also beside a GPU")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Sets the device for this process and all it starts; on a GPU, deterministic algorithms only."""
+    if config.getoption("device") == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        return
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # before cuBLAS starts: without it, deterministic mode refuses
+    import torch
+
+    if not torch.cuda.is_available():
+        raise pytest.UsageError("--device cuda: torch finds no GPU here: leave the option out, or install a CUDA build")
+    torch.use_deterministic_algorithms(True)
 
 
 @pytest.fixture(scope="session")
