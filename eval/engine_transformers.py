@@ -11,8 +11,8 @@ mix(seed) + position · GAMMA: no stream has to be carried along.
 
 What repeats: the list of requests is cut into fixed batches, and a batch is made whole even where some of
 its rows are there already. So with the same batch size, threads, library versions and machine a sample is
-the same bit for bit. With another batch size the same u meet logits that differ by rounding, and rarely (a
-share of about the rounding error of the logits per token) another token is drawn.
+the same bit for bit; on a GPU this has not been tested. With another batch size the same u meet logits that
+differ by rounding, and rarely (a share of about the rounding error of the logits per token) another token is drawn.
 """
 
 from collections.abc import Iterator

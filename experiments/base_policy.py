@@ -1,5 +1,5 @@
 """The tiny base policy that the default experiment starts from: a Qwen3 of a quarter of a million parameters, taught
-chains of one-digit additions from scratch, on the CPU, in about a minute.
+chains of one-digit additions from scratch, on the CPU in about a minute.
 
 It learns from demonstrations that are as mixed as a real base model's knowledge: most reason step by step, some repeat
 a step, some answer at once, some contain a mistake. So it starts with accuracy spread over the levels and with entropy
@@ -147,7 +147,8 @@ def learn(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, Tensor]]) -> fl
     """Accumulates the gradient of a batch's mean loss per answer token; returns that loss, nats."""
     tokens = sum(int((labels_BT != IGNORED).sum()) for _, labels_BT in parts)
     total = 0.0
-    for ids_BT, labels_BT in parts:
+    for part in parts:
+        ids_BT, labels_BT = (tensor_BT.to(model.device) for tensor_BT in part)
         logits_NV = model(input_ids=ids_BT).logits[:, :-1].flatten(0, 1)
         loss = cross_entropy(logits_NV, labels_BT[:, 1:].flatten(), ignore_index=IGNORED, reduction="sum") / tokens
         loss.backward()
@@ -156,10 +157,11 @@ def learn(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, Tensor]]) -> fl
 
 
 def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
-    """The taught model; the same settings give the same weights."""
+    """The taught model, on the GPU if there is one; the same settings give the same weights, there up to rounding."""
     torch.manual_seed(policy.seed)
     rng = random.Random(f"base policy/{policy.seed}")
-    model = make_model(policy)
+    model = make_model(policy)  # its first weights are drawn on the CPU, so that they are the same everywhere
+    model.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
     optimizer = torch.optim.AdamW(model.parameters(), lr=policy.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, policy.learning_rate, total_steps=policy.steps, pct_start=0.15
@@ -183,7 +185,7 @@ def accuracy(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, flo
         for level in policy.levels:
             problems = arithmetic([level], min(20, available(level, "validation")), "validation", policy.seed)
             asked = [problem.text for problem in problems for _ in range(samples)]
-            prompts = tokenizer(asked, return_tensors="pt", padding=True)
+            prompts = tokenizer(asked, return_tensors="pt", padding=True).to(model.device)
             made = model.generate(
                 input_ids=prompts["input_ids"],
                 attention_mask=prompts["attention_mask"],

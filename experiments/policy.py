@@ -27,12 +27,13 @@ def load_policy(experiment: Experiment, attention: Attention, root: Path) -> tup
     """(model, tokenizer) of the base policy."""
     source = policy_source(experiment, root)
     dtype = experiment.model.dtype if isinstance(experiment.model, HubPolicy) else "float32"
-    model = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype, attn_implementation=attention_for(attention))
+    attends = attention_for(attention, dtype)
+    model = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype, attn_implementation=attends)
     return model, AutoTokenizer.from_pretrained(**source)
 
 
-def attention_for(setting: Attention) -> str:
-    """What `attention: auto` means on this machine.
+def attention_for(setting: Attention, dtype: str) -> str:
+    """What `attention: auto` means on this machine; flash attention has no float32.
 
     Raises:
         BadInput: flash attention is asked for by name and is not there.
@@ -43,7 +44,7 @@ def attention_for(setting: Attention) -> str:
         "flash_attention_3": on_gpu and is_flash_attn_3_available(),
     }
     if setting == "auto":
-        return "flash_attention_2" if there["flash_attention_2"] else "sdpa"
+        return "flash_attention_2" if there["flash_attention_2"] and dtype == "bfloat16" else "sdpa"
     if not there.get(setting, True):
         package = "flash-attn" if setting == "flash_attention_2" else "flash-attn-3"
         raise BadInput(f"training.attention: {setting} needs a GPU and the package {package}: install it, or use auto")

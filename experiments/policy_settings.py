@@ -16,7 +16,7 @@ Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]  # never a
 
 
 class TinyPolicy(BaseModel, extra="forbid", frozen=True):
-    """A base policy that the experiment trains itself, on the CPU, from demonstrations of arithmetic."""
+    """A base policy that the experiment trains itself, from demonstrations of arithmetic."""
 
     source: Literal["tiny"]
     hidden_size: Count = 96

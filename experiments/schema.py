@@ -221,7 +221,7 @@ def shipped() -> list[str]:
 
 
 def run_spec(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:
-    """Everything that determines one training run; two runs with equal specs on one machine are identical."""
+    """Everything that determines one training run; two runs with equal specs on one CPU are identical."""
     return {
         "arm": arm,
         "seed": seed,

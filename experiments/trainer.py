@@ -59,6 +59,8 @@ class EntropyControlTrainer(GRPOTrainer):
         mask_truncated: bool = False,
         **trl: Any,
     ) -> None:
+        # One device per process: where a machine has more, transformers would spread the batch over all of them.
+        trl["args"]._n_gpu = min(trl["args"].n_gpu, 1)
         super().__init__(**trl)
         self.remove_callback(PrinterCallback)  # its summary would stand on stdout; train.jsonl has it all
         self.add_callback(_AfterUpdate(self))

@@ -71,7 +71,7 @@ class Training(BaseModel, extra="forbid", frozen=True):
     overlong_penalty: NonNegative = 1.0  # reward lost by a completion of max_completion_length tokens
     bf16: bool = False  # mixed precision: activations in bfloat16
     gradient_checkpointing: bool = False
-    attention: Attention = "auto"  # auto = flash_attention_2 on a GPU where it is installed, else sdpa
+    attention: Attention = "auto"  # auto = flash_attention_2 on a GPU where installed, for bfloat16 weights; else sdpa
     lora: Lora | None = None  # None = all weights are trained
     vllm: Literal["none", "colocate", "server"] = "none"  # who generates: none = transformers
     vllm_server_host: str = "127.0.0.1"  # server; may differ between machines: no part of the run's spec

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from trl.trainer.grpo_config import GRPOConfig
 
 from experiments.gradient_share import GradientShare
+from experiments.grpo_config import grpo_config
 from experiments.train import keep_rows
 from methods import AER, Control, FixedCoefficient, NoEntropy, Signals, State
+from tests import grpo_runs
 from tests.grpo_runs import differences, ours, training, weights, weights_after
 
 TIMES = {"seconds_rollout", "seconds_update", "seconds_rest"}
@@ -93,6 +96,28 @@ def test_gradient_share_measuring_leaves_the_run_alone(tmp_path: Path) -> None:
     assert 0 < measured[0][0]["gradient_share"] < 1
     assert all(row["gradient_share"] is None for row in unmeasured[0])
     assert run(NoEntropy(), tmp_path / "c", gradient_share_every=1)[0][0]["gradient_share"] == 0.0
+
+
+def test_gradient_share_with_gradient_checkpointing(tmp_path: Path) -> None:
+    """The second backward pass goes through layers that are computed anew."""
+    plain = run(FixedCoefficient(0.1), tmp_path / "a", gradient_share_every=1)
+    anew = run(FixedCoefficient(0.1), tmp_path / "b", gradient_share_every=1, gradient_checkpointing=True)
+    assert differences(plain[1], anew[1]) < 1e-6
+    assert anew[0][0]["gradient_share"] == pytest.approx(plain[0][0]["gradient_share"])
+
+
+def test_a_process_trains_on_one_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a second GPU, transformers would double the batch and wrap the model."""
+
+    def beside_two(*args: Any, **kwargs: Any) -> GRPOConfig:
+        config = grpo_config(*args, **kwargs)
+        config._n_gpu = 2
+        return config
+
+    monkeypatch.setattr(grpo_runs, "grpo_config", beside_two)
+    trainer = ours(NoEntropy(), training(), tmp_path)
+    assert trainer.args.n_gpu == 1
+    assert trainer.args.train_batch_size == training().per_device_train_batch_size
 
 
 def test_gradient_share_by_hand() -> None:

@@ -132,16 +132,18 @@ def test_where_an_engine_stands_is_no_part_of_a_run() -> None:
 
 
 def test_auto_attention_takes_flash_attention_on_a_gpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert attention_for("eager") == "eager"
+    assert attention_for("eager", "float32") == "eager"
     monkeypatch.setattr(policy, "is_flash_attn_2_available", lambda: True)
     monkeypatch.setattr(policy.torch.cuda, "is_available", lambda: False)
-    assert attention_for("auto") == "sdpa"
+    assert attention_for("auto", "bfloat16") == "sdpa"
     with pytest.raises(BadInput, match="needs a GPU and the package flash-attn"):
-        attention_for("flash_attention_2")
+        attention_for("flash_attention_2", "bfloat16")
     monkeypatch.setattr(policy.torch.cuda, "is_available", lambda: True)
-    assert attention_for("auto") == attention_for("flash_attention_2") == "flash_attention_2"
+    for setting in ("auto", "flash_attention_2"):
+        assert attention_for(setting, "bfloat16") == "flash_attention_2"
+    assert attention_for("auto", "float32") == "sdpa", "the tiny policies have float32 weights"
     with pytest.raises(BadInput, match="flash-attn-3"):
-        attention_for("flash_attention_3")
+        attention_for("flash_attention_3", "bfloat16")
 
 
 def test_adapters_are_described_to_peft() -> None:
