@@ -14,7 +14,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(filter-out Linux,$(shell uname -s)),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
 TORCH := "torch==2.13.*"
 
-.PHONY: all test test-vllm smoke ui clean
+.PHONY: all test test-vllm smoke plan doctor ui clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -23,6 +23,14 @@ all: .venv/installed
 
 smoke: .venv/installed
 	snakemake all --config experiment=smoke
+
+# What the experiment would cost, before it is run: make plan EXPERIMENT=qwen3_4b
+plan: .venv/installed
+	@python -m experiments.plan $(EXPERIMENT) $(OPTIONS)
+
+# What this machine can run, and the command that adds what is missing
+doctor: .venv/installed
+	@python -m experiments.doctor $(OPTIONS)
 
 # MLflow's pages on this machine alone, at http://127.0.0.1:5000
 ui: .venv/installed

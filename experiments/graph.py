@@ -111,6 +111,7 @@ class Graph:
             "top-p": evaluation.top_p,
             "max-tokens": evaluation.max_tokens,
             "engine": evaluation.engine,
+            "dtype": evaluation.dtype,
         }
         return " ".join(f"--{name} {value}" for name, value in options.items())
 

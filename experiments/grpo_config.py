@@ -1,11 +1,6 @@
 """TRL's settings for one run: what the experiment says, plus what the shared objective needs switched off.
 
-The experiment states its batches over all processes; TRL wants them per process and forward pass:
-
-    completions of an update = processes x per_device_train_batch_size x gradient_accumulation_steps
-
-The experiment's `per_device_train_batch_size` is an upper bound. Where a process' share of an update is not a multiple of
-it, the largest divisor of the share below it is taken, so that one file runs on any number of processes.
+How its batches become TRL's stands in experiments/batch.py.
 """
 
 from pathlib import Path
@@ -14,7 +9,7 @@ from typing import Any
 import torch
 from trl.trainer.grpo_config import GRPOConfig
 
-from eval.errors import BadInput
+from experiments.batch import batch
 from experiments.processes import PATIENCE
 from experiments.training_settings import Training
 
@@ -53,22 +48,6 @@ def grpo_config(training: Training, seed: int, output_dir: Path, processes: int)
         ddp_timeout=int(PATIENCE.total_seconds()),
         remove_unused_columns=False,
     )
-
-
-def batch(training: Training, processes: int) -> dict[str, int]:
-    """The geometry per process and forward pass."""
-    share, rest = divmod(training.completions_per_update, processes)
-    if rest:
-        raise BadInput(
-            f"training: {processes} processes do not divide the {training.completions_per_update} completions of an update"
-            " evenly: launch on a divisor of it, or change prompts_per_rollout or updates_per_rollout"
-        )
-    size = max(d for d in range(1, min(share, training.per_device_train_batch_size) + 1) if share % d == 0)
-    return {
-        "per_device_train_batch_size": size,
-        "gradient_accumulation_steps": share // size,
-        "steps_per_generation": training.completions_per_rollout // (processes * size),
-    }
 
 
 def generation(training: Training) -> dict[str, Any]:

@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.activations import (
-    BYTES, Attention, Precision, backward_transient, between_layers, cache_bytes, layer_bytes,
+    BYTES,
+    Attention,
+    Precision,
+    backward_transient,
+    between_layers,
+    cache_bytes,
+    layer_bytes,
 )  # fmt: skip
 from experiments.geometry import Geometry
 
@@ -74,7 +80,7 @@ class Estimate:
     working: int  # weights a second time: as autocast casts them, or gathered from the shards
     activations: int
     head: int
-    generation: int  # cache or engine, while the rollout is made
+    generation: int  # cache or engine while the rollout is made, or what scoring it takes
     beside: int  # of the engine, while the policy is updated
 
     @property
@@ -101,9 +107,9 @@ def estimate(load: Load, launch: Launch, device: Literal["cuda", "cpu"] = "cuda"
     weights, optimizer, gradients = _states(load, launch)
     working = _working(load, launch, precision)
     activations, head = _update(load, launch, precision, working, device)
-    generation = load.engine_bytes
-    if load.engine == "transformers":
-        generation = _generation(load, launch, precision)
+    scoring = working + _head(load, launch, precision, device)[0]  # the old policy's pass, without gradient
+    made = load.engine_bytes if load.engine != "transformers" else _generation(load, launch, precision)
+    generation = max(made, scoring + (0 if load.engine_sleeps else load.engine_bytes))
     beside = 0 if load.engine_sleeps else load.engine_bytes
     kept = 0 if load.gradient_checkpointing and precision == "mixed" else working
     return Estimate(weights, optimizer, gradients, kept, activations, head, generation, beside)
@@ -166,9 +172,9 @@ def _head(load: Load, launch: Launch, precision: Precision, device: str) -> tupl
     tile = min(scored, TILE[0]) * min(shape.vocabulary, TILE[1])
     kept = load.rows * load.length * size.final_norm * shape.hidden_size
     gathered = 4 * shape.embedding if launch.kind == "fsdp2" else 0
-    # Triton folds a tile in place; without it every step of the arithmetic is a float32 tile of its own
-    forward = tile * (size.compute + (0 if device == "cuda" else 16))
-    backward = tile * (size.compute + (0 if device == "cuda" else 28)) + 4 * scored * shape.hidden_size
+    # Triton folds a tile in place; without it the arithmetic has three, then eight, float32 tiles at a time
+    forward = tile * (size.compute + (0 if device == "cuda" else 12))
+    backward = tile * (size.compute + (0 if device == "cuda" else 32)) + 4 * scored * shape.hidden_size
     if load.adapter_rank is None:
         backward += 4 * shape.embedding + (2 * shape.embedding if load.dtype == "bfloat16" else 0)
     return kept + gathered + forward, kept + gathered + backward

@@ -98,6 +98,7 @@ class Evaluation(Closed):
     top_p: Annotated[float, Gt(0), Le(1)] = 1.0
     max_tokens: Count
     engine: Literal["transformers", "vllm"] = "transformers"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # in which policies answer; auto = as each is stored
     seed: Natural = 0
 
     @model_validator(mode="after")

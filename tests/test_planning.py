@@ -1,5 +1,8 @@
 """The planner: geometry against transformers, activations against what autograd saves, refusals with what would fit."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +11,14 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from eval.errors import BadInput
 from experiments.activations import BYTES, Precision, cache_bytes, layer_bytes
+from experiments.cost import Assumed, questions, training_cost
+from experiments.fit import Case, fit, least_launch, remedies
 from experiments.geometry import QWEN3, Geometry, geometry_of, read_config
+from experiments.memory import Launch, Load, estimate
+from experiments.plan import make_plan
 from experiments.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
+from experiments.schema import load
+from experiments.throughput import GPUS, Speed, generation_seconds, update_seconds
 
 SMALL = Geometry(96, 2, 4, 2, 40, 200, 64, tied=True)
 
@@ -82,7 +91,8 @@ def saved_bytes(layers: int, precision: Precision, rows: int, length: int) -> in
     """Bytes that autograd keeps in a forward pass of the backbone, weights left out, one sequence padded."""
     shape = Geometry(**{**vars(SMALL), "layers": layers})
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    model = Qwen3ForCausalLM(config_of(shape)).to(dtype)
+    model: Any = Qwen3ForCausalLM(config_of(shape))
+    model.to(dtype)
     # weights and what autocast makes of them: neither grows with the tokens
     fixed = {p.shape for p in model.parameters()} | {p.t().shape for p in model.parameters() if p.ndim == 2}
     kept: dict[int, tuple[int, Any]] = {}
@@ -113,8 +123,166 @@ def test_a_layer_keeps_what_the_formula_says(precision: Precision) -> None:
 @pytest.mark.parametrize("precision", BYTES)
 def test_the_cache_holds_what_the_formula_says(precision: Precision) -> None:
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    model = Qwen3ForCausalLM(config_of(SMALL)).to(dtype)
+    model: Any = Qwen3ForCausalLM(config_of(SMALL))
+    model.to(dtype)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed"):
         cache: Any = model(torch.zeros(3, 20, dtype=torch.long), use_cache=True).past_key_values
     held = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
     assert cache_bytes(SMALL, 3, 20, precision) == held
+
+
+# ---- memory -----------------------------------------------------------------------------------------------------------
+
+FOUR = QWEN3["Qwen/Qwen3-4B"]
+P = FOUR.parameters
+SHORT = Load(FOUR, "float32", True, True, "flash_attention_2", rows=1, generated_rows=1, prompt=8, completion=8)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "launch", "weights", "optimizer", "gradients"),
+    [
+        ("float32", Launch("single"), 4 * P, 8 * P, 4 * P),
+        ("bfloat16", Launch("single"), 2 * P, 4 * P, 2 * P),  # no float32 copy: autocast makes none
+        ("float32", Launch("ddp", 2), 4 * P, 8 * P, 8 * P),  # the buckets that are averaged
+        ("float32", Launch("fsdp2", 2), 2 * P, 4 * P, 2 * P),
+        ("bfloat16", Launch("fsdp2", 2), 2 * P, 4 * P, 2 * P),  # accelerate makes trained weights float32
+        ("bfloat16", Launch("zero3", 4), P // 2, 3 * P, P // 2),  # ZeRO: 16 bytes per parameter, shared by four
+    ],
+)
+def test_states_by_hand(dtype: Any, launch: Launch, weights: int, optimizer: int, gradients: int) -> None:
+    found = estimate(replace(SHORT, dtype=dtype), launch)
+    assert (found.weights, found.optimizer, found.gradients) == (weights, optimizer, gradients)
+
+
+def test_adapters_train_little_and_hold_all() -> None:
+    found = estimate(replace(SHORT, dtype="bfloat16", adapter_rank=32), Launch("single"))
+    adapters = FOUR.adapter_parameters(32)
+    assert found.weights == 2 * P + 4 * adapters
+    assert found.optimizer == 8 * adapters
+    assert found.gradients == 4 * adapters
+
+
+def test_what_takes_less_memory_is_said_to_take_less() -> None:
+    base = replace(SHORT, rows=8, completion=1024, gradient_checkpointing=False, attention="sdpa")
+
+    def update(**changes: Any) -> int:
+        return estimate(replace(base, **changes), Launch("single")).update
+
+    assert update(gradient_checkpointing=True) < update(rows=4) < update() < update(completion=2048)
+    assert update(attention="flash_attention_2") < update() < update(attention="eager")
+    assert update(adapter_rank=8) < update() < update(measures_share=True)
+
+
+def test_an_engine_that_sleeps_leaves_its_memory_to_the_update() -> None:
+    awake = replace(SHORT, engine="colocate", engine_bytes=10**10)
+    asleep = replace(awake, engine_sleeps=True)
+    difference = estimate(awake, Launch("single")).update - estimate(asleep, Launch("single")).update
+    assert difference == 10**10
+    assert estimate(asleep, Launch("single")).generation == 10**10
+
+
+# ---- does it fit, and what would ---------------------------------------------------------------------------------------
+
+
+ONE = Launch("single")
+
+
+def case_of(name: str, gpu: str = "h100", launch: Launch = ONE, **training: Any) -> Case:
+    experiment = load(name)
+    changed = experiment.training.model_copy(update=training)
+    return Case(experiment, changed, launch, GPUS[gpu], prompt=1200)
+
+
+def test_the_shipped_sizes_fit_where_their_comments_say() -> None:
+    assert least_launch(case_of("qwen3_4b")) == Launch("fsdp2", 2)
+    assert least_launch(case_of("qwen3_8b")) == Launch("fsdp2", 4)
+    for gpu in ("l4", "rtx4090", "a100_40", "h100"):
+        small = replace(case_of("qwen3_0_6b_one_gpu", gpu), prompt=400)
+        assert least_launch(small) == Launch("single"), gpu
+        # and without vLLM it takes 80 GB
+        without = replace(small, training=small.training.model_copy(update={"vllm": "none"}))
+        assert (fit(without).problem is None) == (gpu == "h100")
+
+
+def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
+    case = case_of("qwen3_0_6b_one_gpu", "rtx4090", vllm="none")
+    problem = fit(case).problem
+    assert problem is not None
+    assert "of a GPU's 25.8 GB" in problem
+    assert "vllm: colocate" in " ".join(remedies(case))
+    large = case_of("qwen3_4b", "h200", per_device_train_batch_size=64)
+    named = remedies(large)
+    sizes = [int(name.rpartition(" ")[2]) for name in named if name.startswith("per_device")]
+    assert len(sizes) == 1
+    for size, fits in ((sizes[0], True), (2 * sizes[0], False)):
+        changed = large.training.model_copy(update={"per_device_train_batch_size": size})
+        assert (fit(replace(large, training=changed)).problem is None) == fits
+
+
+def test_an_engine_share_too_small_for_the_weights_is_told_apart() -> None:
+    case = case_of("qwen3_8b", launch=Launch("fsdp2", 8), vllm_gpu_memory_utilization=0.1)
+    assert "vLLM's 10% of the GPU are 8.6 GB, and weights with one sequence's cache take 17" in str(fit(case).problem)
+    assert any(name.startswith("vllm_gpu_memory_utilization: ") for name in remedies(case))
+
+
+# ---- tokens and hours --------------------------------------------------------------------------------------------------
+
+ROUND = Geometry(1000, 10, 10, 10, 100, 2000, 1000, tied=True)  # 10 million per layer
+GPU = replace(GPUS["h100"], teraflops=100, bandwidth=1000)
+
+
+def test_seconds_by_hand() -> None:
+    assert ROUND.layer_matrices == 10_000_000
+    # forward: 2 · (10 · 10M + 1M) = 202M, attention 4 · 10 · 1000 · 50 = 2M; 204M · 4 passes · 1e6 tokens / 50e12
+    assert update_seconds(ROUND, 1e6, 50, 4, GPU, Speed(mfu=0.5)) == pytest.approx(204e6 * 4e6 / 50e12)
+    # a step reads 2 bytes of each parameter; the cache of one row of 0 tokens is nothing
+    seconds = generation_seconds(ROUND, 1, 1, 1, "vllm", replace(GPU, teraflops=1e9), Speed(use=0.5))
+    cache = 1 * 0.5 * 10 * 2 * 1000 * 2
+    assert seconds == pytest.approx((2 * ROUND.parameters + cache) / 500e9)
+    assert generation_seconds(ROUND, 10, 50, 90, "vllm", GPU, Speed(tokens_per_second=25)) == 20.0
+    # transformers goes on until the longest is done, and a layer takes its time
+    slow = generation_seconds(ROUND, 10, 50, 90, "transformers", replace(GPU, launch=0.01), Speed())
+    assert slow == pytest.approx(90 * 10 * 0.01)
+
+
+def test_tokens_of_a_run_and_questions_of_a_set() -> None:
+    case = case_of("qwen3_4b", launch=Launch("fsdp2", 2))
+    assumed = Assumed(GPUS["h100"], Speed(), 0.5, prompt=100)
+    cost = training_cost(case, fit(case), assumed)
+    assert cost.generated == 200 * 128 * 8 * 1536
+    assert cost.updated == 200 * 128 * 8 * (1536 + 100)
+    evaluation = load("qwen3_4b").evaluation.benchmarks
+    assert [questions(name, b) for name, b in evaluation.items()] == [30, 30, 30, 40, 500, 272, 675]
+    assert questions("gsm8k", load("qwen3_0_6b_one_gpu").evaluation.benchmarks["gsm8k"]) == 500
+
+
+def test_the_total_is_the_sum_of_all_policies() -> None:
+    experiment = load("smoke")
+    plan = make_plan(experiment, "cpu", Assumed(GPUS["cpu"], Speed(), 1.0, 10), None, 40)
+    per_run = [cost for _, _, cost in plan.arms.values()]
+    assert plan.total.updated == 2 * sum(cost.updated for cost in per_run)
+    evaluation = 7 * 10 * 4 * 16  # policies, questions, samples, tokens
+    strata = 16 * 2 * 16
+    assert plan.total.generated == 2 * sum(cost.generated for cost in per_run) + evaluation + strata
+
+
+def planned(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "experiments.plan", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_the_cost_or_refuses_with_a_remedy() -> None:
+    good = planned("qwen3_4b")
+    assert good.returncode == 0, good.stderr
+    for word in ("27 runs", "4.02 billion", "2 x h100 (fsdp2)", "GPU-hours", "clip_higher", "total", "disk:"):
+        assert word in good.stdout
+    bad = planned("qwen3_8b", "--launch", "single")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert "arms.none does not fit on one h100" in bad.stderr
+    assert "--launch fsdp2 --processes 4" in bad.stderr
+    assert "Traceback" not in bad.stderr
+
+
+def test_planning_loads_no_trainer() -> None:
+    code = "import sys, experiments.plan; assert 'trl' not in sys.modules and 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from eval.errors import BadInput
 from experiments import policy
-from experiments.grpo_config import PASSED_ON, batch, grpo_config
+from experiments.batch import batch
+from experiments.grpo_config import PASSED_ON, grpo_config
 from experiments.policy import attention_for, lora_config
 from experiments.rewards import SoftOverlong, soft_overlong
 from experiments.schema import load, run_spec
