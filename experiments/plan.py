@@ -167,7 +167,8 @@ def said(launch: Launch, gpu_name: str) -> str:
 
 
 def duration(hours: float) -> str:
-    return f"{hours:,.1f} hours" if hours >= 1 else f"{max(1, round(60 * hours))} minutes"
+    minutes = max(1, round(60 * hours))
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
 def gb(size: float) -> str:

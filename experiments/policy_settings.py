@@ -63,7 +63,7 @@ class HubPolicy(BaseModel, extra="forbid", frozen=True):
     source: Literal["pretrained"]
     name: str  # hub id, or a folder
     revision: Commit | None = None  # required on the hub
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"  # of the trained weights: docs/planning.md says what each costs
+    dtype: Literal["float32", "bfloat16"] = "float32"  # of the trained weights: docs/planning.md says what each costs
 
     @property
     def is_folder(self) -> bool:

@@ -181,6 +181,21 @@ def test_an_engine_that_sleeps_leaves_its_memory_to_the_update() -> None:
     assert estimate(asleep, Launch("single")).generation == 10**10
 
 
+def test_bfloat16_weights_lose_the_updates_of_the_published_learning_rate() -> None:
+    """Why pretrained policies are loaded in float32: 100 equal steps of 1e-6 on weights of the usual size."""
+    start = 0.02 * torch.randn(10_000, generator=torch.Generator().manual_seed(0))
+    gone = {}
+    for dtype in (torch.bfloat16, torch.float32):
+        weights = torch.nn.Parameter(start.to(dtype))
+        before, adam = weights.detach().clone(), torch.optim.AdamW([weights], lr=1e-6, weight_decay=0.0)
+        for _ in range(100):
+            weights.grad = torch.ones_like(weights)
+            adam.step()
+        gone[dtype] = ((before - weights).float().mean() / 1e-4).item()  # share of the way that was meant
+    assert gone[torch.float32] == pytest.approx(1.0, abs=0.02)
+    assert gone[torch.bfloat16] < 0.05
+
+
 # ---- does it fit, and what would ---------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,139 @@
+"""The doctor: quick, never a traceback, right about what can be run on a machine that is not this one."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments import doctor, machine
+from experiments.machine import Check, Device
+from experiments.schema import load
+
+H100 = Device("NVIDIA H100 80GB HBM3", 79.6, "580.1")
+HAVE = {name: Check(name, "ok", "") for name in ("python", "packages", "memory", "hub", "vllm", "peft")}
+
+
+def judged(gpus: list[Device], **changes: Check) -> dict[str, doctor.Verdict]:
+    """Verdicts on a machine that has everything but for the changes."""
+    given = {**HAVE, **changes}
+    return {v.experiment: v for v in doctor.verdicts(list(given.values()), gpus)}
+
+
+def absent(name: str) -> dict[str, Check]:
+    return {name: Check(name, "missing", "")}
+
+
+def examined(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "experiments.doctor", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def test_a_bare_machine_runs_the_default_experiment(tmp_path: Path) -> None:
+    done = examined("--offline", "--json", PATH="", HF_HOME=str(tmp_path), BENCHMARK_DATA=str(tmp_path / "none"))
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    found = {check["name"]: check for check in said["checks"]}
+    assert [found[name]["status"] for name in ("python", "packages", "gpu", "chromium", "slurm")] == [
+        "ok", "ok", "missing", "missing", "missing",
+    ]  # fmt: skip
+    assert found["data folder"]["found"] == f"no folder {tmp_path / 'none'}"
+    assert all(check["add"] for check in said["checks"] if check["status"] == "missing")
+    runs = {verdict["experiment"]: verdict["runs"] for verdict in said["experiments"]}
+    assert runs.pop("arithmetic") == runs.pop("smoke") == runs.pop("ablation") == "yes"
+    assert set(runs.values()) == {"no"}
+
+
+def test_text_says_the_same_and_what_to_add() -> None:
+    done = examined("--offline", PATH="")
+    assert done.returncode == 0
+    assert "a machine with an NVIDIA GPU and its driver" in done.stdout
+    assert any(line.split()[:2] == ["arithmetic", "yes"] for line in done.stdout.splitlines())
+    assert max(map(len, done.stdout.splitlines())) < 330
+
+
+def test_without_a_package_nothing_runs_and_the_code_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "CORE", (*machine.CORE, "no-such-package"))
+    monkeypatch.setattr(sys, "argv", ["doctor", "--offline"])
+    with pytest.raises(SystemExit) as ended:
+        doctor.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "without no-such-package" in said
+    assert "first mend: packages" in said
+
+
+def test_what_runs_depends_on_how_many_gpus_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert judged([])["qwen3_4b"].why == "no GPU"
+    one, two, four = judged([H100]), judged(2 * [H100]), judged(4 * [H100])
+    assert [here["qwen3_0_6b_one_gpu"].runs for here in (one, two, four)] == ["yes", "yes", "yes"]
+    assert [here["qwen3_4b"].runs for here in (one, two, four)] == ["no", "yes", "yes"]
+    assert [here["qwen3_8b"].runs for here in (one, two, four)] == ["no", "no", "yes"]
+    assert "one run takes 2 x NVIDIA H100 80GB HBM3 (fsdp2), and there are 1" in one["qwen3_4b"].why
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("BENCHMARK_DATA", raising=False)
+    assert judged([H100], **absent("vllm"))["qwen3_0_6b_one_gpu"].why == "vllm is not installed"
+    assert "$BENCHMARK_DATA" in judged([])["maths_mini"].why
+    offline = judged([H100], **absent("hub"))["qwen3_0_6b_one_gpu"].why
+    assert "is not in the hub's cache" in offline
+    model: Any = load("qwen3_0_6b_one_gpu").model
+    (tmp_path / "hub" / "models--Qwen--Qwen3-0.6B-Base" / "snapshots" / model.revision).mkdir(parents=True)
+    assert "hub's cache" not in judged([H100], **absent("hub"))["qwen3_0_6b_one_gpu"].why
+
+
+def test_a_broken_experiment_file_is_a_line_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.yaml").write_text("a: [")
+    monkeypatch.setattr(doctor, "FOLDER", tmp_path)
+    monkeypatch.setattr("experiments.schema.find", lambda name: tmp_path / f"{name}.yaml")
+    assert judged([])["broken"].runs == "no"
+    assert "not readable as YAML" in judged([])["broken"].why
+
+
+@pytest.mark.parametrize(("name", "teraflops"), [("NVIDIA L40S", 362), ("NVIDIA L4", 121), ("Odd card", 121)])
+def test_a_card_is_known_by_its_name(name: str, teraflops: float) -> None:
+    assert doctor._nearest(Device(name, 24, "")).teraflops == teraflops
+
+
+# ---- probes that fail -------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_never_resolves_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+
+    def blocked(*_: Any, **__: Any) -> None:
+        never.wait(60)
+        raise OSError
+
+    monkeypatch.setattr(machine, "PATIENCE", 0.01)
+    monkeypatch.setattr(machine.socket, "create_connection", blocked)
+    assert machine.reachable("https://example.invalid") is False
+    never.set()
+
+
+@pytest.mark.parametrize(
+    ("script", "count"),
+    [
+        ("echo 'NVIDIA H100 80GB HBM3, 81559, 580.1'; echo 'NVIDIA H100 80GB HBM3, 81559, 580.1'", 2),
+        ("echo 'No devices were found'", 0),
+        ("echo 'a, [N/A], b'", 0),
+        ("exit 9", 0),
+    ],
+)
+def test_whatever_the_driver_says(script: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = machine.devices()
+    assert len(found) == count
+    assert all(round(device.memory) == 80 for device in found)
