@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # the warning about rollout_func
 
@@ -32,6 +32,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.errors import BadInput, exit_with_message
 from experiments.base_policy import make_tokenizer
+from experiments.geometry import QWEN3, Geometry
 from experiments.grpo_config import grpo_config
 from experiments.trainer import EntropyControlTrainer
 from experiments.training_settings import Training
@@ -42,19 +43,6 @@ TURNS = ("ours", "stock", "stock", "ours")
 GROUP = 4  # completions per prompt
 PROMPT = 1 / 8  # of a sequence
 PAD, END = 0, 1  # as the tokenizer has them; no given completion ends
-
-
-class Geometry(NamedTuple):
-    """Sizes of a Qwen3."""
-
-    hidden_size: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    intermediate_size: int
-    vocabulary: int
-    tied: bool
 
 
 @dataclass(frozen=True)
@@ -88,11 +76,7 @@ def cells(policies: list[str], lengths: list[int], tokens: int, per_pass: int) -
 
 GPU = Plan(cells(["Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B"], [1024, 4096], tokens=16384, per_pass=4096), "cuda")
 TOY = Plan(cells(["toy"], [32, 64], tokens=256, per_pass=128), "cpu", steps=2)
-GEOMETRY = {
-    "Qwen/Qwen3-0.6B": Geometry(1024, 28, 16, 8, 128, 3072, 151_936, tied=True),
-    "Qwen/Qwen3-4B": Geometry(2560, 36, 32, 8, 128, 9728, 151_936, tied=True),
-    "toy": Geometry(32, 2, 2, 1, 16, 64, 256, tied=True),
-}
+GEOMETRY = QWEN3 | {"toy": Geometry(32, 2, 2, 1, 16, 64, 256, tied=True)}
 
 
 def make_model(policy: str, device: str) -> Any:
