@@ -2,6 +2,8 @@
 #
 #   snakemake all                                 the default experiment
 #   snakemake all --config experiment=NAME        experiments/NAME.yaml, or the path of any YAML file
+#   snakemake sweep                               tunes arms of the default experiment on validation questions
+#   snakemake sweep --config sweep=NAME           experiments/sweep_NAME.yaml, or the path of any YAML file
 #   … --config processes=N launch=fsdp2           each training run as N processes (docs/scale.md)
 #
 # Stages meet in files (docs/metrics.md). A training run is re-made when its own settings or its own method's code
@@ -18,13 +20,15 @@ min_version("9.0")
 from analysis.captions import CAPTIONS
 from eval.errors import BadInput
 from experiments.data_folder import load_ready
-from experiments.graph import Graph, code, prepare_environment
+from experiments.graph import TRAINER, Graph, code, prepare_environment
 from experiments.launcher import launcher, prepare_launches, processes
 from experiments.resolve import write_spec
+from experiments.study import asked_experiment, asked_study, no_sweep
 from experiments.tracking import start
 
 try:
-    EXPERIMENT = load_ready(config.get("experiment", "arithmetic"))
+    EXPERIMENT = load_ready(asked_experiment(config))
+    STUDY = asked_study(config, EXPERIMENT)
     # Globals and no params of the rule: a run launched on more processes is the same run.
     LAUNCHER, PROCESSES = launcher(config), processes(config)
 except BadInput as error:
@@ -37,14 +41,7 @@ TABLES = [
     for name in ("main", "comparisons", "budget", "diagnostics")
 ]
 FIGURES = [f"{RESULTS}/figures/{name}.png" for name in CAPTIONS]
-TRAINER = code(
-    "methods/control.py",
-    "methods/objective.py",
-    "experiments/trainer.py",
-    "experiments/grpo_config.py",
-    "experiments/rewards.py",
-    "experiments/rollout.py",
-)
+SWEEP = f"{RESULTS}/sweep/{STUDY.name}" if STUDY else ""
 
 prepare_environment()
 prepare_launches()
@@ -74,6 +71,18 @@ include: "experiments/rules/policies.smk"
 include: "experiments/rules/evaluation.smk"
 include: "experiments/rules/analysis.smk"
 include: "experiments/rules/tracking.smk"
+
+
+if STUDY:
+
+    include: "experiments/rules/sweep.smk"
+
+else:
+
+    rule sweep:
+        """There is no sweep of this experiment."""
+        input:
+            lambda wildcards: no_sweep(EXPERIMENT),
 
 
 onstart:

@@ -62,7 +62,7 @@ class Appender:
         except BlockingIOError:
             self._file.close()
             raise BadInput(f"{path}: another process is writing this file: let it finish, or stop it first") from None
-        _drop_torn_line(self._file.fileno())
+        drop_torn_line(self._file.fileno())
 
     def write(self, rows: Iterable[Row]) -> None:
         """Hands the rows to the operating system: they survive the death of this process."""
@@ -87,7 +87,7 @@ class Appender:
         self.close()
 
 
-def _drop_torn_line(descriptor: int, block: int = 1 << 16) -> None:
+def drop_torn_line(descriptor: int, block: int = 1 << 16) -> None:
     """Cuts the file after its last newline, reading backwards so that a long file costs one block."""
     end = size = os.fstat(descriptor).st_size
     while end > 0:

@@ -11,6 +11,16 @@ from experiments.schema import Experiment, HubPolicy, MiniaturePolicy, run_spec,
 
 CHECKOUT = Path(__file__).parents[1]
 
+TRAINER = (
+    "methods/control.py",
+    "methods/objective.py",
+    "experiments/trainer.py",
+    "experiments/grpo_config.py",
+    "experiments/rewards.py",
+    "experiments/rollout.py",
+)
+"""Files that every training run depends on, beside its own method's."""
+
 
 @dataclass(frozen=True)
 class Graph:

@@ -80,18 +80,23 @@ def make_dataset(
     return Dataset.from_list(rows), levels
 
 
+def read_counts(counts: Path) -> list[dict[str, Any]]:
+    """The rows of a counts file: problem_id, and n, correct, truncated and tokens as numbers."""
+    numbers = ("n", "correct", "truncated", "tokens")
+    rows: dict[str, dict[str, Any]] = {}
+    for where, row in read_csv(counts, ("problem_id", *numbers)):
+        if not all(row[key].isdecimal() and len(row[key]) < 20 for key in numbers):
+            raise BadInput(f"{where}: counts must be whole numbers: delete the file, and it is made again")
+        found: dict[str, Any] = {"problem_id": row["problem_id"]} | {key: int(row[key]) for key in numbers}
+        if found["correct"] > found["n"] or row["problem_id"] in rows:
+            raise BadInput(f"{where}: more right than answered, or twice: delete the file, and it is made again")
+        rows[row["problem_id"]] = found
+    return [*rows.values()]
+
+
 def read_pass_rates(counts: Path) -> dict[str, float]:
     """Problem id → pass rate, from a counts file of the base policy."""
-    rates: dict[str, float] = {}
-    for where, row in read_csv(counts, ("problem_id", "n", "correct")):
-        if not (row["n"].isdecimal() and row["correct"].isdecimal() and len(row["n"] + row["correct"]) < 20):
-            raise BadInput(f"{where}: n and correct must be whole numbers: delete the file, and it is made again")
-        n, correct = int(row["n"]), int(row["correct"])
-        if correct > n or row["problem_id"] in rates:
-            raise BadInput(f"{where}: more right than answered, or twice: delete the file, and it is made again")
-        if n:
-            rates[row["problem_id"]] = correct / n
-    return rates
+    return {row["problem_id"]: row["correct"] / row["n"] for row in read_counts(counts) if row["n"]}
 
 
 def write_all(experiment: Experiment, out: Path) -> None:

@@ -106,16 +106,16 @@ def rewards(training: Training) -> list[Any]:
     return [verdict, SoftOverlong(training.max_completion_length, training.overlong_buffer)]
 
 
-def run(experiment: Experiment, arm: str, seed: int, root: Path, inputs: Path | None = None) -> None:
-    """Trains, and leaves everything that docs/metrics.md lists under <root>/<arm>/seed-<seed>/.
+def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | None = None) -> None:
+    """Trains, and leaves everything that docs/metrics.md lists in `out`, which is <inputs>/<arm>/seed-<seed> if not given.
 
-    `inputs`: the folder whose problems/ and base/ are read; None = root.
+    `inputs`: the folder whose problems/ and base/ are read.
     """
-    out, state, started = root / arm / f"seed-{seed}", world(), time.time()
+    out, state, started = out or inputs / arm / f"seed-{seed}", world(), time.time()
     with locked(out / "checkpoints" / "lock") if state.is_main_process else nullcontext():
-        trainer = train(experiment, arm, seed, inputs or root, out)
+        trainer = train(experiment, arm, seed, inputs, out)
         policy = on_main(lambda: empty(out / ".policy.new"))
-        save_policy(trainer, policy, policy_source(experiment, inputs or root))
+        save_policy(trainer, policy, policy_source(experiment, inputs))
         if state.is_main_process:
             leave(out, policy, trainer.progress, run_record(experiment, arm, seed, trainer, started))
 
@@ -172,12 +172,14 @@ def main() -> None:
     parser.add_argument("--arm", required=True)
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--inputs", type=Path, help="folder with problems/ and base/; default: that of the spec")
+    parser.add_argument("--out", type=Path, help="folder of the run; default: <arm>/seed-<seed> beside the inputs")
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
         experiment = load(arguments.spec)
         check_run(experiment, arguments.arm, arguments.seed)
-        run(experiment, arguments.arm, arguments.seed, arguments.spec.parent, arguments.inputs)
+        inputs = arguments.inputs or arguments.spec.parent
+        run(experiment, arguments.arm, arguments.seed, inputs, arguments.out)
 
 
 def check_run(experiment: Experiment, arm: str, seed: int) -> None:

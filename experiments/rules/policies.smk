@@ -42,7 +42,7 @@ rule base_policy:
 rule train:
     """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them."""
     input:
-        TRAINER,
+        code(*TRAINER),
         GRAPH.base_inputs(),
         method=lambda wildcards: GRAPH.method_file(wildcards.arm),
         problems=rules.problems.output.train,

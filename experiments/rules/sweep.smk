@@ -1,0 +1,79 @@
+# From a study to its report. Workers share one journal and may die at any time; they are started again like any job.
+
+
+rule sweep_prepare:
+    """Write the resolved study, and its validation questions without any that are trained on or tested on."""
+    input:
+        GRAPH.problems,
+        train=rules.problems.output.train,
+    output:
+        study=f"{SWEEP}/study.yaml",
+    log:
+        f"{RESULTS}/logs/sweep_prepare.log",
+    params:
+        folder=subpath(output.study, parent=True),
+        study=config.get("sweep", "target_ratio"),
+        hash=STUDY.hash(),
+    shell:
+        "python -m experiments.sweep prepare {params.folder} --study {params.study} > {log} 2>&1"
+
+
+rule sweep_work:
+    """Take trials until none is left. The journal and the runs are no declared outputs: they outlive a failed worker."""
+    input:
+        code(*TRAINER),
+        GRAPH.base_inputs(),
+        [GRAPH.method_file(search.arm) for search in STUDY.searches.values()],
+        rules.problems.output.train,
+        study=rules.sweep_prepare.output.study,
+    output:
+        done=touch(f"{SWEEP}/workers/{{worker}}.done"),
+    log:
+        f"{RESULTS}/logs/sweep_worker_{{worker}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/sweep_worker_{{worker}}.tsv"
+    threads: 1
+    params:
+        folder=subpath(input.study, parent=True),
+    shell:
+        "python -m experiments.sweep work {params.folder} --worker {wildcards.worker} --threads {threads}"
+        " --launcher '{LAUNCHER}' >> {log} 2>&1"
+
+
+rule sweep_gather:
+    """Trials as a table, importance of the settings, and the best arm of each search."""
+    input:
+        [f"{SWEEP}/workers/{worker}.done" for worker in range(STUDY.workers)],
+        study=rules.sweep_prepare.output.study,
+    output:
+        trials=f"{SWEEP}/trials.csv",
+        importance=f"{SWEEP}/importance.csv",
+        best=[f"{SWEEP}/{search}/best.yaml" for search in STUDY.searches],
+    log:
+        f"{RESULTS}/logs/sweep_gather.log",
+    params:
+        folder=subpath(input.study, parent=True),
+    shell:
+        "python -m experiments.sweep gather {params.folder} > {log} 2>&1"
+
+
+rule sweep_report:
+    """Response surface, sensitivity to the tuning budget, importance, and all trials on one page."""
+    input:
+        GRAPH.analysis_code("sweep"),
+        rules.sweep_gather.output,
+    output:
+        page=f"{SWEEP}/report.html",
+    log:
+        f"{RESULTS}/logs/sweep_report.log",
+    params:
+        folder=subpath(output.page, parent=True),
+    shell:
+        "python -m analysis.sweep {params.folder} > {log} 2>&1"
+
+
+rule sweep:
+    """The whole sweep: trials, best arms, report."""
+    input:
+        rules.sweep_report.output.page,
+        f"{SWEEP}/trials.csv",

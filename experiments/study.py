@@ -1,0 +1,287 @@
+"""What a sweep is: a study tunes arms of an experiment on validation questions, each with the same number of trials.
+
+A *search* is an arm and the settings of it that vary; a *trial* is one choice of their values, trained once per seed and
+scored on questions that no table of the experiment shows. First the grid is tried, then the sampler chooses. `trials` is
+one number for all searches: a method that is tuned longer than its rival looks better than it is.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+from pydantic import Field, ValidationError, model_validator
+
+from eval.errors import BadInput
+from eval.yaml_file import read_yaml
+from experiments.messages import explain, say
+from experiments.policy_settings import Count, Natural
+from experiments.schema import Benchmark, Closed, Experiment, Name, load, spec_hash
+
+Scalar = bool | int | float | str | None
+Values = dict[str, Any]  # setting path → value
+
+
+class Range(Closed):
+    """Numbers between two bounds."""
+
+    low: float
+    high: float
+    log: bool = False  # sampled, and drawn, on a logarithmic scale
+    integer: bool = False
+    grid: tuple[float, ...] = ()  # tried first, in this order
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        numbers = {"low": self.low, "high": self.high} | {f"grid value {value}": value for value in self.grid}
+        for name, value in numbers.items():
+            if not self.low <= value <= self.high:
+                raise ValueError(f"{name} is outside [{self.low}, {self.high}]: correct one of the three")
+            if self.integer and value != int(value):
+                raise ValueError(f"{name} is no whole number: correct it, or leave integer out")
+        if self.low == self.high:
+            raise ValueError(f"low and high are both {self.low}: nothing varies")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low {self.low} has no logarithm: make it positive, or leave log out")
+        if len(set(self.grid)) < len(self.grid):
+            raise ValueError(f"grid {list(self.grid)} repeats a value: leave it out")
+        return self
+
+    @property
+    def first(self) -> tuple[Any, ...]:
+        """The grid as values of the setting."""
+        return tuple(int(value) if self.integer else value for value in self.grid)
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        return tuple(int(value) if self.integer else value for value in (self.low, self.high))
+
+
+class Choices(Closed):
+    """One of several values; all of them are tried first."""
+
+    choices: Annotated[tuple[Scalar, ...], Len(2)]
+
+    @property
+    def first(self) -> tuple[Any, ...]:
+        return self.choices
+
+    extremes = first
+
+
+class Search(Closed):
+    """An arm of the experiment, and what varies: setting path within the arm (`method.tau`) → its values."""
+
+    arm: Name
+    settings: Annotated[dict[str, Range | Choices], Len(1)]
+
+    def grid(self) -> list[Values]:
+        """Every combination of the settings that have a grid. The others are left to the sampler."""
+        fixed = {path: setting.first for path, setting in self.settings.items() if setting.first}
+        return [dict(zip(fixed, values, strict=True)) for values in itertools.product(*fixed.values())] if fixed else []
+
+    def probes(self) -> Iterator[Values]:
+        """Values that must make valid arms: each setting at each extreme and grid value, the others at their first."""
+        middle = {path: setting.extremes[0] for path, setting in self.settings.items()}
+        for path, setting in self.settings.items():
+            for value in dict.fromkeys((*setting.extremes, *setting.first)):
+                yield {**middle, path: value}
+
+
+class Objective(Closed):
+    """What a trial is judged by: the mean over its seeds of a score on one validation set."""
+
+    benchmark: Name
+    measure: Literal["avg_at_n", "pass_at_k"] = "avg_at_n"
+    k: Count = 1  # of pass_at_k
+
+
+class Sampler(Closed):
+    """What chooses after the grid."""
+
+    name: Literal["tpe", "random"] = "tpe"
+    seed: Natural = 0  # each worker and each trial draw from a stream of their own
+
+
+class NoPruning(Closed):
+    name: Literal["none"] = "none"
+
+
+class WilcoxonPruning(Closed):
+    """After each seed, stops a trial whose paired scores per question are worse than the best trial's."""
+
+    name: Literal["wilcoxon"]
+    p_threshold: Annotated[float, Gt(0), Lt(1)] = 0.1  # of the one-sided signed-rank test
+
+
+class MedianPruning(Closed):
+    """During training, stops a trial whose accuracy is below the median of the earlier trials at the same rollout."""
+
+    name: Literal["median"]
+    startup_trials: Natural = 5  # finished before any is stopped
+    warmup: Annotated[float, Ge(0), Le(1)] = 0.5  # share of a run's rollouts in which entropy may first move
+
+
+class Study(Closed):
+    """An experiment's arms, what varies in each, and what a trial is judged by."""
+
+    name: Name
+    question: str
+    experiment: str  # name or file
+    searches: Annotated[dict[Name, Search], Len(1)]
+    validation: Annotated[dict[Name, Benchmark], Len(1)]
+    objective: Objective
+    seeds: Annotated[tuple[Natural, ...], Len(1)]
+    trials: Count  # of every search: the tuning budget
+    workers: Count = 2  # processes that try side by side
+    sampler: Sampler = Sampler()
+    pruner: Annotated[NoPruning | WilcoxonPruning | MedianPruning, Field(discriminator="name")] = NoPruning()
+    retries: Natural = 2  # how often a trial that died or failed is tried again
+    keep_policies: bool = False  # the trained policies, once they have been scored
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)} are not all different")
+        benchmark = self.validation.get(self.objective.benchmark)
+        if benchmark is None:
+            raise ValueError(
+                f"objective.benchmark {self.objective.benchmark!r} is no validation set: choose one of"
+                f" {', '.join(self.validation)}"
+            )
+        if self.objective.measure == "pass_at_k" and self.objective.k > benchmark.samples:
+            raise ValueError(
+                f"objective.k {self.objective.k} is more than the {benchmark.samples} samples per question"
+            )
+        for name, search in self.searches.items():
+            if len(search.grid()) > self.trials:
+                raise ValueError(f"trials {self.trials} is less than the {len(search.grid())} grid points of {name!r}")
+        return self
+
+    def hash(self) -> str:
+        return spec_hash(self.model_dump(mode="json"))
+
+
+def load_study(source: str | Path) -> tuple[Study, Experiment]:
+    """A study and its experiment. `target_ratio` is sweep_target_ratio.yaml in this folder; or a path of a YAML file.
+
+    Raises:
+        BadInput: naming the file, the key and the remedy.
+    """
+    path = find_study(source)
+    study = _read(path)
+    experiment = load(study.experiment)
+    _check(study, experiment, path)
+    return study, experiment
+
+
+def asked_experiment(config: Mapping[str, Any]) -> str:
+    """The experiment that `--config experiment=…` or `--config sweep=…` asks for."""
+    if "experiment" in config or "sweep" not in config:
+        return config.get("experiment", "arithmetic")
+    return _read(find_study(config["sweep"])).experiment
+
+
+def asked_study(config: Mapping[str, Any], experiment: Experiment) -> Study | None:
+    """The study that `--config sweep=…` names, else the default one where it is of this experiment.
+
+    Raises:
+        BadInput: the named study is of another experiment.
+    """
+    study, its_own = load_study(config.get("sweep", "target_ratio"))
+    if its_own.name == experiment.name:
+        return study
+    if "sweep" in config:
+        raise BadInput(f"sweep {study.name!r} is of the experiment {its_own.name!r}, not of {experiment.name!r}")
+    return None
+
+
+def no_sweep(experiment: Experiment) -> str:
+    """What the target `sweep` says where it has nothing to do."""
+    raise BadInput(
+        f"no sweep of the experiment {experiment.name!r} was named: snakemake sweep --config sweep=NAME, where"
+        " experiments/sweep_NAME.yaml describes it"
+    )
+
+
+def stored_study(folder: Path) -> tuple[Study, Experiment]:
+    """The resolved study of a results folder, results/<experiment>/sweep/<study>, and its experiment's resolved spec."""
+    return _read(folder / "study.yaml"), load(folder.parents[1] / "spec.yaml")
+
+
+def _read(path: Path) -> Study:
+    content = read_yaml(path)
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise BadInput(explain(error, path, content)) from None
+
+
+def find_study(source: str | Path) -> Path:
+    folder = Path(__file__).parent
+    for path in (Path(source), folder / f"sweep_{source}.yaml"):
+        if path.suffix in (".yaml", ".yml") and path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem.removeprefix("sweep_") for path in folder.glob("sweep_*.yaml")))
+    raise BadInput(f"there is no sweep {str(source)!r}: give the path of a YAML file, or one of {known}")
+
+
+def _check(study: Study, experiment: Experiment, path: Path) -> None:
+    """What only the two together can show: test questions in the objective, unknown arms, settings that do not fit."""
+    for name, benchmark in study.validation.items():
+        if benchmark.levels is not None and benchmark.stream != "validation":
+            raise BadInput(f"{path}: validation.{name}: tuning on test questions spoils them: say stream: validation")
+        if name in experiment.evaluation.benchmarks:
+            raise BadInput(
+                f"{path}: validation.{name}: {experiment.name} is tested on it, and what is tuned on test questions"
+                " can no longer be tested on them: choose another set"
+            )
+    for name, search in study.searches.items():
+        if search.arm not in experiment.arms:
+            raise BadInput(
+                f"{path}: searches.{name}.arm: {experiment.name} has no arm {search.arm!r}: choose one of"
+                f" {', '.join(experiment.arms)}"
+            )
+        for values in search.probes():
+            try:
+                trial_experiment(study, experiment, name, values)
+            except BadInput as error:
+                raise BadInput(f"{path}: searches.{name}.settings: {error}") from None
+
+
+def trial_experiment(study: Study, experiment: Experiment, search: str, values: Mapping[str, Any]) -> Experiment:
+    """The experiment of one trial: one arm, called as the search is, on the study's seeds and validation questions.
+
+    Raises:
+        BadInput: the values make no valid arm.
+    """
+    spec = experiment.model_dump(mode="json")
+    arm = spec["arms"][study.searches[search].arm]
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        here = arm
+        for key in parents:
+            here = here.setdefault(key, {}) if isinstance(here, dict) else None
+        if not isinstance(here, dict):
+            raise BadInput(f"{path}: an arm has no such setting: see docs/experiments.md")
+        here[last] = value
+    spec |= {"arms": {search: arm}, "reference": search, "seeds": list(study.seeds)}
+    spec["evaluation"]["benchmarks"] = study.model_dump(mode="json")["validation"]
+    try:
+        return Experiment.model_validate(spec)
+    except ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        tags = {"arms", search, experiment.arms[study.searches[search].arm].method.name}
+        place = ".".join(str(key) for key in found["loc"] if key not in tags)
+        shown = ", ".join(f"{path} = {value}" for path, value in values.items())
+        raise BadInput(f"{place + ': ' if place else ''}{say(found)} (at {shown})") from None
+
+
+def search_hash(study: Study, experiment: Experiment, search: str, code: str) -> str:
+    """Of all that its trials' scores depend on; not of how many are made, or by how many workers."""
+    spec = trial_experiment(study, experiment, search, {}).model_dump(mode="json")
+    spec = {key: spec[key] for key in ("model", "task", "training", "arms", "seeds", "evaluation", "data_dir")}
+    settings = {path: setting.model_dump(mode="json") for path, setting in study.searches[search].settings.items()}
+    chosen = study.model_dump(mode="json", include={"objective", "sampler", "pruner"})
+    return spec_hash({**spec, **chosen, "settings": settings, "code": code})

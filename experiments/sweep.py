@@ -1,0 +1,196 @@
+"""The commands of a sweep. The Snakefile calls them; the study's folder holds all that they share.
+
+    python -m experiments.sweep prepare results/arithmetic/sweep/target_ratio --study target_ratio
+    python -m experiments.sweep work    results/arithmetic/sweep/target_ratio --worker 0
+    python -m experiments.sweep gather  results/arithmetic/sweep/target_ratio
+
+prepare: the resolved study and its validation questions. work: takes trials until none is left; any number of workers may
+do so side by side. gather: trials.csv, importance.csv, and each search's best trial as an arm (best.yaml).
+"""
+
+import argparse
+import hashlib
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from optuna.trial import FrozenTrial, TrialState
+
+from eval.contamination import examine
+from eval.csv_text import csv_text
+from eval.errors import BadInput, exit_with_message
+from eval.jsonl import Row
+from eval.problems import Problem, read_problems, write_problems, write_text
+from experiments.graph import TRAINER, code
+from experiments.launcher import ONE
+from experiments.schema import Experiment
+from experiments.study import Study, load_study, search_hash, stored_study, trial_experiment
+from experiments.sweep_journal import Journal, Taken, ended
+from experiments.sweep_trial import Desk, Failed, Outcome, run_trial
+from experiments.tasks import benchmark_problems
+
+OUTCOME = ("initial_entropy", "length", "truncated", "tokens_generated", "seconds")
+IN_A_ROW = 3  # failed trials after which a worker gives up
+STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+
+
+def prepare(folder: Path, source: str) -> None:
+    """Writes study.yaml, and the validation questions that are neither trained on nor tested on."""
+    study, experiment = load_study(source)
+    problems = folder.parents[1] / "problems"
+    others = {name: read_problems(problems / f"{name}.jsonl") for name in ("train", *experiment.evaluation.benchmarks)}
+    for name, benchmark in study.validation.items():
+        all_of_it = benchmark.model_copy(update={"limit": None})
+        found = examine(name, benchmark_problems(name, all_of_it, experiment), others, "drop")
+        write_problems(folder / "problems" / f"{name}.jsonl", [Problem(**row) for row in found.rows][: benchmark.limit])
+    text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+    write_text(folder / "study.yaml", text)
+
+
+def work(folder: Path, worker: str, threads: int, launcher: str) -> None:
+    """Takes and runs trials until none is left.
+
+    Raises:
+        BadInput: so many trials in a row failed that the fault is hardly theirs.
+    """
+    study, experiment = stored_study(folder)
+    desk = Desk(study, experiment, folder, digest(study, experiment), threads, launcher)
+    journal = journal_of(desk)
+    failures: list[str] = []
+    with journal.signed_on(worker):
+        while taken := journal.take(worker):
+            print(f"{taken.search} trial {taken.trial.number}: {json.dumps(taken.values)}", flush=True)
+            try:
+                print(f"  {tell(taken, run(desk, taken))}", flush=True)
+                failures.clear()
+            except (Failed, BadInput) as error:
+                journal.fail(taken, str(error))
+                failures.append(str(error))
+                print(f"  failed: {error}", flush=True)
+            if len(failures) == IN_A_ROW:
+                raise BadInput(f"{IN_A_ROW} trials in a row failed: {failures[-1]}: mend the cause and start again")
+
+
+def run(desk: Desk, taken: Taken) -> Outcome:
+    """Runs a trial, and writes in the journal what it showed."""
+    outcome = run_trial(desk, taken.search, taken.values, taken.trial)
+    for key, value in outcome.row().items():
+        taken.trial.set_user_attr(key, value)
+    return outcome
+
+
+def tell(taken: Taken, outcome: Outcome) -> str:
+    """Ends a trial; how it went in words."""
+    score = outcome.mean("score")
+    if outcome.stopped:
+        taken.study.tell(taken.trial, state=TrialState.PRUNED)
+        return outcome.stopped
+    taken.study.tell(taken.trial, score)
+    return f"score {score:.4f}"
+
+
+def journal_of(desk: Desk) -> Journal:
+    names = {
+        search: f"{search}-{search_hash(desk.study, desk.experiment, search, desk.code)}"
+        for search in desk.study.searches
+    }
+    return Journal(desk.folder, desk.study, names)
+
+
+def digest(study: Study, experiment: Experiment) -> str:
+    """Of the code that a score depends on: when it changes, trials made with the old one no longer count."""
+    methods = {experiment.arms[search.arm].method.name for search in study.searches.values()}
+    files = code(*TRAINER, *(f"methods/{name}.py" for name in sorted(methods)))
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]
+
+
+def gather(folder: Path) -> None:
+    """Writes what the journal holds as tables, and the best arm of each search."""
+    study, experiment = stored_study(folder)
+    journal = journal_of(Desk(study, experiment, folder, digest(study, experiment)))
+    rows, importance = [], []
+    for search in study.searches:
+        found = journal.open(search)
+        best = best_of(found)
+        rows += [trial_row(study, search, trial, trial.number == best) for trial in ended(found, study)]
+        importance += [{"search": search, **row} for row in importances(found, study, search)]
+        if best is not None:
+            write_text(folder / search / "best.yaml", best_arm(study, experiment, search, found.trials[best]))
+        print(f"{search}: {sum(row['search'] == search for row in rows)} trials of {study.trials}")
+    write_text(folder / "trials.csv", table(rows))
+    write_text(folder / "importance.csv", table(importance))
+    short = [search for search in study.searches if sum(row["search"] == search for row in rows) < study.trials]
+    if short:
+        raise BadInput(f"{folder}: {', '.join(short)}: fewer trials than the study asks for: start the sweep again")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """CSV of rows that have the same keys."""
+    return csv_text([list(rows[0]), *(list(row.values()) for row in rows)]) if rows else ""
+
+
+def best_of(found: optuna.Study) -> int | None:
+    """Number of the complete trial with the highest score, the first of equals."""
+    complete = found.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return max(complete, key=lambda trial: (trial.value, -trial.number)).number if complete else None
+
+
+def trial_row(study: Study, search: str, trial: FrozenTrial, chosen: bool) -> Row:
+    """A line of trials.csv; docs/sweeps.md says what the columns are."""
+    about: dict[str, Any] = trial.user_attrs
+    paths = dict.fromkeys(path for each in study.searches.values() for path in each.settings)
+    per_seed = [f"{key}_seed_{seed}" for key in ("score", "final_entropy") for seed in study.seeds]
+    row: Row = {"search": search, "trial": trial.number, "state": STATES[trial.state], "origin": about["origin"]}
+    row |= {"chosen": chosen} | {path: trial.params.get(path, "") for path in paths}
+    row |= {key: about.get(key) for key in ("score", "final_entropy", *per_seed, *OUTCOME, "worker", "retry_of", "run")}
+    row["remarks"] = about.get("remarks", "its worker died" if trial.state == TrialState.FAIL else "")
+    return {key: "" if value is None else value for key, value in row.items()}
+
+
+def importances(found: optuna.Study, study: Study, search: str) -> list[Row]:
+    """PED-ANOVA's importance of each setting; empty where there are too few trials to tell."""
+    paths = list(study.searches[search].settings)
+    shares: dict[str, float] = {}
+    if len(found.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) > 1:
+        with warnings.catch_warnings(action="ignore"):
+            shares = optuna.importance.get_param_importances(found)
+    return [{"setting": path, "importance": shares.get(path, "")} for path in paths]
+
+
+def best_arm(study: Study, experiment: Experiment, search: str, trial: FrozenTrial) -> str:
+    """An arm as an experiment can read it, under a line that says where it comes from."""
+    arm = trial_experiment(study, experiment, search, trial.params).arms[search].model_dump(mode="json")
+    shown = json.dumps(trial.params)
+    head = (
+        f"# {search} of the sweep {study.name}: trial {trial.number}, {shown}, the best of {study.trials} by\n"
+        f"# {study.objective.measure} on {study.objective.benchmark} ({trial.value:.4f}, seeds {list(study.seeds)}). As an arm:"
+        " tuned: {from: this file}\n"
+    )
+    return head + yaml.safe_dump(arm, sort_keys=False, allow_unicode=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("action", choices=("prepare", "work", "gather"))
+    parser.add_argument("folder", type=Path, help="results/<experiment>/sweep/<study>")
+    parser.add_argument("--study", help="prepare: name of a study or its YAML file")
+    parser.add_argument("--worker", default="0", help="work: a name of its own for each worker")
+    parser.add_argument("--threads", type=int, default=1, help="work: of each job")
+    parser.add_argument("--launcher", default=ONE, help="work: what starts a training run (launcher.py)")
+    arguments = parser.parse_args()
+    with exit_with_message():
+        match arguments.action:
+            case "prepare":
+                prepare(arguments.folder, arguments.study)
+            case "work":
+                work(arguments.folder, arguments.worker, arguments.threads, arguments.launcher)
+            case "gather":
+                gather(arguments.folder)
+
+
+if __name__ == "__main__":
+    main()

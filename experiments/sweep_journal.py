@@ -1,0 +1,220 @@
+"""Optuna's journal under several workers that may die: the number of trials stays exact.
+
+All trials of a search are queued, the grid first and then trials without values, which the sampler fills in when a worker
+takes them. Taking one (queue what is missing, take, choose values, sign) happens under one lock, so workers that start at
+once neither race nor take too many. A worker holds a second lock for as long as it lives; a RUNNING trial whose worker's
+lock is free belongs to a dead one, is marked failed, and its values are queued again.
+
+A trial counts once it is complete, pruned, or failed for the last time. Locks are flock's: the kernel frees them when
+their process dies, and Linux passes them on to an NFS server of version 4.
+"""
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import optuna
+from optuna.pruners import BasePruner, MedianPruner, NopPruner, WilcoxonPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from eval.errors import BadInput
+from eval.jsonl import drop_torn_line
+from experiments.schema import spec_hash
+from experiments.study import Choices, MedianPruning, Search, Study, Values, WilcoxonPruning
+
+
+class Flock:
+    """A lock as Optuna's journal takes one. Excludes other processes for as long as this one holds the file open and locked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def acquire(self) -> bool:
+        self._file = self.path.open("ab")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        self._file.close()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """The lock of a file, waited for."""
+    lock = Flock(path)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_free(path: Path) -> bool:
+    """Whether no living process holds the lock of a file."""
+    with path.open("ab") as file, suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A trial that a worker is to run."""
+
+    search: str
+    study: optuna.Study
+    trial: Trial
+    values: Values
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A study's searches in one file. `names`: search → name of its Optuna study, another one where its meaning changes."""
+
+    folder: Path
+    study: Study
+    names: Mapping[str, str]
+
+    @contextmanager
+    def signed_on(self, worker: str) -> Iterator[None]:
+        """Shows that this worker lives."""
+        path = self._lifeline(worker)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BadInput(f"{path}: worker {worker} is at work already: let it finish, or stop it first") from None
+            yield
+
+    def open(self, search: str, worker: str = "reader") -> optuna.Study:
+        """The Optuna study of a search, as the journal has it now."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        lock = Flock(self.folder / "journal.lock")
+        with held(lock.path):
+            mend(self.folder / "journal.log")
+        backend = JournalFileBackend(str(self.folder / "journal.log"), cast(Any, lock))
+        found = optuna.create_study(
+            storage=JournalStorage(backend),
+            study_name=self.names[search],
+            load_if_exists=True,
+            direction="maximize",
+            pruner=pruner(self.study),
+        )
+        found.sampler = sampler(self.study, search, worker, len(found.trials))
+        return found
+
+    def take(self, worker: str) -> Taken | None:
+        """The next trial for a worker, of the search that is furthest behind; None where none is left to be taken."""
+        with held(self.folder / "queue.lock"):
+            queues = {}
+            for search, settings in self.study.searches.items():
+                found = self.open(search, worker)
+                self._bury_the_dead(found, settings, worker)
+                self._fill_queue(found, settings)
+                queues[search] = found
+            waiting = {search: len(in_state(found, TrialState.WAITING)) for search, found in queues.items()}
+            if not any(waiting.values()):
+                return None
+            search = max(waiting, key=waiting.__getitem__)
+            trial = queues[search].ask()
+            trial.set_user_attr("worker", worker)
+            return Taken(search, queues[search], trial, suggested(trial, self.study.searches[search]))
+
+    def fail(self, taken: Taken, why: str) -> None:
+        """Marks a trial as failed, and queues its values again."""
+        with held(self.folder / "queue.lock"):
+            taken.trial.set_user_attr("remarks", why)
+            self._bury(taken.study, self.study.searches[taken.search], taken.study.trials[taken.trial.number])
+
+    def _bury_the_dead(self, found: optuna.Study, search: Search, worker: str) -> None:
+        """Marks the RUNNING trials of dead workers as failed, and queues their values again."""
+        for trial in in_state(found, TrialState.RUNNING):
+            owner = trial.user_attrs.get("worker")
+            if owner in (None, worker) or is_free(self._lifeline(owner)):
+                self._bury(found, search, trial)
+
+    def _bury(self, found: optuna.Study, search: Search, trial: FrozenTrial) -> None:
+        found.tell(trial.number, state=TrialState.FAIL)
+        values = trial.params if set(trial.params) == set(search.settings) else fixed(trial)
+        about = {"origin": trial.user_attrs["origin"], "tries": trial.user_attrs["tries"] + 1, "retry_of": trial.number}
+        if trial.user_attrs["tries"] <= self.study.retries:
+            found.enqueue_trial(values, user_attrs=about)
+
+    def _fill_queue(self, found: optuna.Study, search: Search) -> None:
+        """Queues first tries until there are as many as the study has trials."""
+        grid = search.grid()
+        for slot in range(len(first_tries(found)), self.study.trials):
+            values, origin = (grid[slot], "grid") if slot < len(grid) else ({}, self.study.sampler.name)
+            found.enqueue_trial(values, user_attrs={"origin": origin, "tries": 1})
+
+    def _lifeline(self, worker: str) -> Path:
+        return self.folder / "workers" / f"{worker}.lock"
+
+
+def in_state(found: optuna.Study, state: TrialState) -> list[FrozenTrial]:
+    return found.get_trials(deepcopy=False, states=(state,))
+
+
+def first_tries(found: optuna.Study) -> list[FrozenTrial]:
+    return [trial for trial in found.get_trials(deepcopy=False) if trial.user_attrs.get("tries") == 1]
+
+
+def ended(found: optuna.Study, study: Study) -> list[FrozenTrial]:
+    """Trials that count: complete, pruned, or failed for the last time."""
+    return [
+        trial
+        for trial in found.get_trials(deepcopy=False)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        or (trial.state == TrialState.FAIL and trial.user_attrs["tries"] > study.retries)
+    ]
+
+
+def fixed(trial: FrozenTrial) -> Values:
+    """The values that a trial was queued with."""
+    return trial.system_attrs.get("fixed_params", {})
+
+
+def suggested(trial: Trial, search: Search) -> Values:
+    """The queued value of every setting, or the sampler's."""
+    found: Values = {}
+    for path, setting in search.settings.items():
+        if isinstance(setting, Choices):
+            found[path] = trial.suggest_categorical(path, setting.choices)
+        elif setting.integer:
+            found[path] = trial.suggest_int(path, *setting.extremes, log=setting.log)
+        else:
+            found[path] = trial.suggest_float(path, setting.low, setting.high, log=setting.log)
+    return found
+
+
+def sampler(study: Study, search: str, worker: str, trials: int) -> BaseSampler:
+    """One with a stream of its own for each worker and each trial, so that a worker started again repeats nothing."""
+    origin = {"seed": study.sampler.seed, "search": search, "worker": worker, "trials": trials}
+    seed = int(spec_hash(origin)[:8], 16)
+    if study.sampler.name == "random":
+        return RandomSampler(seed)
+    return TPESampler(seed=seed, n_startup_trials=len(study.searches[search].grid()) or 10)
+
+
+def pruner(study: Study) -> BasePruner:
+    match study.pruner:
+        case WilcoxonPruning(p_threshold=threshold):
+            return WilcoxonPruner(p_threshold=threshold)
+        case MedianPruning(startup_trials=startup):
+            return MedianPruner(n_startup_trials=startup)
+        case _:
+            return NopPruner()
+
+
+def mend(path: Path) -> None:
+    """Cuts off a line that its writer died in. Only while the journal's lock is held."""
+    if path.exists():
+        with path.open("rb+") as file:
+            drop_torn_line(file.fileno())
