@@ -14,7 +14,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(filter-out Linux,$(shell uname -s)),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
 TORCH := "torch==2.13.*"
 
-.PHONY: all test test-vllm smoke plan doctor ui clean
+.PHONY: all test test-slurm test-vllm smoke plan doctor ui clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -43,6 +43,10 @@ test: .venv/installed-test
 	basedpyright --level error
 	python -m pytest
 
+# The Slurm profile on a real Slurm of one node, which is started for it: apt-get install slurm-wlm munge, as root
+test-slurm: .venv/installed-test
+	python -m pytest tests/test_slurm.py -m slurm -rs
+
 # vLLM has its own pins, so it gets an environment of its own. Its CPU build cannot use these three packages.
 test-vllm: .venv-vllm/installed
 	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest tests/test_vllm.py -p no:cacheprovider -W ignore
@@ -67,7 +71,7 @@ test-vllm: .venv-vllm/installed
 	touch $@
 
 .venv/installed-test: .venv/installed
-	pip install -e '.[test]'
+	pip install -e '.[test,slurm]'
 	touch $@
 
 clean:

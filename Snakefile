@@ -23,6 +23,7 @@ from experiments.data_folder import load_ready
 from experiments.graph import TRAINER, Graph, code, prepare_environment
 from experiments.launcher import launcher, prepare_launches, processes
 from experiments.resolve import write_spec
+from experiments.resources import needs
 from experiments.study import asked_experiment, asked_study, no_sweep
 from experiments.tracking import start
 
@@ -31,6 +32,7 @@ try:
     STUDY = asked_study(config, EXPERIMENT)
     # Globals and no params of the rule: a run launched on more processes is the same run.
     LAUNCHER, PROCESSES = launcher(config), processes(config)
+    NEEDS = needs(EXPERIMENT, config.get("gpus"), PROCESSES)
 except BadInput as error:
     sys.exit(f"error: {error}")
 
@@ -52,8 +54,10 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+# On a cluster these run where snakemake does: it has the network, and MLflow's store is no file that jobs write.
 localrules:
     all,
+    problems,
     tracking_store,
     tracked,
 

@@ -13,7 +13,11 @@ rule sample:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_sample.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_sample.tsv"
-    threads: 1
+    threads: NEEDS["sample"].threads
+    resources:
+        gpu=NEEDS["sample"].gpu,
+        mem_mb=NEEDS["sample"].mem_mb,
+        runtime=NEEDS["sample"].runtime,
     params:
         folder=subpath(input.run, parent=True),
         problems=GRAPH.problems,
@@ -21,7 +25,8 @@ rule sample:
         sampling=GRAPH.sampling(),
         label=EXPERIMENT.name,
     shell:
-        "python -m eval.sample --policy {params.folder}/policy --problems {params.problems} --samples {params.samples}"
+        "exec python -m experiments.devices --gpus {resources.gpu} -- python -m eval.sample"
+        " --policy {params.folder}/policy --problems {params.problems} --samples {params.samples}"
         " --out {params.folder}/eval {params.sampling} --seed {wildcards.seed} --threads {threads} --stale replace"
         " --label run={params.label} --label arm={wildcards.arm} --label train_seed={wildcards.seed} > {log} 2>&1"
 
@@ -37,7 +42,11 @@ rule score:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_score.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_score.tsv"
-    threads: 1
+    threads: NEEDS["score"].threads
+    resources:
+        gpu=NEEDS["score"].gpu,
+        mem_mb=NEEDS["score"].mem_mb,
+        runtime=NEEDS["score"].runtime,
     params:
         problems=GRAPH.problems,
         folder=subpath(input.sampled, parent=True),
@@ -59,7 +68,11 @@ rule base_sample:
         f"{RESULTS}/logs/base_{{set}}_sample.log",
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_sample.tsv"
-    threads: 1
+    threads: NEEDS["sample"].threads
+    resources:
+        gpu=NEEDS["sample"].gpu,
+        mem_mb=NEEDS["sample"].mem_mb,
+        runtime=NEEDS["sample"].runtime,
     params:
         policy=lambda wildcards: GRAPH.base_policy(),
         samples=lambda wildcards: GRAPH.base_samples(wildcards.set),
@@ -68,7 +81,8 @@ rule base_sample:
         seed=EXPERIMENT.evaluation.seed,
         out=subpath(output.sampled, parent=True),
     shell:
-        "python -m eval.sample --policy {params.policy} --problems {input.problems} --samples {params.samples}"
+        "exec python -m experiments.devices --gpus {resources.gpu} -- python -m eval.sample"
+        " --policy {params.policy} --problems {input.problems} --samples {params.samples}"
         " --out {params.out} {params.sampling} --seed {params.seed} --threads {threads} --stale replace"
         " --label run={params.label} --label arm=base --label step=0 > {log} 2>&1"
 
@@ -84,7 +98,11 @@ rule base_score:
         f"{RESULTS}/logs/base_{{set}}_score.log",
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_score.tsv"
-    threads: 1
+    threads: NEEDS["score"].threads
+    resources:
+        gpu=NEEDS["score"].gpu,
+        mem_mb=NEEDS["score"].mem_mb,
+        runtime=NEEDS["score"].runtime,
     params:
         out=subpath(input.sampled, parent=True),
         ks=GRAPH.ks,

@@ -29,14 +29,18 @@ rule base_policy:
         f"{RESULTS}/logs/base_policy.log",
     benchmark:
         f"{RESULTS}/benchmarks/base_policy.tsv"
-    threads: 2
+    localrule: EXPERIMENT.model.source == "pretrained"  # is fetched: a cluster's nodes may have no network
+    threads: NEEDS["base_policy"].threads
+    resources:
+        gpu=NEEDS["base_policy"].gpu,
+        mem_mb=NEEDS["base_policy"].mem_mb,
+        runtime=NEEDS["base_policy"].runtime,
     params:
         spec=GRAPH.spec,
         module=GRAPH.base_module(),
         hash=GRAPH.base_hash(),
     shell:
-        "OMP_NUM_THREADS={threads} python -m experiments.{params.module}"
-        " --spec {params.spec} --out {output.policy} > {log} 2>&1"
+        "python -m experiments.{params.module} --spec {params.spec} --out {output.policy} > {log} 2>&1"
 
 
 rule train:
@@ -53,10 +57,14 @@ rule train:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_train.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_train.tsv"
-    threads: PROCESSES
+    threads: NEEDS["train"].threads
+    resources:
+        gpu=NEEDS["train"].gpu,
+        mem_mb=NEEDS["train"].mem_mb,
+        runtime=NEEDS["train"].runtime,
     params:
         spec=GRAPH.spec,
         hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
     shell:
-        "OMP_NUM_THREADS=1 {LAUNCHER} experiments.train"
+        "OMP_NUM_THREADS=1 exec python -m experiments.devices --gpus {resources.gpu} -- {LAUNCHER} experiments.train"
         " --spec {params.spec} --arm {wildcards.arm} --seed {wildcards.seed} > {log} 2>&1"

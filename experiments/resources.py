@@ -1,0 +1,48 @@
+"""What a job asks of the machine: GPUs, threads, memory, time. Derived from the experiment, never part of a run's settings.
+
+A policy that the experiment trains itself is small and runs on the CPU. A pretrained one is trained and sampled on GPUs:
+`--config gpus=N` is the number per training run, and the same run on another number is the same run. Locally nothing but
+threads limits what runs side by side, unless `--resources` does. On a cluster these are the requests, which
+`--set-resources` and the profile override.
+"""
+
+from dataclasses import dataclass
+
+from eval.errors import BadInput
+from experiments.schema import Experiment, HubPolicy
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one job asks for."""
+
+    gpu: int  # devices
+    threads: int
+    mem_mb: int  # main memory, not the GPU's
+    runtime: int  # minutes until a batch system ends it
+
+
+HOUR, DAY = 60, 24 * 60
+SMALL = Need(gpu=0, threads=1, mem_mb=4_000, runtime=2 * HOUR)
+GPU_MEM_MB = 64_000  # main memory for each GPU: the weights in float32 are read before they are split
+
+
+def needs(experiment: Experiment, gpus: object = None, processes: int = 1) -> dict[str, Need]:
+    """Rule → what its jobs ask for. `gpus`: of a training run; None = one, or none for a policy made here.
+
+    Raises:
+        BadInput: `gpus` is no such number.
+    """
+    if gpus is not None and (isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0):
+        raise BadInput(f"--config gpus={gpus}: give the number of GPUs of a training run, 0 or more")
+    if not isinstance(experiment.model, HubPolicy):
+        train = Need(gpus or 0, processes, SMALL.mem_mb * processes, SMALL.runtime)
+        return {"base_policy": Need(0, 2, SMALL.mem_mb, SMALL.runtime), "train": train, "sample": SMALL, "score": SMALL}
+    trains_on = 1 if gpus is None else gpus
+    split = max(1, trains_on)
+    return {
+        "base_policy": Need(gpu=0, threads=1, mem_mb=16_000, runtime=6 * HOUR),
+        "train": Need(trains_on, threads=8 * split, mem_mb=GPU_MEM_MB * split, runtime=DAY),
+        "sample": Need(min(1, trains_on), threads=8, mem_mb=GPU_MEM_MB, runtime=DAY),
+        "score": Need(gpu=0, threads=8, mem_mb=16_000, runtime=6 * HOUR),
+    }
