@@ -69,7 +69,9 @@ def private_slurm(cpus: int, mem_mb: int, gpus: int) -> Iterator[dict[str, str]]
         try:
             yield environment
         finally:
-            ask(environment, "scancel", "--user=root")
+            ask(
+                environment, "scancel", "--full", "--signal=KILL", "--user=root"
+            )  # at once, where TERM would be waited for
             wait_until(lambda: not ask(environment, "squeue", "--noheader"), folder)
 
 

@@ -32,11 +32,16 @@ rule sweep_work:
         f"{RESULTS}/logs/sweep_worker_{{worker}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/sweep_worker_{{worker}}.tsv"
-    threads: 1
+    threads: NEEDS["train"].threads
+    resources:
+        gpu=NEEDS["train"].gpu,
+        mem_mb=NEEDS["train"].mem_mb,
+        runtime=NEEDS["train"].runtime,
     params:
         folder=subpath(input.study, parent=True),
     shell:
-        "python -m experiments.sweep work {params.folder} --worker {wildcards.worker} --threads {threads}"
+        "exec python -m experiments.devices --gpus {resources.gpu} --"
+        " python -m experiments.sweep work {params.folder} --worker {wildcards.worker}"
         " --launcher '{LAUNCHER}' >> {log} 2>&1"
 
 
