@@ -1,9 +1,11 @@
 # make all    from a fresh clone: environment, default experiment, tables and figures
+# make sweep  the default sweep over AER's target ratio, and its report
 # make test   linters, types and tests
 # One environment, .venv, made on first use; a second call does not install again.
 
 PYTHON ?= python3
 EXPERIMENT ?= arithmetic
+SWEEP ?= target_ratio
 PORT ?= 5000
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -14,7 +16,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(filter-out Linux,$(shell uname -s)),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
 TORCH := "torch==2.13.*"
 
-.PHONY: all test test-slurm test-vllm smoke plan doctor ui clean
+.PHONY: all test test-slurm test-vllm smoke sweep plan doctor ui clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -23,6 +25,10 @@ all: .venv/installed
 
 smoke: .venv/installed
 	snakemake all --config experiment=smoke
+
+# Tunes arms of an experiment with equal budgets: experiments/sweep_$(SWEEP).yaml
+sweep: .venv/installed
+	snakemake sweep --config sweep=$(SWEEP)
 
 # What the experiment would cost, before it is run: make plan EXPERIMENT=qwen3_4b
 plan: .venv/installed

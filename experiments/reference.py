@@ -10,7 +10,7 @@ import inspect
 import re
 from pathlib import Path
 
-from experiments import schema, training_settings
+from experiments import schema, study, training_settings
 from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -25,6 +25,8 @@ CLASSES = [
         schema.Evaluation,
         schema.Analysis,
     ),
+    *(study.Study, study.Search, study.Range, study.Choices, study.Objective, study.Sampler),
+    *(study.WilcoxonPruning, study.MedianPruning),
 ]
 FIELD = re.compile(r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$")
 RANGES = {

@@ -197,11 +197,33 @@ def load(source: str | Path) -> Experiment:
         BadInput: naming the file, the key and the remedy.
     """
     path = find(source)
-    content = read_yaml(path)
+    content = with_arms(read_yaml(path), path)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
         raise BadInput(explain(error, path, content)) from None
+
+
+def with_arms(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The experiment with arms `{from: FILE}` read from their files, as a sweep's best.yaml.
+
+    A relative FILE is looked for beside the experiment's file, then in the working directory.
+    """
+    arms = content.get("arms")
+    if not isinstance(arms, dict):
+        return content
+    return content | {"arms": {name: _arm_of_file(name, arm, path) for name, arm in arms.items()}}
+
+
+def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
+    if not isinstance(arm, dict) or "from" not in arm:
+        return arm
+    if len(arm) > 1 or not isinstance(arm["from"], str):
+        raise BadInput(f"{path}: arms.{name}: `from` names a file and stands alone: put other settings into that file")
+    for file in (path.parent / arm["from"], Path(arm["from"])):
+        if file.is_file():
+            return read_yaml(file)
+    raise BadInput(f"{path}: arms.{name}.from: there is no file {arm['from']!r}: make it first (snakemake sweep)")
 
 
 def find(source: str | Path) -> Path:

@@ -166,6 +166,7 @@ def evaluate(desk: Desk, trial: Experiment, run: Path, seed: int) -> None:
     sample += ["--samples", *map(str, graph.samples), *graph.sampling().split(), "--seed", str(seed)]
     sample += ["--threads", str(desk.threads), "--stale", "replace"]
     score = [
+        *ONE.split(),
         "eval.score",
         "--out",
         f"{run}/eval",

@@ -1,0 +1,136 @@
+"""What a study may say, and how it refuses: one message with file and key."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from eval.errors import BadInput
+from experiments.schema import load
+from experiments.study import Range, Search, load_study, search_hash, trial_experiment
+
+SMOKE: dict[str, Any] = {
+    "name": "smoke_ratio",
+    "question": "Does every part of a sweep run?",
+    "experiment": "smoke",
+    "searches": {"aer": {"arm": "aer", "settings": {"method.tau": {"low": 0.1, "high": 1.0, "grid": [0.2, 0.8]}}}},
+    "validation": {
+        "arithmetic_validation": {
+            "levels": [1, 2], "per_level": 5, "samples": 4, "k": [1, 2, 4], "stream": "validation",
+        }
+    },
+    "objective": {"benchmark": "arithmetic_validation"},
+    "seeds": [11, 12],
+    "trials": 3,
+}  # fmt: skip
+
+
+def study_file(tmp_path: Path, **changes: Any) -> Path:
+    """SMOKE as a file; `a__b=value` sets the key b of a."""
+    content = yaml.safe_load(yaml.safe_dump(SMOKE))
+    for place, value in changes.items():
+        *parents, last = place.split("__")
+        here = content
+        for key in parents:
+            here = here[key]
+        here[last] = value
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_the_shipped_studies_load() -> None:
+    folder = Path(__file__).parents[1] / "experiments"
+    for path in folder.glob("sweep_*.yaml"):
+        study, _ = load_study(path)
+        assert path.stem == f"sweep_{study.name}"
+
+
+def test_a_trial_is_the_experiment_with_one_arm_and_the_values_set(tmp_path: Path) -> None:
+    study, experiment = load_study(study_file(tmp_path))
+    trial = trial_experiment(study, experiment, "aer", {"method.tau": 0.3, "training.learning_rate": 0.002})
+    assert list(trial.arms) == ["aer"]
+    assert trial.arms["aer"].method.tau == 0.3  # type: ignore[union-attr]
+    assert trial.arms["aer"].method.eta == 0.1  # type: ignore[union-attr]  # the experiment's own
+    assert trial.training_of("aer").learning_rate == 0.002
+    assert trial.seeds == (11, 12)
+    assert list(trial.evaluation.benchmarks) == ["arithmetic_validation"]
+
+
+def test_the_grid_is_every_combination_and_leaves_the_rest_to_the_sampler() -> None:
+    settings = {"method.tau": Range(low=0, high=1, grid=(0.2, 0.8)), "method.eta": Range(low=0.01, high=1, log=True)}
+    shape = Search.model_validate({"arm": "aer", "settings": {"method.shape": {"choices": ["hinge", "step"]}}}).settings
+    assert Search(arm="aer", settings=settings | shape).grid() == [
+        {"method.tau": 0.2, "method.shape": "hinge"},
+        {"method.tau": 0.2, "method.shape": "step"},
+        {"method.tau": 0.8, "method.shape": "hinge"},
+        {"method.tau": 0.8, "method.shape": "step"},
+    ]
+    assert Search(arm="aer", settings={"method.eta": settings["method.eta"]}).grid() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"searches__aer__settings": {"method.tua": {"low": 0.1, "high": 1}}}, "method.tua: unknown key"),
+        ({"searches__aer__settings": {"method.tau": {"low": 0.1, "high": 2}}}, "less than or equal to 1"),
+        ({"searches__aer__settings": {"method.tau": {"low": 0.1, "high": 1, "grid": [3]}}}, "outside"),
+        ({"searches__aer__settings": {"method.tau": {"low": 0, "high": 1, "log": True}}}, "logarithm"),
+        ({"searches__aer__settings": {"method.name.x": {"low": 0, "high": 1}}}, "no such setting"),
+        ({"searches__aer__settings": {"training.rollouts": {"low": 2, "high": 4, "integer": True}}}, "unequal_budget"),
+        ({"searches__aer__arm": "aerr"}, "has no arm 'aerr'"),
+        ({"validation__arithmetic_validation__stream": "test"}, "tuning on test questions"),
+        ({"objective__benchmark": "aime_2024"}, "is no validation set"),
+        (
+            {"objective": {"benchmark": "arithmetic_validation", "measure": "pass_at_k", "k": 8}},
+            "more than the 4 samples",
+        ),
+        ({"trials": 1}, "less than the 2 grid points"),
+        ({"seeds": [1, 1]}, "not all different"),
+        ({"experiment": "nowhere"}, "no experiment 'nowhere'"),
+        ({"pruner": {"name": "mediann"}}, "did you mean 'median'"),
+    ],
+)
+def test_a_study_that_cannot_be_meant_is_refused_in_one_message(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        load_study(study_file(tmp_path, **change))
+
+
+def test_a_test_set_of_the_experiment_is_refused_as_validation(tmp_path: Path) -> None:
+    sets = {"arithmetic_test": SMOKE["validation"]["arithmetic_validation"]}
+    path = study_file(tmp_path, validation=sets, objective={"benchmark": "arithmetic_test"})
+    with pytest.raises(BadInput, match="smoke is tested on it"):
+        load_study(path)
+
+
+def test_the_hash_is_of_what_scores_depend_on(tmp_path: Path) -> None:
+    def hashed(code: str = "x", **changes: Any) -> str:
+        return search_hash(*load_study(study_file(tmp_path, **changes)), "aer", code)
+
+    assert hashed() == hashed(trials=9) == hashed(workers=7) == hashed(question="Another?")
+    others = [hashed("y"), hashed(seeds=[11]), hashed(sampler={"seed": 1}), hashed(pruner={"name": "wilcoxon"})]
+    assert len({hashed(), *others}) == 5
+
+
+def test_an_arm_can_be_read_from_a_file(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[1] / "experiments"
+    content = yaml.safe_load((folder / "smoke.yaml").read_text())
+    (tmp_path / "best.yaml").write_text("method: {name: aer, tau: 0.9}\ntraining: {learning_rate: 0.5}\n")
+    content["arms"]["tuned"] = {"from": "best.yaml"}
+    path = tmp_path / "smoke.yaml"
+    path.write_text(yaml.safe_dump(content))
+    experiment = load(path)
+    assert experiment.arms["tuned"].method.tau == 0.9  # type: ignore[union-attr]
+    assert experiment.training_of("tuned").learning_rate == 0.5
+    (tmp_path / "best.yaml").unlink()
+    with pytest.raises(BadInput, match=r"arms\.tuned\.from: there is no file 'best\.yaml'"):
+        load(path)
+    content["arms"]["tuned"] = {"from": "best.yaml", "training": {}}
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(BadInput, match="stands alone"):
+        load(path)
+    shutil.rmtree(tmp_path)
