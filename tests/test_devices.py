@@ -172,7 +172,7 @@ rule all:
 
 rule job:
     output: touch("{i}.done")
-    resources: gpu=1
+    resources: gpu=config.get("gpus", 1)
     shell: "exec python -m experiments.devices --gpus {resources.gpu} -- python job.py"
 """
 JOB = """
@@ -188,11 +188,15 @@ os.rmdir(f"on-{device}")
 def test_snakemake_limits_how_many_jobs_have_gpus(tmp_path: Path, limit: int) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "job.py").write_text(JOB)
-    line = [sys.executable, "-m", "snakemake", "--cores", "6", "--resources", f"gpu={limit}"]
+    line = [sys.executable, "-m", "snakemake", "--cores", "6", "--resources", f"gpu={limit}", "--config"]
     environment = machine(tmp_path, 3)
     environment["PATH"] = os.pathsep.join([str(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done, again = (
+        subprocess.run([*line, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        for more in (["gpus=1"], ["gpus=2", "-n"])
+    )
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "Nothing to be done" in again.stdout + again.stderr, "another number of GPUs is the same run"
     seen = [int(digit) for digit in (tmp_path / "seen").read_text()]
     assert len(seen) == 6
     assert max(seen) <= limit
