@@ -7,6 +7,8 @@ PYTHON ?= python3
 EXPERIMENT ?= arithmetic
 SWEEP ?= target_ratio
 PORT ?= 5000
+INPUTS ?= 10000
+SEED ?= 0
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -16,7 +18,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(filter-out Linux,$(shell uname -s)),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
 TORCH := "torch==2.13.*"
 
-.PHONY: all test test-slurm test-vllm smoke sweep plan doctor ui clean
+.PHONY: all test test-slurm test-vllm smoke sweep plan doctor ui fuzz audit clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -40,6 +42,7 @@ doctor: .venv/installed
 
 # MLflow's pages on this machine alone, at http://127.0.0.1:5000
 ui: .venv/installed
+	@echo "http://127.0.0.1:$(PORT), for this machine alone"
 	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///results/mlflow.db
 
 test: .venv/installed-test
@@ -52,6 +55,21 @@ test: .venv/installed-test
 # The Slurm profile on a real Slurm of one node, which is started for it: apt-get install slurm-wlm munge, as root
 test-slurm: .venv/installed-test
 	python -m pytest tests/test_slurm.py -m slurm -rs
+
+# Text from outside against everything that reads it: a table of inputs tried per target.
+fuzz: .venv/installed-test
+	python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
+
+# Known vulnerabilities and licences of what is installed; docs/supply.md says how to read it.
+audit: .venv-audit/installed
+	.venv-audit/bin/pip-audit --path .venv/lib/python3*/site-packages --skip-editable --vulnerability-service pypi \
+	    || echo "pip-audit found something above, or its service (pypi.org) did not answer: see its last line"
+	python -m tests.licences
+
+.venv-audit/installed: .venv/installed
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install 'pip-audit==2.*'
+	touch $@
 
 # vLLM has its own pins, so it gets an environment of its own. Its CPU build cannot use these three packages.
 test-vllm: .venv-vllm/installed

@@ -29,9 +29,14 @@ def to_csv(table: Table) -> str:
 
 
 def frame_csv(frame: pd.DataFrame) -> str:
-    shown = frame.map(lambda value: guarded(value.replace("\r", " ")) if isinstance(value, str) else value)
+    shown = frame.map(lambda value: guarded(writable(value)) if isinstance(value, str) else value)
     shown.columns = [guarded(name) for name in frame.columns]
     return shown.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+
+
+def writable(text: str) -> str:
+    """Without carriage returns, which Python 3.11 leaves unquoted, and with halves of surrogate pairs spelt out."""
+    return text.replace("\r", " ").encode("utf-8", "backslashreplace").decode()
 
 
 def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:

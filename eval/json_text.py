@@ -16,10 +16,10 @@ DEEPEST = 50  # objects within objects; a row of ours has three
 _DIGITS = 19  # of a whole number: seeds have 53 bits
 
 
-def parse(text: bytes | str) -> Any:
+def parse(text: bytes | str, lone_surrogates: bool = False) -> Any:
     """The value of a JSON text in UTF-8, with or without a byte order mark.
 
-    Lone surrogates within strings are kept: a model can write them.
+    `lone_surrogates`: whether strings may hold halves of surrogate pairs. A model can write them, and nothing else does.
 
     Raises:
         ValueError: it is not JSON, or holds one of the above.
@@ -33,6 +33,8 @@ def parse(text: bytes | str) -> Any:
         raise ValueError(_TOO_DEEP) from None
     if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(value)
+    if not lone_surrogates and r"\ud" in text.lower():
+        json.dumps(value, ensure_ascii=False).encode()  # raises UnicodeEncodeError, which is a ValueError
     return value
 
 

@@ -38,7 +38,7 @@ def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
 
 def _parse(line: bytes, place: str) -> Row:
     try:
-        row = parse(line)
+        row = parse(line, lone_surrogates=True)
     except ValueError as error:
         raise BadInput(f"{place}: not JSON ({error}): mend or delete the line") from None
     if not isinstance(row, dict):

@@ -124,7 +124,7 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > _LONGEST_LINE:
         raise BadInput(f"{where}: over {_LONGEST_LINE:,} bytes: no problem is that long, check the file")
     try:
-        row = parse(line)
+        row = parse(line, lone_surrogates=True)
     except ValueError as error:
         raise BadInput(f"{where}: not readable as JSON ({error}): mend or remove the line") from None
     if not isinstance(row, dict):

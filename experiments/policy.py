@@ -11,16 +11,18 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_attn_3_available
 
+from eval.engines import check_weights
 from eval.errors import BadInput
 from experiments.schema import Experiment, HubPolicy
 from experiments.training_settings import Attention, Lora
 
 
 def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
-    """Arguments of from_pretrained for the base policy."""
+    """Arguments of from_pretrained for the base policy. BadInput where its weights are pickles."""
     model = experiment.model
     folder = model.name if isinstance(model, HubPolicy) and model.is_folder else str(root / "base" / "policy")
-    return {"pretrained_model_name_or_path": folder, "local_files_only": True}
+    check_weights(Path(folder))
+    return {"pretrained_model_name_or_path": folder, "local_files_only": True, "use_safetensors": True}
 
 
 def load_policy(experiment: Experiment, attention: Attention, root: Path) -> tuple[Any, Any]:

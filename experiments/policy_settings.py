@@ -1,5 +1,6 @@
 """Where the base policy of an experiment comes from: taught arithmetic, a miniature of the real thing, or pretrained."""
 
+import re
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -61,14 +62,23 @@ class HubPolicy(BaseModel, extra="forbid", frozen=True):
     """A pretrained policy, from the Hugging Face hub at a pinned revision, or from a local folder."""
 
     source: Literal["pretrained"]
-    name: str  # hub id, or a folder
+    name: Annotated[str, Len(1, 1000)]  # hub id, or a folder
     revision: Commit | None = None  # required on the hub
     dtype: Literal["float32", "bfloat16"] = "float32"  # of the trained weights: docs/planning.md says what each costs
 
     @property
     def is_folder(self) -> bool:
         """Whether the name is a folder on this machine, rather than an id on the hub."""
-        return Path(self.name).is_dir()
+        try:
+            return Path(self.name).is_dir()
+        except OSError:  # longer than a name may be
+            return False
+
+    @model_validator(mode="after")
+    def is_folder_or_id(self) -> Self:
+        if not self.is_folder and not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.name, re.ASCII):
+            raise ValueError(f"name {self.name[:80]!r} is neither a folder nor an id on the hub: correct it")
+        return self
 
 
 def check_heads(hidden_size: int, heads: int) -> None:

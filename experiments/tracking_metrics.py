@@ -7,13 +7,17 @@ whole run have step 0. Times are those of the files, so that reading them again 
 
 import csv
 import math
+import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.errors import BadInput
 from eval.json_text import read_object
 
+LONGEST = 60  # of MLflow's 250 characters: a name has up to three parts
 NOT_METRICS = {"rollout", "rows"}  # the step itself, and how many rows a mean is over
 SYSTEM = {"s": "seconds", "cpu_time": "cpu_seconds", "max_rss": "memory_mb", "mean_load": "load_percent"}
 ARM_SCORES = ("pass_at_1", "pass_at_k", "maj_at_k", "length", "truncated")
@@ -38,18 +42,28 @@ def numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def metric_name(key: str) -> str:
-    """`(0, 0.25]` → `0_to_0.25`; a name that MLflow takes stays as it is."""
-    kept = key.replace(", ", "_to_").replace("@", "_at_")
-    return "".join(c for c in kept if c.isascii() and (c.isalnum() or c in "_-. :/"))
+    """`(0, 0.25]` → `0_to_0.25`; a name that MLflow takes stays as it is.
+
+    A level may have any name. What is left of one that MLflow does not take is told apart by a checksum, and is no path.
+    """
+    kept = re.sub(r"[()\[\]]", "", key.replace(", ", "_to_").replace("@", "_at_"))
+    name = re.sub(r"[^\w\-. :]", "_", kept, flags=re.ASCII)[:LONGEST]
+    if name == kept and name.strip(". "):
+        return name
+    return f"{name.strip('. ')}_{zlib.crc32(key.encode('utf-8', 'surrogatepass')):08x}"
 
 
 def row_points(rows: list[dict[str, Any]], written: float) -> tuple[tuple[Point, ...], ...]:
     """The metrics of each rollout. `written`: when the last row was, seconds since 1970; earlier ones counted back."""
     found, time = [], written
     for row in reversed(rows):
-        stamp, step = int(1000 * time), row["rollout"]
+        stamp, step = int(1000 * time), row.get("rollout")
+        if not isinstance(step, int):
+            raise BadInput(f"train.jsonl: a row without the number of its rollout ({step!r}): delete this run")
         found.append(tuple(Point(name, value, step, stamp) for name, value in numbers(row)))
-        time -= sum(value for key, value in row.items() if key.startswith("seconds_"))
+        time -= sum(
+            value for key, value in row.items() if key.startswith("seconds_") and isinstance(value, int | float)
+        )
     return tuple(reversed(found))
 
 

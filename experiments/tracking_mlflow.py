@@ -31,7 +31,7 @@ def told_without_secrets() -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:  # ImportError: a database's driver
         first = (without_secrets(str(error)).strip().splitlines() or [""])[0]
         raise Unreachable(f"the store ({type(error).__name__}: {first})") from None
 
@@ -104,7 +104,7 @@ class Store:
     def made_again(self, run: str, view: RunView) -> bool:
         """Whether the files hold other rollouts than the store: trained anew, with other code."""
         logged = self.logged(run)
-        return any(logged.get(step, value) != value for step, value in map(entropy_of, view.rollouts))
+        return any(step in logged and logged[step] != value for step, value in map(entropy_of, view.rollouts))
 
     def add(self, run: Any, view: RunView) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -150,7 +150,8 @@ class Store:
 
 
 def entropy_of(row: tuple[Point, ...]) -> tuple[int, float]:
-    return next((point.step, point.value) for point in row if point.name == "entropy")
+    """(rollout, entropy), NaN where it was not measured."""
+    return next(((p.step, p.value) for p in row if p.name == "entropy"), (row[0].step if row else -1, float("nan")))
 
 
 def entropy_last(points: list[Point]) -> list[Point]:

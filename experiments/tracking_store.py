@@ -35,8 +35,10 @@ def own_uri(results: Path, name: str = "mlflow.db") -> str:
 
 
 def without_secrets(text: str) -> str:
-    """User names, passwords and queries of all URIs in a text left out."""
-    return re.sub(r"(://[^\s?'\"]*)\?[^\s'\"]*", r"\1", re.sub(r"://[^/\s]*@", "://", text))
+    """User names, passwords and queries of all URIs in a text left out, and what stands behind password= and its like."""
+    text = re.sub(r"://\S*@", "://", text)  # to the last @: a password may hold one, and a slash
+    text = re.sub(r"(://[^\s?'\"]*)\?[^\s'\"]*", r"\1", text)
+    return re.sub(r"(?i)\b(\w*(?:password|token|secret|key))=\S+", r"\1=…", text)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 r"""Throughput and faults of the verifier, against math-verify called on whole completions in a plain loop.
 
-    python speed/verification.py [--completions 10000] [--golds FILE.jsonl ...] > table.md
+    python -m speed.verification [--completions 10000] [--golds FILE.jsonl ...] > table.md
 
 Completions are synthetic: worked text of about 1,500 characters with mathematics in it, then a box. Each
 problem has 64 of them, with a success rate drawn from Beta(0.6, 0.9) and wrong answers from a Zipf law over
@@ -19,19 +19,11 @@ from pathlib import Path
 
 from eval.extract import clean, integer
 from eval.verify import VERIFIER_VERSION, Verifier
+from tests.hostile import PATHOLOGICAL
 
 SAMPLES = 64  # per problem
 TURN = 16  # problems judged by one contender before the other has its turn
 LIMIT_S = 5.0
-PATHOLOGICAL = [
-    r"9^{9^{9^9}}",
-    "10000000!",
-    r"\binom{10^9}{10^8}",
-    r"2^{10^9}",
-    r"7^{7^{7^7}}",
-    r"10^{10^{10}}+1",
-]
-PATHOLOGICAL.extend(["99999999!", r"\left(10^{10}\right)!", r"\gcd(10^{10^7},3)", r"2^{2^{2^{2^{2^2}}}}"])
 STEP = r"Let $x_{%d} = \frac{%d}{%d}$, so that $x_{%d}^2 + %d = 0$ has no real root and we may go on. "
 
 Answer = Callable[[int], str]  # the right one at 0, slips at 1, 2, ...

@@ -31,6 +31,7 @@ JSON = {
     "UTF-16": ('{"a": 1}'.encode("utf-16"), "can't decode"),
     "Latin-1": (b'{"a": "\xe9"}', "can't decode"),
     "a NUL": (b'{"a": "\x00"}', "control character"),
+    "half a surrogate pair": (b'{"a": "\\ud800"}', "surrogates not allowed"),
     "two values": (b'{"a": 1} {"a": 2}', "Extra data"),
 }
 
@@ -43,7 +44,9 @@ def test_json_that_two_readers_would_understand_differently(name: str) -> None:
 
 
 def test_json_as_it_is_written_here_is_read() -> None:
-    assert json_text.parse(b'\xef\xbb\xbf{"a": "\\ud800 {[{[", "b": [1.5, -3, null, true]}\r') == {
+    assert json_text.parse(
+        b'\xef\xbb\xbf{"a": "\\ud800 {[{[", "b": [1.5, -3, null, true]}\r', lone_surrogates=True
+    ) == {
         "a": "\ud800 {[{[",
         "b": [1.5, -3, None, True],
     }

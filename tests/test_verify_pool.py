@@ -13,16 +13,8 @@ import pytest
 
 from eval.verify import Verifier
 from eval.verify_pool import Pool, _Task, _Worker
+from tests.hostile import PATHOLOGICAL
 
-PATHOLOGICAL = [
-    r"9^{9^{9^9}}",
-    "10000000!",
-    r"\binom{10^9}{10^8}",
-    r"2^{10^9}",
-    r"7^{7^{7^7}}",
-    r"10^{10^{10}}+1",
-]
-PATHOLOGICAL.extend(["99999999!", r"\left(10^{10}\right)!", r"\gcd(10^{10^7},3)", r"2^{2^{2^{2^{2^2}}}}"])
 HALF = (r"\frac{1}{2}", "0.5")
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="reads the kernel's /proc")

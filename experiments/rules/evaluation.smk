@@ -82,7 +82,7 @@ rule base_sample:
         out=subpath(output.sampled, parent=True),
     shell:
         "exec python -m experiments.devices --gpus {resources.gpu} -- python -m eval.sample"
-        " --policy {params.policy} --problems {input.problems} --samples {params.samples}"
+        " --policy {params.policy:q} --problems {input.problems} --samples {params.samples}"
         " --out {params.out} {params.sampling} --seed {params.seed} --threads {threads} --stale replace"
         " --label run={params.label} --label arm=base --label step=0 > {log} 2>&1"
 

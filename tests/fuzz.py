@@ -1,0 +1,309 @@
+"""Fuzzing of everything that reads text from outside: a table of target, inputs and outcome on stdout.
+
+    python -m tests.fuzz [--inputs 10000] [--seed 0] [--only TARGET ...]        also: make fuzz
+
+An input passes where the target reads it or refuses it with BadInput, within LIMIT_S seconds and MEMORY_GB of address space,
+and where what comes out holds the target's rule (no formula, no tag, no path out of the folder, …). The first input of a
+target that does not is shrunk and printed, and the exit code is 1. Equal seeds give equal inputs.
+"""
+
+import argparse
+import csv
+import io
+import json
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from analysis import cells, render, report, tables
+from analysis.counts import read_counts
+from analysis.read import load as load_results
+from eval import extract as reading
+from eval.csv_text import GUARDED, csv_text
+from eval.errors import BadInput
+from eval.jsonl import dump, read_rows
+from eval.problems import read_problems, write_problems
+from eval.score import read_samples
+from eval.verify import Verifier
+from eval.yaml_file import read_yaml
+from experiments.resolve import resolved
+from experiments.schema import load as load_experiment
+from experiments.tasks import read_pass_rates
+from experiments.tracking_metrics import metric_name, row_points
+from tests.hostile import COMPLETIONS, LATEX, TEXT, bitten, json_bytes, mutated, yaml_bytes
+from tests.synthetic import log, make
+
+LIMIT_S = 20.0  # processor time of one input
+MEMORY_GB = 6
+ROOT = Path(__file__).parents[1]
+PLACE = Path(tempfile.mkdtemp(prefix="fuzz-"))
+PROBLEM = {"id": "a-1", "text": "What is $1+1$?", "answer": "2", "level": "3", "subject": "algebra"}
+SAMPLE = {
+    "problem_id": "a-1",
+    "index": 0,
+    "text": r"\boxed{2}",
+    "tokens": 3,
+    "finish_reason": "stop",
+    "seed": 2**52,
+    "arm": "a",
+}
+COUNTS = csv_text([["problem_id", "level", "n", "correct"], ["a-1", "3", 4, 2], ["=1", "", 4, 0]]).encode()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is fuzzed, with what, by which rule, and how many inputs for each ten thousand of a cheap one."""
+
+    name: str
+    inputs: st.SearchStrategy[Any]
+    check: Callable[[Any], None]
+    share: int = 10_000
+
+
+def file(data: bytes, name: str) -> Path:
+    path = PLACE / name
+    path.write_bytes(data)
+    return path
+
+
+def extractor(text: str) -> None:
+    answer = reading.extract(text)
+    assert answer is None or (answer and answer == answer.strip() and answer in text)
+    cleaned = reading.clean(answer or text)
+    assert isinstance(reading.normal(cleaned) + reading.as_words(cleaned), str)
+    assert (reading.integer(cleaned) or "0").lstrip("-").isdecimal()
+    assert reading.words(cleaned) in (None, reading.as_words(cleaned))
+    reading.is_parsable(cleaned)
+
+
+def verifier(pairs: list[tuple[str, str]]) -> None:
+    found = VERIFIER.verify([rf"so \boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs])
+    assert all(each.status in ("ok", "unparsed", "timeout", "error") for each in found)
+    assert all(each.status == "ok" and each.answer for each in found if each.correct)
+
+
+def rows(data: bytes) -> None:
+    for row in read_rows(file(data, "x.jsonl"), torn_ok=True):
+        assert json.loads(dump(row)) == row
+
+
+def problems(data: bytes) -> None:
+    found = read_problems(file(data, "x.jsonl"))
+    assert all(each.text.strip() and each.answer.strip() and each.id.strip() for each in found)
+    write_problems(PLACE / "y.jsonl", found)
+    assert read_problems(PLACE / "y.jsonl") == found
+
+
+def samples(data: bytes) -> None:
+    (PLACE / "known.jsonl").write_bytes(json_bytes(PROBLEM) + b"\n")
+    read_samples(file(data, "x.samples.jsonl"), read_problems(PLACE / "known.jsonl"))
+
+
+def counts(data: bytes) -> None:
+    path = file(data, "x.counts.csv")
+    with suppress(BadInput):
+        assert all(0 <= rate <= 1 for rate in read_pass_rates(path).values())
+    assert all(0 <= right <= n for n, right in read_counts(path).values())
+
+
+def schema(data: bytes) -> None:
+    found = load_experiment(file(data, "x.yaml"))
+    names = [found.name, *found.arms, *found.evaluation.benchmarks]
+    assert all(name.isidentifier() and name.isascii() for name in names)
+    text = resolved(found)
+    assert load_experiment(file(text.encode(), "y.yaml")) == found
+
+
+def yaml_reader(data: bytes) -> None:
+    json.dumps(read_yaml(file(data, "x.yaml")), allow_nan=False).encode("ascii")
+
+
+class Tags(HTMLParser):
+    """Fails at a tag or attribute that no form of ours has."""
+
+    ALLOWED = ("figure", "figcaption", "div", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "strong", "span")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in self.ALLOWED, tag
+        assert {name for name, _ in attrs} <= {"class", "id", "scope", "data-sort"}
+
+
+def forms(texts: list[str]) -> None:
+    frame = pd.DataFrame({"name": texts, "score": [0.5] * len(texts)})
+    columns = (tables.word("name", "name"), cells.Column("score", "score", cells.points))
+    table = cells.Table("t", texts[0], frame, columns, tuple(texts))
+    shown = {form: make_form(table) for form, make_form in render.FORMS.items()}
+    read = list(csv.reader(io.StringIO(shown["csv"], newline=""), strict=True))
+    assert len(read) == len(texts) + 1
+    assert not any(cell.startswith(GUARDED[:-1]) for row in read for cell in row)
+    Tags().feed(shown["html"])
+    assert not set("<>") & set(shown["md"].replace("&lt;", "").replace("&gt;", ""))
+    tex = render.tex(texts[0])
+    for known in sorted(set(render.TEX.values()), key=len, reverse=True):
+        tex = tex.replace(known, "")
+    assert not set(tex) & set("\\&%$#_{}~^")
+    assert all(character.isprintable() or character == "\n" for form in ("md", "tex") for character in shown[form])
+
+
+def folder(files: dict[str, bytes]) -> None:
+    """Tables and page of a results folder of which some files are not what they were."""
+    root = PLACE / "demo"
+    shutil.copytree(WHOLE, root, dirs_exist_ok=True)
+    for name, data in files.items():
+        (root / name).write_bytes(data)
+    try:
+        results = load_results(root)
+        for name in tables.LAYOUTS:
+            for form in render.FORMS.values():
+                form(tables.build(name, results)).encode("utf-8", "backslashreplace")
+        text = report.page(results)
+        assert text.count("<script>") == 1
+        assert "<img src=x" not in text
+    finally:
+        shutil.rmtree(root)
+
+
+def tracking(rows_found: list[dict[str, Any]]) -> None:
+    points = [point for row in row_points(rows_found, 1e9) for point in row]
+    assert all(len(point.name) <= 250 and ".." not in point.name.split("/") for point in points)
+
+
+def metric_names(text: str) -> None:
+    from mlflow.utils.validation import _validate_metric_name
+
+    _validate_metric_name(f"levels/{metric_name(text)}/entropy")
+
+
+def smoke() -> dict[str, Any]:
+    return read_yaml(ROOT / "experiments" / "smoke.yaml")
+
+
+def either(real: Any, write: Callable[[Any], bytes]) -> st.SearchStrategy[bytes]:
+    """A real value changed and written, or written and bitten."""
+    return mutated(real).map(write) | bitten(write(real))
+
+
+def lines(row: dict[str, Any]) -> st.SearchStrategy[bytes]:
+    return st.lists(either(row, json_bytes), min_size=1, max_size=3).map(b"\n".join).map(lambda data: data + b"\n")
+
+
+WHOLE = make(PLACE / "whole", seeds=(0,), rollouts=3, questions=4)
+VERIFIER = Verifier(workers=2, limit_s=2)
+FILES = st.fixed_dictionaries(
+    {},
+    optional={
+        "spec.yaml": either(read_yaml(WHOLE / "spec.yaml"), yaml_bytes),
+        "aer/seed-0/run.json": either(json.loads((WHOLE / "aer/seed-0/run.json").read_text()), json_bytes),
+        "aer/seed-0/train.jsonl": lines(log("aer", 0, 3)[0]),
+        "aer/seed-0/eval/arithmetic_test.counts.csv": bitten(
+            (WHOLE / "aer/seed-0/eval/arithmetic_test.counts.csv").read_bytes()
+        ),
+        "aer/seed-0/eval/arithmetic_test.measures.json": either({"maj_at_k": {"8": 0.5}}, json_bytes),
+        "problems/contamination.json": either(
+            json.loads((WHOLE / "problems/contamination.json").read_text()), json_bytes
+        ),
+    },
+)
+TARGETS = [
+    Target("answer extractor", COMPLETIONS | TEXT, extractor),
+    Target(
+        "verifier, 20 pairs an input",
+        st.lists(st.tuples(LATEX, LATEX), min_size=20, max_size=20),
+        verifier,
+        150,
+    ),
+    Target("JSON lines", lines(SAMPLE), rows),
+    Target("problems", lines(PROBLEM), problems),
+    Target("samples", lines(SAMPLE), samples),
+    Target("counts", bitten(COUNTS), counts),
+    Target("YAML reader", either(smoke(), yaml_bytes), yaml_reader, 2_000),
+    Target("experiment schema", either(smoke(), yaml_bytes), schema, 2_000),
+    Target("tables in four forms", st.lists(TEXT.map(render.writable), min_size=1, max_size=3), forms, 5_000),
+    Target("results folder: tables and page", FILES, folder, 150),
+    Target(
+        "MLflow points",
+        st.lists(mutated(log("aer", 0, 3)[0]).filter(lambda row: isinstance(row, dict)), max_size=2),
+        tracking,
+        5_000,
+    ),
+    Target("MLflow names", TEXT, metric_names, 5_000),
+]
+
+
+def overslept(*_: object) -> None:
+    raise TimeoutError(f"more than {LIMIT_S} s of processor time")
+
+
+def fuzz(target: Target, inputs: int, start: int) -> tuple[int, int, str]:
+    """(inputs tried, of which refused, "" or what broke)."""
+    tried = refused = 0
+
+    @seed(start)
+    @settings(
+        max_examples=inputs,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
+    )
+    @given(target.inputs)
+    def attempt(value: Any) -> None:
+        nonlocal tried, refused
+        tried += 1
+        signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S)
+        try:
+            target.check(value)
+        except BadInput as error:
+            refused += 1
+            str(error).encode("utf-8", "backslashreplace")
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+    try:
+        attempt()
+    except Exception as error:
+        notes = " ".join("".join(getattr(error, "__notes__", [])).split())
+        return tried, refused, f"{type(error).__name__}: {str(error)[:200]} {notes[:500]!a}"
+    return tried, refused, ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--inputs", type=int, default=10_000, help="of a cheap target; dear ones get a share of them")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", default=[], help="targets whose name begins so")
+    arguments = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_GB * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    signal.signal(signal.SIGVTALRM, overslept)
+    print(
+        f"| target | inputs | refused | seconds | outcome |\n|---|---:|---:|---:|---|  <!-- seed {arguments.seed} -->"
+    )
+    failed = False
+    for target in TARGETS:
+        if arguments.only and not any(target.name.startswith(name) for name in arguments.only):
+            continue
+        began = time.monotonic()
+        tried, refused, broken = fuzz(target, max(1, arguments.inputs * target.share // 10_000), arguments.seed)
+        failed |= bool(broken)
+        took = time.monotonic() - began
+        print(f"| {target.name} | {tried:,} | {refused:,} | {took:.0f} | {broken or 'holds'} |", flush=True)
+    VERIFIER.close()
+    shutil.rmtree(PLACE)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
