@@ -62,8 +62,9 @@ fuzz: .venv/installed-test
 
 # Known vulnerabilities and licences of what is installed; docs/supply.md says how to read it.
 audit: .venv-audit/installed
-	.venv-audit/bin/pip-audit --path .venv/lib/python3*/site-packages --skip-editable --vulnerability-service pypi \
-	    || echo "pip-audit found something above, or its service (pypi.org) did not answer: see its last line"
+	.venv-audit/bin/pip-audit --path .venv/lib/python3*/site-packages --skip-editable --vulnerability-service pypi 2>&1 \
+	    | tee .venv-audit/outcome
+	@echo "$$(grep -c 'could not be audited' .venv-audit/outcome) packages could not be looked up: nothing is known of those."
 	python -m tests.licences
 
 .venv-audit/installed: .venv/installed

@@ -9,6 +9,7 @@ else the first line of License or of the licence's own text.
 import re
 from collections import Counter
 from importlib.metadata import Distribution, distributions
+from typing import Any
 
 PERMISSIVE = re.compile(
     r"MIT|BSD|Apache|ISC|PSF|Python Software|Zlib|Unlicense|CC0|HPND|BlueOak|0BSD|Public Domain|CNRI", re.I
@@ -18,7 +19,7 @@ OWN = "entropy-control"
 
 
 def licence(found: Distribution) -> str:
-    meta = found.metadata
+    meta: Any = found.metadata
     stated = [line.rpartition(":: ")[2] for line in meta.get_all("Classifier") or [] if line.startswith("License ::")]
     text = meta.get("License-Expression") or "; ".join(stated) or (meta.get("License") or "").strip().partition("\n")[0]
     return (text if text not in ("", "OSI Approved") else first_line(found))[:80] or "not stated"
