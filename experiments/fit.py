@@ -48,7 +48,7 @@ def fit(case: Case) -> Fit:
         BadInput: the batch does not divide among the processes, or the model's shape is not known.
     """
     load = load_of(case)
-    found = estimate(load, case.launch, "cpu" if case.gpu.teraflops < 1 else "cuda")
+    found = estimate(load, case.launch, "cpu" if case.gpu.is_cpu else "cuda")
     return Fit(load, found, _problem(case, load, found))
 
 
@@ -60,7 +60,7 @@ def _problem(case: Case, load: Load, found: Estimate) -> str | None:
             f" {needed / 1e9:.1f} GB"
         )
     if not found.fits(case.gpu.bytes):
-        return f"a process needs {found.peak / 1e9:.1f} GB of a GPU's {case.gpu.bytes / 1e9:.1f} GB"
+        return f"a process needs {found.peak / 1e9:.1f} GB, and there are {case.gpu.bytes / 1e9:.1f} GB"
     return None
 
 
@@ -95,12 +95,14 @@ def load_of(case: Case) -> Load:
 
 def least_launch(case: Case) -> Launch | None:
     """The fewest GPUs on which the run fits; None where eight are not enough."""
-    return next((launch for launch in LAUNCHES if _runs(replace(case, launch=launch))), None)
+    tried = LAUNCHES[:1] if case.gpu.is_cpu else LAUNCHES
+    return next((launch for launch in tried if _runs(replace(case, launch=launch))), None)
 
 
 def widest(case: Case) -> Launch:
     """The most GPUs of LAUNCHES among which the run's batch divides."""
-    return [x for x in LAUNCHES if case.training.completions_per_update % x.processes == 0][-1]
+    tried = LAUNCHES[:1] if case.gpu.is_cpu else LAUNCHES
+    return [x for x in tried if case.training.completions_per_update % x.processes == 0][-1]
 
 
 def _runs(case: Case) -> bool:
@@ -142,7 +144,7 @@ def _changes(case: Case) -> Iterator[Change]:
     if training.gradient_share_every:
         yield _setting("gradient_share_every", 0)
     yield from _halved(training)
-    if training.vllm == "none":
+    if training.vllm == "none" and not case.gpu.is_cpu:
         yield _setting("vllm", "colocate")
         yield _setting("vllm", "server")
     if training.vllm == "colocate" and not training.vllm_enable_sleep_mode:
@@ -150,7 +152,7 @@ def _changes(case: Case) -> Iterator[Change]:
     if training.vllm == "colocate":
         for share in (0.2, 0.3, 0.4, 0.5):
             yield _setting("vllm_gpu_memory_utilization", share)
-    for launch in LAUNCHES[1:]:
+    for launch in () if case.gpu.is_cpu else LAUNCHES[1:]:
         if launch.processes > case.launch.processes or not case.launch.sharded:
             yield f"--launch {launch.kind} --processes {launch.processes}", _launched(launch)
     if training.lora is None:

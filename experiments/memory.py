@@ -172,8 +172,9 @@ def _head(load: Load, launch: Launch, precision: Precision, device: str) -> tupl
     tile = min(scored, TILE[0]) * min(shape.vocabulary, TILE[1])
     kept = load.rows * load.length * size.final_norm * shape.hidden_size
     gathered = 4 * shape.embedding if launch.kind == "fsdp2" else 0
-    # Triton folds a tile in place; without it the arithmetic has three, then eight, float32 tiles at a time
-    forward = tile * (size.compute + (0 if device == "cuda" else 12))
+    # Triton folds a tile in place; without it the arithmetic has three float32 tiles at a time (four where the product is
+    # bfloat16), and eight on the way back
+    forward = tile * (size.compute + (0 if device == "cuda" else 12 if size.compute == 4 else 16))
     backward = tile * (size.compute + (0 if device == "cuda" else 32)) + 4 * scored * shape.hidden_size
     if load.adapter_rank is None:
         backward += 4 * shape.embedding + (2 * shape.embedding if load.dtype == "bfloat16" else 0)

@@ -29,6 +29,8 @@ class Gpu:
     bandwidth: float  # GB per second
     launch: float = 0.001  # seconds that a layer takes at least in transformers' generation
 
+    is_cpu: bool = False
+
     @property
     def bytes(self) -> float:
         return self.memory * 2**30
@@ -43,7 +45,7 @@ GPUS = {
     "h100": Gpu(80, 989, 3350),
     "h200": Gpu(141, 989, 4800),
     "b200": Gpu(180, 2250, 8000),
-    "cpu": Gpu(4, 0.03, 10, launch=0.006),  # one core, and the memory that a run may take of a laptop
+    "cpu": Gpu(8, 0.03, 10, launch=0.006, is_cpu=True),  # one core, and the memory that a run may take of a laptop
 }
 
 
