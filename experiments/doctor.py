@@ -34,7 +34,9 @@ def verdicts(found: list[Check], gpus: list[Device]) -> list[Verdict]:
     """One per experiment that ships; a file that cannot be planned is "unknown", with the reason."""
     given = {check.name: check for check in found}
     wanting = [name for name in ("python", "packages") if given[name].status == "missing"]
-    names = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    names = sorted(
+        p.stem for p in FOLDER.glob("*.yaml") if not p.stem.startswith("sweep_")
+    )  # studies are no experiments
     if wanting:
         return [Verdict(name, "no", f"first mend: {', '.join(wanting)}") for name in names]
     return [_verdict(name, given, gpus) for name in names]

@@ -18,7 +18,7 @@ from experiments.policy_settings import HubPolicy
 from experiments.schema import load
 
 ROOT = Path(__file__).parents[1]
-NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))
+NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml") if not path.stem.startswith("sweep_"))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BARE = {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
 
