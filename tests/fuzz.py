@@ -60,7 +60,8 @@ SAMPLE = {
     "seed": 2**52,
     "arm": "a",
 }
-COUNTS = csv_text([["problem_id", "level", "n", "correct"], ["a-1", "3", 4, 2], ["=1", "", 4, 0]]).encode()
+HEADING = ["problem_id", "level", "n", "correct", "truncated", "tokens"]
+COUNTS = csv_text([HEADING, ["a-1", "3", 4, 2, 0, 9], ["=1", "", 4, 0, 1, 9]]).encode()
 
 
 @dataclass(frozen=True)

@@ -144,8 +144,8 @@ def test_csv_gives_back_what_was_written_and_no_formula(cells: list[str]) -> Non
 
 
 def test_pass_rates_of_ids_that_look_like_formulas(tmp_path: Path) -> None:
-    path = tmp_path / "x.counts.csv"
-    path.write_text(csv_text.csv_text([["problem_id", "n", "correct"], ["=1+1", 2, 1], ["'=1+1", 4, 1]]))
+    path, heading = tmp_path / "x.counts.csv", ["problem_id", "n", "correct", "truncated", "tokens"]
+    path.write_text(csv_text.csv_text([heading, ["=1+1", 2, 1, 0, 9], ["'=1+1", 4, 1, 0, 9]]))
     assert read_pass_rates(path) == {"=1+1": 0.5, "'=1+1": 0.25}
     assert read_counts(path) == {"=1+1": (2, 1), "'=1+1": (4, 1)}
 
