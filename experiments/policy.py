@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_attn_3_available
 
@@ -79,13 +80,29 @@ def save_policy(trainer: Any, folder: Path, source: dict[str, Any]) -> None:
     adapted = trainer.accelerator.unwrap_model(trainer.model).__class__.__name__.startswith("Peft")
     target = folder / "adapter" if adapted else folder
     if trainer.is_fsdp_enabled:
-        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
-    trainer.save_model(str(target))
+        write_gathered(trainer, target)
+    else:
+        trainer.save_model(str(target))
     if trainer.accelerator.is_main_process:
         (target / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing here reads
         if adapted:
             merge(target, folder, source)
     trainer.accelerator.wait_for_everyone()
+
+
+def write_gathered(trainer: Any, folder: Path) -> None:
+    """A sharded policy as one, put together tensor by tensor. The checkpoints' own format stays sharded."""
+    gathered: dict[str, torch.Tensor] = {}
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    once = {name for name, _ in [*model.named_parameters(), *model.named_buffers()]}  # tied weights under one name
+    for name, value in model.state_dict().items():
+        if name not in once:
+            continue
+        full = value.full_tensor() if isinstance(value, DTensor) else value  # every process takes part
+        if trainer.accelerator.is_main_process:
+            gathered[name] = full.cpu()
+    if trainer.accelerator.is_main_process:
+        trainer._save(str(folder), state_dict=gathered)
 
 
 def merge(adapter: Path, folder: Path, source: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from eval.durable import empty
 from eval.errors import BadInput
 from experiments.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.data_order import skip_passes
+from experiments.generation import prepare_generation
 from experiments.gradient_share import GradientShare
 from experiments.rollout import Labels, Rows, UpdateTotals, summarise
 from methods import Control, Method, Signals
@@ -71,6 +72,7 @@ class EntropyControlTrainer(GRPOTrainer):
                 "training.gradient_share_every cannot be measured on sharded parameters (FSDP, DeepSpeed): set it to 0,"
                 " or launch with ddp"
             )
+        prepare_generation(self)
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
         steps = cast(int, self.args.steps_per_generation) * self.num_iterations
         self.updates_per_rollout = steps // self.args.gradient_accumulation_steps

@@ -1,6 +1,6 @@
 """Trains on given completions and writes down everything that must not depend on the number of processes.
 
-    accelerate launch --config_file experiments/launch/ddp.yaml --num_processes 2 -m tests.process_worker OUT
+    accelerate launch --config_file experiments/launch/ddp.yaml --num_processes 2 -m tests.process_worker OUT SCENARIO …
 
 The completions are a function of rollout and row, so that one process and many update on the same batch. Their lengths
 are as uneven between two processes as they can be: short in the first half of the rows, long in the second.
@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import DistributedType
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
+from experiments.policy import save_policy
 from experiments.trainer import EntropyControlTrainer
-from methods import AER, FixedCoefficient, Method
+from methods import AER, FixedCoefficient, Method, NoEntropy
 from tests.grpo_runs import trainer_arguments, training
 
 LIMIT = 12  # tokens
@@ -27,6 +31,7 @@ SCENARIOS: dict[str, tuple[Method, dict[str, Any]]] = {
         AER(tau=1.0, rho=1.0, eta=1.0, alpha_0=0.2),
         {"per_device_train_batch_size": 2, "mask_truncated_completions": True, "gradient_share_every": 2},
     ),
+    "sharded": (AER(tau=1.0, rho=1.0, eta=1.0, alpha_0=0.2), {"per_device_train_batch_size": 4, "checkpoint_every": 1}),
     "two_updates": (AER(tau=1.0, rho=1.0, eta=1.0), {"per_device_train_batch_size": 4, "updates_per_rollout": 2}),
 }
 
@@ -53,25 +58,64 @@ class Given(EntropyControlTrainer):
 
     def _clip_grad_norm(self, model: Any) -> Any:
         parameters = self.accelerator.unwrap_model(self.model).named_parameters()
-        self.gradients = {name: p.grad.clone() for name, p in parameters if p.grad is not None}
+        self.gradients = {name: whole(p.grad) for name, p in parameters if p.grad is not None}
         self.losses.append(self._gathered(torch.tensor([self.loss])).sum().item())
         self.loss = 0.0
         return super()._clip_grad_norm(model)
 
 
-def run(name: str, out: Path) -> None:
-    """Writes <name>.json, <name>.weights and <name>.gradients into `out`, from the main process."""
+def run(name: str, out: Path, resume: str | None = None, label: str | None = None) -> None:
+    """Writes <label>.json, <label>.weights and <label>.gradients into `out`, from the main process; label None = name."""
     method, changes = SCENARIOS[name]
+    label = label or name
     rows: list[dict[str, Any]] = []
-    trainer = Given(**trainer_arguments(method, training(**changes), out / name, rows.append))
-    trainer.train()
+    trainer = Given(**trainer_arguments(method, training(**changes), out / label, rows.append))
+    trainer.train(resume_from_checkpoint=resume)
+    weights = {name: whole(p) for name, p in trainer.accelerator.unwrap_model(trainer.model).named_parameters()}
+    save_policy(trainer, out / f"{label}.policy", {})
     if trainer.accelerator.is_main_process:
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        save_file({k: p.detach().clone() for k, p in model.named_parameters()}, out / f"{name}.weights")
-        save_file(trainer.gradients, out / f"{name}.gradients")
-        (out / f"{name}.json").write_text(json.dumps({"rows": rows, "losses": trainer.losses}))
+        save_file(weights, out / f"{label}.weights")
+        save_file(trainer.gradients, out / f"{label}.gradients")
+        (out / f"{label}.json").write_text(json.dumps({"rows": rows, "losses": trainer.losses}))
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A copy, gathered where it is spread over processes."""
+    return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).detach().clone()
+
+
+def shard_on_the_cpu() -> None:
+    """Lets accelerate shard (FSDP2) on the CPU: it does so only for what it takes to be GPUs, torch for both."""
+    start = PartialState.__init__
+
+    def as_gpus(self: PartialState, *args: Any, **kwargs: Any) -> None:
+        start(self, *args, **kwargs)
+        if self.distributed_type is DistributedType.MULTI_CPU:
+            self.distributed_type = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = as_gpus
+
+
+def main(out: Path, names: list[str]) -> None:
+    if "sharded" in names:
+        shard_on_the_cpu()
+    for name in names:
+        run(name, out)
+    if "sharded" in names:
+        run("sharded", out, resume=str(out / "sharded" / "checkpoint-2"), label="resumed")
+        sample(out)
+
+
+def sample(out: Path) -> None:
+    """Two rollouts with completions of its own, which end at different times on different processes."""
+    rows: list[dict[str, Any]] = []
+    settings = training(rollouts=2, per_device_train_batch_size=4)
+    trainer = EntropyControlTrainer(**trainer_arguments(NoEntropy(), settings, out / "sampled", rows.append))
+    trainer.train()
+    lengths = trainer._gathered(trainer._rows.length_B).tolist()
+    if trainer.accelerator.is_main_process:
+        (out / "sampled.json").write_text(json.dumps({"rows": rows, "lengths": lengths}))
 
 
 if __name__ == "__main__":
-    for scenario in SCENARIOS:
-        run(scenario, Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

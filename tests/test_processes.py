@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
+from experiments.launcher import FOLDER
 from tests.process_worker import SCENARIOS, run
 
 ROOT = Path(__file__).parents[1]
@@ -27,15 +30,32 @@ COUNTED = {
 """Of a row: what comes from counting, and is therefore equal to the last bit."""
 
 
+UNSHARDED = ["one_update", "masked", "two_updates"]
+
+
+def launched(configuration: str, out: Path, names: list[str]) -> subprocess.Popen[bytes]:
+    """The worker on two processes."""
+    config = ["--config_file", str(FOLDER / f"{configuration}.yaml"), "--main_process_port", "0"]
+    command = [*LAUNCH, *config, "-m", "tests.process_worker", str(out), *names]
+    return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """Processes → what they wrote."""
     out = {count: tmp_path_factory.mktemp(f"processes_{count}") for count in (1, 2)}
-    config = ["--config_file", str(ROOT / "experiments" / "launch" / "ddp.yaml")]
-    command = [*LAUNCH, *config, "-m", "tests.process_worker", str(out[2])]
-    with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT) as two:
+    with launched("ddp", out[2], UNSHARDED) as two:
         for name in SCENARIOS:
             run(name, out[1])
+        assert two.wait() == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes wrote that each hold half of every parameter."""
+    out = tmp_path_factory.mktemp("shards")
+    with launched("fsdp2", out, ["sharded"]) as two:
         assert two.wait() == 0
     return out
 
@@ -80,3 +100,41 @@ def test_loss_gradients_and_weights_are_equal(name: str, folders: dict[int, Path
         largest = max(value.abs().max().item() for value in a.values())
         assert largest > 0.01
         assert max((a[key] - b[key]).abs().max().item() for key in a) < tolerance * largest
+
+
+def test_shards_give_what_one_process_gives(folders: dict[int, Path], shards: Path) -> None:
+    """FSDP2, with an entropy term that acts: rows, state, gradients, weights."""
+    one, two = (json.loads((path / "sharded.json").read_text())["rows"] for path in (folders[1], shards))
+    for a, b in zip(one, two, strict=True):
+        for key in a.keys() - TIMES:
+            assert close(a[key], b[key]), key
+    assert all(row["coefficient_mean"] > 0 for row in one)
+    for kind, tolerance in (("gradients", 1e-5), ("weights", 1e-4)):
+        a, b = (load_file(path / f"sharded.{kind}") for path in (folders[1], shards))
+        assert a.keys() == b.keys()
+        assert max((a[key] - b[key]).abs().max().item() for key in a) < tolerance
+
+
+def test_shards_go_on_from_a_checkpoint(shards: Path) -> None:
+    """The resumed run is the uninterrupted one, bit for bit."""
+    whole, rest = (json.loads((shards / f"{label}.json").read_text())["rows"] for label in ("sharded", "resumed"))
+    assert [{k: row[k] for k in row.keys() - TIMES} for row in rest] == [
+        {k: row[k] for k in row.keys() - TIMES} for row in whole[2:]
+    ]
+    a, b = (load_file(shards / f"{label}.weights") for label in ("sharded", "resumed"))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_the_policy_of_shards_is_written_whole(shards: Path) -> None:
+    written = load_file(shards / "sharded.policy" / "model.safetensors")
+    expected = load_file(shards / "sharded.weights")
+    assert written.keys() == expected.keys()
+    assert all(torch.equal(written[key], expected[key]) for key in written)
+    assert AutoModelForCausalLM.from_pretrained(shards / "sharded.policy").num_parameters() > 0
+
+
+def test_shards_generate_until_the_last_process_has_finished(shards: Path) -> None:
+    sampled = json.loads((shards / "sampled.json").read_text())
+    first, second = sampled["lengths"][:8], sampled["lengths"][8:]
+    assert max(first) != max(second), "the processes end at different times"
+    assert [row["rollout"] for row in sampled["rows"]] == [0, 1]
