@@ -109,7 +109,7 @@ def main(out: Path, names: list[str]) -> None:
 def sample(out: Path) -> None:
     """Two rollouts with completions of its own, which end at different times on different processes."""
     rows: list[dict[str, Any]] = []
-    settings = training(rollouts=2, per_device_train_batch_size=4)
+    settings = training(rollouts=2, per_device_train_batch_size=4, max_completion_length=100)
     trainer = EntropyControlTrainer(**trainer_arguments(NoEntropy(), settings, out / "sampled", rows.append))
     trainer.train()
     lengths = trainer._gathered(trainer._rows.length_B).tolist()
