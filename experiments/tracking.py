@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from eval.errors import BadInput, exit_with_message
+from experiments import tracking_sweep
 from experiments.tracking_mlflow import make_view
 from experiments.tracking_store import SWITCH, Unreachable, lock, own_uri, store_uri, switched_on
 
@@ -29,6 +30,7 @@ WATCHED = (
     "*/eval/*.json",
     "*/seed-*/eval/*.json",
     "tables/*.csv",
+    *tracking_sweep.WATCHED,
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from experiments.tracking_metrics import Point
 from experiments.tracking_store import Unreachable, check_answers, lock, own_uri, store_uri, without_secrets
+from experiments.tracking_sweep import sweep_views
 from experiments.tracking_view import RUNNING, RunView, views
 
 BATCH, PARAMS = 1000, 100  # metrics, params and tags that MLflow takes in one call
@@ -46,6 +47,7 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
     experiment, runs = views(root, alive)
+    runs += sweep_views(root, alive)
     uri = uri or store_uri(root.parent)
     with lock(root.parent):
         check_answers(uri)
@@ -81,7 +83,7 @@ class Store:
     def write(self, view: RunView, whole: bool) -> None:
         """Creates a run, or adds to it what it lacks."""
         run = self.runs.get(view.key)
-        if run and view.rollouts and self.made_again(run.info.run_id, view):
+        if run and self.made_again(run, view):
             if not self.own:
                 return  # others may rely on what is there
             self.client.delete_run(run.info.run_id)
@@ -101,9 +103,11 @@ class Store:
         """Rollout → entropy, of the rollouts that are in the store."""
         return {metric.step: metric.value for metric in self.client.get_metric_history(run, "entropy")}
 
-    def made_again(self, run: str, view: RunView) -> bool:
-        """Whether the files hold other rollouts than the store: trained anew, with other code."""
-        logged = self.logged(run)
+    def made_again(self, run: Any, view: RunView) -> bool:
+        """Whether the files are of another run than the store: trained anew, with other code."""
+        if run.data.tags.get("run", "") != view.tags.get("run", ""):
+            return True
+        logged = self.logged(run.info.run_id) if view.rollouts else {}
         return any(step in logged and logged[step] != value for step, value in map(entropy_of, view.rollouts))
 
     def add(self, run: Any, view: RunView) -> None:

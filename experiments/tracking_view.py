@@ -21,7 +21,7 @@ from eval.jsonl import read_rows
 from experiments.schema import Experiment, base_spec, load, run_spec, spec_hash
 from experiments.tracking_metrics import Point, arm_points, row_points, score_points, system_points
 
-RUNNING, FINISHED, FAILED = "RUNNING", "FINISHED", "FAILED"
+RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 
 
 @dataclass(frozen=True)
