@@ -18,10 +18,13 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 from analysis.captions import CAPTIONS
+from eval.checksums import CHECKSUMS
 from eval.errors import BadInput
+from experiments.claim import claim, runs_jobs
 from experiments.data_folder import load_ready
 from experiments.graph import TRAINER, Graph, code, prepare_environment
 from experiments.launcher import launcher, prepare_launches, processes
+from experiments.mend import mend
 from experiments.resolve import write_spec
 from experiments.resources import needs
 from experiments.study import asked_experiment, asked_study, no_sweep
@@ -38,6 +41,13 @@ except BadInput as error:
 
 GRAPH = Graph(EXPERIMENT, Path(config.get("results", "results")))
 RESULTS = str(GRAPH.root)
+try:
+    if runs_jobs(sys.argv[1:]):
+        claim(GRAPH.root)
+        mend(GRAPH.root)
+except BadInput as error:
+    sys.exit(f"error: {error}")
+
 TABLES = [
     f"{RESULTS}/tables/{name}.csv"
     for name in ("main", "comparisons", "budget", "diagnostics")
@@ -98,10 +108,13 @@ onstart:
 
 onerror:
     # What did finish is still worth its tables; they name what is missing. The exit code stays that of the failure.
+    # Without their marks they count as unfinished, so that the next start makes them anew, whatever the clock says.
     for step in ("tables", "figures", "report"):
         shell(
             f"python -m analysis.{step} {RESULTS} >> {RESULTS}/logs/partial.log 2>&1 || true"
         )
+    for mark in GRAPH.analysis_marks:
+        Path(mark).unlink(missing_ok=True)
     print(
         f"Some jobs failed; what there is stands in {RESULTS}/report.html. Mend the cause and start again."
     )

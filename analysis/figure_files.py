@@ -6,6 +6,7 @@ has nothing to show is a page that says so, and its JSON has the reason under "m
 """
 
 import hashlib
+import io
 import json
 import subprocess
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from analysis.captions import plain_rst
 from analysis.plotting import Drawn, NothingToPlot, panels, plt
 from analysis.read import own
 from analysis.render import frame_csv
+from eval.durable import write_bytes, write_text
 
 METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -37,12 +39,14 @@ def save(folder: Path, name: str, draw: Callable[[], Drawn], text: str, origin: 
     drawn.figure.draw_without_rendering()  # lays the panels out, once for both files
     drawn.figure.set_layout_engine("none")
     for form, metadata in METADATA.items():
-        drawn.figure.savefig(folder / f"{name}.{form}", metadata=metadata)
+        picture = io.BytesIO()
+        drawn.figure.savefig(picture, format=form, metadata=metadata)
+        write_bytes(folder / f"{name}.{form}", picture.getvalue())
     plt.close("all")
-    (folder / f"{name}.csv").write_text(frame_csv(drawn.numbers), encoding="utf-8", errors="backslashreplace")
-    (folder / f"{name}.rst").write_text(plain_rst(text), encoding="utf-8")
+    write_text(folder / f"{name}.csv", frame_csv(drawn.numbers))
+    write_text(folder / f"{name}.rst", plain_rst(text))
     record = json.dumps({"figure": name} | origin | {"missing": why}, indent=2)
-    (folder / f"{name}.json").write_text(record + "\n", encoding="utf-8")
+    write_text(folder / f"{name}.json", record + "\n")
     return why
 
 

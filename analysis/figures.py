@@ -13,6 +13,7 @@ from analysis.captions import CAPTIONS
 from analysis.figure_files import provenance, save
 from analysis.plotting import Drawn
 from analysis.read import Results, load
+from eval.checksums import mark_folder
 from eval.errors import exit_with_message
 
 FIGURES: dict[str, Callable[[Results], Drawn]] = {
@@ -61,6 +62,7 @@ def main(argv: list[str] | None = None) -> None:
         results = load(folder)
         for name in FIGURES:
             make(name, results)
+        mark_folder(folder / "figures")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from markupsafe import escape
 from analysis.cells import DAGGER, Cell, Column, Table, breaks, cells, one_line
 from analysis.read import own
 from eval.csv_text import guarded, unguarded
+from eval.durable import write_text
 
 
 def to_csv(table: Table) -> str:
@@ -166,5 +167,5 @@ def write(table: Table, folder: Path, forms: Sequence[str] = tuple(FORMS)) -> li
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{table.name}.{form}" for form in forms]
     for path, form in zip(paths, forms, strict=True):
-        own(path, folder).write_text(FORMS[form](table), encoding="utf-8", errors="backslashreplace", newline="\n")
+        write_text(own(path, folder), FORMS[form](table))
     return paths

@@ -22,6 +22,8 @@ from analysis.read import Missing, Results, load, own
 from analysis.render import to_html
 from analysis.report_facts import method_in_words, provenance, runs, settings
 from analysis.tables import LAYOUTS, stored
+from eval.checksums import write_mark
+from eval.durable import write_text
 from eval.errors import exit_with_message
 
 SIGNS = {"better": "▲", "worse": "▼", "not distinguishable": "≈"}
@@ -152,7 +154,8 @@ def main(argv: list[str] | None = None) -> None:
     folder = parser.parse_args(argv).results
     with exit_with_message():
         path = own(folder / "report.html", folder)
-        path.write_text(page(load(folder)), encoding="utf-8", errors="backslashreplace", newline="\n")
+        write_text(path, page(load(folder)))
+        write_mark(folder / "report.checksums.json", [path])
 
 
 if __name__ == "__main__":

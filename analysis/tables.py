@@ -22,6 +22,7 @@ from analysis.cells import DASH, Column, Table, decimals, p_value, per_mille, po
 from analysis.diagnostics import diagnose
 from analysis.read import Results, first_line, is_within, load, own
 from analysis.render import from_csv, write
+from eval.checksums import mark_folder
 from eval.errors import BadInput, exit_with_message
 
 
@@ -159,6 +160,7 @@ def main(argv: list[str] | None = None) -> None:
         results = load(folder)
         for name in LAYOUTS:
             write(build(name, results), own(folder / "tables", folder))
+        mark_folder(folder / "tables")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,17 @@ from eval.errors import BadInput
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces the file by one with this text, UTF-8. One writer at a time."""
+    """Replaces the file by one with this text, UTF-8; half a surrogate pair as \\udxxx. One writer at a time."""
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces the file by one with this content. One writer at a time."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.new")
     try:
-        staging.write_text(text, encoding="utf-8", newline="\n")
+        staging.write_bytes(content)
         sync(staging)
         os.replace(staging, path)
     except BaseException:

@@ -1,7 +1,7 @@
 """python -m eval.sample: n completions of every problem, by one policy, into append-only JSON lines.
 
-Writes OUT/<set>.samples.jsonl for each problems file, one row per completion. What is in the file is kept:
-a restart makes only what is missing, and refuses to mix in rows of other settings, another policy or
+Writes OUT/<set>.samples.jsonl for each problems file, one row per completion, and OUT/<set>.sampled, its checksum, once
+all are there. What is in the file is kept: a restart makes only what is missing, and refuses to mix in rows of other settings, another policy or
 another prompt. A sample's seed is sha256(run seed, set, problem id, sample index); engine_transformers.py
 and engine_vllm.py say how far its text repeats.
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from eval.checksums import check_folder, write_mark
 from eval.engines import Completion, Engine, Key, Request, Sampling, engine_version
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Appender, Row
@@ -28,6 +29,7 @@ LABELS = ("run", "arm", "train_seed", "step")
 def main(argv: Sequence[str] | None = None) -> None:
     """Samples every problems file. The policy is loaded only if something is missing."""
     arguments = parse_arguments(argv)
+    check_folder(arguments.policy, "put back a whole copy of the policy, or make it again from its first step")
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if arguments.batch < 1 or arguments.threads < 1:
         raise BadInput("--batch and --threads must be 1 or more")
@@ -41,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if engine is None and len(done) < len(job.requests):
             engine = make_engine(arguments, sampling, tokenizer, dtype)
         sample_file(job, engine, done)
+        write_mark(job.file.with_name(f"{path.stem}.sampled"), [job.file])
 
 
 def kept_keys(job: Job, stale: str) -> set[Key]:

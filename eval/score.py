@@ -2,8 +2,8 @@
 
 For each problems file <set>.jsonl reads OUT/<set>.samples.jsonl and writes, each whole or not at all,
 <set>.verdicts.jsonl (one row per completion), <set>.counts.csv (one row per problem, also those without
-samples) and <set>.measures.json. Scoring again, say with another verifier, replaces the three and touches
-no sample.
+samples), <set>.measures.json and then <set>.scored, the checksums of the three. Scoring again, say with another
+verifier, replaces them and touches no sample.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.checksums import write_mark
 from eval.csv_text import csv_text
 from eval.durable import write_text
 from eval.engines import Key
@@ -60,10 +61,15 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
         "settings": {key: first.get(key) for key in SETTINGS},
     }
     measures = about | measure_all(scored, sorted(set(ks or powers_of_two(max(p.n for p in scored)))))
-    write_text(out / f"{name}.verdicts.jsonl", "".join(dump(row) + "\n" for row in rows))
     counts = [count(problem) for problem in scored]
-    write_text(out / f"{name}.counts.csv", csv_text([list(counts[0]), *(list(row.values()) for row in counts)]))
-    write_text(out / f"{name}.measures.json", json.dumps(measures, indent=2, allow_nan=False) + "\n")
+    written = {
+        out / f"{name}.verdicts.jsonl": "".join(dump(row) + "\n" for row in rows),
+        out / f"{name}.counts.csv": csv_text([list(counts[0]), *(list(row.values()) for row in counts)]),
+        out / f"{name}.measures.json": json.dumps(measures, indent=2, allow_nan=False) + "\n",
+    }
+    for file, text in written.items():
+        write_text(file, text)
+    write_mark(out / f"{name}.scored", written)
 
 
 def powers_of_two(largest: int) -> list[int]:

@@ -33,6 +33,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from eval.arithmetic import arithmetic, available, stream_of
+from eval.checksums import mark_folder
 from eval.durable import new_folder, write_text
 from eval.errors import exit_with_message
 from eval.verify import Verifier
@@ -216,6 +217,7 @@ def main() -> None:
             make_tokenizer().save_pretrained(folder)
             rates = accuracy(model.eval(), policy)
             write_text(folder / "accuracy.json", json.dumps(rates, indent=2) + "\n")
+            mark_folder(folder)
         print("accuracy by level at temperature 1:", rates)
 
 

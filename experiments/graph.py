@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.checksums import CHECKSUMS, sha256
 from experiments.schema import Experiment, HubPolicy, MiniaturePolicy, run_spec, spec_hash
 
 CHECKOUT = Path(__file__).parents[1]
@@ -62,23 +63,33 @@ class Graph:
         """Folders of all training runs."""
         return [f"{self.root}/{arm}/seed-{seed}" for arm in self.experiment.arms for seed in self.experiment.seeds]
 
+    # Hashes stand among the rules' parameters: each is of all that its job rests on, settings and code, so that a change
+    # re-makes the job whatever the dates of the files say.
+
     def hash(self) -> str:
         return spec_hash(self.experiment.model_dump(mode="json"))
 
     def problems_hash(self) -> str:
-        """Of everything that the problem files depend on."""
+        """Of the settings that the problem files depend on."""
         spec = self.experiment.model_dump(mode="json")
         sets = {name: {**b, "samples": 0, "k": []} for name, b in spec["evaluation"]["benchmarks"].items()}
         return spec_hash({"task": spec["task"], "data_dir": spec["data_dir"], "sets": sets})
 
     def base_hash(self) -> str:
-        return spec_hash(self.experiment.model.model_dump(mode="json"))
+        """Of settings and code of the base policy."""
+        made_by = digests(code(f"experiments/{self.base_module()}.py"))
+        return spec_hash({"model": self.experiment.model.model_dump(mode="json"), "code": made_by})
 
     def run_hash(self, arm: str, seed: str) -> str:
-        return spec_hash(run_spec(self.experiment, arm, int(seed)))
+        """Of settings, base policy and code of a training run."""
+        spec = run_spec(self.experiment, arm, int(seed))
+        return spec_hash({"spec": spec, "base": self.base_hash(), "code": digests(self.training_code(arm))})
+
+    def training_code(self, arm: str) -> list[str]:
+        """What trains an arm. Of the methods its own file only: editing one makes no other arm's runs out of date."""
+        return [*code(*TRAINER), self.method_file(arm)]
 
     def method_file(self, arm: str) -> str:
-        """The file of an arm's method: editing it makes the arm's runs out of date, and no others."""
         return code(f"methods/{self.experiment.arms[arm].method.name}.py")[0]
 
     def base_policy(self) -> str:
@@ -87,9 +98,9 @@ class Graph:
         return model.name if isinstance(model, HubPolicy) and model.is_folder else f"{self.root}/base/policy"
 
     def base_folder(self) -> list[str]:
-        """The base policy as a file that jobs wait for; a local folder is no job's output."""
+        """The mark of the base policy, which jobs wait for; a local folder is no job's output."""
         made = f"{self.root}/base/policy"
-        return [made] if self.base_policy() == made else []
+        return [f"{made}/{CHECKSUMS}"] if self.base_policy() == made else []
 
     def base_module(self) -> str:
         """The file in experiments/ that makes the base policy."""
@@ -129,6 +140,17 @@ class Graph:
         """Counts files of the named sets in a run's folder."""
         return [f"{folder}/eval/{name}.counts.csv" for name in names]
 
+    def marks(self, folder: str, names: list[str], kind: str) -> list[str]:
+        """Marks of the named sets in a run's folder: `kind` is sampled or scored."""
+        return [f"{folder}/eval/{name}.{kind}" for name in names]
+
+    @property
+    def analysis_marks(self) -> list[str]:
+        """Marks of tables, figures and report."""
+        return [
+            f"{self.root}/{path}" for path in (f"tables/{CHECKSUMS}", f"figures/{CHECKSUMS}", f"report.{CHECKSUMS}")
+        ]
+
     def evidence(self) -> list[str]:
         """Every file that the analysis rests on."""
         runs = [path for run in self.runs for path in (f"{run}/run.json", *self.outcome(run, self.benchmarks))]
@@ -154,6 +176,10 @@ def prepare_environment() -> None:
 def code(*names: str) -> list[str]:
     """Files of the checkout by absolute path, so that the working directory may be another."""
     return [str(CHECKOUT / name) for name in names]
+
+
+def digests(files: list[str]) -> list[str]:
+    return [sha256(Path(file)) for file in files]
 
 
 def local_imports(module: str) -> list[str]:

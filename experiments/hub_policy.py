@@ -11,6 +11,8 @@ import os
 import shutil
 from pathlib import Path
 
+from eval.checksums import mark_folder
+from eval.durable import new_folder
 from eval.errors import BadInput, exit_with_message
 from experiments.policy_settings import HubPolicy
 from experiments.schema import load
@@ -41,16 +43,16 @@ def fetch(policy: HubPolicy) -> Path:
 
 def place(snapshot: Path, out: Path) -> None:
     """Puts the files of a snapshot into a folder."""
-    out.mkdir(parents=True, exist_ok=True)
-    for source in sorted(snapshot.iterdir()):
-        if not any(source.match(pattern) for pattern in FILES):
-            continue
-        target = out / source.name
-        target.unlink(missing_ok=True)
-        try:
-            os.link(source.resolve(), target)
-        except OSError:  # another disk, or a file system without links
-            shutil.copyfile(source, target)
+    with new_folder(out) as folder:
+        for source in sorted(snapshot.iterdir()):
+            if not any(source.match(pattern) for pattern in FILES):
+                continue
+            target = folder / source.name
+            try:
+                os.link(source.resolve(), target)
+            except OSError:  # another disk, or a file system without links
+                shutil.copyfile(source, target)
+        mark_folder(folder)
 
 
 def main() -> None:

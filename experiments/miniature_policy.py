@@ -25,6 +25,7 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
+from eval.checksums import mark_folder
 from eval.durable import new_folder
 from eval.errors import BadInput, exit_with_message
 from eval.problems import Problem, read_problems
@@ -151,6 +152,7 @@ def main() -> None:
         with new_folder(arguments.out) as folder:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
+            mark_folder(folder)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 from datasets import Dataset
 
 from eval.arithmetic import arithmetic
+from eval.checksums import mark_folder
 from eval.contamination import Examination, examine, write_report
 from eval.csv_text import read_csv
 from eval.duplicates import Repeats
@@ -106,6 +107,7 @@ def write_all(experiment: Experiment, out: Path) -> None:
     for name, problems in {**benchmarks, "train": train}.items():
         write_problems(out / f"{name}.jsonl", problems)
     write_report(out / "contamination.csv", found)
+    mark_folder(out)
 
 
 def main() -> None:

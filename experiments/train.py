@@ -19,6 +19,7 @@ from typing import Any
 from tqdm import tqdm
 from transformers.utils import logging
 
+from eval.checksums import CHECKSUMS, mark_folder, write_mark
 from eval.durable import discard, empty, locked, publish, write_text
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Appender, dump, read_rows
@@ -140,9 +141,11 @@ def nothing(row: Row) -> None:
 
 def leave(out: Path, policy: Path, progress: Progress, record: Row) -> None:
     """Makes the outcome visible, run.json last; only then is there nothing to go on from any more."""
+    mark_folder(policy)
     publish(policy, out / "policy")
     write_progress(out, progress)
     write_text(out / "run.json", json.dumps(record, indent=2) + "\n")
+    write_mark(out / CHECKSUMS, [out / name for name in ("run.json", "train.jsonl", "method_state.json")])
     discard(out / "checkpoints")
 
 

@@ -7,7 +7,8 @@ rule tables:
         GRAPH.analysis_code("tables"),
         GRAPH.evidence(),
     output:
-        [
+        mark=GRAPH.analysis_marks[0],
+        tables=[
             report(path, category="Tables", labels={"table": Path(path).stem})
             for path in TABLES
         ],
@@ -16,7 +17,7 @@ rule tables:
     benchmark:
         f"{RESULTS}/benchmarks/tables.tsv"
     params:
-        results=subpath(output[0], ancestor=2),
+        results=subpath(output.mark, ancestor=2),
         hash=GRAPH.hash(),
     shell:
         "python -m analysis.tables {params.results} > {log} 2>&1"
@@ -28,7 +29,8 @@ rule figures:
         GRAPH.analysis_code("figures"),
         GRAPH.evidence(),
     output:
-        [
+        mark=GRAPH.analysis_marks[1],
+        figures=[
             report(
                 f"{RESULTS}/figures/{name}.png",
                 caption=f"{os.getcwd()}/{RESULTS}/figures/{name}.rst",
@@ -42,7 +44,7 @@ rule figures:
     benchmark:
         f"{RESULTS}/benchmarks/figures.tsv"
     params:
-        results=subpath(output[0], ancestor=2),
+        results=subpath(output.mark, ancestor=2),
         hash=GRAPH.hash(),
     shell:
         "python -m analysis.figures {params.results} > {log} 2>&1"
@@ -55,6 +57,7 @@ rule report_page:
         rules.tables.output,
         rules.figures.output,
     output:
+        GRAPH.analysis_marks[2],
         page=f"{RESULTS}/report.html",
     log:
         f"{RESULTS}/logs/report.log",

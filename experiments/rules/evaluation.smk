@@ -8,7 +8,9 @@ rule sample:
         GRAPH.problems,
         run=rules.train.output.run,
     output:
-        sampled=touch(f"{RESULTS}/{{arm}}/seed-{{seed}}/eval/sampled"),
+        sampled=GRAPH.marks(
+            f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks, "sampled"
+        ),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_sample.log",
     benchmark:
@@ -24,6 +26,7 @@ rule sample:
         samples=GRAPH.samples,
         sampling=GRAPH.sampling(),
         label=EXPERIMENT.name,
+        hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
     shell:
         "exec python -m experiments.devices --gpus {resources.gpu} -- python -m eval.sample"
         " --policy {params.folder}/policy --problems {params.problems} --samples {params.samples}"
@@ -38,6 +41,7 @@ rule score:
         sampled=rules.sample.output.sampled,
     output:
         GRAPH.outcome(f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks),
+        GRAPH.marks(f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks, "scored"),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_score.log",
     benchmark:
@@ -49,8 +53,9 @@ rule score:
         runtime=NEEDS["score"].runtime,
     params:
         problems=GRAPH.problems,
-        folder=subpath(input.sampled, parent=True),
+        folder=subpath(output[0], parent=True),
         ks=GRAPH.ks,
+        hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
     shell:
         "python -m eval.score --out {params.folder} --problems {params.problems} --k {params.ks}"
         " --workers {threads} > {log} 2>&1"
@@ -63,7 +68,7 @@ rule base_sample:
         GRAPH.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:
-        sampled=touch(f"{RESULTS}/base/eval/{{set}}.sampled"),
+        sampled=f"{RESULTS}/base/eval/{{set}}.sampled",
     log:
         f"{RESULTS}/logs/base_{{set}}_sample.log",
     benchmark:
@@ -80,6 +85,7 @@ rule base_sample:
         label=EXPERIMENT.name,
         seed=EXPERIMENT.evaluation.seed,
         out=subpath(output.sampled, parent=True),
+        hash=GRAPH.base_hash(),
     shell:
         "exec python -m experiments.devices --gpus {resources.gpu} -- python -m eval.sample"
         " --policy {params.policy:q} --problems {input.problems} --samples {params.samples}"
@@ -93,7 +99,7 @@ rule base_score:
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
         sampled=rules.base_sample.output.sampled,
     output:
-        f"{RESULTS}/base/eval/{{set}}.counts.csv",
+        multiext(f"{RESULTS}/base/eval/{{set}}", ".counts.csv", ".scored"),
     log:
         f"{RESULTS}/logs/base_{{set}}_score.log",
     benchmark:
@@ -106,5 +112,6 @@ rule base_score:
     params:
         out=subpath(input.sampled, parent=True),
         ks=GRAPH.ks,
+        hash=GRAPH.base_hash(),
     shell:
         "python -m eval.score --out {params.out} --problems {input.problems} --k {params.ks} --workers {threads} > {log} 2>&1"

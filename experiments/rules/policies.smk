@@ -6,6 +6,7 @@ rule problems:
     output:
         GRAPH.problems,
         multiext(f"{RESULTS}/problems/contamination", ".csv", ".json"),
+        f"{RESULTS}/problems/{CHECKSUMS}",
         train=f"{RESULTS}/problems/train.jsonl",
     log:
         f"{RESULTS}/logs/problems.log",
@@ -24,7 +25,7 @@ rule base_policy:
     input:
         GRAPH.base_training(),
     output:
-        policy=directory(f"{RESULTS}/base/policy"),
+        mark=f"{RESULTS}/base/policy/{CHECKSUMS}",
     log:
         f"{RESULTS}/logs/base_policy.log",
     benchmark:
@@ -37,21 +38,22 @@ rule base_policy:
         runtime=NEEDS["base_policy"].runtime,
     params:
         spec=GRAPH.spec,
+        out=subpath(output.mark, parent=True),
         module=GRAPH.base_module(),
         hash=GRAPH.base_hash(),
     shell:
-        "python -m experiments.{params.module} --spec {params.spec} --out {output.policy} > {log} 2>&1"
+        "python -m experiments.{params.module} --spec {params.spec} --out {params.out} > {log} 2>&1"
 
 
 rule train:
     """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them."""
     input:
-        code(*TRAINER),
         GRAPH.base_inputs(),
-        method=lambda wildcards: GRAPH.method_file(wildcards.arm),
+        code=lambda wildcards: GRAPH.training_code(wildcards.arm),
         problems=rules.problems.output.train,
         store=ancient(f"{RESULTS}/mlflow.ready"),
     output:
+        f"{RESULTS}/{{arm}}/seed-{{seed}}/{CHECKSUMS}",
         run=f"{RESULTS}/{{arm}}/seed-{{seed}}/run.json",
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_train.log",

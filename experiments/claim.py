@@ -1,0 +1,91 @@
+"""One run at a time on a results folder.
+
+    claim   a lock of the operating system on results/<experiment>/.running, which ends with the process that holds it,
+            however that process ends
+
+Snakemake's own locks are files. They outlive a process that is killed, and a run that ends well deletes those of every
+run in the same directory. So whoever has the claim may let go of Snakemake's locks on the same results: their owner is
+dead.
+"""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from socket import gethostname
+from typing import IO, Any
+
+from eval.errors import BadInput
+
+SNAKEMAKE_LOCKS = Path(".snakemake/locks")
+LOOKING = (
+    *("dryrun", "unlock", "lint", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "report"),
+    *(
+        "list_rules",
+        "list_target_rules",
+        "list_changes",
+        "list_untracked",
+        "archive",
+        "containerize",
+        "cleanup_metadata",
+    ),
+    *("generate_unit_tests", "print_compilation", "delete_all_output", "delete_temp_output"),
+)
+"""Options of Snakemake's with which it runs no job."""
+
+_claims: dict[Path, IO[str]] = {}  # open for as long as this process lives
+
+
+def runs_jobs(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake, called so, is the process that starts jobs: not one that shows, and not one inside a job."""
+    from snakemake.cli import parse_args
+
+    try:
+        with redirect_stderr(StringIO()):
+            options: Any = parse_args(list(arguments))[1]
+    except SystemExit:  # Snakemake runs inside another program, whose arguments these are
+        return False
+    return options.mode.name == "DEFAULT" and not any(getattr(options, name, None) for name in LOOKING)
+
+
+def claim(root: Path) -> None:
+    """Keeps other runs out of the folder until this process ends.
+
+    Raises:
+        BadInput: another run is at work there, or the folder cannot be written.
+    """
+    if root in _claims:
+        return
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        file = (root / ".running").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"{root}: cannot be written ({error.strerror}): make it writable, or name another place with"
+            " --config results=FOLDER"
+        ) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise BadInput(
+            f"{root}: another run is at work there ({file.read().strip()}). Nothing was changed: let it finish, or stop"
+            " it, and start again"
+        ) from None
+    except OSError:  # a file system without such locks: Snakemake's own must do
+        return
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
+    file.flush()
+    _claims[root] = file
+    release_locks(SNAKEMAKE_LOCKS, root)
+
+
+def release_locks(locks: Path, root: Path) -> None:
+    """Deletes the locks that a dead Snakemake has left on these results, and no others."""
+    for lock in locks.glob("*.lock"):
+        if any(line.startswith(f"{root}/") for line in lock.read_text(encoding="utf-8").splitlines()):
+            lock.unlink(missing_ok=True)

@@ -1,0 +1,67 @@
+"""Before any job runs: what a fault has left in a results folder is found, and made again where that costs little.
+
+    dated in the future   a clock that was set back: dated now, in the same order
+    damaged               a file is not as the mark of the step that wrote it says (eval/checksums.py): the mark is taken
+                          away, so that the step is done again
+
+A training run is not made again by itself: it is named, with what to do.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from eval.checksums import CHECKSUMS, Damage, damage
+from eval.errors import BadInput
+
+READ = 1 << 24  # bytes; larger files are compared by size here, and in full by the step that uses them
+TICK = 1_000_000  # ns between two files that were dated in the future
+
+
+def mend(root: Path) -> None:
+    """Leaves a results folder sound, and says what it did.
+
+    Raises:
+        BadInput: the files of a training run are damaged.
+    """
+    for told in chain(date_now(root), undo_damaged(root)):
+        print(f"warning: {told}", file=sys.stderr)
+
+
+def date_now(root: Path) -> Iterator[str]:
+    """Snakemake would hold all that is made after a clock was set back for older than what it is made from."""
+    now = time.time_ns()
+    dated = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+    future = sorted((path for path, when in dated.items() if when > now), key=lambda path: -dated[path])
+    for steps, path in enumerate(future):
+        os.utime(path, ns=(now - steps * TICK, now - steps * TICK))
+    if future:
+        yield f"{root}: {len(future)} files were dated in the future: was the clock set back? They are dated now"
+
+
+def undo_damaged(root: Path) -> Iterator[str]:
+    for mark in (*root.rglob(f"*{CHECKSUMS}"), *root.rglob("eval/*.sampled"), *root.rglob("eval/*.scored")):
+        found = damage(mark, READ)
+        if found is None:
+            continue
+        if run := run_of(mark):
+            raise BadInput(f"{found}. Put back a whole copy of {run}, or delete it to train this run again")
+        undo(mark, found)
+        yield f"{found}: made again"
+
+
+def run_of(mark: Path) -> Path | None:
+    """The training run whose own files a mark lists."""
+    if mark.name != CHECKSUMS:
+        return None
+    return next((folder for folder in mark.parents if folder.name.startswith("seed-")), None)
+
+
+def undo(mark: Path, found: Damage) -> None:
+    """Samples that were cut short stay: they are gone on with. Other files are written anew as a whole."""
+    if mark.suffix == ".sampled" and not found.cut_short:
+        found.path.unlink(missing_ok=True)
+    mark.unlink()
