@@ -12,6 +12,7 @@
 import os
 import sys
 from pathlib import Path
+from shutil import disk_usage
 
 from snakemake.utils import min_version
 
@@ -115,6 +116,8 @@ onerror:
         )
     for mark in GRAPH.analysis_marks:
         Path(mark).unlink(missing_ok=True)
+    if disk_usage(RESULTS).free < 1 << 20:
+        print(f"The disk that holds {RESULTS} is full: make room.")
     print(
         f"Some jobs failed; what there is stands in {RESULTS}/report.html. Mend the cause and start again."
     )

@@ -12,11 +12,13 @@ A store that does not answer is one warning and never a failure: `rebuild` catch
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from eval.durable import write_text
 from eval.errors import BadInput, exit_with_message
 from experiments import tracking_sweep
 from experiments.tracking_mlflow import make_view
@@ -45,7 +47,7 @@ def sync(root: Path, alive: bool = False, whole: bool = True, mark: Path | None 
         told = f"not logged: {error}"
         warn(error, root)
     if mark:
-        mark.write_text(told + "\n", encoding="utf-8")
+        write_text(mark, told + "\n")
 
 
 def warn(error: Unreachable, root: Path) -> None:
@@ -58,6 +60,7 @@ def warn(error: Unreachable, root: Path) -> None:
 
 def follow(root: Path, caller: int) -> None:
     """Logs what appears, until the calling process ends; one warning, then silence."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; this one ends with its caller
     os.nice(19)  # where training wants every core, logging takes about a hundredth of one
     seen: dict[Path, tuple[int, int]] = {}
     warned = False

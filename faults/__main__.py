@@ -1,0 +1,66 @@
+"""python -m faults [FAULT ...] [--seed N] [--folder DIR]: puts faults into a small study and prints a table of outcomes.
+
+Without names, all of them. The exit code is 1 if one did not end as it must. What it leaves in a folder that you name
+stays; a temporary folder goes.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from faults import kills
+from faults.outcome import Broken, Outcome, table
+from faults.study import Study
+
+Fault = Callable[[Study, dict[str, float], Path, int], Outcome]
+FAULTS: dict[str, Fault] = {
+    "kill-everything": kills.kill_everything,
+    "kill-jobs": kills.kill_jobs,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m faults", description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
+    parser.add_argument("--seed", type=int, default=0, help="of the moments at which something is killed or cut")
+    parser.add_argument("--folder", type=Path, help="where the studies go; its quiet run is used again")
+    arguments = parser.parse_args()
+    unknown = set(arguments.faults) - set(FAULTS)
+    if unknown:
+        parser.error(f"no fault {min(unknown)!r}: choose from {', '.join(FAULTS)}")
+    with tempfile.TemporaryDirectory(prefix="faults-") as temporary:
+        return run(arguments.faults or list(FAULTS), (arguments.folder or Path(temporary)).resolve(), arguments.seed)
+
+
+def undisturbed(folder: Path) -> tuple[Study, dict[str, float]]:
+    """The quiet run that every other is compared with, made once per folder."""
+    study, record = Study(folder / "quiet"), folder / "quiet" / "taken.json"
+    if not record.exists():
+        taken = kills.quiet_run(study)
+        record.write_text(json.dumps(taken, indent=2) + "\n")
+    return study, json.loads(record.read_text())
+
+
+def run(names: list[str], folder: Path, seed: int) -> int:
+    quiet, taken = undisturbed(folder)
+    rows, failed = [], 0
+    for name in names:
+        started = time.monotonic()
+        try:
+            outcome = FAULTS[name](quiet, taken, folder / name, seed)
+            rows.append((name, outcome))
+            told = f"{outcome.times} times, ends as it must"
+        except Broken as error:
+            failed += 1
+            told = f"FAILED: {error}"
+        print(f"{name}: {told} ({time.monotonic() - started:.0f} s)", flush=True)
+    print(f"\n{table(rows)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

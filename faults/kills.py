@@ -1,0 +1,88 @@
+"""SIGKILL at random points of the whole graph: to everything at once, and to single jobs."""
+
+import random
+import signal
+from collections import Counter
+from pathlib import Path
+
+from faults.outcome import Outcome, require, require_same
+from faults.study import Run, Study, signal_to
+
+EVERYTHING = {
+    "snakemake": 2, "tracking_store": 1, "problems": 2, "base_policy": 3, "base_sample": 2, "base_score": 1, "train": 6,
+    "sample": 3, "score": 1, "tables": 2, "figures": 2, "report_page": 1, "tracked": 1,
+}  # fmt: skip
+"""Rule → times that everything is killed at a random moment of one of its jobs."""
+
+JOBS = {"problems": 1, "base_policy": 1, "base_sample": 1, "base_score": 1, "train": 3, "sample": 2, "score": 1} | {
+    "tables": 1, "figures": 1, "report_page": 1, "tracked": 1,
+}  # fmt: skip
+"""Rule → times that one of its jobs is killed and Snakemake goes on."""
+
+
+def quiet_run(study: Study) -> dict[str, float]:
+    """An undisturbed run; rule → processor seconds that its longest job took."""
+    run, taken = study.start(), Counter[str]()
+    for processes in run.watch():
+        for process in processes:
+            if process.rule:
+                taken[process.rule] = max(taken[process.rule], process.seconds() or 0.0)
+    require(run.wait() == 0, f"the quiet run failed:\n{run.said()[-3000:]}")
+    return dict(taken)
+
+
+def kill_everything(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:
+    """Kills Snakemake and all its processes again and again, starting it again each time."""
+    rng, study, hits = random.Random(seed), Study(folder), Counter[str]()
+    for rule, times in EVERYTHING.items():
+        for _ in range(times):
+            run = study.start()
+            if run.first(rule, rng.uniform(0, taken[rule])):
+                run.kill()
+                hits[rule] += 1
+    code, said = study.call()
+    require(code == 0, f"the last start failed:\n{said[-3000:]}")
+    require(set(hits) == set(EVERYTHING) and hits.total() >= 20, f"too few points were hit: {dict(hits)}")
+    require_same(quiet.results, study.results)
+    return Outcome(
+        "the machine dies",
+        "SIGKILL to Snakemake and all its processes at a random moment of a job of each rule in turn; `snakemake all`"
+        " again each time",
+        hits.total(),
+        "same tables, counts, samples, policies and training logs as the quiet run, byte for byte but for times",
+    )
+
+
+def kill_jobs(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:
+    """Kills single jobs: some are retried by Snakemake, the rest by the next start."""
+    rng, study, left = random.Random(seed), Study(folder), Counter(JOBS)
+    retried = strike(study.start("--retries", "2"), left, taken, rng)
+    later, starts = sum(left.values()), 1
+    while left.total() or study.call()[0]:
+        strike(study.start(), left, taken, rng)
+        starts += 1
+        require(starts < 10, f"it does not come to an end: {dict(left)}")
+    require_same(quiet.results, study.results)
+    return Outcome(
+        "a job dies",
+        "SIGKILL to the process of a job at a random moment, Snakemake goes on; `--retries 2`, else started again",
+        retried + later,
+        "as above",
+    )
+
+
+def strike(run: Run, left: Counter[str], taken: dict[str, float], rng: random.Random) -> int:
+    """Kills jobs of the rules that are left, each at most once per process, until the run ends; how many."""
+    after: dict[int, float] = {}
+    struck: set[int] = set()
+    for processes in run.watch():
+        for process in processes:
+            rule = process.rule
+            if not rule or not left[rule] or process.pid in struck:
+                continue
+            moment = after.setdefault(process.pid, rng.uniform(0, 0.8 * taken[rule]))
+            if (process.seconds() or 0.0) >= moment:
+                signal_to(process.pid, signal.SIGKILL)
+                struck.add(process.pid)
+                left[rule] -= 1
+    return len(struck)

@@ -1,0 +1,76 @@
+"""Marks: a file that is not what a step wrote is known by name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from eval.checksums import CHECKSUMS, check_folder, damage, mark_folder, write_mark
+from eval.errors import BadInput
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a.csv").write_bytes(b"abc")
+    (tmp_path / "below" / "b.bin").write_bytes(b"0" * 100)
+    mark_folder(tmp_path)
+    return tmp_path
+
+
+def test_a_mark_lists_size_and_sha256(folder: Path) -> None:
+    listed = json.loads((folder / CHECKSUMS).read_text())
+    assert listed["a.csv"] == {
+        "bytes": 3,
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",  # FIPS 180-2's example
+    }
+    assert set(listed) == {"a.csv", "below/b.bin"}
+    assert damage(folder / CHECKSUMS) is None
+
+
+def test_marking_again_leaves_out_the_mark_and_what_a_crash_left(folder: Path) -> None:
+    before = (folder / CHECKSUMS).read_bytes()
+    (folder / ".a.csv.new").write_text("half")
+    mark_folder(folder)
+    assert (folder / CHECKSUMS).read_bytes() == before
+
+
+def test_damage_is_named(folder: Path) -> None:
+    file = folder / "below" / "b.bin"
+    for content, what, cut_short in (
+        (b"0" * 99, "has 99 bytes where 100 were written", True),
+        (b"0" * 101, "has 101 bytes where 100 were written", False),
+        (b"0" * 99 + b"1", "does not hold what was written", False),
+    ):
+        file.write_bytes(content)
+        found = damage(folder / CHECKSUMS)
+        assert found is not None
+        assert (found.path, found.what, found.cut_short) == (file, what, cut_short)
+    file.unlink()
+    assert str(damage(folder / CHECKSUMS)) == f"{file}: is missing"
+
+
+def test_large_files_are_compared_by_size_only_where_asked(folder: Path) -> None:
+    (folder / "below" / "b.bin").write_bytes(b"1" * 100)
+    assert damage(folder / CHECKSUMS, largest=99) is None
+    assert damage(folder / CHECKSUMS, largest=100) is not None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a.csv": 3}', '{"a.csv": {"bytes": "x", "sha256": ""}}', "\0"])
+def test_a_mark_that_is_none_is_damage(tmp_path: Path, text: str) -> None:
+    (tmp_path / CHECKSUMS).write_text(text)
+    assert damage(tmp_path / CHECKSUMS) is not None
+
+
+def test_a_folder_without_a_mark_is_taken_as_it_is(folder: Path) -> None:
+    (folder / "a.csv").write_bytes(b"abd")
+    with pytest.raises(BadInput, match=r"a\.csv: does not hold what was written: copy it again"):
+        check_folder(folder, "copy it again")
+    (folder / CHECKSUMS).unlink()
+    check_folder(folder, "copy it again")
+
+
+def test_a_mark_needs_its_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_mark(tmp_path / CHECKSUMS, [tmp_path / "absent"])
+    assert not (tmp_path / CHECKSUMS).exists()

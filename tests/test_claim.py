@@ -1,0 +1,160 @@
+"""One run at a time on a results folder, and what is found in it before a run starts."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from eval.checksums import CHECKSUMS, mark_folder, write_mark
+from eval.errors import BadInput
+from experiments.claim import claim, release_locks, runs_jobs
+from experiments.mend import mend
+
+ROOT = Path(__file__).parents[1]
+HOLD = "import sys; from pathlib import Path; from experiments.claim import claim; claim(Path(sys.argv[1])); print('held', flush=True); input()"
+
+
+@pytest.fixture
+def holder(tmp_path: Path):
+    """Another process that has claimed tmp_path."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout and process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_run_is_told_who_is_at_work(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    with pytest.raises(BadInput, match=rf"another run is at work there \(process {holder.pid} on "):
+        claim(tmp_path)
+
+
+def test_a_claim_ends_with_the_process_that_is_killed(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    holder.kill()
+    holder.wait()
+    claim(tmp_path)
+    claim(tmp_path)  # the same process, again
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match=r"file/results: cannot be written .*--config results=FOLDER"):
+        claim(tmp_path / "file" / "results")
+
+
+def test_only_the_locks_of_these_results_go(tmp_path: Path) -> None:
+    locks = {
+        "0.input.lock": "/checkout/methods/aer.py\nresults/smoke/run.json\n",
+        "0.output.lock": "results/smoke/report.html\n",
+        "1.input.lock": "/checkout/methods/aer.py\nresults/smoke_two/run.json\n",
+        "1.output.lock": "results/smoke_two/report.html\n",
+    }
+    for name, text in locks.items():
+        (tmp_path / name).write_text(text)
+    release_locks(tmp_path, Path("results/smoke"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.input.lock", "1.output.lock"]
+    release_locks(tmp_path / "absent", Path("results/smoke"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        (["all"], True),
+        (["all", "--config", "experiment=smoke"], True),
+        (["all", "-n"], False),
+        (["all", "-np"], False),
+        (["--lint"], False),
+        (["all", "--rulegraph"], False),
+        (["all", "--report", "report.zip"], False),
+        (["--unlock"], False),
+        (["all", "--mode", "remote"], False),
+        (["tests/test_claim.py", "--no-such-option"], False),
+    ],
+)
+def test_which_calls_run_jobs(arguments: list[str], runs: bool) -> None:
+    assert runs_jobs(arguments) == runs
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder with a table, an evaluation and a training run, all marked."""
+    for name, text in {
+        "tables/main.csv": "a,b\n1,2\n",
+        "none/seed-1/run.json": "{}",
+        "none/seed-1/policy/model.safetensors": "weights",
+        "none/seed-1/eval/set.samples.jsonl": "{}\n{}\n",
+        "none/seed-1/eval/set.counts.csv": "problem_id,n,correct\n1,2,0\n2,2,1\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    run = tmp_path / "none" / "seed-1"
+    mark_folder(tmp_path / "tables")
+    mark_folder(run / "policy")
+    write_mark(run / CHECKSUMS, [run / "run.json"])
+    write_mark(run / "eval" / "set.sampled", [run / "eval" / "set.samples.jsonl"])
+    write_mark(run / "eval" / "set.scored", [run / "eval" / "set.counts.csv"])
+    return tmp_path
+
+
+def everything(root: Path) -> dict[str, tuple[bytes, int]]:
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
+
+
+def test_sound_results_are_left_alone(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = everything(results)
+    mend(results)
+    assert everything(results) == before
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("file", "mark"),
+    [
+        ("tables/main.csv", f"tables/{CHECKSUMS}"),
+        ("none/seed-1/eval/set.counts.csv", "none/seed-1/eval/set.scored"),
+        ("none/seed-1/eval/set.samples.jsonl", "none/seed-1/eval/set.sampled"),
+    ],
+)
+def test_what_is_cut_short_loses_its_mark_and_no_other_does(
+    results: Path, file: str, mark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = everything(results)
+    (results / file).write_bytes((results / file).read_bytes()[:-1])
+    mend(results)
+    assert set(before) - set(everything(results)) == {str(results / mark)}
+    assert f"{results / file}: has " in capsys.readouterr().err
+
+
+def test_samples_that_were_changed_are_deleted(results: Path) -> None:
+    samples = results / "none" / "seed-1" / "eval" / "set.samples.jsonl"
+    samples.write_text("{}\n[]\n")
+    mend(results)
+    assert not samples.exists()
+    assert not samples.with_name("set.sampled").exists()
+
+
+@pytest.mark.parametrize("file", ["none/seed-1/run.json", "none/seed-1/policy/model.safetensors"])
+def test_a_training_run_is_never_undone_by_itself(results: Path, file: str) -> None:
+    (results / file).write_text("?")
+    before = everything(results)
+    with pytest.raises(BadInput, match=r"Put back a whole copy of \S+/none/seed-1, or delete it"):
+        mend(results)
+    assert everything(results) == before
+
+
+def test_files_from_the_future_are_dated_now_in_their_order(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, first, last = results / "tables/main.csv", results / "none/seed-1/run.json", results / "none/seed-1/policy"
+    last = last / "model.safetensors"
+    tomorrow = time.time_ns() + 86_400 * 10**9
+    os.utime(last, ns=(tomorrow + 1, tomorrow + 1))
+    os.utime(first, ns=(tomorrow, tomorrow))
+    before = old.stat().st_mtime_ns
+    mend(results)
+    assert old.stat().st_mtime_ns == before
+    assert first.stat().st_mtime_ns < last.stat().st_mtime_ns <= time.time_ns()
+    assert "2 files were dated in the future" in capsys.readouterr().err
