@@ -1,9 +1,9 @@
 """python -m eval.sample: n completions of every problem, by one policy, into append-only JSON lines.
 
 Writes OUT/<set>.samples.jsonl for each problems file, one row per completion, and OUT/<set>.sampled, its checksum, once
-all are there. What is in the file is kept: a restart makes only what is missing, and refuses to mix in rows of other settings, another policy or
-another prompt. A sample's seed is sha256(run seed, set, problem id, sample index); engine_transformers.py
-and engine_vllm.py say how far its text repeats.
+all are there. What is in the file is kept: a restart makes only what is missing, and refuses to mix in rows of other
+settings, another policy or another prompt. A sample's seed is sha256(run seed, set, problem id, sample index);
+engine_transformers.py and engine_vllm.py say how far its text repeats.
 """
 
 import argparse

@@ -12,14 +12,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from faults import kills
-from faults.outcome import Broken, Outcome, table
+from faults import damage, disk, kills, together
+from faults.outcome import Broken, NotHere, Outcome, table
 from faults.study import Study
 
 Fault = Callable[[Study, dict[str, float], Path, int], Outcome]
 FAULTS: dict[str, Fault] = {
     "kill-everything": kills.kill_everything,
     "kill-jobs": kills.kill_jobs,
+    "disk-full": disk.disk_full,
+    "read-only": disk.read_only,
+    "half-copied": damage.half_copied,
+    "counts-cut-short": damage.counts_cut_short,
+    "policy-changed": damage.policy_changed,
+    "spec-edited": damage.spec_edited,
+    "two-at-once": together.two_at_once,
+    "ctrl-c": together.interrupt,
+    "clock-set-back": together.clock_set_back,
 }
 
 
@@ -54,6 +63,8 @@ def run(names: list[str], folder: Path, seed: int) -> int:
             outcome = FAULTS[name](quiet, taken, folder / name, seed)
             rows.append((name, outcome))
             told = f"{outcome.times} times, ends as it must"
+        except NotHere as error:
+            told = f"skipped: {error}"
         except Broken as error:
             failed += 1
             told = f"FAILED: {error}"

@@ -45,13 +45,7 @@ def half_copied(quiet: Study, taken: dict[str, float], folder: Path, seed: int) 
     rng, times = random.Random(seed), 2
     for number in range(times):
         study = Study(folder / str(number))
-        files = sorted(path for path in quiet.results.rglob("*") if path.is_file())
-        cut = rng.randrange(len(files) // 4, len(files))
-        for path in files[: cut + 1]:
-            target = study.results / path.relative_to(quiet.results)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, target)
-        target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+        copy_half(quiet.results, study.results, rng)
         code, said = study.call()
         if code:
             require_said("Put back a whole copy", said)
@@ -63,6 +57,17 @@ def half_copied(quiet: Study, taken: dict[str, float], folder: Path, seed: int) 
         "the results folder is copied half-way", "files up to a random one, that one cut in half; no `.snakemake`", times,
         "what is missing or damaged is made again; a damaged training run is refused, with the remedy",
     )  # fmt: skip
+
+
+def copy_half(source: Path, target: Path, rng: random.Random) -> None:
+    """Files up to a random one, and half of that one."""
+    files = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
+    copied = files[: rng.randrange(len(files) // 4, len(files))]
+    for name in copied:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / name, target / name)
+    last = target / copied[-1]
+    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
 
 
 def delete_what_is_named(study: Study, said: str) -> None:

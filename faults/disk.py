@@ -7,14 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.outcome import Outcome, require, require_said, require_same
+from faults.outcome import NotHere, Outcome, require, require_said, require_same
 from faults.study import Study
 
 ROOM = 32 << 20  # bytes of the file system
-
-
-class NotHere(Exception):
-    """This machine cannot have this fault; the message says why."""
 
 
 @contextmanager

@@ -22,13 +22,13 @@ JOBS = {"problems": 1, "base_policy": 1, "base_sample": 1, "base_score": 1, "tra
 
 def quiet_run(study: Study) -> dict[str, float]:
     """An undisturbed run; rule → processor seconds that its longest job took."""
-    run, taken = study.start(), Counter[str]()
+    run, taken = study.start(), dict[str, float]()
     for processes in run.watch():
         for process in processes:
             if process.rule:
-                taken[process.rule] = max(taken[process.rule], process.seconds() or 0.0)
+                taken[process.rule] = max(taken.get(process.rule, 0.0), process.seconds() or 0.0)
     require(run.wait() == 0, f"the quiet run failed:\n{run.said()[-3000:]}")
-    return dict(taken)
+    return taken
 
 
 def kill_everything(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:

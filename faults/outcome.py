@@ -11,6 +11,10 @@ class Broken(Exception):
     """The outcome is not the one that the fault must have."""
 
 
+class NotHere(Exception):
+    """This machine cannot have the fault; the message says why."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One row."""

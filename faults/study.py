@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,12 +81,11 @@ class Run:
             )
 
     def processes(self) -> list[Process]:
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (fields := stat_of(int(entry.name))):
-                if fields[3] == str(self.main.pid) and fields[0] != "Z":
-                    found.append(Process(int(entry.name), command_of(entry)))
-        return found
+        """The living ones of its session."""
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        fields = {pid: stat_of(pid) for pid in pids}
+        own = [pid for pid in pids if fields[pid] and fields[pid][3] == str(self.main.pid) and fields[pid][0] != "Z"]
+        return [Process(pid, command_of(pid)) for pid in own]
 
     def watch(self) -> Iterator[list[Process]]:
         """Looks at the processes until Snakemake ends."""
@@ -102,7 +102,8 @@ class Run:
         seen: Process | None = None
         for processes in self.watch():
             seen = seen or next((process for process in processes if process.rule == rule), None)
-            if (seen and (spent := seen.seconds()) is None) or (seen and spent >= seconds):
+            spent = seen.seconds() if seen else 0.0
+            if seen and (spent is None or spent >= seconds):
                 return seen
         return None
 
@@ -127,15 +128,13 @@ class Run:
 
 
 def signal_to(pid: int, number: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
-def command_of(entry: Path) -> str:
+def command_of(pid: int) -> str:
     try:
-        return entry.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
 

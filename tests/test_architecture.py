@@ -16,9 +16,15 @@ MAY_IMPORT = {
     "eval": {"eval"},
     "experiments": {"experiments", "methods", "eval"},
     "analysis": {
-        "analysis", "eval.pass_at_k", "eval.errors", "eval.json_text", "eval.yaml_file", "eval.csv_text", "eval.durable",
+        "analysis",
+        "eval.pass_at_k",
+        "eval.errors",
+        "eval.json_text",
+        "eval.yaml_file",
+        "eval.csv_text",
+        "eval.durable",
         "eval.checksums",
-    },  # fmt: skip
+    },
 }
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 

@@ -14,7 +14,14 @@ from experiments.claim import claim, release_locks, runs_jobs
 from experiments.mend import mend
 
 ROOT = Path(__file__).parents[1]
-HOLD = "import sys; from pathlib import Path; from experiments.claim import claim; claim(Path(sys.argv[1])); print('held', flush=True); input()"
+HOLD = """
+import sys
+from pathlib import Path
+from experiments.claim import claim
+claim(Path(sys.argv[1]))
+print("held", flush=True)
+input()
+"""
 
 
 @pytest.fixture
@@ -23,7 +30,8 @@ def holder(tmp_path: Path):
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout and process.stdout.readline() == "held\n"
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
     process.wait()

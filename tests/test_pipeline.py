@@ -109,6 +109,16 @@ def test_editing_a_method_concerns_its_arms_only(checkout: Path) -> None:
     assert "base_policy" not in jobs
 
 
+def test_an_edit_is_seen_whatever_its_date(checkout: Path) -> None:
+    """As after a clock was set back: what was made before looks newer than the edit."""
+    method = checkout / "methods" / "aer.py"
+    with edited(method, lambda text: text + "\n# changed\n"):
+        os.utime(method, (0, 0))
+        jobs = planned(checkout)
+    assert jobs["train"] == jobs["sample"] == jobs["score"] == 2
+    assert "base_policy" not in jobs
+
+
 def test_editing_an_analysis_never_trains(checkout: Path) -> None:
     with edited(checkout / "analysis" / "tables.py", lambda text: text + "\n# changed\n"):
         jobs = planned(checkout)
