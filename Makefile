@@ -1,6 +1,7 @@
 # make all    from a fresh clone: environment, default experiment, tables and figures
 # make sweep  the default sweep over AER's target ratio, and its report
 # make test   linters, types and tests
+# make test-faults   a small study is killed, cut short, filled up, interrupted: docs/reliability.md
 # One environment, .venv, made on first use; a second call does not install again.
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(filter-out Linux,$(shell uname -s)),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
 TORCH := "torch==2.13.*"
 
-.PHONY: all test test-slurm test-vllm smoke sweep plan doctor ui fuzz audit clean
+.PHONY: all test test-faults test-slurm test-vllm smoke sweep plan doctor ui fuzz audit clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -55,6 +56,10 @@ test: .venv/installed-test
 # The Slurm profile on a real Slurm of one node, which is started for it: apt-get install slurm-wlm munge, as root
 test-slurm: .venv/installed-test
 	python -m pytest tests/test_slurm.py -m slurm -rs
+
+# Linux. The quiet run and all faults, then their table; as root also those that need a small disk.
+test-faults: .venv/installed-test
+	python -m faults
 
 # Text from outside against everything that reads it: a table of inputs tried per target.
 fuzz: .venv/installed-test

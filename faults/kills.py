@@ -9,8 +9,8 @@ from faults.outcome import Outcome, require, require_same
 from faults.study import Run, Study, signal_to
 
 EVERYTHING = {
-    "snakemake": 2, "tracking_store": 1, "problems": 2, "base_policy": 3, "base_sample": 2, "base_score": 1, "train": 6,
-    "sample": 3, "score": 1, "tables": 2, "figures": 2, "report_page": 1, "tracked": 1,
+    "snakemake": 2, "tracking_store": 1, "problems": 1, "base_policy": 2, "base_sample": 2, "base_score": 1, "train": 5,
+    "sample": 3, "score": 1, "tables": 1, "figures": 2, "report_page": 1, "tracked": 1,
 }  # fmt: skip
 """Rule → times that everything is killed at a random moment of one of its jobs."""
 
@@ -25,7 +25,8 @@ def quiet_run(study: Study) -> dict[str, float]:
     run, taken = study.start(), dict[str, float]()
     for processes in run.watch():
         for process in processes:
-            if process.rule:
+            # Of Snakemake itself what it takes to start: killed later, it dies beside one of its jobs.
+            if process.rule and not (process.rule == "snakemake" and len(taken) > 1):
                 taken[process.rule] = max(taken.get(process.rule, 0.0), process.seconds() or 0.0)
     require(run.wait() == 0, f"the quiet run failed:\n{run.said()[-3000:]}")
     return taken
