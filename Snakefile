@@ -79,6 +79,8 @@ rule all:
         f"{RESULTS}/report.html",
         TABLES,
         FIGURES,
+        GRAPH.run_marks,
+        GRAPH.analysis_marks,
         f"{RESULTS}/mlflow.logged",
 
 

@@ -145,6 +145,18 @@ class Graph:
         return [f"{folder}/eval/{name}.{kind}" for name in names]
 
     @property
+    def run_marks(self) -> list[str]:
+        """Marks of all steps from the problems to the verdicts.
+
+        `all` asks for each: Snakemake does not miss a file that only jobs need which are done already.
+        """
+        asked = [*self.benchmarks, *(["train"] if self.experiment.task.strata_samples else [])]
+        made = [(f"{self.root}/base", asked), *((run, self.benchmarks) for run in self.runs)]
+        evaluated = [self.marks(folder, names, kind) for folder, names in made for kind in ("sampled", "scored")]
+        trained = [f"{folder}/{CHECKSUMS}" for folder in (f"{self.root}/problems", *self.runs)]
+        return [*self.base_folder(), *trained, *(mark for marks in evaluated for mark in marks)]
+
+    @property
     def analysis_marks(self) -> list[str]:
         """Marks of tables, figures and report."""
         return [

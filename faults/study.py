@@ -115,7 +115,8 @@ class Run:
 
     def interrupt(self) -> None:
         """What a terminal sends at Ctrl-C: SIGINT to the whole group."""
-        os.killpg(self.main.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):
+            os.killpg(self.main.pid, signal.SIGINT)
 
     def wait(self) -> int:
         """The exit code."""

@@ -44,6 +44,7 @@ def interrupt(quiet: Study, taken: dict[str, float], folder: Path, seed: int) ->
         for _ in run.watch():
             if (study.run(1) / made).exists():
                 break
+        require(run.main.poll() is None, f"it ended before {made} was there:\n{run.said()[-3000:]}")
         run.interrupt()
         require(run.wait() != 0, "Ctrl-C counts as success")
         require(not ended_late(run.processes), f"processes are left: {run.processes()}")
