@@ -17,11 +17,12 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from eval.durable import discard, publish, write_text
 from eval.errors import BadInput
+from experiments.explosion import Vitals
 from methods import State
 
 FILE = "method_state.json"
@@ -36,6 +37,7 @@ class Progress:
     rollouts: int  # finished
     tokens_generated: int
     state: State  # the method's
+    vitals: Vitals = field(default_factory=Vitals)
 
 
 def resume_point(folder: Path, spec_hash: str, processes: int = 1) -> Path | None:
@@ -139,6 +141,7 @@ def write_progress(folder: Path, progress: Progress) -> None:
 
 def read_progress(folder: Path) -> Progress:
     try:
-        return Progress(**json.loads((folder / FILE).read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        content = json.loads((folder / FILE).read_text())
+        return Progress(**content | {"vitals": Vitals(**content["vitals"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{folder / FILE}: not a run's progress ({error}): delete this checkpoint") from None

@@ -27,6 +27,12 @@ def rate_code(rate_B: Tensor) -> Tensor:
     return code_B.where(rate_B.isfinite(), -1)
 
 
+def truncated(ids_BT: Tensor, mask_BT: Tensor, ends: Sequence[int]) -> Tensor:
+    """(B,) 1 where a completion was cut off: its last token is none of `ends`."""
+    last_B = ids_BT.gather(1, (mask_BT.sum(1, keepdim=True) - 1).clamp(min=0)).squeeze(1)
+    return (~torch.isin(last_B, torch.tensor(list(ends), device=ids_BT.device))).double()
+
+
 @dataclass
 class Rows:
     """One row per completion, float64; -1 stands for "no label"."""

@@ -4,7 +4,7 @@
 
 Reads the base policy and the problems of the experiment's results folder; writes run.json, train.jsonl,
 method_state.json and policy/ into <arm>/seed-<seed>/ beside them. Started again after a crash, it goes on from the
-last checkpoint; rows after it are dropped and made again.
+last checkpoint; rows after it are dropped and made again. Asked to stop (SIGTERM, Ctrl-C), it saves and exits with 75.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,16 @@ from eval.jsonl import Appender, dump, read_rows
 from eval.problems import read_problems
 from eval.verify import Verifier
 from experiments.checkpoint import Progress, read_progress, resume_point, write_progress
+from experiments.explosion import Limits
 from experiments.grpo_config import grpo_config
+from experiments.numerics import FOLDER, Guard, refuse_after_fault
 from experiments.policy import load_policy, lora_config, policy_source, save_policy
 from experiments.processes import on_main, world
-from experiments.provenance import git_revision, host, versions
 from experiments.rewards import SoftOverlong, VerifiedReward
 from experiments.rollout import RATES, rate_code
+from experiments.run_record import fault_settings, run_record
 from experiments.schema import Experiment, Training, load, run_spec, spec_hash
+from experiments.stopping import TRY_AGAIN, StopRequest, stop_on_signal
 from experiments.tasks import make_dataset, read_pass_rates
 from experiments.trainer import EntropyControlTrainer
 
@@ -77,25 +79,48 @@ def strata_of(counts: Path) -> dict[str, int]:
 
 
 def make_trainer(
-    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, on_row: Callable[[Row], None]
+    experiment: Experiment,
+    arm: str,
+    seed: int,
+    inputs: Path,
+    out: Path,
+    on_row: Callable[[Row], None],
+    stop: StopRequest | None = None,
 ) -> EntropyControlTrainer:
     training = experiment.training_of(arm)
     model, tokenizer = load_policy(experiment, training.attention, inputs)
     problems = read_problems(inputs / "problems" / "train.jsonl")
     strata = strata_of(inputs / "base" / "eval" / "train.counts.csv")
     dataset, levels = make_dataset(problems, experiment.task, tokenizer, strata)
+
+    def save(trainer: Any, folder: Path) -> None:
+        save_policy(trainer, folder, policy_source(experiment, inputs))
+
     return EntropyControlTrainer(
         method=experiment.arms[arm].method,
         labels={"level": levels, "stratum": RATES},
         on_row=on_row,
         gradient_share_every=training.gradient_share_every,
         mask_truncated=training.mask_truncated_completions,
+        stop=stop,
+        guard=Guard(out / FOLDER, f"arm {arm}, seed {seed}", fault_settings(experiment, arm, seed), save),
+        limits=limits(training, model.config.vocab_size),
         model=model,
         processing_class=tokenizer,
         reward_funcs=rewards(training),
         peft_config=lora_config(training.lora),
         args=grpo_config(training, seed, out / "checkpoints", world().num_processes),
         train_dataset=dataset,
+    )
+
+
+def limits(training: Training, vocabulary: int) -> Limits:
+    return Limits(
+        training.exploded_entropy,
+        vocabulary,
+        training.exploded_rollouts,
+        training.unrewarded_rollouts,
+        training.stop_exploded,
     )
 
 
@@ -113,22 +138,30 @@ def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | N
     `inputs`: the folder whose problems/ and base/ are read.
     """
     out, state, started = out or inputs / arm / f"seed-{seed}", world(), time.time()
-    with locked(out / "checkpoints" / "lock") if state.is_main_process else nullcontext():
-        trainer = train(experiment, arm, seed, inputs, out)
+    lock = locked(out / "checkpoints" / "lock") if state.is_main_process else nullcontext()
+    with lock, stop_on_signal() as stop:
+        trainer = train(experiment, arm, seed, inputs, out, stop)
+        if trainer.interrupted:
+            raise SystemExit(TRY_AGAIN)
         policy = on_main(lambda: empty(out / ".policy.new"))
         save_policy(trainer, policy, policy_source(experiment, inputs))
         if state.is_main_process:
             leave(out, policy, trainer.progress, run_record(experiment, arm, seed, trainer, started))
 
 
-def train(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path) -> EntropyControlTrainer:
-    """The trainer after the run's last rollout, begun anew or at the last good checkpoint."""
+def train(
+    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, stop: StopRequest
+) -> EntropyControlTrainer:
+    """The trainer after the run's last rollout, or the one at which it was asked to stop. Begins at the last good
+    checkpoint, if there is one.
+    """
     state, mark = world(), spec_hash(run_spec(experiment, arm, seed))
+    on_main(lambda: refuse_after_fault(out / FOLDER))
     checkpoint = on_main(lambda: resume_point(out / "checkpoints", mark, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
     rollouts = experiment.training_of(arm).rollouts
     log = RolloutLog(out / "train.jsonl", rollouts, done) if state.is_main_process else None
-    trainer = make_trainer(experiment, arm, seed, inputs, out, log or nothing)
+    trainer = make_trainer(experiment, arm, seed, inputs, out, log or nothing, stop)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if log:
         log.close()
@@ -147,26 +180,6 @@ def leave(out: Path, policy: Path, progress: Progress, record: Row) -> None:
     write_text(out / "run.json", json.dumps(record, indent=2) + "\n")
     write_mark(out / CHECKSUMS, [out / name for name in ("run.json", "train.jsonl", "method_state.json")])
     discard(out / "checkpoints")
-
-
-def run_record(experiment: Experiment, arm: str, seed: int, trainer: EntropyControlTrainer, started: float) -> Row:
-    spec = run_spec(experiment, arm, seed)
-    return {
-        "experiment": experiment.name,
-        **{key: spec[key] for key in ("arm", "seed", "method")},
-        "spec_hash": spec_hash(spec),
-        "status": "finished",
-        "rollouts": trainer.progress.rollouts,
-        "updates": trainer.state.global_step,
-        "updates_per_rollout": trainer.updates_per_rollout,
-        "tokens_generated": trainer.progress.tokens_generated,
-        "seconds": time.time() - started,
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git_revision": git_revision(),
-        "versions": versions(),
-        "host": host(),
-    }
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ the old-policy pass calls `_get_per_token_logps_and_entropies` without asking fo
 anyway.
 """
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,17 +23,19 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.durable import empty
-from eval.errors import BadInput
 from experiments.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.data_order import skip_passes
+from experiments.explosion import Limits, observe
 from experiments.generation import prepare_generation
-from experiments.gradient_share import GradientShare
-from experiments.rollout import Labels, Rows, UpdateTotals, summarise
+from experiments.gradient_share import GradientShare, refuse_shards
+from experiments.numerics import FOLDER, Guard
+from experiments.rollout import Labels, Rows, UpdateTotals, summarise, truncated
+from experiments.stopping import AfterUpdate, StopRequest
 from methods import Control, Method, Signals
 from methods.objective import clipped, grpo_objective
 
@@ -46,6 +47,8 @@ class EntropyControlTrainer(GRPOTrainer):
 
     The data set has the columns prompt, answer, level and stratum (the last two: codes into `labels`). The first
     reward function is the verifier's verdict. `on_row` receives each finished rollout's row, on the main process.
+    Once any process' `stop` is asked, all save at the end of the rollout and `train` returns, with `interrupted` set.
+    `guard` ends the run at a number that is not finite; `limits` say what an explosion is.
     """
 
     args: GRPOConfig
@@ -58,22 +61,24 @@ class EntropyControlTrainer(GRPOTrainer):
         on_row: Callable[[Row], None],
         gradient_share_every: int = 0,
         mask_truncated: bool = False,
+        stop: StopRequest | None = None,
+        guard: Guard | None = None,
+        limits: Limits | None = None,
         **trl: Any,
     ) -> None:
         # One device per process: where a machine has more, transformers would spread the batch over all of them.
         trl["args"]._n_gpu = min(trl["args"].n_gpu, 1)
         super().__init__(**trl)
         self.remove_callback(PrinterCallback)  # its summary would stand on stdout; train.jsonl has it all
-        self.add_callback(_AfterUpdate(self))
+        self.add_callback(AfterUpdate(self))
         self.method, self.labels, self.on_row = method, labels, on_row
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
-        if gradient_share_every and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
-            raise BadInput(
-                "training.gradient_share_every cannot be measured on sharded parameters (FSDP, DeepSpeed): set it to 0,"
-                " or launch with ddp"
-            )
+        self.stop, self.interrupted, self.limits = stop or StopRequest(), False, limits or Limits()
+        self.guard = guard or Guard(Path(str(self.args.output_dir)) / FOLDER, "this run")
+        refuse_shards(gradient_share_every, self.is_fsdp_enabled or self.is_deepspeed_enabled)
         prepare_generation(self)
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
+        self._ends = cast(list[int], [*self.eos_token_ids, self._tokenizer.pad_token_id])
         steps = cast(int, self.args.steps_per_generation) * self.num_iterations
         self.updates_per_rollout = steps // self.args.gradient_accumulation_steps
         self._seconds = {"rollout": 0.0, "update": 0.0}
@@ -84,7 +89,11 @@ class EntropyControlTrainer(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: list[Row]) -> dict[str, Any]:
         start = time.perf_counter()
         self._scored_before: tuple[Tensor, Tensor] | None = None
-        batch = super()._generate_and_score_completions(inputs)
+        try:
+            batch = super()._generate_and_score_completions(inputs)
+        except RuntimeError as error:
+            self.guard.check_generation(self, error)
+            raise
         self._begin_rollout(inputs, batch)
         self._seconds["rollout"] += time.perf_counter() - start
         return batch
@@ -114,7 +123,7 @@ class EntropyControlTrainer(GRPOTrainer):
         nothing_B = torch.zeros(len(inputs), dtype=torch.float64, device=mask_BT.device)
         self._rows = Rows(
             length_B=mask_BT.sum(1),
-            truncated_B=self._truncated(batch["completion_ids"], mask_BT),
+            truncated_B=truncated(batch["completion_ids"], mask_BT, self._ends),
             reward_B=self._reward_B[local],
             correct_B=self._verdict_B[local],
             accuracy_B=accuracy_B[local],
@@ -135,11 +144,6 @@ class EntropyControlTrainer(GRPOTrainer):
             batch["num_items_in_batch"] = self._gathered(counted_tokens).sum()
         self._share = self._new_share()
         self._gradient_share: float | None = None
-
-    def _truncated(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        last_B = ids_BT.gather(1, (mask_BT.sum(1, keepdim=True) - 1).clamp(min=0)).squeeze(1)
-        ends = torch.tensor([*self.eos_token_ids, self._tokenizer.pad_token_id], device=ids_BT.device)
-        return (~torch.isin(last_B, ends)).double()
 
     def _measure(self, rows: Any, mask_BT: Tensor, logp_BT: Tensor, entropy_BT: Tensor) -> None:
         """Entropy and log-probability of these rows under the policy that generated them."""
@@ -181,6 +185,7 @@ class EntropyControlTrainer(GRPOTrainer):
         old_logp_BT = inputs.get("old_per_token_logps")
         old_logp_BT = logp_BT.detach() if old_logp_BT is None else old_logp_BT
         control = Control(inputs["weight"], self._control.clip)
+        tokens = self._tokens_per_update(inputs["num_items_in_batch"])
         loss = grpo_objective(
             logp_BT,
             old_logp_BT,
@@ -188,9 +193,10 @@ class EntropyControlTrainer(GRPOTrainer):
             entropy_BT,
             mask_BT,
             control,
-            self._tokens_per_update(inputs["num_items_in_batch"]),
+            tokens,
             inputs.get("importance_sampling_ratio"),
         )
+        self.guard.saw(inputs, tokens, control.clip, loss.total, entropy_BT)
         with torch.no_grad():
             self._totals.add(mask_BT, entropy_BT, *clipped(logp_BT, old_logp_BT, inputs["advantages"], control.clip))
         if self._share is not None and self._first_update():
@@ -210,6 +216,7 @@ class EntropyControlTrainer(GRPOTrainer):
             self._gradient_share, self._share = self._share.close(), None
         norm = super()._clip_grad_norm(model)
         self._grad_norm = float(cast(Tensor, norm))
+        self.guard.check(self, self._grad_norm)
         return norm
 
     # ---- and ends ---------------------------------------------------------------------------------------------------
@@ -226,9 +233,21 @@ class EntropyControlTrainer(GRPOTrainer):
             rollouts=self.progress.rollouts + 1,
             tokens_generated=self.progress.tokens_generated + int(rows.length_B.sum()),
             state=self.method.observe(self.progress.state, seen),
+            vitals=observe(self.progress.vitals, self.limits, seen.rollout, seen.entropy, cast(Any, summary["reward"])),
         )
         if self.accelerator.is_main_process:
             self.on_row(self._row(seen.rollout, summary))
+
+    def has_exploded(self) -> bool:
+        """Whether that ends the run."""
+        return self.limits.stop and self.progress.vitals.exploded is not None
+
+    def asked_to_stop(self) -> bool:
+        """Whether the rollout that is over is to be the last for now; the same answer on every process."""
+        if self._first_update():
+            asked = torch.tensor([self.stop.asked], device=self.accelerator.device)
+            self.interrupted = bool(self._gathered(asked).any())
+        return self.interrupted
 
     def _row(self, rollout: int, summary: Row) -> Row:
         now = time.perf_counter()
@@ -240,7 +259,7 @@ class EntropyControlTrainer(GRPOTrainer):
             "tokens_generated": self.progress.tokens_generated,
             **summary,
             "gradient_share": self._gradient_share,
-            "grad_norm": self._grad_norm if math.isfinite(self._grad_norm) else None,
+            "grad_norm": self._grad_norm,
             "state": self.progress.state,
             "seconds_rollout": spent["rollout"],
             "seconds_update": spent["update"],
@@ -276,15 +295,5 @@ class EntropyControlTrainer(GRPOTrainer):
 
     def _run_epoch(self, *args: Any, **epoch: Any) -> None:
         # A run that died after its last rollout is complete. Hugging Face would make one more update before it looks.
-        if self.state.global_step < self.state.max_steps:
+        if self.state.global_step < self.state.max_steps and not self.has_exploded():
             super()._run_epoch(*args, **epoch)
-
-
-class _AfterUpdate(TrainerCallback):
-    """Tells the trainer that an optimizer step is over, before a checkpoint of it may be saved."""
-
-    def __init__(self, trainer: EntropyControlTrainer) -> None:
-        self.trainer = trainer
-
-    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
-        self.trainer.after_update()

@@ -88,6 +88,10 @@ class Training(BaseModel, extra="forbid", frozen=True):
     )
     vllm_importance_sampling_clip_max: Positive | None = 3.0
     vllm_importance_sampling_clip_min: Positive | None = None
+    exploded_entropy: Share = 0.5  # of log(vocabulary): above it, and above twice the initial entropy, a run explodes
+    exploded_rollouts: Count = 5  # in a row above it
+    unrewarded_rollouts: Count = 20  # in a row without reward, once there was some: an explosion, too
+    stop_exploded: bool = False  # end an exploded run early; the tables show its budget as unequal
     gradient_share_every: Natural = 0  # rollouts between measurements of the entropy term's gradient; 0 = never
     checkpoint_every: Natural = 0  # rollouts between checkpoints; 0 = none
     checkpoints_kept: Count = 2

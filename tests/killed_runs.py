@@ -1,4 +1,4 @@
-"""A training run in a process of its own that kills itself at a chosen point, for the tests of resuming.
+"""A training run in a process of its own that sends itself a signal at a chosen point, for the tests of resuming.
 
 Runs are forked from a server that has imported everything once, so each of them takes seconds.
 """
@@ -18,6 +18,7 @@ from eval.arithmetic import arithmetic
 from eval.problems import write_problems
 from experiments.schema import Experiment, load
 
+Trap = tuple[str, int | range, str]  # function "module:attribute", which call or calls of it, what the call is about
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["experiments.train"])
 
@@ -54,22 +55,22 @@ def small(**training: Any) -> Experiment:
     return Experiment.model_validate(content | {"training": TRAINING | training})
 
 
-def start(root: Path, kill_at: tuple[str, int, str] | None = None) -> int:
+def start(root: Path, at: Trap | None = None, number: int = signal.SIGKILL) -> int:
     """The exit code of `python -m experiments.train` there, arm aer, seed 1; -9 = killed."""
-    process = SERVER.Process(target=child, args=(root, kill_at))
+    process = SERVER.Process(target=child, args=(root, at, number))
     process.start()
     process.join()
     assert process.exitcode is not None
     return process.exitcode
 
 
-def child(root: Path, kill_at: tuple[str, int, str] | None) -> None:
+def child(root: Path, at: Trap | None, number: int) -> None:
     import sys
 
     from experiments.train import main
 
-    if kill_at:
-        set_trap(*kill_at)
+    if at:
+        set_trap(*at, number)
     sys.argv = ["train", "--spec", str(root / "spec.yaml"), "--arm", "aer", "--seed", "1"]
     with (root / "log").open("a") as log:
         os.dup2(log.fileno(), 1)
@@ -77,8 +78,8 @@ def child(root: Path, kill_at: tuple[str, int, str] | None) -> None:
         main()
 
 
-def set_trap(place: str, call: int, needle: str = "") -> None:
-    """Kills this process at the call-th call of the function `place` ("module:attribute") that mentions `needle`."""
+def set_trap(place: str, call: int | range, needle: str, number: int) -> None:
+    """Sends this process a signal when the function is called so, counting from 1 the calls that mention `needle`."""
     module, _, path = place.partition(":")
     *owners, name = path.split(".")
     owner: Any = importlib.import_module(module)
@@ -90,8 +91,8 @@ def set_trap(place: str, call: int, needle: str = "") -> None:
     def trapped(*args: Any, **kwargs: Any) -> Any:
         nonlocal seen
         seen += needle in " ".join(map(str, args)) if needle else 1
-        if seen == call:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if seen in (call if isinstance(call, range) else [call]):
+            os.kill(os.getpid(), number)
         return function(*args, **kwargs)
 
     pytest.MonkeyPatch().setattr(owner, name, trapped)

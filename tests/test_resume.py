@@ -1,6 +1,7 @@
 """A run that is killed, at any moment, and started again ends as if nothing had happened."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ KILLS = [  # where the process kills itself (function, call, what the call is ab
     (("torch:multinomial", 2, ""), [6, 8]),  # in the last rollout
     (("os:replace", 1, "/policy"), [8, 10]),  # all is done and nothing visible
     (("os:replace", 1, "run.json"), [8, 10]),  # the policy is, but not the record that ends the run
+    (("os:replace", 1, "seed-1/checksums.json"), [8, 10]),  # the record is there, the run's mark is not
     (("os:replace", 1, ".checkpoints.old"), [8, 10]),  # the run is complete and its checkpoints are still there
 ]
 
@@ -32,6 +34,7 @@ def outcome(root: Path) -> dict[str, Any]:
     found: dict[str, Any] = {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()}
     found["train.jsonl"] = [without_times(line) for line in found["train.jsonl"].splitlines()]
     found["run.json"] = without_times(found["run.json"])
+    found["checksums.json"] = sorted(json.loads(found["checksums.json"]))  # the sums are over files with times
     return found
 
 
@@ -81,6 +84,30 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(quiet: dict[st
         f"warning: {folder}/checkpoint-6: not what was written: model.safetensors: not used",
         f"warning: {folder}/checkpoint-4: rng_state.pth cannot be read (No such file or directory): not used",
     ]
+    assert saved(root) == [2]
+    assert start(root) == 0
+    assert outcome(root) == quiet
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_asked_to_stop_saves_and_goes_on(number: int, quiet: dict[str, Any], tmp_path: Path) -> None:
+    """In generation and between two updates, whether or not checkpoints are written on the way."""
+    root = make_root(tmp_path, checkpoint_every=0)
+    assert start(root, ("torch:multinomial", 1, ""), number) == 75
+    assert saved(root) == [2]
+    assert start(root, ("experiments.trainer:EntropyControlTrainer._clip_grad_norm", 3, ""), number) == 75
+    assert saved(root) == [2, 6], "two more rollouts"
+    assert "asked to stop" in (root / "log").read_text()
+    assert start(root, ("experiments.trainer:EntropyControlTrainer._clip_grad_norm", 4, ""), number) == 0, (
+        "the last one"
+    )
+    assert outcome(root) == quiet
+
+
+def test_a_second_signal_ends_a_run_at_once(quiet: dict[str, Any], tmp_path: Path) -> None:
+    root = make_root(tmp_path)
+    twice = ("experiments.trainer:EntropyControlTrainer._clip_grad_norm", range(3, 5), "")
+    assert start(root, twice, signal.SIGTERM) == -signal.SIGTERM
     assert saved(root) == [2]
     assert start(root) == 0
     assert outcome(root) == quiet

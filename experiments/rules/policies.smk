@@ -46,7 +46,10 @@ rule base_policy:
 
 
 rule train:
-    """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them."""
+    """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them.
+
+    Snakemake retries whatever the exit code: a run that was stopped or killed goes on, bad input is refused again at once.
+    """
     input:
         GRAPH.base_inputs(),
         code=lambda wildcards: GRAPH.training_code(wildcards.arm),
@@ -59,6 +62,7 @@ rule train:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_train.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_train.tsv"
+    retries: int(config.get("retries", 3))
     threads: NEEDS["train"].threads
     resources:
         gpu=NEEDS["train"].gpu,
