@@ -157,28 +157,15 @@ def growing(path: Path, job: subprocess.Popen[bytes]) -> Iterator[Row]:
 
 def evaluate(desk: Desk, trial: Experiment, run: Path, seed: int) -> None:
     """Answers the validation questions and counts, unless that is done."""
-    graph, names = Graph(trial, desk.folder), list(desk.study.validation)
+    graph, names, log = Graph(trial, desk.folder), list(desk.study.validation), run.parent / f"{run.name}.log"
     if all((run / "eval" / f"{name}.counts.csv").exists() for name in names):
         return
-    log = run.parent / f"{run.name}.log"
-    problems = [f"{desk.folder}/problems/{name}.jsonl" for name in names]
-    sample = [*ONE.split(), "eval.sample", "--policy", f"{run}/policy", "--problems", *problems, "--out", f"{run}/eval"]
-    sample += ["--samples", *map(str, graph.samples), *graph.sampling().split(), "--seed", str(seed)]
-    sample += ["--threads", str(desk.threads), "--stale", "replace"]
-    score = [
-        *ONE.split(),
-        "eval.score",
-        "--out",
-        f"{run}/eval",
-        "--problems",
-        *problems,
-        "--k",
-        *map(str, graph.ks),
-        "--workers",
-        "1",
-    ]
-    finish(start(sample, log, desk.threads), f"sampling of seed {seed}", log)
-    finish(start(score, log, desk.threads), f"scoring of seed {seed}", log)
+    shared = ["--problems", *(f"{desk.folder}/problems/{name}.jsonl" for name in names), "--out", f"{run}/eval"]
+    sample = ["--policy", f"{run}/policy", "--samples", *map(str, graph.samples), *graph.sampling().split()]
+    sample += ["--seed", str(seed), "--threads", str(desk.threads), "--stale", "replace"]
+    score = ["--k", *map(str, graph.ks), "--workers", "1"]
+    for what, command in (("sampling", ["eval.sample", *sample]), ("scoring", ["eval.score", *score])):
+        finish(start([*ONE.split(), *command, *shared], log, desk.threads), f"{what} of seed {seed}", log)
     if not desk.study.keep_policies:
         shutil.rmtree(run / "policy", ignore_errors=True)
 

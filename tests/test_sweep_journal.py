@@ -1,0 +1,149 @@
+"""Workers that start at once, die and come back: the number of trials stays exact. No training here."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from eval.errors import BadInput
+from experiments.study import Study
+from experiments.sweep_journal import Journal, Taken, ended, first_tries, sampler
+from tests.test_sweep_study import SMOKE
+
+WORKER = """
+import sys
+from pathlib import Path
+from tests.test_sweep_journal import journal
+own = journal(Path(sys.argv[1]), int(sys.argv[2]))
+with own.signed_on(sys.argv[3]):
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while taken := own.take(sys.argv[3]):
+        if sys.argv[4] == "hang":
+            print("took", flush=True)
+            sys.stdin.readline()
+        taken.study.tell(taken.trial, taken.values["method.tau"])
+"""
+
+
+def journal(folder: Path, trials: int, **changes: object) -> Journal:
+    searches = {
+        "one": SMOKE["searches"]["aer"],
+        "two": {"arm": "aer", "settings": {"method.tau": {"low": 0.1, "high": 0.9}}},
+    }
+    study = Study.model_validate({**SMOKE, "searches": searches, "trials": trials, **changes})
+    return Journal(folder, study, {"one": "one-1", "two": "two-1"})
+
+
+def worker(folder: Path, trials: int, name: str, how: str = "work") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WORKER, str(folder), str(trials), name, how]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+    )
+
+
+def go(*workers: subprocess.Popen[str]) -> None:
+    """Lets them start at once, each waiting at the same line."""
+    for each in workers:
+        assert each.stdout
+        assert each.stdout.readline() == "ready\n"
+    for each in workers:
+        assert each.stdin
+        each.stdin.write("\n")
+        each.stdin.flush()
+
+
+def states(own: Journal) -> Counter[str]:
+    return Counter(trial.state.name for search in own.names for trial in own.open(search).trials)
+
+
+def take(own: Journal, name: str = "0") -> Taken:
+    taken = own.take(name)
+    assert taken is not None
+    return taken
+
+
+def test_four_workers_at_once_make_exactly_the_trials_that_were_asked_for(tmp_path: Path) -> None:
+    four = [worker(tmp_path, 9, str(number)) for number in range(4)]
+    go(*four)
+    assert [each.wait() for each in four] == [0, 0, 0, 0]
+    own = journal(tmp_path, 9)
+    assert states(own) == {"COMPLETE": 18}
+    assert [trial.params["method.tau"] for trial in own.open("one").trials[:2]] == [0.2, 0.8]
+    assert len({trial.params["method.tau"] for trial in own.open("two").trials}) == 9  # no two draw the same stream
+
+
+def test_a_killed_workers_trial_is_failed_and_its_values_are_tried_again(tmp_path: Path) -> None:
+    victim = worker(tmp_path, 3, "0", "hang")
+    go(victim)
+    assert victim.stdout
+    assert victim.stdout.readline() == "took\n"
+    victim.kill()
+    victim.wait()
+    journal_file = tmp_path / "journal.log"
+    journal_file.write_bytes(journal_file.read_bytes() + b'{"op_code": 5, "wor')  # and it died while it wrote
+    again = [worker(tmp_path, 3, name) for name in ("0", "1")]
+    go(*again)
+    assert [each.wait() for each in again] == [0, 0]
+    own = journal(tmp_path, 3)
+    assert states(own) == {"COMPLETE": 6, "FAIL": 1}
+    lost = next(trial for trial in own.open("one").trials if trial.state == TrialState.FAIL)
+    retry = next(trial for trial in own.open("one").trials if trial.user_attrs.get("retry_of") == lost.number)
+    assert retry.params == lost.params
+    assert len(ended(own.open("one"), own.study)) == 3
+
+
+def test_a_living_workers_trial_is_left_alone(tmp_path: Path) -> None:
+    busy = worker(tmp_path, 1, "0", "hang")
+    go(busy)
+    assert busy.stdout
+    assert busy.stdout.readline() == "took\n"
+    own = journal(tmp_path, 1)
+    other = take(own, "1")
+    assert other.search == "two"
+    assert own.take("1") is not None  # its own trial was not ended: it is taken for dead, and queued again
+    assert states(own)["RUNNING"] == 2
+    os.kill(busy.pid, signal.SIGKILL)
+    busy.wait()
+
+
+def test_a_worker_is_at_work_once(tmp_path: Path) -> None:
+    own = journal(tmp_path, 1)
+    with own.signed_on("0"), pytest.raises(BadInput, match="worker 0 is at work already"), own.signed_on("0"):
+        pass
+    with own.signed_on("0"):
+        pass
+
+
+def test_more_trials_continue_a_study_and_as_many_have_nothing_to_do(tmp_path: Path) -> None:
+    for trials, total in ((2, 4), (2, 4), (5, 10)):
+        own = journal(tmp_path, trials)
+        while taken := own.take("0"):
+            taken.study.tell(taken.trial, 0.5)
+        assert states(own) == {"COMPLETE": total}
+    assert [trial.user_attrs["origin"] for trial in own.open("one").trials] == ["grid", "grid", "tpe", "tpe", "tpe"]
+
+
+def test_a_trial_that_fails_every_time_counts_once(tmp_path: Path) -> None:
+    own = journal(tmp_path, 2, retries=1)
+    while taken := own.take("0"):
+        own.fail(taken, "out of memory")
+    assert states(own) == {"FAIL": 8}  # 2 searches, 2 trials, 2 tries each
+    found = own.open("one")
+    assert len(first_tries(found)) == len(ended(found, own.study)) == 2
+    assert {trial.user_attrs["remarks"] for trial in found.trials} == {"out of memory"}
+
+
+def test_a_sampler_repeats_itself_only_for_the_same_worker_and_trial(tmp_path: Path) -> None:
+    study = journal(tmp_path, 1, sampler={"name": "random"}).study
+
+    def first(*place: object) -> float:
+        return float(sampler(study, *place)._rng.rng.uniform())  # type: ignore[arg-type, attr-defined]
+
+    assert first("one", "0", 3) == first("one", "0", 3)
+    assert len({first("one", "0", 3), first("one", "1", 3), first("one", "0", 4), first("two", "0", 3)}) == 4

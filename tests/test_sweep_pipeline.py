@@ -1,0 +1,188 @@
+"""A sweep through the real Snakefile at miniature size: four workers at once, one of them killed in the middle of a trial."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from eval.errors import BadInput
+from experiments.study import MedianPruning, load_study
+from experiments.sweep_trial import Desk, growing, is_worse, question_scores, seen
+from tests.test_pipeline import PARTS, ROOT
+from tests.test_sweep_study import SMOKE, study_file
+
+STUDY = SMOKE | {"seeds": [11], "workers": 4}
+
+
+def sweep(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "snakemake", "sweep", "--cores", "4", *arguments, "--config", "sweep=study.yaml"]
+    return subprocess.Popen(command, cwd=checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def finished(job: subprocess.Popen[str]) -> str:
+    output, _ = job.communicate()
+    assert job.returncode == 0, output[-3000:]
+    return output
+
+
+def working(checkout: Path) -> dict[str, int]:
+    """Worker → process, of those that are in the middle of a trial's training."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+            here = (entry / "cwd").resolve() == checkout
+        except OSError:
+            continue
+        if here and words[1:4] == ["-m", "experiments.sweep", "work"]:
+            found[words[words.index("--worker") + 1]] = int(entry.name)
+    return found
+
+
+def trials(checkout: Path) -> pd.DataFrame:
+    return pd.read_csv(checkout / "results" / "smoke" / "sweep" / "smoke_ratio" / "trials.csv")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("sweep").resolve()
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy / part)
+    (copy / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    return copy
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the workers in /proc")
+def test_a_killed_worker_costs_no_trial_and_makes_none_too_many(checkout: Path) -> None:
+    job = sweep(checkout)
+    runs = checkout / "results" / "smoke" / "sweep" / "smoke_ratio" / "aer" / "runs"
+    while job.poll() is None and not list(runs.glob("*/seed-11/checkpoints/lock")):
+        time.sleep(0.05)
+    assert job.poll() is None, finished(job)
+    assert job.stdout
+    busy = working(checkout)
+    os.kill(busy[min(busy)], signal.SIGKILL)
+    job.communicate()
+    assert job.returncode != 0
+    finished(sweep(checkout))
+    rows = trials(checkout)
+    assert list(rows["state"]) == ["complete"] * 3
+    assert sorted(rows["method.tau"][rows["origin"] == "grid"]) == [0.2, 0.8]
+    assert "Nothing to be done" in finished(sweep(checkout))
+
+    (checkout / "study.yaml").write_text(yaml.safe_dump(STUDY | {"trials": 4}))
+    finished(sweep(checkout))
+    assert len(trials(checkout)) == 4
+    assert trials(checkout)["run"][:3].tolist() == rows["run"].tolist()
+
+    folder = checkout / "results" / "smoke" / "sweep" / "smoke_ratio"
+    best = yaml.safe_load((folder / "aer" / "best.yaml").read_text())
+    chosen = trials(checkout).query("chosen").iloc[0]
+    assert best["method"]["tau"] == chosen["method.tau"]
+    assert chosen["score"] == trials(checkout)["score"].max()
+    assert (folder / "report.html").stat().st_size > 10_000
+
+
+def results(tmp_path: Path) -> Path:
+    """A run of two rollouts, and counts of two questions with 4 answers each: 1 and 3 right."""
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / "arithmetic_validation.counts.csv").write_text(
+        "problem_id,n,correct,truncated,tokens\na,4,1,1,10\nb,4,3,0,30\n"
+    )
+    rows = [
+        {"rollout": 0, "entropy": 0.5, "tokens_generated": 70, "seconds_rollout": 1.0, "seconds_rest": 0.5},
+        {"rollout": 1, "entropy": 0.2, "tokens_generated": 150, "seconds_rollout": 2.0, "seconds_rest": 0.5},
+    ]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def test_what_a_seed_showed_by_hand(tmp_path: Path) -> None:
+    study, _ = load_study(study_file(tmp_path))
+    run = results(tmp_path)
+    assert seen(study, run / "train.jsonl", run / "eval") == {
+        "score": 0.5,
+        "initial_entropy": 0.5,
+        "final_entropy": 0.2,
+        "length": 5.0,
+        "truncated": 0.125,
+        "tokens_generated": 150,
+        "seconds": 4.0,
+    }
+    objective = {"benchmark": "arithmetic_validation", "measure": "pass_at_k", "k": 2}
+    pairs, _ = load_study(study_file(tmp_path, objective=objective))
+    assert question_scores(pairs, run / "eval") == pytest.approx([1 / 2, 1.0])  # 1 - C(3,2)/C(4,2), 1 - C(1,2)/C(4,2)
+
+
+class Judge:
+    """A pruner that is shown values and has made up its mind."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[float, int]] = []
+
+    def report(self, value: float, step: int) -> None:
+        self.shown.append((value, step))
+
+    def should_prune(self) -> bool:
+        return True
+
+
+def test_the_wilcoxon_pruner_sees_each_question_under_a_step_of_its_own(tmp_path: Path) -> None:
+    run, judge = results(tmp_path), Judge()
+    study, _ = load_study(study_file(tmp_path, pruner={"name": "wilcoxon"}))
+    assert is_worse(study, run / "eval", 1, judge)
+    assert judge.shown == [(0.25, 2), (0.75, 3)]
+    none, _ = load_study(study_file(tmp_path))
+    assert not is_worse(none, run / "eval", 0, judge)
+    assert len(judge.shown) == 2
+
+
+def test_a_growing_log_is_read_to_its_end_once(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    writer = "import sys\nwith open(sys.argv[1], 'w') as f:\n  for i in range(3): print('{\"rollout\": %d}' % i, file=f)"
+    job = subprocess.Popen([sys.executable, "-c", writer, str(path)])
+    assert [row["rollout"] for row in growing(path, job)] == [0, 1, 2]
+
+
+def test_a_bad_trial_and_a_stopped_one_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from experiments import sweep_trial
+
+    study, experiment = load_study(study_file(tmp_path, pruner={"name": "median", "warmup": 0.0}))
+    assert isinstance(study.pruner, MedianPruning)
+    desk = Desk(study, experiment, tmp_path / "results" / "smoke" / "sweep" / "smoke_ratio", "code")
+    rows = json.dumps({"rollout": 0, "accuracy": 0.25}) + "\n"
+
+    def command(script: str) -> Any:
+        def start(words: list[str], log: Path, threads: int) -> subprocess.Popen[bytes]:
+            out = Path(words[words.index("--out") + 1])
+            out.mkdir(parents=True)
+            (out / "train.jsonl").write_text(rows)
+            log.write_text("the last words\n")
+            return subprocess.Popen([sys.executable, "-c", script])
+
+        return start
+
+    judge = Judge()
+    monkeypatch.setattr(sweep_trial, "start", command("import time; time.sleep(600)"))
+    outcome = sweep_trial.run_trial(desk, "aer", {"method.tau": 0.3}, judge)
+    assert outcome.stopped == "stopped in training of seed 11"
+    assert judge.shown == [(0.25, 0)]
+    monkeypatch.setattr(sweep_trial, "start", command("raise SystemExit(3)"))
+    none, _ = load_study(study_file(tmp_path))
+    with pytest.raises(sweep_trial.Failed, match=r"training of seed 11 ended with code 3, see .*: the last words"):
+        sweep_trial.run_trial(Desk(none, experiment, desk.folder, "code"), "aer", {"method.tau": 0.4}, judge)
+    with pytest.raises(BadInput, match=r"at method\.tau = 7"):
+        sweep_trial.run_trial(desk, "aer", {"method.tau": 7}, judge)
