@@ -6,6 +6,7 @@ one number for all searches: a method that is tuned longer than its rival looks 
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -158,6 +159,11 @@ class Study(Closed):
             if len(search.grid()) > self.trials:
                 raise ValueError(f"trials {self.trials} is less than the {len(search.grid())} grid points of {name!r}")
         return self
+
+    @property
+    def trainings_per_worker(self) -> int:
+        """Where they share the work evenly."""
+        return math.ceil(len(self.searches) * self.trials * len(self.seeds) / self.workers)
 
     def hash(self) -> str:
         return spec_hash(self.model_dump(mode="json"))

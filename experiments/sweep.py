@@ -71,6 +71,7 @@ def work(folder: Path, worker: str, threads: int, launcher: str) -> None:
                 journal.fail(taken, str(error))
                 failures.append(str(error))
                 print(f"  failed: {error}", flush=True)
+            show(desk, taken)
             if len(failures) == IN_A_ROW:
                 raise BadInput(f"{IN_A_ROW} trials in a row failed: {failures[-1]}: mend the cause and start again")
 
@@ -91,6 +92,14 @@ def tell(taken: Taken, outcome: Outcome) -> str:
         return outcome.stopped
     taken.study.tell(taken.trial, score)
     return f"score {score:.4f}"
+
+
+def show(desk: Desk, taken: Taken) -> None:
+    """Leaves the trial's row beside its runs, for those who watch before the table is there."""
+    trial = taken.study.trials[taken.trial.number]
+    if run := trial.user_attrs.get("run"):
+        row = trial_row(desk.study, taken.search, trial, False)
+        write_text(desk.folder / run / f"outcome-{trial.number}.json", json.dumps(row, indent=2) + "\n")
 
 
 def journal_of(desk: Desk) -> Journal:
@@ -118,6 +127,7 @@ def gather(folder: Path) -> None:
         best = best_of(found)
         rows += [trial_row(study, search, trial, trial.number == best) for trial in ended(found, study)]
         importance += [{"search": search, **row} for row in importances(found, study, search)]
+        (folder / search / "best.yaml").unlink(missing_ok=True)
         if best is not None:
             write_text(folder / search / "best.yaml", best_arm(study, experiment, search, found.trials[best]))
         print(f"{search}: {sum(row['search'] == search for row in rows)} trials of {study.trials}")

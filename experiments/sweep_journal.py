@@ -107,7 +107,9 @@ class Journal:
             direction="maximize",
             pruner=pruner(self.study),
         )
-        found.sampler = sampler(self.study, search, worker, len(found.trials))
+        found.sampler = sampler(
+            self.study, search, worker, len(found.trials) - len(in_state(found, TrialState.WAITING))
+        )
         return found
 
     def take(self, worker: str) -> Taken | None:
@@ -194,9 +196,9 @@ def suggested(trial: Trial, search: Search) -> Values:
     return found
 
 
-def sampler(study: Study, search: str, worker: str, trials: int) -> BaseSampler:
+def sampler(study: Study, search: str, worker: str, taken: int) -> BaseSampler:
     """One with a stream of its own for each worker and each trial, so that a worker started again repeats nothing."""
-    origin = {"seed": study.sampler.seed, "search": search, "worker": worker, "trials": trials}
+    origin = {"seed": study.sampler.seed, "search": search, "worker": worker, "taken": taken}
     seed = int(spec_hash(origin)[:8], 16)
     if study.sampler.name == "random":
         return RandomSampler(seed)

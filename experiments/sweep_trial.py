@@ -5,7 +5,6 @@ first try died, and a study that asks for settings that were tried before is tol
 """
 
 import ctypes
-import json
 import os
 import shlex
 import shutil
@@ -21,7 +20,6 @@ from typing import Protocol
 
 from eval.jsonl import Row, read_rows
 from eval.pass_at_k import pass_at_k
-from eval.problems import write_text
 from experiments.graph import Graph
 from experiments.launcher import ONE
 from experiments.resolve import write_spec
@@ -106,9 +104,7 @@ def run_trial(desk: Desk, search: str, values: Values, judge: Judge) -> Outcome:
         if number + 1 < len(desk.study.seeds) and is_worse(desk.study, run / "eval", number, judge):
             stopped = f"stopped after seed {seed}"
             break
-    outcome = Outcome(folder.relative_to(desk.folder).as_posix(), seeds, stopped)
-    write_text(folder / "outcome.json", json.dumps(outcome.row(), indent=2) + "\n")
-    return outcome
+    return Outcome(folder.relative_to(desk.folder).as_posix(), seeds, stopped)
 
 
 def run_key(trial: Experiment, code: str) -> str:

@@ -99,21 +99,21 @@ def test_a_killed_workers_trial_is_failed_and_its_values_are_tried_again(tmp_pat
 
 
 def test_a_living_workers_trial_is_left_alone(tmp_path: Path) -> None:
-    busy = worker(tmp_path, 1, "0", "hang")
+    busy = worker(tmp_path, 2, "0", "hang")
     go(busy)
     assert busy.stdout
     assert busy.stdout.readline() == "took\n"
-    own = journal(tmp_path, 1)
-    other = take(own, "1")
-    assert other.search == "two"
-    assert own.take("1") is not None  # its own trial was not ended: it is taken for dead, and queued again
-    assert states(own)["RUNNING"] == 2
+    own = journal(tmp_path, 2)
+    assert take(own, "1").search == "two"  # the search that is behind
+    take(own, "1")  # its first trial was not ended: that one is taken for dead
+    assert states(own) == {"RUNNING": 2, "FAIL": 1, "WAITING": 2}
+    assert own.open("one").trials[0].state == TrialState.RUNNING
     os.kill(busy.pid, signal.SIGKILL)
     busy.wait()
 
 
 def test_a_worker_is_at_work_once(tmp_path: Path) -> None:
-    own = journal(tmp_path, 1)
+    own = journal(tmp_path, 2)
     with own.signed_on("0"), pytest.raises(BadInput, match="worker 0 is at work already"), own.signed_on("0"):
         pass
     with own.signed_on("0"):
@@ -140,7 +140,7 @@ def test_a_trial_that_fails_every_time_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_sampler_repeats_itself_only_for_the_same_worker_and_trial(tmp_path: Path) -> None:
-    study = journal(tmp_path, 1, sampler={"name": "random"}).study
+    study = journal(tmp_path, 2, sampler={"name": "random"}).study
 
     def first(*place: object) -> float:
         return float(sampler(study, *place)._rng.rng.uniform())  # type: ignore[arg-type, attr-defined]

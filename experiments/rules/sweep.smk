@@ -36,7 +36,7 @@ rule sweep_work:
     resources:
         gpu=NEEDS["train"].gpu,
         mem_mb=NEEDS["train"].mem_mb,
-        runtime=NEEDS["train"].runtime,
+        runtime=NEEDS["train"].runtime * STUDY.trainings_per_worker,
     params:
         folder=subpath(input.study, parent=True),
     shell:
@@ -46,14 +46,13 @@ rule sweep_work:
 
 
 rule sweep_gather:
-    """Trials as a table, importance of the settings, and the best arm of each search."""
+    """Trials as a table, importance of the settings, and the best arm of each search that has one."""
     input:
         [f"{SWEEP}/workers/{worker}.done" for worker in range(STUDY.workers)],
         study=rules.sweep_prepare.output.study,
     output:
         trials=f"{SWEEP}/trials.csv",
         importance=f"{SWEEP}/importance.csv",
-        best=[f"{SWEEP}/{search}/best.yaml" for search in STUDY.searches],
     log:
         f"{RESULTS}/logs/sweep_gather.log",
     params:
@@ -77,8 +76,24 @@ rule sweep_report:
         "python -m analysis.sweep {params.folder} > {log} 2>&1"
 
 
+rule sweep_tracked:
+    """Log the trials, tables and figures. A store that does not answer is a warning in the log."""
+    input:
+        rules.sweep_report.output.page,
+    output:
+        logged=f"{SWEEP}/mlflow.logged",
+    log:
+        f"{RESULTS}/logs/sweep_tracked.log",
+    localrule: True
+    params:
+        results=RESULTS,
+    shell:
+        "python -m experiments.tracking sync {params.results} --mark {output.logged} > {log} 2>&1"
+
+
 rule sweep:
-    """The whole sweep: trials, best arms, report."""
+    """The whole sweep: trials, best arms, report, and MLflow's view of it."""
     input:
         rules.sweep_report.output.page,
         f"{SWEEP}/trials.csv",
+        f"{SWEEP}/mlflow.logged",
