@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import diagnostics
-from analysis.read import Results, Run, number
+from analysis.read import Results, Run, number, within
 
 TOKENS = 0.10  # difference to the reference: about the spread between seeds of one arm
 
@@ -66,6 +66,8 @@ def words(results: Results, arm: str, ratio: float) -> str:
     unequal = [str(run.seed) for run in runs if diagnostics.has_unequal_budget(results, run)]
     absent = len(results.seeds) - len(runs)
     said = [f"unequal (seeds {', '.join(unequal)})"] if unequal else ["equal"] if runs else []
+    early = [str(run.seed) for run in runs if within(run.info, ("exploded", "stopped_early")) is True]
+    said += [f"stopped early as exploded (seeds {', '.join(early)})"] if early else []
     said += [f"{absent} of {len(results.seeds)} seeds missing"] if absent else []
     said += [f"tokens {100 * (ratio - 1):+.0f} %"] if abs(ratio - 1) > TOKENS else []
     return "; ".join(said)

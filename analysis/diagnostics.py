@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.read import Results, Run, number
+from analysis.read import Results, Run, number, within
 
 FINAL = 0.1  # share of rollouts that make up "final": a single rollout carries its prompts' noise
 LATE = 1 / 3  # share of rollouts over which a target should be held: two thirds are left to get there
@@ -27,6 +27,7 @@ DIVERGED = 0.2  # of the initial accuracy: training that destroys what the base 
 INERT = 1e-3  # gradient share under which an entropy term cannot have changed the policy
 AT_MAXIMUM = 0.99  # of alpha_max: there the controller has no authority left
 NO_WEIGHT = 0.1  # mean difficulty weight: the term's gain is alpha times this, so alpha grows without effect
+OFTEN = 0.5  # share of rollouts without a group to learn from: most of the budget was spent on nothing
 WOUND_UP = 0.2  # share of rollouts in either state: a brief touch of the bound is ordinary control
 
 
@@ -42,6 +43,7 @@ def numbers(results: Results, run: Run) -> dict[str, Any]:
         "arm": run.arm,
         "seed": run.seed,
         "rollouts": len(run.log),
+        "exploded_at": number(within(run.info, ("exploded", "rollout"))),
         "initial_entropy": first(entropy),
         "target": last(target),
         "final_entropy": final(entropy),
@@ -71,15 +73,23 @@ def flags(results: Results, run: Run) -> list[str]:
     found = {
         "inert": is_inert(run, results.method(run.arm)),
         "collapsed": end < COLLAPSED * start and not off <= OFF_TARGET,
-        "exploded": end > EXPLODED * start,
+        "exploded": end > EXPLODED * start or run.info.get("status") == "exploded",
+        "stopped early": within(run.info, ("exploded", "stopped_early")) is True,
+        "all wrong": often_all(run.series("groups_all_wrong")),
+        "all right": often_all(run.series("groups_all_right")),
         "diverged": final(accuracy(run)) < DIVERGED * first(accuracy(run)),
         "off target": off > OFF_TARGET,
         "wound up": is_wound_up(run, results.method(run.arm)),
         "unequal budget": has_unequal_budget(results, run),
-        f"ended as {run.info.get('status')}": run.info.get("status", "finished") != "finished",
+        f"ended as {run.info.get('status')}": run.info.get("status", "finished") not in ("finished", "exploded"),
         "unfinished": not run.info,
     }
     return [name for name, is_so in found.items() if is_so]
+
+
+def often_all(share_R: np.ndarray) -> bool:
+    """Every group of the rollout was so, in more than OFTEN of the rollouts: there was nothing to learn from."""
+    return mean(np.where(np.isnan(share_R), np.nan, share_R >= 1)) > OFTEN
 
 
 def is_inert(run: Run, method: dict[str, Any]) -> bool:

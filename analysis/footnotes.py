@@ -1,10 +1,13 @@
 """What stands under the tables: how to read them, and the conditions that the numbers were measured under."""
 
+from pathlib import Path
 from typing import Any
 
-from analysis.diagnostics import COLLAPSED, DIVERGED, EXPLODED, LATE, NEAR, OFF_TARGET
-from analysis.read import Results, json_object, number
+from analysis.counts import read_counts
+from analysis.diagnostics import COLLAPSED, DIVERGED, EXPLODED, LATE, NEAR, OFF_TARGET, OFTEN
+from analysis.read import BASE, Results, json_object, number
 from analysis.scores import draws
+from eval.errors import BadInput
 
 
 def main(results: Results) -> tuple[str, ...]:
@@ -44,11 +47,33 @@ def diagnostic(results: Results) -> tuple[str, ...]:
         f"rollouts; near target: share of rollouts within {NEAR:.0%}; overshoot: largest excursion after "
         "the target was first reached.",
         f"Flags: collapsed, final entropy below {COLLAPSED:g} × initial (unless a lower target is held); "
-        f"exploded, above {EXPLODED:g} ×; diverged, final accuracy below {DIVERGED:g} × initial; off "
-        f"target, tracking error above {OFF_TARGET:.0%}; inert, the method never moved the policy; wound "
-        "up, alpha at its maximum or growing without effect; unequal budget; missing.",
+        f"exploded, above {EXPLODED:g} × or told so by its run, from the rollout in the column on; stopped early, "
+        f"for that; all wrong or all right, every group in more than {OFTEN:.0%} of the rollouts; diverged, final "
+        f"accuracy below {DIVERGED:g} × initial; off target, tracking error above {OFF_TARGET:.0%}; inert, the method "
+        "never moved the policy; wound up, alpha at its maximum or growing without effect; unequal budget; missing.",
+        *nothing_to_see(results),
         *method(results),
     )
+
+
+def nothing_to_see(results: Results) -> list[str]:
+    """Sets on which the base policy is at 0 or at 1: nothing to learn from, or nothing to gain."""
+    said = []
+    for name in ("train", *results.benchmarks):
+        for path in results.evaluation(BASE, name, "counts.csv").values():
+            n, correct = totals(path)
+            if n and correct in (0, n):
+                said.append(f"The base policy's {n:,} answers on {name} are all {'right' if correct else 'wrong'}.")
+    return said
+
+
+def totals(path: Path) -> tuple[int, int]:
+    """(answers, right ones) of a counts file; none of one that cannot be read, which the scores complain of."""
+    try:
+        counts = read_counts(path).values()
+    except BadInput:
+        return 0, 0
+    return sum(n for n, _ in counts), sum(correct for _, correct in counts)
 
 
 def sampling(results: Results) -> tuple[str, ...]:

@@ -123,10 +123,20 @@ def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[Missing]]:
     info, why_info = json_object(folder / "run.json")
     log, why_log = json_rows(folder / "train.jsonl")
     missing = [Missing(f"{arm}, seed {seed}", why) for why in (why_info, why_log) if why]
-    status = info.get("status", "finished")
-    if status != "finished":
-        missing.append(Missing(f"{arm}, seed {seed}", f"ended as {status!r} after {len(log)} rollouts"))
+    missing += [Missing(f"{arm}, seed {seed}", why) for why in shortfalls(folder, info, len(log))]
     return Run(arm, seed, folder, info, log), missing
+
+
+def shortfalls(folder: Path, info: dict[str, Any], rollouts: int) -> list[str]:
+    """Why a run ended before it should have. One that exploded and was trained to its end lacks nothing."""
+    fault, _ = json_object(folder / "fault" / "fault.json")
+    said = [f"ended by a fault at rollout {fault.get('rollout')}: {fault.get('what')}"] if fault and not info else []
+    status = info.get("status", "finished")
+    if within(info, ("exploded", "stopped_early")) is True:
+        said.append(f"stopped after {rollouts} rollouts: exploded, {within(info, ('exploded', 'why'))}")
+    elif status not in ("finished", "exploded"):
+        said.append(f"ended as {status!r} after {rollouts} rollouts")
+    return said
 
 
 def missing_evaluations(results: Results) -> list[Missing]:

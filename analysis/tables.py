@@ -89,6 +89,7 @@ DIAGNOSTICS = (
     word("arm", "arm"),
     Column("seed", "seed", decimals(0)),
     word("flags", "flags"),
+    Column("exploded at", "exploded_at", decimals(0)),
     Column("initial entropy", "initial_entropy", decimals(3)),
     Column("target", "target", decimals(3)),
     Column("final entropy", "final_entropy", decimals(3)),

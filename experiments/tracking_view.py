@@ -130,7 +130,7 @@ def comparison_view(experiment: Experiment, root: Path) -> RunView | None:
 def status(record: Mapping[str, Any], alive: bool) -> str:
     if not record:
         return RUNNING if alive else FAILED
-    return FINISHED if record["status"] == "finished" else FAILED
+    return FINISHED if record["status"] in ("finished", "exploded") else FAILED
 
 
 def scores(experiment: Experiment, folder: Path) -> list[Point]:

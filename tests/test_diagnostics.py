@@ -1,13 +1,14 @@
 """Diagnostics and budget: hand-computed numbers, and the flags that follow from them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from analysis import budget, diagnostics
-from analysis.read import Results, Run, load
+from analysis import budget, diagnostics, footnotes
+from analysis.read import Results, Run, load, shortfalls
 from tests.synthetic import make
 
 NAN = float("nan")
@@ -100,6 +101,47 @@ def test_unequal_budget_is_seen_per_seed() -> None:
     both = results(run([1.0, 1.0, 1.0], "full"), short)
     assert diagnostics.flags(both, short) == ["unequal budget"]
     assert budget.budget_frame(both)["budget"].tolist() == ["equal", "unequal (seeds 0)"]
+
+
+def ended(each: Run, stopped_early: bool) -> Run:
+    why = {"rollout": 3, "why": "entropy above 2 nats for 5 rollouts", "stopped_early": stopped_early}
+    return replace(each, info={"status": "exploded", "exploded": why})
+
+
+def test_an_explosion_that_the_run_recorded_is_a_flag_and_stopping_makes_the_budget_unequal() -> None:
+    whole = ended(run([1.0] * 3), stopped_early=False)
+    assert flags(whole) == ["exploded"]
+    assert diagnostics.numbers(results(whole), whole)["exploded_at"] == 3
+    short = ended(run([1.0] * 2, "short"), stopped_early=True)
+    both = results(run([1.0] * 3, "full"), short)
+    assert diagnostics.flags(both, short) == ["exploded", "stopped early", "unequal budget"]
+    assert budget.budget_frame(both)["budget"].tolist() == [
+        "equal",
+        "unequal (seeds 0); stopped early as exploded (seeds 0)",
+    ]
+
+
+def test_a_task_that_is_all_wrong_or_all_right_is_named() -> None:
+    assert flags(run([1.0] * 4, groups_all_wrong=[1.0, 1.0, 1.0, 0.9])) == ["all wrong"]
+    assert flags(run([1.0] * 4, groups_all_wrong=[1.0, 1.0, 0.9, 0.9])) == []
+    assert flags(run([1.0] * 3, groups_all_right=[0.5, 1.0, 1.0])) == ["all right"]
+
+
+def test_a_run_is_short_of_something_only_where_it_ended_early(tmp_path: Path) -> None:
+    assert shortfalls(tmp_path, {"status": "finished"}, 3) == []
+    assert shortfalls(tmp_path, ended(run([1.0]), stopped_early=False).info, 3) == []
+    said = shortfalls(tmp_path, ended(run([1.0]), stopped_early=True).info, 3)
+    assert said == ["stopped after 3 rollouts: exploded, entropy above 2 nats for 5 rollouts"]
+    (tmp_path / "fault").mkdir()
+    (tmp_path / "fault" / "fault.json").write_text('{"rollout": 2, "what": "not finite in an update: loss"}')
+    assert shortfalls(tmp_path, {}, 2) == ["ended by a fault at rollout 2: not finite in an update: loss"]
+
+
+def test_a_base_policy_at_nothing_is_told_under_the_table(tmp_path: Path) -> None:
+    made = make(tmp_path / "demo", rollouts=3, questions=2)
+    assert not footnotes.nothing_to_see(load(made))
+    (made / "base" / "eval" / "train.counts.csv").write_text("problem_id,n,correct\na,8,0\nb,8,0\n")
+    assert footnotes.nothing_to_see(load(made)) == ["The base policy's 16 answers on train are all wrong."]
 
 
 def test_the_synthetic_arms_are_told_apart(tmp_path: Path) -> None:
