@@ -1,7 +1,8 @@
 """Ending a run early. SIGTERM (a machine is taken away) and SIGINT (Ctrl-C) end a run at its next rollout boundary.
 
 The run saves a checkpoint there, whatever `checkpoint_every` says, and ends with exit code 75; started again, it goes on
-as if it had not stopped. A second signal has its usual effect, at once; what is lost then is what SIGKILL would lose.
+as if it had not stopped. A second Ctrl-C ends it at once; what is lost then is what SIGKILL would lose. A second SIGTERM
+changes nothing: a cluster signals every process of a job, and a launcher passes the signal on to those it started.
 A run that has exploded (explosion.py) ends too, for good, where its settings say so.
 """
 
@@ -17,7 +18,7 @@ from transformers import TrainerCallback, TrainerControl
 TRY_AGAIN = 75
 """Exit code of a run that stopped because it was asked to: EX_TEMPFAIL of sysexits.h."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SAID = b"asked to stop: this run saves and ends with its present rollout; a second signal ends it at once\n"
+SAID = b"asked to stop: this run saves and ends with its present rollout; a second Ctrl-C ends it at once\n"
 
 
 @dataclass
@@ -29,13 +30,14 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Within the block the first signal is a request; from the second on it does what it did before."""
+    """Within the block the first signal is a request; from the second Ctrl-C on it does what it did before."""
     request = StopRequest()
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def note(number: int, _: object) -> None:
         request.asked = True
-        signal.signal(number, before[signal.Signals(number)])
+        if number == signal.SIGINT:
+            signal.signal(number, before[signal.SIGINT])
         os.write(2, SAID)  # not print: the signal may have come in the middle of one
 
     for number in SIGNALS:

@@ -93,7 +93,7 @@ class Training(BaseModel, extra="forbid", frozen=True):
     unrewarded_rollouts: Count = 20  # in a row without reward, once there was some: an explosion, too
     stop_exploded: bool = False  # end an exploded run early; the tables show its budget as unequal
     gradient_share_every: Natural = 0  # rollouts between measurements of the entropy term's gradient; 0 = never
-    checkpoint_every: Natural = 0  # rollouts between checkpoints; 0 = none
+    checkpoint_every: Natural = 10  # rollouts between checkpoints; 0 = none
     checkpoints_kept: Count = 2
 
     @property

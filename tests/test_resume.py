@@ -104,10 +104,18 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on(number: int, quiet: dict[
     assert outcome(root) == quiet
 
 
-def test_a_second_signal_ends_a_run_at_once(quiet: dict[str, Any], tmp_path: Path) -> None:
-    root = make_root(tmp_path)
+def test_a_second_ctrl_c_ends_a_run_at_once_and_a_second_sigterm_does_not(
+    quiet: dict[str, Any], tmp_path: Path
+) -> None:
     twice = ("experiments.trainer:EntropyControlTrainer._clip_grad_norm", range(3, 5), "")
-    assert start(root, twice, signal.SIGTERM) == -signal.SIGTERM
+    for name in ("interrupted", "terminated"):
+        (tmp_path / name).mkdir()
+    root = make_root(tmp_path / "interrupted")
+    assert start(root, twice, signal.SIGINT) not in (0, 75)
     assert saved(root) == [2]
+    assert start(root) == 0
+    assert outcome(root) == quiet
+    root = make_root(tmp_path / "terminated")
+    assert start(root, twice, signal.SIGTERM) == 75
     assert start(root) == 0
     assert outcome(root) == quiet

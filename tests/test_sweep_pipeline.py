@@ -152,7 +152,9 @@ def test_the_wilcoxon_pruner_sees_each_question_under_a_step_of_its_own(tmp_path
 
 def test_a_growing_log_is_read_to_its_end_once(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
-    writer = "import sys\nwith open(sys.argv[1], 'w') as f:\n  for i in range(3): print('{\"rollout\": %d}' % i, file=f)"
+    writer = (
+        "import sys\nwith open(sys.argv[1], 'w') as f:\n  for i in range(3): print('{\"rollout\": %d}' % i, file=f)"
+    )
     job = subprocess.Popen([sys.executable, "-c", writer, str(path)])
     assert [row["rollout"] for row in growing(path, job)] == [0, 1, 2]
 

@@ -155,6 +155,10 @@ def test_the_servers_command(tmp_path: Path) -> None:
         serve_command(experiment, "aer", 1, tmp_path, [])
     served = experiment.training.model_copy(update={"vllm": "server", "vllm_server_port": 8010})
     experiment = experiment.model_copy(update={"training": served})
+    with pytest.raises(BadInput, match="safetensors alone"):
+        serve_command(experiment, "aer", 1, tmp_path, [])
+    (tmp_path / "base" / "policy").mkdir(parents=True)
+    (tmp_path / "base" / "policy" / "model.safetensors").touch()
     command = serve_command(experiment, "aer", 1, tmp_path, ["--tensor-parallel-size", "2"])
     assert command[:3] == ["vllm", "serve", str(tmp_path / "base" / "policy")]
     said = " ".join(command)
