@@ -6,6 +6,7 @@ stays; a temporary folder goes.
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -38,6 +39,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments at which something is killed or cut")
     parser.add_argument("--folder", type=Path, help="where the studies go; its quiet run is used again")
     arguments = parser.parse_args()
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     unknown = set(arguments.faults) - set(FAULTS)
     if unknown:
         parser.error(f"no fault {min(unknown)!r}: choose from {', '.join(FAULTS)}")
