@@ -10,7 +10,7 @@ import inspect
 import re
 from pathlib import Path
 
-from experiments import schema, study, training_settings
+from experiments import schema, study, study_settings, training_settings
 from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -25,8 +25,15 @@ CLASSES = [
         schema.Evaluation,
         schema.Analysis,
     ),
-    *(study.Study, study.Search, study.Range, study.Choices, study.Objective, study.Sampler),
-    *(study.WilcoxonPruning, study.MedianPruning),
+    *(
+        study.Study,
+        study.Search,
+        study_settings.Range,
+        study_settings.Choices,
+        study_settings.Objective,
+        study_settings.Sampler,
+    ),
+    *(study_settings.WilcoxonPruning, study_settings.MedianPruning),
 ]
 FIELD = re.compile(r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$")
 RANGES = {

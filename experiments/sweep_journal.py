@@ -26,7 +26,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from eval.errors import BadInput
 from eval.jsonl import drop_torn_line
 from experiments.schema import spec_hash
-from experiments.study import Choices, MedianPruning, Search, Study, Values, WilcoxonPruning
+from experiments.study import Search, Study, Values
+from experiments.study_settings import Choices, MedianPruning, WilcoxonPruning
 
 
 class Flock:

@@ -18,13 +18,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
+from eval.checksums import CHECKSUMS
 from eval.jsonl import Row, read_rows
 from eval.pass_at_k import pass_at_k
 from experiments.graph import Graph
 from experiments.launcher import ONE
 from experiments.resolve import write_spec
 from experiments.schema import Experiment, spec_hash
-from experiments.study import MedianPruning, Study, Values, WilcoxonPruning, trial_experiment
+from experiments.study import Study, Values, trial_experiment
+from experiments.study_settings import MedianPruning, WilcoxonPruning
 from experiments.tasks import read_counts
 
 FINAL = 0.1  # share of the rollouts over which final entropy is a mean
@@ -118,7 +120,7 @@ def run_key(trial: Experiment, code: str) -> str:
 def train(desk: Desk, search: str, folder: Path, seed: int, number: int, judge: Judge) -> bool:
     """Trains one seed, unless that is done; whether the pruner stopped it."""
     run = folder / f"seed-{seed}"
-    if (run / "run.json").exists():
+    if (run / CHECKSUMS).exists():
         return False
     command = ["experiments.train", "--spec", f"{folder}/spec.yaml", "--arm", search, "--seed", str(seed)]
     command += ["--inputs", str(desk.inputs), "--out", str(run)]
@@ -154,7 +156,7 @@ def growing(path: Path, job: subprocess.Popen[bytes]) -> Iterator[Row]:
 def evaluate(desk: Desk, trial: Experiment, run: Path, seed: int) -> None:
     """Answers the validation questions and counts, unless that is done."""
     graph, names, log = Graph(trial, desk.folder), list(desk.study.validation), run.parent / f"{run.name}.log"
-    if all((run / "eval" / f"{name}.counts.csv").exists() for name in names):
+    if all((run / "eval" / f"{name}.scored").exists() for name in names):
         return
     shared = ["--problems", *(f"{desk.folder}/problems/{name}.jsonl" for name in names), "--out", f"{run}/eval"]
     sample = ["--policy", f"{run}/policy", "--samples", *map(str, graph.samples), *graph.sampling().split()]

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from eval.errors import BadInput
-from experiments.study import MedianPruning, load_study
+from experiments.study import load_study
+from experiments.study_settings import MedianPruning
 from experiments.sweep_trial import Desk, growing, is_worse, question_scores, seen
 from tests.test_pipeline import PARTS, ROOT
 from tests.test_sweep_study import SMOKE, study_file

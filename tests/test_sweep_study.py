@@ -9,7 +9,8 @@ import yaml
 
 from eval.errors import BadInput
 from experiments.schema import load
-from experiments.study import Range, Search, load_study, search_hash, trial_experiment
+from experiments.study import Search, load_study, search_hash, trial_experiment
+from experiments.study_settings import Range
 
 SMOKE: dict[str, Any] = {
     "name": "smoke_ratio",
