@@ -30,14 +30,14 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Within the block the first signal is a request; from the second Ctrl-C on it does what it did before."""
+    """Within the block the first signal is a request; a second Ctrl-C ends the process."""
     request = StopRequest()
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def note(number: int, _: object) -> None:
         request.asked = True
         if number == signal.SIGINT:
-            signal.signal(number, before[signal.SIGINT])
+            signal.signal(number, signal.SIG_DFL)
         os.write(2, SAID)  # not print: the signal may have come in the middle of one
 
     for number in SIGNALS:

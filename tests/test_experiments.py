@@ -109,7 +109,12 @@ def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Pa
     policy, out = cached(offline_hub), offline_hub / "policy"
     for _ in range(2):  # the second time over what is there
         place(fetch(policy), out)
-    assert sorted(path.name for path in out.iterdir()) == ["config.json", "merges.txt", "model.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "checksums.json",
+        "config.json",
+        "merges.txt",
+        "model.safetensors",
+    ]
     assert (out / "model.safetensors").read_text() == "model.safetensors"
     assert not any("py" in pattern or "bin" in pattern for pattern in FILES)
 
@@ -120,7 +125,11 @@ def test_a_policy_that_cannot_be_fetched_is_one_message(offline_hub: Path) -> No
         fetch(policy)
 
 
-def test_a_local_folder_is_read_where_it_lies(tmp_path: Path) -> None:
+def test_a_local_folder_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results" / "qwen3_4b" / "base" / "policy").mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "results" / "qwen3_4b" / "base" / "policy"):
+        (folder / "model.safetensors").touch()
     experiment = load("qwen3_4b")
     local = experiment.model_copy(update={"model": HubPolicy(source="pretrained", name=str(tmp_path))})
     for chosen, folder, waits in (

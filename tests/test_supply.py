@@ -88,7 +88,8 @@ def test_servers_listen_on_this_machine_alone_and_say_so() -> None:
     assert "--host 127.0.0.1" in recipe
     assert "for this machine alone" in recipe
     everything = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
-    assert not re.search(r"0\.0\.0\.0|--host(?! 127)", everything)
+    assert not re.search(r'0\.0\.0\.0|--host(?! 127|", training\.vllm_server_host)', everything)
+    assert load("smoke").training.vllm_server_host == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
