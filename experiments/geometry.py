@@ -31,6 +31,19 @@ class Geometry:
     vocabulary: int
     tied: bool  # one matrix is both embedding and head
 
+    def qwen3(self) -> dict[str, Any]:
+        """The arguments of transformers' Qwen3Config for this shape."""
+        return {
+            "vocab_size": self.vocabulary,
+            "hidden_size": self.hidden_size,
+            "intermediate_size": self.intermediate_size,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "num_key_value_heads": self.kv_heads,
+            "head_dim": self.head_dim,
+            "tie_word_embeddings": self.tied,
+        }
+
     @property
     def query_size(self) -> int:
         return self.heads * self.head_dim

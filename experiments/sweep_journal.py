@@ -11,7 +11,7 @@ their process dies, and Linux passes them on to an NFS server of version 4.
 
 import fcntl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +23,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from eval.errors import BadInput
+from eval.durable import locked
 from eval.jsonl import drop_torn_line
 from experiments.schema import spec_hash
 from experiments.study import Search, Study, Values
@@ -82,17 +82,9 @@ class Journal:
     study: Study
     names: Mapping[str, str]
 
-    @contextmanager
-    def signed_on(self, worker: str) -> Iterator[None]:
-        """Shows that this worker lives."""
-        path = self._lifeline(worker)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BadInput(f"{path}: worker {worker} is at work already: let it finish, or stop it first") from None
-            yield
+    def signed_on(self, worker: str) -> AbstractContextManager[None]:
+        """Shows that this worker lives. BadInput if another process works under its name."""
+        return locked(self._lifeline(worker))
 
     def open(self, search: str, worker: str = "reader") -> optuna.Study:
         """The Optuna study of a search, as the journal has it now."""

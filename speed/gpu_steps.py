@@ -83,14 +83,7 @@ def make_model(policy: str, device: str) -> Any:
     """Random weights, made where they are used: bfloat16 on a GPU, float32 on the CPU, which is slow at bfloat16."""
     shape = GEOMETRY[policy]
     config = Qwen3Config(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim,
-        tie_word_embeddings=shape.tied,
+        **shape.qwen3(),
         bos_token_id=None,
         eos_token_id=END,
         pad_token_id=PAD,

@@ -143,14 +143,7 @@ def make_trainer(configuration: Configuration, folder: Path) -> Any:
     torch.manual_seed(0)
     model: Any = Qwen3ForCausalLM(
         Qwen3Config(
-            vocab_size=shape.vocabulary,
-            hidden_size=shape.hidden_size,
-            intermediate_size=shape.intermediate_size,
-            num_hidden_layers=shape.layers,
-            num_attention_heads=shape.heads,
-            num_key_value_heads=shape.kv_heads,
-            head_dim=shape.head_dim,
-            tie_word_embeddings=shape.tied,
+            **shape.qwen3(),
             eos_token_id=1,
             pad_token_id=0,
         )

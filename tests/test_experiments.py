@@ -15,10 +15,10 @@ from experiments.graph import Graph
 from experiments.hub_policy import FILES, fetch, place
 from experiments.policy import policy_source
 from experiments.policy_settings import HubPolicy
-from experiments.schema import load
+from experiments.schema import load, shipped
 
 ROOT = Path(__file__).parents[1]
-NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml") if not path.stem.startswith("sweep_"))
+NAMES = shipped()
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BARE = {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
 

@@ -25,14 +25,7 @@ SMALL = Geometry(96, 2, 4, 2, 40, 200, 64, tied=True)
 
 def config_of(shape: Geometry) -> Qwen3Config:
     return Qwen3Config(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim,
-        tie_word_embeddings=shape.tied,
+        **shape.qwen3(),
     )
 
 

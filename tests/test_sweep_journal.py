@@ -114,7 +114,11 @@ def test_a_living_workers_trial_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_worker_is_at_work_once(tmp_path: Path) -> None:
     own = journal(tmp_path, 2)
-    with own.signed_on("0"), pytest.raises(BadInput, match="worker 0 is at work already"), own.signed_on("0"):
+    with (
+        own.signed_on("0"),
+        pytest.raises(BadInput, match=r"0\.lock: another process is at work here"),
+        own.signed_on("0"),
+    ):
         pass
     with own.signed_on("0"):
         pass
