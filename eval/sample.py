@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from eval.checksums import check_folder, write_mark
+from eval.durable import locked
 from eval.engines import Completion, Engine, Key, Request, Sampling, engine_version
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Appender, Row
@@ -39,11 +40,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     for path, samples in zip(arguments.problems, samples_per_file(arguments), strict=True):
         job = plan_job(path, samples, arguments.out, shared, arguments.seed, tokenizer)
         refuse_long_prompts(job, sampling.max_tokens, limit)
-        done = kept_keys(job, arguments.stale)
-        if engine is None and len(done) < len(job.requests):
-            engine = make_engine(arguments, sampling, tokenizer, dtype)
-        sample_file(job, engine, done)
-        write_mark(job.file.with_name(f"{path.stem}.sampled"), [job.file])
+        with locked(job.file.with_name(f".{path.stem}.lock")):
+            done = kept_keys(job, arguments.stale)
+            if engine is None and len(done) < len(job.requests):
+                engine = make_engine(arguments, sampling, tokenizer, dtype)
+            sample_file(job, engine, done)
+            write_mark(job.file.with_name(f"{path.stem}.sampled"), [job.file])
 
 
 def kept_keys(job: Job, stale: str) -> set[Key]:

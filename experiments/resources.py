@@ -1,12 +1,13 @@
 """What a job asks of the machine: GPUs, threads, memory, time. Derived from the experiment, never part of a run's settings.
 
-A policy that the experiment trains itself is small and runs on the CPU. A pretrained one is trained and sampled on GPUs:
-`--config gpus=N` is the number per training run, and the same run on another number is the same run. Locally nothing but
-threads limits what runs side by side, unless `--resources` does. On a cluster these are the requests, which
-`--set-resources` and the profile override.
+A policy that the experiment trains itself is small and runs on the CPU, unless `--config gpus=N` says otherwise. A
+pretrained one is trained and sampled on GPUs. N is the number per training run, and the same run on another number is the
+same run; what samples, or trains a base policy, is one process and gets one of them. Locally nothing but threads limits
+what runs side by side, unless `--resources` does. On a cluster these are the requests, which `--set-resources` and the
+profile override.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eval.errors import BadInput
 from experiments.schema import Experiment, HubPolicy
@@ -37,7 +38,8 @@ def needs(experiment: Experiment, gpus: object = None, processes: int = 1) -> di
         raise BadInput(f"--config gpus={gpus}: give the number of GPUs of a training run, 0 or more")
     if not isinstance(experiment.model, HubPolicy):
         train = Need(gpus or 0, processes, SMALL.mem_mb * processes, SMALL.runtime)
-        return {"base_policy": Need(0, 2, SMALL.mem_mb, SMALL.runtime), "train": train, "sample": SMALL, "score": SMALL}
+        single = replace(SMALL, gpu=min(1, gpus or 0))
+        return {"base_policy": replace(single, threads=2), "train": train, "sample": single, "score": SMALL}
     trains_on = 1 if gpus is None else gpus
     split = max(1, trains_on)
     return {

@@ -28,6 +28,7 @@ FAULTS: dict[str, Fault] = {
     "policy-changed": damage.policy_changed,
     "spec-edited": damage.spec_edited,
     "two-at-once": together.two_at_once,
+    "outlived": together.outlived,
     "ctrl-c": together.interrupt,
     "clock-set-back": together.clock_set_back,
 }

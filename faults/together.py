@@ -1,12 +1,13 @@
-"""Two runs at once, Ctrl-C, and a clock that is set back."""
+"""Two runs at once, jobs that outlive Snakemake, Ctrl-C, and a clock that is set back."""
 
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
 from faults.outcome import Outcome, require, require_said, require_same
-from faults.study import Study
+from faults.study import LOOK, Run, Study, signal_to
 
 DAY = 86_400 * 10**9  # ns
 BEGUN = ("train.jsonl", "eval/arithmetic_test.samples.jsonl")
@@ -40,11 +41,7 @@ def interrupt(quiet: Study, taken: dict[str, float], folder: Path, seed: int) ->
     study = quiet.copy(folder)
     shutil.rmtree(study.run(1))
     for made in BEGUN:
-        run = study.start()
-        for _ in run.watch():
-            if (study.run(1) / made).exists():
-                break
-        require(run.main.poll() is None, f"it ended before {made} was there:\n{run.said()[-3000:]}")
+        run = until_begun(study, made)
         run.interrupt()
         require(run.wait() != 0, "Ctrl-C counts as success")
         require(not ended_late(run.processes), f"processes are left: {run.processes()}")
@@ -57,6 +54,47 @@ def interrupt(quiet: Study, taken: dict[str, float], folder: Path, seed: int) ->
         "Ctrl-C", "SIGINT to the whole group, during training and during sampling", len(BEGUN),
         "all processes end, no lock stays, no traceback; the next start goes on and ends as the quiet run",
     )  # fmt: skip
+
+
+def outlived(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:
+    """SIGKILL to Snakemake alone; its job is held still until the next start has met it."""
+    study = quiet.copy(folder)
+    shutil.rmtree(study.run(1))
+    for made in BEGUN:
+        run = until_begun(study, made)
+        signal_to(run.main.pid, signal.SIGKILL)
+        run.main.wait()
+        left = [process.pid for process in run.processes()]
+        require(bool(left), "its job died with it")
+        try:
+            for pid in left:
+                signal_to(pid, signal.SIGSTOP)
+            code, said = study.call()
+        finally:
+            for pid in left:
+                signal_to(pid, signal.SIGCONT)
+        require(code != 0, "two jobs made the same thing at once")
+        require_said("another process is at work here", said)
+        while run.processes():
+            time.sleep(LOOK)
+    code, said = study.call()
+    require(code == 0, said[-3000:])
+    require_same(quiet.results, study.results)
+    return Outcome(
+        "Snakemake dies, its jobs live", "SIGKILL to Snakemake alone, during training and during sampling; started again at"
+        " once", len(BEGUN),
+        "refused while the old job is at work; after it, the next start goes on and ends as the quiet run",
+    )  # fmt: skip
+
+
+def until_begun(study: Study, made: str) -> Run:
+    """A new start of the study, at work, with this file of its run there."""
+    run = study.start()
+    for _ in run.watch():
+        if (study.run(1) / made).exists():
+            break
+    require(run.main.poll() is None, f"it ended before {made} was there:\n{run.said()[-3000:]}")
+    return run
 
 
 def ended_late(processes: object) -> bool:

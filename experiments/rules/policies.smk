@@ -42,7 +42,8 @@ rule base_policy:
         module=GRAPH.base_module(),
         hash=GRAPH.base_hash(),
     shell:
-        "python -m experiments.{params.module} --spec {params.spec} --out {params.out} > {log} 2>&1"
+        "exec python -m experiments.devices --gpus {resources.gpu} -- python -m experiments.{params.module}"
+        " --spec {params.spec} --out {params.out} > {log} 2>&1"
 
 
 rule train:
