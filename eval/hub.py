@@ -49,21 +49,24 @@ def last_boxed(solution: str) -> str:
 
     "\\boxed 7" (a single token without braces) counts too, as it stands in a few MATH solutions.
     """
-    found = ""
+    closing, found = _closing(solution), slice(0)
     for match in re.finditer(r"\\boxed\s*(?:\{|([^\s{}$.,]))", solution):
-        content = match[1] or _balanced(solution, match.end())
-        found = found if content is None else content
-    return found.strip()
+        if match[1]:
+            found = slice(*match.span(1))
+        elif (start := match.end()) - 1 in closing:
+            found = slice(start, closing[start - 1])
+    return solution[found].strip()
 
 
-def _balanced(text: str, start: int) -> str | None:
-    depth = 1
-    for end in range(start, len(text)):
-        if text[end] in "{}" and text[end - 1] != "\\":
-            depth += 1 if text[end] == "{" else -1
-        if depth == 0:
-            return text[start:end]
-    return None
+def _closing(text: str) -> dict[int, int]:
+    """Place of each opening brace that is closed → place of its closing one; escaped ones are none. Linear in the text."""
+    opened, closing = list[int](), dict[int, int]()
+    for match in re.finditer(r"(?<!\\)[{}]", text):
+        if match[0] == "{":
+            opened.append(match.start())
+        elif opened:
+            closing[opened.pop()] = match.start()
+    return closing
 
 
 def _mapped(raw: dict[str, Any], source: Source, where: str) -> dict[str, Any]:

@@ -28,10 +28,12 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from analysis import cells, render, report, tables
+from analysis import cells, figures, render, report, style, sweep, tables
 from analysis.counts import read_counts
 from analysis.read import load as load_results
+from analysis.sweep_read import read as read_study
 from eval import extract as reading
+from eval import hub
 from eval.csv_text import GUARDED, csv_text
 from eval.errors import BadInput
 from eval.jsonl import dump, read_rows
@@ -43,6 +45,7 @@ from experiments.resolve import resolved
 from experiments.schema import load as load_experiment
 from experiments.tasks import read_pass_rates
 from experiments.tracking_metrics import metric_name, row_points
+from tests import synthetic_sweep
 from tests.hostile import COMPLETIONS, LATEX, TEXT, bitten, json_bytes, mutated, yaml_bytes
 from tests.synthetic import log, make
 
@@ -88,6 +91,12 @@ def extractor(text: str) -> None:
     assert (reading.integer(cleaned) or "0").lstrip("-").isdecimal()
     assert reading.words(cleaned) in (None, reading.as_words(cleaned))
     reading.is_parsable(cleaned)
+
+
+def last_box(text: str) -> None:
+    found = hub.last_boxed(text)
+    assert found == found.strip()
+    assert found in text
 
 
 def verifier(pairs: list[tuple[str, str]]) -> None:
@@ -159,22 +168,59 @@ def forms(texts: list[str]) -> None:
     assert all(character.isprintable() or character == "\n" for form in ("md", "tex") for character in shown[form])
 
 
-def folder(files: dict[str, bytes]) -> None:
-    """Tables and page of a results folder of which some files are not what they were."""
-    root = PLACE / "demo"
-    shutil.copytree(WHOLE, root, dirs_exist_ok=True)
+def changed(whole: Path, files: dict[str, bytes]) -> Path:
+    """A copy of a folder in which some files are not what they were."""
+    root = PLACE / "changed" / whole.name
+    shutil.rmtree(root.parent, ignore_errors=True)
+    shutil.copytree(whole, root)
     for name, data in files.items():
         (root / name).write_bytes(data)
-    try:
-        results = load_results(root)
-        for name in tables.LAYOUTS:
-            for form in render.FORMS.values():
-                form(tables.build(name, results)).encode("utf-8", "backslashreplace")
-        text = report.page(results)
-        assert text.count("<script>") == 1
-        assert "<img src=x" not in text
-    finally:
-        shutil.rmtree(root)
+    return root
+
+
+def folder(files: dict[str, bytes]) -> None:
+    """Tables and page of a results folder."""
+    results = load_results(changed(WHOLE, files))
+    for name in tables.LAYOUTS:
+        for form in render.FORMS.values():
+            form(tables.build(name, results)).encode("utf-8", "backslashreplace")
+    safe(report.page(results))
+
+
+def drawn(files: dict[str, bytes]) -> None:
+    """Figures of a results folder."""
+    results = load_results(changed(WHOLE, files))
+    for name in figures.FIGURES:
+        figures.make(name, results)
+    unharmed(results.folder)
+
+
+def swept(files: dict[str, bytes]) -> None:
+    """Tables, figures and page of a sweep's folder."""
+    root = changed(SWEEP, files)
+    sweep.report(read_study(root))
+    safe((root / "report.html").read_text("utf-8"))
+    unharmed(root)
+
+
+def safe(page: str) -> None:
+    assert page.count("<script>") == 1
+    assert "<img src=x" not in page
+
+
+def unharmed(root: Path) -> None:
+    """No formula in what was written for a spreadsheet, and nothing beside the folder."""
+    for path in root.glob("figures/*.csv"):
+        read = csv.reader(io.StringIO(path.read_text("utf-8"), newline=""), strict=True)
+        assert not any(cell.startswith(GUARDED[:-1]) and not is_number(cell) for row in read for cell in row), path.name
+    assert [each.name for each in root.parent.iterdir()] == [root.name]
+
+
+def is_number(cell: str) -> bool:
+    with suppress(ValueError):
+        float(cell)
+        return True
+    return False
 
 
 def tracking(rows_found: list[dict[str, Any]]) -> None:
@@ -218,8 +264,18 @@ FILES = st.fixed_dictionaries(
         ),
     },
 )
+SWEEP = synthetic_sweep.make(PLACE / "sweep" / "target_ratio")
+STUDY_FILES = st.fixed_dictionaries(
+    {},
+    optional={
+        "study.yaml": either(read_yaml(SWEEP / "study.yaml"), yaml_bytes),
+        "trials.csv": bitten((SWEEP / "trials.csv").read_bytes()),
+        "importance.csv": bitten((SWEEP / "importance.csv").read_bytes()),
+    },
+)
 TARGETS = [
     Target("answer extractor", COMPLETIONS | TEXT, extractor),
+    Target("last box of a solution", COMPLETIONS | TEXT, last_box),
     Target(
         "verifier, 20 pairs an input",
         st.lists(st.tuples(LATEX, LATEX), min_size=20, max_size=20),
@@ -234,6 +290,8 @@ TARGETS = [
     Target("experiment schema", either(smoke(), yaml_bytes), schema, 2_000),
     Target("tables in four forms", st.lists(TEXT.map(render.writable), min_size=1, max_size=3), forms, 5_000),
     Target("results folder: tables and page", FILES, folder, 150),
+    Target("results folder: figures", FILES, drawn, 30),
+    Target("sweep's folder: tables, figures and page", STUDY_FILES, swept, 100),
     Target(
         "MLflow points",
         st.lists(mutated(log("aer", 0, 3)[0]).filter(lambda row: isinstance(row, dict)), max_size=2),
@@ -287,6 +345,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", default=[], help="targets whose name begins so")
     arguments = parser.parse_args()
+    style.use()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_GB * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1]))
     signal.signal(signal.SIGVTALRM, overslept)
     print(

@@ -260,6 +260,7 @@ def test_without_a_pinned_commit_the_hub_is_refused(monkeypatch: pytest.MonkeyPa
         (r"\boxed{1} and \boxed{2", "1"),
         (r"\boxed{\text{\boxed{5}}}", "5"),
         ("none", ""),
+        pytest.param(r"\boxed{7}" + r"\boxed{" * 200_000, "7", id="so many open ones that only a linear reader ends"),
     ],
 )
 def test_last_boxed(solution: str, boxed: str) -> None:
