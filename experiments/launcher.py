@@ -17,6 +17,9 @@ from eval.errors import BadInput
 
 FOLDER = Path(__file__).parent / "launch"
 ONE = "python -m"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""What says how many threads a process computes with. Snakemake sets both to the threads of the whole job, so each process of a
+run on N processes would start N: on 2 cores that took ten times as long."""
 
 
 def launcher(config: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from eval.checksums import CHECKSUMS
 from eval.jsonl import Row, read_rows
 from eval.pass_at_k import pass_at_k
 from experiments.graph import Graph
-from experiments.launcher import ONE
+from experiments.launcher import ONE, THREADS
 from experiments.resolve import write_spec
 from experiments.schema import Experiment, spec_hash
 from experiments.study import Study, Values, trial_experiment
@@ -174,7 +174,7 @@ def start(command: Sequence[str], log: Path, threads: int) -> subprocess.Popen[b
     with log.open("ab") as file:
         return subprocess.Popen(
             [sys.executable if command[0] == "python" else command[0], *command[1:]],
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            env=os.environ | dict.fromkeys(THREADS, str(threads)),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,

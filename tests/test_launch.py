@@ -13,7 +13,7 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import DistributedType
 
 from eval.errors import BadInput
-from experiments.launcher import FOLDER, ONE, launcher, processes
+from experiments.launcher import FOLDER, ONE, THREADS, launcher, processes
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATIONS = sorted(FOLDER.glob("*.yaml"))
@@ -98,3 +98,5 @@ def test_snakemake_launches_a_run_on_two_processes(tmp_path: Path) -> None:
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-2000:]
     assert "experiments/launch/fsdp2.yaml --num_processes 2 --main_process_port 0 -m experiments.train --spec" in said
+    # Or each process would start as many threads as Snakemake has set aside for all of them.
+    assert all(f" {name}=1 " in said for name in THREADS)

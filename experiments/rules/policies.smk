@@ -73,5 +73,6 @@ rule train:
         spec=GRAPH.spec,
         hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
     shell:
-        "OMP_NUM_THREADS=1 exec python -m experiments.devices --gpus {resources.gpu} -- {LAUNCHER} experiments.train"
+        "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.devices --gpus {resources.gpu} --"
+        " {LAUNCHER} experiments.train"
         " --spec {params.spec} --arm {wildcards.arm} --seed {wildcards.seed} > {log} 2>&1"
