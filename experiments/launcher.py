@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "launch"
 ONE = "python -m"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads a process computes with. Snakemake sets both to the threads of the whole job, so each process of a
-run on N processes would start N: on 2 cores that took ten times as long."""
+run on N processes would start N, which took 18 times as long on 2 cores (docs/log.md)."""
 
 
 def launcher(config: Mapping[str, Any]) -> str:

@@ -33,15 +33,21 @@ SCENARIOS: dict[str, tuple[Method, dict[str, Any]]] = {
     ),
     "sharded": (AER(tau=1.0, rho=1.0, eta=1.0, alpha_0=0.2), {"per_device_train_batch_size": 4, "checkpoint_every": 1}),
     "two_updates": (AER(tau=1.0, rho=1.0, eta=1.0), {"per_device_train_batch_size": 4, "updates_per_rollout": 2}),
+    "asked": (NoEntropy(), {"per_device_train_batch_size": 4, "checkpoint_every": 0}),
 }
+"""Name → method, and training settings. In "asked", the last process is asked to stop in the second rollout of three."""
 
 
 class Given(EntropyControlTrainer):
     """Reads its completions instead of sampling them, and keeps loss and gradients of the last rollout's updates."""
 
+    asks = False  # to be stopped
+
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> tuple[Any, None]:
         start = self.accelerator.process_index * len(prompt_ids)
         self.loss, self.losses, self.gradients = 0.0, [], {}
+        last = self.accelerator.process_index == self.accelerator.num_processes - 1
+        self.stop.asked = self.asks and last and self.progress.rollouts == 1
         return [self.completion(start + i) for i in range(len(prompt_ids))], None
 
     def completion(self, row: int) -> list[int]:
@@ -70,13 +76,14 @@ def run(name: str, out: Path, resume: str | None = None, label: str | None = Non
     label = label or name
     rows: list[dict[str, Any]] = []
     trainer = Given(**trainer_arguments(method, training(**changes), out / label, rows.append))
+    trainer.asks = name == "asked"
     trainer.train(resume_from_checkpoint=resume)
     weights = {name: whole(p) for name, p in trainer.accelerator.unwrap_model(trainer.model).named_parameters()}
     save_policy(trainer, out / f"{label}.policy", {})
     if trainer.accelerator.is_main_process:
         save_file(weights, out / f"{label}.weights")
         save_file(trainer.gradients, out / f"{label}.gradients")
-        (out / f"{label}.json").write_text(json.dumps({"rows": rows, "losses": trainer.losses}))
+        (out / f"{label}.json").write_text(json.dumps({"rows": rows, "losses": trainer.losses, "interrupted": trainer.interrupted}))
 
 
 def whole(tensor: Tensor) -> Tensor:

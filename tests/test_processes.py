@@ -30,7 +30,7 @@ COUNTED = {
 """Of a row: what comes from counting, and is therefore equal to the last bit."""
 
 
-UNSHARDED = ["one_update", "masked", "two_updates"]
+UNSHARDED = ["one_update", "masked", "two_updates", "asked"]
 
 
 def launched(configuration: str, out: Path, names: list[str]) -> subprocess.Popen[bytes]:
@@ -65,6 +65,16 @@ def close(one: Any, two: Any, relative: float = 1e-5) -> bool:
     if isinstance(one, dict):
         return one.keys() == two.keys() and all(close(one[key], two[key], relative) for key in one)
     return one == two if isinstance(one, int | str | None) else one == pytest.approx(two, rel=relative, abs=1e-7)
+
+
+def test_a_signal_to_one_process_stops_all_of_them_at_the_same_rollout(folders: dict[int, Path]) -> None:
+    """That the launcher has ended says that no process waits for another; both have saved together."""
+    for count, folder in folders.items():
+        told = json.loads((folder / "asked.json").read_text())
+        assert told["interrupted"]
+        assert len(told["rows"]) == 2
+        manifest = json.loads((folder / "asked" / "checkpoint-2" / "manifest.json").read_text())
+        assert manifest["processes"] == count
 
 
 @pytest.mark.parametrize("name", ["one_update", "masked"])
