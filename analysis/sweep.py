@@ -17,6 +17,7 @@ from analysis.cells import Table
 from analysis.figure_files import digest, provenance, save
 from analysis.figures_sweep import CAPTIONS, FIGURES
 from analysis.page import picture, render
+from analysis.read import own
 from analysis.render import to_html, write
 from analysis.report_facts import flattened
 from analysis.study import Search, Study
@@ -24,6 +25,8 @@ from analysis.sweep_read import read
 from analysis.sweep_summary import Summary, summarise
 from analysis.sweep_tables import regret_table, trials_table
 from analysis.sweep_words import shown, tuning, verdict, warnings
+from eval.checksums import CHECKSUMS, write_mark
+from eval.durable import write_text
 from eval.errors import exit_with_message
 
 COMMAND = "python -m analysis.sweep"
@@ -51,7 +54,11 @@ def report(study: Study) -> None:
     for name, draw in FIGURES.items():
         save(study.folder / "figures", name, partial(draw, study), CAPTIONS[name].text, origin)
     text = page(study, summaries, tables)
-    (study.folder / "report.html").write_text(text, encoding="utf-8", newline="\n")
+    write_text(own(study.folder / "report.html", study.folder), text)
+    made = [
+        path for folder in ("tables", "figures") for path in (study.folder / folder).iterdir() if path.name[0] != "."
+    ]
+    write_mark(study.folder / f"report.{CHECKSUMS}", [study.folder / "report.html", *made])
 
 
 def inputs(study: Study) -> list[Path]:

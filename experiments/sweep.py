@@ -20,6 +20,7 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
+from eval.checksums import CHECKSUMS, write_mark
 from eval.contamination import examine
 from eval.csv_text import csv_text
 from eval.errors import BadInput, exit_with_message
@@ -49,6 +50,8 @@ def prepare(folder: Path, source: str) -> None:
         write_problems(folder / "problems" / f"{name}.jsonl", [Problem(**row) for row in found.rows][: benchmark.limit])
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
     write_text(folder / "study.yaml", text)
+    questions = [folder / "problems" / f"{name}.jsonl" for name in study.validation]
+    write_mark(folder / f"study.{CHECKSUMS}", [folder / "study.yaml", *questions])
 
 
 def work(folder: Path, worker: str, threads: int, launcher: str) -> None:
@@ -136,6 +139,8 @@ def gather(folder: Path) -> None:
     short = [search for search in study.searches if sum(row["search"] == search for row in rows) < study.trials]
     if short:
         raise BadInput(f"{folder}: {', '.join(short)}: fewer trials than the study asks for: start the sweep again")
+    made = [folder / "trials.csv", folder / "importance.csv", *folder.glob("*/best.yaml")]
+    write_mark(folder / f"trials.{CHECKSUMS}", made)
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -97,14 +97,12 @@ class Run:
                 self.kill()
                 raise TimeoutError(f"the run did not end: {self.said()[-2000:]}")
 
-    def first(self, rule: str, seconds: float = 0.0) -> Process | None:
-        """The first job of a rule that has taken so much processor time, or has ended before; None if none came."""
-        seen: Process | None = None
+    def first(self, rule: str) -> Process | None:
+        """The first job of a rule, as soon as it is there; None if none came."""
         for processes in self.watch():
-            seen = seen or next((process for process in processes if process.rule == rule), None)
-            spent = seen.seconds() if seen else 0.0
-            if seen and (spent is None or spent >= seconds):
-                return seen
+            for process in processes:
+                if process.rule == rule:
+                    return process
         return None
 
     def kill(self) -> None:

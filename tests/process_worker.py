@@ -83,7 +83,9 @@ def run(name: str, out: Path, resume: str | None = None, label: str | None = Non
     if trainer.accelerator.is_main_process:
         save_file(weights, out / f"{label}.weights")
         save_file(trainer.gradients, out / f"{label}.gradients")
-        (out / f"{label}.json").write_text(json.dumps({"rows": rows, "losses": trainer.losses, "interrupted": trainer.interrupted}))
+        (out / f"{label}.json").write_text(
+            json.dumps({"rows": rows, "losses": trainer.losses, "interrupted": trainer.interrupted})
+        )
 
 
 def whole(tensor: Tensor) -> Tensor:

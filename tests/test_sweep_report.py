@@ -24,7 +24,9 @@ from analysis.sweep_read import read
 from analysis.sweep_summary import summarise
 from analysis.sweep_tables import regret_table, trials_table
 from analysis.sweep_words import chosen, tuning, verdict, warnings
+from eval.checksums import CHECKSUMS
 from eval.errors import BadInput
+from experiments.mend import undo_damaged
 from tests import browser, synthetic_sweep
 from tests.synthetic_sweep import row, study, write
 
@@ -158,6 +160,16 @@ def test_every_file_is_written(made: Path) -> None:
     record = json.loads((made / "figures" / "budget.json").read_text())
     assert set(record["inputs"]) == {"study.yaml", "trials.csv", "importance.csv"}
     assert record["missing"] == ""
+
+
+def test_a_damaged_file_of_a_sweep_takes_its_mark_away(made: Path, tmp_path: Path) -> None:
+    """So that Snakemake, which waits for the mark, makes it again."""
+    folder = shutil.copytree(made, tmp_path / "sweep" / "target_ratio")
+    mark = folder / f"report.{CHECKSUMS}"
+    assert list(undo_damaged(tmp_path)) == []
+    (folder / "figures" / "budget.csv").write_text("cut short")
+    assert len(list(undo_damaged(tmp_path))) == 1
+    assert not mark.exists()
 
 
 def test_figures_hold_the_numbers_of_the_files(made: Path) -> None:

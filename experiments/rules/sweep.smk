@@ -7,6 +7,7 @@ rule sweep_prepare:
         GRAPH.problems,
         train=rules.problems.output.train,
     output:
+        f"{SWEEP}/study.{CHECKSUMS}",
         study=f"{SWEEP}/study.yaml",
     log:
         f"{RESULTS}/logs/sweep_prepare.log",
@@ -51,6 +52,7 @@ rule sweep_gather:
         [f"{SWEEP}/workers/{worker}.done" for worker in range(STUDY.workers)],
         study=rules.sweep_prepare.output.study,
     output:
+        f"{SWEEP}/trials.{CHECKSUMS}",
         trials=f"{SWEEP}/trials.csv",
         importance=f"{SWEEP}/importance.csv",
     log:
@@ -67,6 +69,7 @@ rule sweep_report:
         GRAPH.analysis_code("sweep"),
         rules.sweep_gather.output,
     output:
+        f"{SWEEP}/report.{CHECKSUMS}",
         page=f"{SWEEP}/report.html",
     log:
         f"{RESULTS}/logs/sweep_report.log",
@@ -94,6 +97,7 @@ rule sweep_tracked:
 rule sweep:
     """The whole sweep: trials, best arms, report, and MLflow's view of it."""
     input:
-        rules.sweep_report.output.page,
-        f"{SWEEP}/trials.csv",
+        rules.sweep_prepare.output,
+        rules.sweep_gather.output,
+        rules.sweep_report.output,
         f"{SWEEP}/mlflow.logged",
