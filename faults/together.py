@@ -14,6 +14,10 @@ BEGUN = ("train.jsonl", "eval/arithmetic_test.samples.jsonl")
 """What a run makes first when it trains, and when it samples: by then its process is at work, not being loaded."""
 
 
+HELD = ("train.jsonl", "eval/.arithmetic_test.lock")
+"""What is there once a job has the lock that keeps others out."""
+
+
 def two_at_once(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:
     """A second `snakemake all` while the first trains."""
     study = quiet.copy(folder)
@@ -60,7 +64,7 @@ def outlived(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> 
     """SIGKILL to Snakemake alone; its job is held still until the next start has met it."""
     study = quiet.copy(folder)
     shutil.rmtree(study.run(1))
-    for made in BEGUN:
+    for made in HELD:
         run = until_begun(study, made)
         signal_to(run.main.pid, signal.SIGKILL)
         run.main.wait()
@@ -82,7 +86,7 @@ def outlived(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> 
     require_same(quiet.results, study.results)
     return Outcome(
         "Snakemake dies, its jobs live", "SIGKILL to Snakemake alone, during training and during sampling; started again at"
-        " once", len(BEGUN),
+        " once", len(HELD),
         "refused while the old job is at work; after it, the next start goes on and ends as the quiet run",
     )  # fmt: skip
 
