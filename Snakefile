@@ -26,6 +26,7 @@ from experiments.data_folder import load_ready
 from experiments.graph import TRAINER, Graph, code, prepare_environment
 from experiments.launcher import launcher, prepare_launches, processes
 from experiments.mend import mend
+from experiments.outdated import forget_outdated
 from experiments.resolve import write_spec
 from experiments.resources import needs
 from experiments.study import asked_experiment, asked_study, no_sweep
@@ -46,6 +47,7 @@ try:
     if runs_jobs(sys.argv[1:]):
         claim(GRAPH.root)
         mend(GRAPH.root)
+        forget_outdated(GRAPH)
 except BadInput as error:
     sys.exit(f"error: {error}")
 

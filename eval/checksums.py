@@ -53,7 +53,7 @@ def damage(mark: Path, largest: int | None = None) -> Damage | None:
     """
     try:
         listed = json.loads(mark.read_text(encoding="utf-8"))
-        wanted = {mark.parent / name: (int(entry["bytes"]), str(entry["sha256"])) for name, entry in listed.items()}
+        wanted = {inside(mark, name): (int(entry["bytes"]), str(entry["sha256"])) for name, entry in listed.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Damage(mark, "is not a list of checksums")
     for path, (size, digest) in wanted.items():
@@ -65,6 +65,13 @@ def damage(mark: Path, largest: int | None = None) -> Damage | None:
         if (largest is None or size <= largest) and sha256(path) != digest:
             return Damage(path, "does not hold what was written")
     return None
+
+
+def inside(mark: Path, name: str) -> Path:
+    """The file that a mark lists. ValueError where that lies outside the mark's folder: the mark may be anybody's."""
+    path = mark.parent / name
+    path.resolve().relative_to(mark.parent.resolve())
+    return path
 
 
 def check_folder(folder: Path, remedy: str) -> None:

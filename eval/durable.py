@@ -26,8 +26,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.new")
+    staging.unlink(missing_ok=True)  # of a crash; or a link out of a folder that somebody else has made
     try:
-        staging.write_bytes(content)
+        with staging.open("xb") as file:
+            file.write(content)
         sync(staging)
         os.replace(staging, path)
     except BaseException:
@@ -38,10 +40,15 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the place of `path` once the block ends without an error."""
-    staging = empty(path.with_name(f".{path.name}.new"))
-    yield staging
-    publish(staging, path)
+    """A folder to fill, which takes the place of `path` once the block ends without an error. One writer at a time.
+
+    Raises:
+        BadInput: another process is filling it.
+    """
+    with locked(path.with_name(f".{path.name}.lock")):
+        staging = empty(path.with_name(f".{path.name}.new"))
+        yield staging
+        publish(staging, path)
 
 
 def empty(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """What a run can go on from after its process has died: checkpoints that are whole, or not there.
 
-    checkpoints/spec_hash            of the run that they belong to
+    checkpoints/identity.json        of the run that they belong to (identity.py)
     checkpoints/.new/                where the next one is being filled
     checkpoints/checkpoint-<u>/      after u optimizer updates, always at the end of a rollout
         manifest.json                number of processes; every other file with its SHA-256. Written last
@@ -16,7 +16,7 @@ after a new one is in place, never before, and those put aside are not counted a
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from methods import State
 
 FILE = "method_state.json"
 MANIFEST = "manifest.json"
-MARK = "spec_hash"
+MARK = "identity.json"
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Progress:
     vitals: Vitals = field(default_factory=Vitals)
 
 
-def resume_point(folder: Path, spec_hash: str, processes: int = 1) -> Path | None:
+def resume_point(folder: Path, identity: Mapping[str, str], processes: int = 1) -> Path | None:
     """The last good checkpoint of a run that was interrupted, or None where it starts anew. Claims the folder.
 
     Raises:
-        BadInput: the interrupted run had another spec, or another number of processes.
+        BadInput: the interrupted run rested on something else, or had another number of processes.
     """
-    claim(folder, spec_hash)
+    claim(folder, identity)
     found = checkpoints(folder)
     for path in reversed(found):
         if why := damage(path):
@@ -60,16 +60,16 @@ def resume_point(folder: Path, spec_hash: str, processes: int = 1) -> Path | Non
     return None
 
 
-def claim(folder: Path, spec_hash: str) -> None:
+def claim(folder: Path, identity: Mapping[str, str]) -> None:
     """Marks the folder as this run's, unless it is another's."""
     mark = folder / MARK
     if not mark.exists():
-        write_text(mark, spec_hash)
-    begun = mark.read_text()
-    if begun != spec_hash:
+        write_text(mark, json.dumps(dict(identity), indent=2) + "\n")
+    begun = json.loads(mark.read_text(encoding="utf-8"))
+    if other := [part for part, digest in identity.items() if begun.get(part) != digest]:
         raise BadInput(
-            f"{folder}: was begun under another spec ({begun}, now {spec_hash}): to start this run anew"
-            f" delete {folder.parent}, to go on with the old one restore its settings"
+            f"{folder}: was begun with other {' and other '.join(other)}: to start this run anew delete {folder.parent},"
+            " to go on with the old one put back what was changed"
         )
 
 

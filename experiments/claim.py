@@ -61,7 +61,8 @@ def claim(root: Path) -> None:
         return
     try:
         root.mkdir(parents=True, exist_ok=True)
-        file = (root / ".running").open("a+", encoding="utf-8")
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # a link might lead anywhere
+        file = os.fdopen(os.open(root / ".running", flags, 0o644), "a+", encoding="utf-8")
     except OSError as error:
         raise BadInput(
             f"{root}: cannot be written ({error.strerror}): make it writable, or name another place with"

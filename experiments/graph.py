@@ -12,6 +12,9 @@ from experiments.schema import Experiment, HubPolicy, MiniaturePolicy, run_spec,
 
 CHECKOUT = Path(__file__).parents[1]
 
+VERIFIER = ("eval/verify.py", "eval/extract.py", "eval/equality.py", "eval/latex_parser.py")
+"""Files that a verdict depends on."""
+
 TRAINER = (
     "methods/control.py",
     "methods/objective.py",
@@ -19,6 +22,7 @@ TRAINER = (
     "experiments/grpo_config.py",
     "experiments/rewards.py",
     "experiments/rollout.py",
+    *VERIFIER,
 )
 """Files that every training run depends on, beside its own method's."""
 
@@ -84,6 +88,14 @@ class Graph:
         """Of settings, base policy and code of a training run."""
         spec = run_spec(self.experiment, arm, int(seed))
         return spec_hash({"spec": spec, "base": self.base_hash(), "code": digests(self.training_code(arm))})
+
+    def scoring_hash(self) -> str:
+        """Of the code that judges samples: verdicts of two graders must not stand side by side."""
+        return spec_hash({"code": digests(code("eval/score.py", *VERIFIER))})
+
+    def engine(self) -> str:
+        """The file that draws samples."""
+        return code(f"eval/engine_{self.experiment.evaluation.engine}.py")[0]
 
     def training_code(self, arm: str) -> list[str]:
         """What trains an arm. Of the methods its own file only: editing one makes no other arm's runs out of date."""

@@ -8,6 +8,7 @@ A training run is not made again by itself: it is named, with what to do.
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ def mend(root: Path) -> None:
 def date_now(root: Path) -> Iterator[str]:
     """Snakemake would hold all that is made after a clock was set back for older than what it is made from."""
     now = time.time_ns()
-    dated = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+    dated = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file() and not path.is_symlink()}
     future = sorted((path for path, when in dated.items() if when > now), key=lambda path: -dated[path])
     for steps, path in enumerate(future):
         os.utime(path, ns=(now - steps * TICK, now - steps * TICK))
@@ -43,25 +44,32 @@ def date_now(root: Path) -> Iterator[str]:
 
 
 def undo_damaged(root: Path) -> Iterator[str]:
-    for mark in (*root.rglob(f"*{CHECKSUMS}"), *root.rglob("eval/*.sampled"), *root.rglob("eval/*.scored")):
+    for mark in marks(root):
         found = damage(mark, READ)
         if found is None:
             continue
-        if run := run_of(mark):
+        if run := run_of(mark, root):
             raise BadInput(f"{found}. Put back a whole copy of {run}, or delete it to train this run again")
         undo(mark, found)
         yield f"{found}: made again"
 
 
-def run_of(mark: Path) -> Path | None:
+def marks(root: Path) -> list[Path]:
+    """All but those in hidden folders, which a crash has left half written or half deleted."""
+    found = (*root.rglob(f"*{CHECKSUMS}"), *root.rglob("eval/*.sampled"), *root.rglob("eval/*.scored"))
+    return [mark for mark in found if not any(part.startswith(".") for part in mark.relative_to(root).parts)]
+
+
+def run_of(mark: Path, root: Path) -> Path | None:
     """The training run whose own files a mark lists."""
     if mark.name != CHECKSUMS:
         return None
-    return next((folder for folder in mark.parents if folder.name.startswith("seed-")), None)
+    folders = (folder for folder in mark.parents if folder.is_relative_to(root) and folder != root)
+    return next((folder for folder in folders if re.fullmatch(r"seed-\d+", folder.name)), None)
 
 
 def undo(mark: Path, found: Damage) -> None:
     """Samples that were cut short stay: they are gone on with. Other files are written anew as a whole."""
     if mark.suffix == ".sampled" and not found.cut_short:
         found.path.unlink(missing_ok=True)
-    mark.unlink()
+    mark.unlink(missing_ok=True)  # it may be what is damaged

@@ -8,7 +8,6 @@ last checkpoint; rows after it are dropped and made again. Asked to stop (SIGTER
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -18,8 +17,8 @@ from typing import Any
 from tqdm import tqdm
 from transformers.utils import logging
 
-from eval.checksums import CHECKSUMS, mark_folder, write_mark
-from eval.durable import discard, empty, locked, publish, write_text
+from eval.checksums import mark_folder
+from eval.durable import empty, locked, publish, write_text
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Appender, dump, read_rows
 from eval.problems import read_problems
@@ -27,13 +26,14 @@ from eval.verify import Verifier
 from experiments.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.explosion import Limits
 from experiments.grpo_config import grpo_config
+from experiments.identity import Identity, finish, identity, is_finished, show
 from experiments.numerics import FOLDER, Guard, refuse_after_fault
 from experiments.policy import load_policy, lora_config, policy_source, save_policy
 from experiments.processes import on_main, world
 from experiments.rewards import SoftOverlong, VerifiedReward
 from experiments.rollout import RATES, rate_code
 from experiments.run_record import fault_settings, run_record
-from experiments.schema import Experiment, Training, load, run_spec, spec_hash
+from experiments.schema import Experiment, Training, load
 from experiments.stopping import TRY_AGAIN, StopRequest, stop_on_signal
 from experiments.tasks import make_dataset, read_pass_rates
 from experiments.trainer import EntropyControlTrainer
@@ -140,24 +140,30 @@ def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | N
     out, state, started = out or inputs / arm / f"seed-{seed}", world(), time.time()
     lock = locked(out / "checkpoints" / "lock") if state.is_main_process else nullcontext()
     with lock, stop_on_signal() as stop:
-        trainer = train(experiment, arm, seed, inputs, out, stop)
+        mine = on_main(lambda: identity(experiment, arm, seed, inputs))
+        if on_main(lambda: is_finished(out, mine)):
+            print(f"{out}: was trained with these settings, code, prompts and base policy: taken as it is")
+            on_main(lambda: show(out))
+            return
+        trainer = train(experiment, arm, seed, inputs, out, stop, mine)
         if trainer.interrupted:
             raise SystemExit(TRY_AGAIN)
         policy = on_main(lambda: empty(out / ".policy.new"))
         save_policy(trainer, policy, policy_source(experiment, inputs))
         if state.is_main_process:
-            leave(out, policy, trainer.progress, run_record(experiment, arm, seed, trainer, started))
+            leave(out, policy, trainer.progress)
+            finish(out, mine, run_record(experiment, arm, seed, trainer, started))
 
 
 def train(
-    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, stop: StopRequest
+    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, stop: StopRequest, mine: Identity
 ) -> EntropyControlTrainer:
     """The trainer after the run's last rollout, or the one at which it was asked to stop. Begins at the last good
     checkpoint, if there is one.
     """
-    state, mark = world(), spec_hash(run_spec(experiment, arm, seed))
+    state = world()
     on_main(lambda: refuse_after_fault(out / FOLDER))
-    checkpoint = on_main(lambda: resume_point(out / "checkpoints", mark, state.num_processes))
+    checkpoint = on_main(lambda: resume_point(out / "checkpoints", mine, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
     rollouts = experiment.training_of(arm).rollouts
     log = RolloutLog(out / "train.jsonl", rollouts, done) if state.is_main_process else None
@@ -172,14 +178,11 @@ def nothing(row: Row) -> None:
     """Where another process writes the rows."""
 
 
-def leave(out: Path, policy: Path, progress: Progress, record: Row) -> None:
-    """Makes the outcome visible, run.json last; only then is there nothing to go on from any more."""
+def leave(out: Path, policy: Path, progress: Progress) -> None:
+    """Makes the policy visible, and the state that the method ended with."""
     mark_folder(policy)
     publish(policy, out / "policy")
     write_progress(out, progress)
-    write_text(out / "run.json", json.dumps(record, indent=2) + "\n")
-    write_mark(out / CHECKSUMS, [out / name for name in ("run.json", "train.jsonl", "method_state.json")])
-    discard(out / "checkpoints")
 
 
 def main() -> None:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from eval.durable import empty, locked, new_folder
+from eval.durable import empty, locked, new_folder, write_text
 from eval.errors import BadInput
 from experiments.checkpoint import Progress, checkpoints, read_progress, resume_point, seal, staging_in
+
+RUN = {"settings": "abc", "code": "def"}
 
 
 def save(folder: Path, rollout: int, kept: int = 2, processes: int = 1) -> Path:
@@ -25,10 +27,10 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_run_goes_on_from_the_newest_checkpoint(tmp_path: Path) -> None:
-    assert resume_point(tmp_path, "abc") is None
+    assert resume_point(tmp_path, RUN) is None
     for rollout in (1, 2, 3):  # updates 4, 8, 12: as words, 12 comes before 4
         save(tmp_path, rollout)
-    newest = resume_point(tmp_path, "abc")
+    newest = resume_point(tmp_path, RUN)
     assert newest is not None
     assert newest == tmp_path / "checkpoint-12"
     assert read_progress(newest) == Progress(3, 300, {"alpha": 0.1})
@@ -47,7 +49,7 @@ def test_whatever_is_damaged_the_one_before_it_is_used(
     if fault != "gone":
         data[len(data) // 2] ^= 1
         (second / name).write_bytes(data if fault == "byte" else data[: len(data) // 2])
-    assert resume_point(tmp_path, "abc") == first
+    assert resume_point(tmp_path, RUN) == first
     said = capsys.readouterr().err
     assert said.startswith(f"warning: {second}: ")
     assert name in said or (name, fault) == ("manifest.json", "byte"), "a digest is spoilt: its file is named"
@@ -59,11 +61,11 @@ def test_the_only_good_checkpoint_is_kept(tmp_path: Path, capsys: pytest.Capture
     """A damaged later one does not count among those to keep, so it never pushes the good one out."""
     first, second = save(tmp_path, 1), save(tmp_path, 2)
     (second / "weights").write_bytes(b"")
-    assert resume_point(tmp_path, "abc") == first
+    assert resume_point(tmp_path, RUN) == first
     third = save(tmp_path, 3, kept=1)
     assert checkpoints(tmp_path) == [third]
     (third / "weights").unlink()
-    assert resume_point(tmp_path, "abc") is None
+    assert resume_point(tmp_path, RUN) is None
     assert "no good checkpoint is left, the run starts anew" in capsys.readouterr().err
 
 
@@ -73,18 +75,18 @@ def test_what_is_not_sealed_is_not_seen(tmp_path: Path) -> None:
     unfinished.mkdir()
     (unfinished / "weights").write_bytes(b"w")
     (tmp_path / "checkpoint-x").mkdir()
-    assert resume_point(tmp_path, "abc") == first
+    assert resume_point(tmp_path, RUN) == first
 
 
 def test_a_run_is_not_gone_on_with_under_another_spec_or_number_of_processes(tmp_path: Path) -> None:
     folder = tmp_path / "run" / "checkpoints"
-    assert resume_point(folder, "abc") is None
-    with pytest.raises(BadInput, match=f"begun under another spec .* delete {tmp_path}/run, to go on"):
-        resume_point(folder, "xyz")
+    assert resume_point(folder, RUN) is None
+    with pytest.raises(BadInput, match=f"begun with other code: .* delete {tmp_path}/run, to go on"):
+        resume_point(folder, RUN | {"code": "xyz"})
     save(folder, 1, processes=2)
     with pytest.raises(BadInput, match="written by 2 processes"):
-        resume_point(folder, "abc", processes=1)
-    assert resume_point(folder, "abc", processes=2) == folder / "checkpoint-4"
+        resume_point(folder, RUN, processes=1)
+    assert resume_point(folder, RUN, processes=2) == folder / "checkpoint-4"
 
 
 def fill(target: Path, error: Exception) -> None:
@@ -104,7 +106,31 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
             (folder / "weights").write_text(text)
             assert text == "one" or (target / "weights").read_text() == "one"
     assert (target / "weights").read_text() == "two"
-    assert names(tmp_path) == ["policy"]
+    assert names(tmp_path) == [".policy.lock", "policy"]
+
+
+def test_a_folder_has_one_writer(tmp_path: Path) -> None:
+    """A second one would empty what the first fills, and publish the rest."""
+    with (
+        new_folder(tmp_path / "policy") as folder,
+        pytest.raises(BadInput, match="another process is at work here"),
+        new_folder(tmp_path / "policy"),
+    ):
+        pass
+    assert names(tmp_path / "policy") == []
+    assert not folder.exists()
+
+
+def test_what_is_written_never_goes_through_a_link(tmp_path: Path) -> None:
+    """A results folder of somebody else may have one where a file is staged."""
+    victim, folder = tmp_path / "victim", tmp_path / "results"
+    victim.write_text("mine")
+    folder.mkdir()
+    (folder / ".report.html.new").symlink_to(victim)
+    write_text(folder / "report.html", "page")
+    assert victim.read_text() == "mine"
+    assert (folder / "report.html").read_text() == "page"
+    assert names(folder) == ["report.html"]
 
 
 def test_a_lock_has_one_holder(tmp_path: Path) -> None:

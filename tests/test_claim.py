@@ -1,5 +1,6 @@
 """One run at a time on a results folder, and what is found in it before a run starts."""
 
+import json
 import os
 import subprocess
 import sys
@@ -166,3 +167,42 @@ def test_files_from_the_future_are_dated_now_in_their_order(results: Path, capsy
     assert old.stat().st_mtime_ns == before
     assert first.stat().st_mtime_ns < last.stat().st_mtime_ns <= time.time_ns()
     assert "2 files were dated in the future" in capsys.readouterr().err
+
+
+def test_a_mark_names_no_file_outside_its_folder(results: Path) -> None:
+    """What is named there would be deleted as damaged samples."""
+    victim = results.with_name("victim")
+    victim.write_text("mine")
+    mark = results / "none" / "seed-1" / "eval" / "set.sampled"
+    for name in (str(victim), f"../../../../{victim.name}"):
+        mark.write_text(json.dumps({name: {"bytes": 0, "sha256": ""}}))
+        mend(results)
+        assert victim.read_text() == "mine"
+        assert not mark.exists()
+
+
+def test_what_a_crash_has_left_hidden_stops_nothing(results: Path) -> None:
+    run = results / "none" / "seed-1"
+    for name in (".policy.old", ".policy.new"):
+        (run / name).mkdir()
+        (run / name / CHECKSUMS).write_text('{"model.safetensors": {"bytes": 1, "sha256": ""}}')
+    before = everything(results)
+    mend(results)
+    assert everything(results) == before
+
+
+def test_a_table_in_a_folder_that_is_called_like_a_run_is_no_run(results: Path) -> None:
+    root = results.rename(results.with_name("seed-7"))
+    (root / "tables" / "main.csv").write_text("")
+    mend(root)
+    assert not (root / "tables" / CHECKSUMS).exists()
+
+
+def test_the_claim_goes_through_no_link(tmp_path: Path) -> None:
+    victim, root = tmp_path / "victim", tmp_path / "results"
+    victim.write_text("mine")
+    root.mkdir()
+    (root / ".running").symlink_to(victim)
+    with pytest.raises(BadInput, match="cannot be written"):
+        claim(root)
+    assert victim.read_text() == "mine"

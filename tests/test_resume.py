@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from eval.checksums import CHECKSUMS
 from experiments.checkpoint import checkpoints
+from experiments.identity import FINISHED, MARK
 from tests.killed_runs import make_root, start
 
 TIMES = {"seconds_rollout", "seconds_update", "seconds_rest", "seconds", "started", "finished"}
@@ -34,7 +36,9 @@ def outcome(root: Path) -> dict[str, Any]:
     found: dict[str, Any] = {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()}
     found["train.jsonl"] = [without_times(line) for line in found["train.jsonl"].splitlines()]
     found["run.json"] = without_times(found["run.json"])
-    found["checksums.json"] = sorted(json.loads(found["checksums.json"]))  # the sums are over files with times
+    found[FINISHED] = without_times(json.dumps(json.loads(found[FINISHED])["record"]).encode())
+    for mark in (CHECKSUMS, MARK):
+        found[mark] = sorted(json.loads(found[mark]))  # the sums are over files with times
     return found
 
 
@@ -63,6 +67,32 @@ def test_a_run_killed_at_every_stage_ends_as_the_undisturbed_one(quiet: dict[str
     assert outcome(root) == quiet
     assert len(quiet["train.jsonl"]) == 5
     assert "warning" not in (root / "log").read_text()
+
+
+def test_a_finished_run_is_taken_as_it_is_unless_it_rests_on_something_else(tmp_path: Path) -> None:
+    """Snakemake has deleted what it waits for, as it does before it starts a job again."""
+    root = make_root(tmp_path, rollouts=1)
+    run = root / "aer" / "seed-1"
+    assert start(root) == 0
+    made = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    for name in ("run.json", CHECKSUMS):
+        (run / name).unlink()
+    assert start(root) == 0
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == made  # its times, too
+    assert not (run / "checkpoints").exists()
+
+    prompts = root / "problems" / "train.jsonl"
+    prompts.write_text("".join(prompts.read_text().splitlines(keepends=True)[:-1]))
+    assert start(root) == 0
+    assert json.loads((run / "run.json").read_text()) != json.loads(made["run.json"])
+
+
+def test_a_run_is_not_gone_on_with_on_another_base_policy(tmp_path: Path) -> None:
+    root = make_root(tmp_path, rollouts=2)
+    assert start(root, ("torch:multinomial", 1, "")) == -9
+    flip_a_byte(root / "base" / "policy" / "model.safetensors")
+    assert start(root) == 2
+    assert "was begun with other base policy: to start this run anew delete" in (root / "log").read_text()
 
 
 def flip_a_byte(path: Path) -> None:

@@ -4,7 +4,7 @@
 rule sample:
     """Answer every benchmark's questions with one trained policy. The samples are append-only and no declared output."""
     input:
-        code("eval/engine_transformers.py"),
+        GRAPH.engine(),
         GRAPH.problems,
         run=rules.train.output.run,
     output:
@@ -56,6 +56,7 @@ rule score:
         folder=subpath(output[0], parent=True),
         ks=GRAPH.ks,
         hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
+        grader=GRAPH.scoring_hash(),
     shell:
         "python -m eval.score --out {params.folder} --problems {params.problems} --k {params.ks}"
         " --workers {threads} > {log} 2>&1"
@@ -64,7 +65,7 @@ rule score:
 rule base_sample:
     """Answer one set of questions with the base policy: every benchmark, and the training prompts for the strata."""
     input:
-        code("eval/engine_transformers.py"),
+        GRAPH.engine(),
         GRAPH.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:
@@ -113,5 +114,6 @@ rule base_score:
         out=subpath(input.sampled, parent=True),
         ks=GRAPH.ks,
         hash=GRAPH.base_hash(),
+        grader=GRAPH.scoring_hash(),
     shell:
         "python -m eval.score --out {params.out} --problems {input.problems} --k {params.ks} --workers {threads} > {log} 2>&1"
