@@ -209,12 +209,3 @@ def trial_experiment(study: Study, experiment: Experiment, search: str, values: 
         place = ".".join(str(key) for key in found["loc"] if key not in tags)
         shown = ", ".join(f"{path} = {value}" for path, value in values.items())
         raise BadInput(f"{place + ': ' if place else ''}{say(found)} (at {shown})") from None
-
-
-def search_hash(study: Study, experiment: Experiment, search: str, code: str) -> str:
-    """Of all that its trials' scores depend on; not of how many are made, or by how many workers."""
-    spec = trial_experiment(study, experiment, search, {}).model_dump(mode="json")
-    spec = {key: spec[key] for key in ("model", "task", "training", "arms", "seeds", "evaluation", "data_dir")}
-    settings = {path: setting.model_dump(mode="json") for path, setting in study.searches[search].settings.items()}
-    chosen = study.model_dump(mode="json", include={"objective", "sampler", "pruner"})
-    return spec_hash({**spec, **chosen, "settings": settings, "code": code})

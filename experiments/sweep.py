@@ -9,7 +9,6 @@ do so side by side. gather: trials.csv, importance.csv, and each search's best t
 """
 
 import argparse
-import hashlib
 import json
 import warnings
 from collections.abc import Sequence
@@ -26,10 +25,11 @@ from eval.csv_text import csv_text
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Row
 from eval.problems import Problem, read_problems, write_problems, write_text
-from experiments.graph import TRAINER, code
+from experiments.graph import Graph
 from experiments.launcher import ONE
 from experiments.schema import Experiment
-from experiments.study import Study, load_study, search_hash, stored_study, trial_experiment
+from experiments.study import Study, load_study, stored_study, trial_experiment
+from experiments.sweep_identity import ground_hash, search_hash
 from experiments.sweep_journal import Journal, Taken, ended
 from experiments.sweep_trial import Desk, Failed, Outcome, run_trial
 from experiments.tasks import benchmark_problems
@@ -60,8 +60,7 @@ def work(folder: Path, worker: str, threads: int, launcher: str) -> None:
     Raises:
         BadInput: so many trials in a row failed that the fault is hardly theirs.
     """
-    study, experiment = stored_study(folder)
-    desk = Desk(study, experiment, folder, digest(study, experiment), threads, launcher)
+    desk = desk_of(folder, threads, launcher)
     journal = journal_of(desk)
     failures: list[str] = []
     with journal.signed_on(worker):
@@ -105,25 +104,24 @@ def show(desk: Desk, taken: Taken) -> None:
         write_text(desk.folder / run / f"outcome-{trial.number}.json", json.dumps(row, indent=2) + "\n")
 
 
+def desk_of(folder: Path, threads: int = 1, launcher: str = ONE) -> Desk:
+    study, experiment = stored_study(folder)
+    ground = ground_hash(study, Graph(experiment, folder.parents[2]))
+    return Desk(study, experiment, folder, ground, threads, launcher)
+
+
 def journal_of(desk: Desk) -> Journal:
     names = {
-        search: f"{search}-{search_hash(desk.study, desk.experiment, search, desk.code)}"
+        search: f"{search}-{search_hash(desk.study, desk.experiment, search, desk.ground)}"
         for search in desk.study.searches
     }
     return Journal(desk.folder, desk.study, names)
 
 
-def digest(study: Study, experiment: Experiment) -> str:
-    """Of the code that a score depends on: when it changes, trials made with the old one no longer count."""
-    methods = {experiment.arms[search.arm].method.name for search in study.searches.values()}
-    files = code(*TRAINER, *(f"methods/{name}.py" for name in sorted(methods)))
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]
-
-
 def gather(folder: Path) -> None:
     """Writes what the journal holds as tables, and the best arm of each search."""
-    study, experiment = stored_study(folder)
-    journal = journal_of(Desk(study, experiment, folder, digest(study, experiment)))
+    desk = desk_of(folder)
+    study, journal = desk.study, journal_of(desk)
     rows, importance = [], []
     for search in study.searches:
         found = journal.open(search)
@@ -132,7 +130,7 @@ def gather(folder: Path) -> None:
         importance += [{"search": search, **row} for row in importances(found, study, search)]
         (folder / search / "best.yaml").unlink(missing_ok=True)
         if best is not None:
-            write_text(folder / search / "best.yaml", best_arm(study, experiment, search, found.trials[best]))
+            write_text(folder / search / "best.yaml", best_arm(study, desk.experiment, search, found.trials[best]))
         print(f"{search}: {sum(row['search'] == search for row in rows)} trials of {study.trials}")
     write_text(folder / "trials.csv", table(rows))
     write_text(folder / "importance.csv", table(importance))

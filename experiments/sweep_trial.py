@@ -46,12 +46,12 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Desk:
-    """Where a study's trials are run. `code`: digest of the code that a score depends on."""
+    """Where a study's trials are run. `ground`: hash of what all of them rest on (sweep_identity.py)."""
 
     study: Study
     experiment: Experiment
     folder: Path  # of the study
-    code: str
+    ground: str
     threads: int = 1
     launcher: str = ONE  # of training runs (launcher.py)
 
@@ -92,7 +92,7 @@ def run_trial(desk: Desk, search: str, values: Values, judge: Judge) -> Outcome:
         BadInput: the values make no valid arm.
     """
     trial = trial_experiment(desk.study, desk.experiment, search, values)
-    folder = desk.folder / search / "runs" / run_key(trial, desk.code)
+    folder = desk.folder / search / "runs" / run_key(trial, desk.ground)
     write_spec(trial, folder / "spec.yaml")
     seeds: dict[int, Row] = {}
     stopped = ""
@@ -109,12 +109,12 @@ def run_trial(desk: Desk, search: str, values: Values, judge: Judge) -> Outcome:
     return Outcome(folder.relative_to(desk.folder).as_posix(), seeds, stopped)
 
 
-def run_key(trial: Experiment, code: str) -> str:
-    """Name of the folder of a trial's runs: they differ where the settings or the code differ."""
+def run_key(trial: Experiment, ground: str) -> str:
+    """Name of the folder of a trial's runs: they differ where the settings differ, or what all trials rest on."""
     spec = trial.model_dump(
         mode="json", include={"model", "task", "training", "arms", "seeds", "evaluation", "data_dir"}
     )
-    return spec_hash({**spec, "code": code})
+    return spec_hash({**spec, "ground": ground})
 
 
 def train(desk: Desk, search: str, folder: Path, seed: int, number: int, judge: Judge) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from eval.errors import BadInput
 from experiments.study import load_study
 from experiments.study_settings import MedianPruning
 from experiments.sweep_trial import Desk, growing, is_worse, question_scores, seen
-from tests.test_pipeline import PARTS, ROOT
+from tests.test_pipeline import PARTS, ROOT, edited
 from tests.test_sweep_study import SMOKE, study_file
 
 STUDY = SMOKE | {"seeds": [11], "trials": 2, "workers": 4}
@@ -95,6 +96,18 @@ def test_a_killed_worker_costs_no_trial_and_makes_none_too_many(checkout: Path) 
     assert best["method"]["tau"] == chosen["method.tau"]
     assert chosen["score"] == trials(checkout)["score"].max()
     assert (folder / "report.html").stat().st_size > 10_000
+
+    smoke = checkout / "experiments" / "smoke.yaml"
+    with edited(smoke, lambda text: re.sub(r"draws: \d+", "draws: 123", text)):
+        assert "Nothing to be done" in finished(sweep(checkout, "-n"))
+    with edited(smoke, lambda text: re.sub(r"learning_rate: \S+", "learning_rate: 0.002", text, count=1)):
+        plan = finished(sweep(checkout, "-n"))
+    assert re.findall(r"^(sweep_\w+) +(\d+)$", plan.partition("\n\n")[0], re.MULTILINE) == [
+        ("sweep_gather", "1"),
+        ("sweep_report", "1"),
+        ("sweep_tracked", "1"),
+        ("sweep_work", "4"),
+    ]
 
 
 def results(tmp_path: Path) -> Path:

@@ -8,9 +8,13 @@ import pytest
 import yaml
 
 from eval.errors import BadInput
-from experiments.schema import load
-from experiments.study import Search, load_study, search_hash, trial_experiment
+from experiments import graph
+from experiments.graph import Graph
+from experiments.schema import Experiment, load
+from experiments.study import Search, load_study, trial_experiment
 from experiments.study_settings import Range
+from experiments.sweep_identity import ground_hash, search_hash, sweep_hash
+from experiments.sweep_trial import run_key
 
 SMOKE: dict[str, Any] = {
     "name": "smoke_ratio",
@@ -115,6 +119,55 @@ def test_the_hash_is_of_what_scores_depend_on(tmp_path: Path) -> None:
     assert hashed() == hashed(trials=9) == hashed(workers=7) == hashed(question="Another?")
     others = [hashed("y"), hashed(seeds=[11]), hashed(sampler={"seed": 1}), hashed(pruner={"name": "wilcoxon"})]
     assert len({hashed(), *others}) == 5
+
+
+def changed(experiment: Experiment, block: str, **values: Any) -> Experiment:
+    spec = experiment.model_dump(mode="json")
+    return Experiment.model_validate(spec | {block: spec[block] | values})
+
+
+def test_a_sweep_is_out_of_date_after_a_change_of_what_its_trials_use(tmp_path: Path) -> None:
+    _, experiment = load_study(study_file(tmp_path))
+
+    def hashed(now: Experiment, **changes: Any) -> str:
+        return sweep_hash(load_study(study_file(tmp_path, **changes))[0], Graph(now, tmp_path))
+
+    others = [
+        changed(experiment, "training", learning_rate=0.5),
+        changed(experiment, "model", steps=1),
+        changed(experiment, "task", seed=9),
+        changed(experiment, "arms", aer={"method": {"name": "aer", "eta": 0.7}}),
+    ]
+    assert len({hashed(each) for each in [experiment, *others]} | {hashed(experiment, trials=9)}) == 6
+    assert hashed(changed(experiment, "analysis", draws=100)) == hashed(experiment)
+    assert hashed(changed(experiment, "arms", again={"method": {"name": "no_entropy"}})) == hashed(experiment)
+
+
+def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_method(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, experiment = load_study(study_file(tmp_path))
+    for part in ("experiments", "methods"):
+        shutil.copytree(graph.CHECKOUT / part, tmp_path / part)
+    monkeypatch.setattr(graph, "CHECKOUT", tmp_path)
+
+    def ground(now: Experiment = experiment) -> str:
+        return ground_hash(study, Graph(now, tmp_path))
+
+    found = [
+        ground(),
+        ground(changed(experiment, "evaluation", benchmarks={})),
+    ]  # prompts that a benchmark has are dropped
+    for file in ("experiments/base_policy.py", "experiments/trainer.py", "methods/aer.py"):
+        with (tmp_path / file).open("a") as source:
+            source.write("# edited\n")
+        found.append(ground())
+    (tmp_path / "methods" / "clip_higher.py").write_text("# of an arm that is not tuned\n")
+    assert ground() == found[-1]
+    assert len(set(found)) == 5
+    trial = trial_experiment(study, experiment, "aer", {"method.tau": 0.3})
+    assert len({search_hash(study, experiment, "aer", each) for each in found}) == 5
+    assert len({run_key(trial, each) for each in found}) == 5
 
 
 def test_an_arm_can_be_read_from_a_file(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ rule sweep_prepare:
         folder=subpath(output.study, parent=True),
         study=config.get("sweep", "target_ratio"),
         hash=STUDY.hash(),
+        problems=GRAPH.problems_hash(),
     shell:
         "python -m experiments.sweep prepare {params.folder} --study {params.study} > {log} 2>&1"
 
@@ -40,6 +41,7 @@ rule sweep_work:
         runtime=NEEDS["train"].runtime * STUDY.trainings_per_worker,
     params:
         folder=subpath(input.study, parent=True),
+        hash=sweep_hash(STUDY, GRAPH),
     shell:
         "exec python -m experiments.devices --gpus {resources.gpu} --"
         " python -m experiments.sweep work {params.folder} --worker {wildcards.worker}"
@@ -59,6 +61,7 @@ rule sweep_gather:
         f"{RESULTS}/logs/sweep_gather.log",
     params:
         folder=subpath(input.study, parent=True),
+        hash=sweep_hash(STUDY, GRAPH),
     shell:
         "python -m experiments.sweep gather {params.folder} > {log} 2>&1"
 
@@ -75,6 +78,7 @@ rule sweep_report:
         f"{RESULTS}/logs/sweep_report.log",
     params:
         folder=subpath(output.page, parent=True),
+        hash=sweep_hash(STUDY, GRAPH),
     shell:
         "python -m analysis.sweep {params.folder} > {log} 2>&1"
 
