@@ -45,6 +45,16 @@ class Flock:
         self._file.close()
 
 
+class JournalLock(Flock):
+    """The lock under which Optuna appends to journal.log."""
+
+    def acquire(self) -> bool:
+        """Cuts off a line that its writer died in, or the disk had no room for: what is appended to it cannot be read."""
+        super().acquire()
+        mend(self.path.with_suffix(".log"))
+        return True
+
+
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """The lock of a file, waited for."""
@@ -89,9 +99,7 @@ class Journal:
     def open(self, search: str, worker: str = "reader") -> optuna.Study:
         """The Optuna study of a search, as the journal has it now."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        lock = Flock(self.folder / "journal.lock")
-        with held(lock.path):
-            mend(self.folder / "journal.log")
+        lock = JournalLock(self.folder / "journal.lock")
         backend = JournalFileBackend(str(self.folder / "journal.log"), cast(Any, lock))
         found = optuna.create_study(
             storage=JournalStorage(backend),

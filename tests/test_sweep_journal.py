@@ -143,6 +143,14 @@ def test_a_trial_that_fails_every_time_counts_once(tmp_path: Path) -> None:
     assert {trial.user_attrs["remarks"] for trial in found.trials} == {"out of memory"}
 
 
+def test_an_append_that_the_disk_cut_leaves_the_journal_whole(tmp_path: Path) -> None:
+    taken = take(journal(tmp_path, 2))
+    with (tmp_path / "journal.log").open("ab") as log:
+        log.write(b'{"op_code": 5, "wor')  # another worker's, while this one lives
+    taken.study.tell(taken.trial, 0.5)
+    assert journal(tmp_path, 2).open("one").trials[0].value == 0.5
+
+
 def test_a_sampler_repeats_itself_only_for_the_same_worker_and_trial(tmp_path: Path) -> None:
     study = journal(tmp_path, 2, sampler={"name": "random"}).study
 
