@@ -65,7 +65,7 @@ class Study(Closed):
     workers: Count = 2  # processes that try side by side
     sampler: Sampler = Sampler()
     pruner: Annotated[NoPruning | WilcoxonPruning | MedianPruning, Field(discriminator="name")] = NoPruning()
-    retries: Natural = 2  # how often a trial that died or failed is tried again
+    retries: Natural = 2  # how often a trial that failed is tried again
     keep_policies: bool = False  # the trained policies, once they have been scored
 
     @model_validator(mode="after")

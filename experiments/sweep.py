@@ -126,7 +126,7 @@ def gather(folder: Path) -> None:
     for search in study.searches:
         found = journal.open(search)
         best = best_of(found)
-        rows += [trial_row(study, search, trial, trial.number == best) for trial in ended(found, study)]
+        rows += [trial_row(study, search, trial, trial.number == best) for trial in ended(found)]
         importance += [{"search": search, **row} for row in importances(found, study, search)]
         (folder / search / "best.yaml").unlink(missing_ok=True)
         if best is not None:

@@ -5,16 +5,18 @@ takes them. Taking one (queue what is missing, take, choose values, sign) happen
 once neither race nor take too many. A worker holds a second lock for as long as it lives; a RUNNING trial whose worker's
 lock is free belongs to a dead one, is marked failed, and its values are queued again.
 
-A trial counts once it is complete, pruned, or failed for the last time. Locks are flock's: the kernel frees them when
-their process dies, and Linux passes them on to an NFS server of version 4.
+Two things are counted along the tries of a trial: its own failures, which `retries` limits, and the deaths of its workers,
+which seldom are its fault. A trial counts once it is complete, pruned, or failed for the last time.
+
+Locks are flock's: the kernel frees them when their process dies, and Linux passes them on to an NFS server of version 4.
 """
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, WilcoxonPruner
@@ -28,6 +30,10 @@ from eval.jsonl import drop_torn_line
 from experiments.schema import spec_hash
 from experiments.study import Search, Study, Values
 from experiments.study_settings import Choices, MedianPruning, WilcoxonPruning
+
+SPARE_WORKERS = (
+    10  # deaths beyond `retries` after which a trial is held for the cause, as one that takes all the memory
+)
 
 
 class Flock:
@@ -134,28 +140,34 @@ class Journal:
         """Marks a trial as failed, and queues its values again."""
         with held(self.folder / "queue.lock"):
             taken.trial.set_user_attr("remarks", why)
-            self._bury(taken.study, self.study.searches[taken.search], taken.study.trials[taken.trial.number])
+            trial = taken.study.trials[taken.trial.number]
+            self._bury(taken.study, self.study.searches[taken.search], trial, "failures")
 
     def _bury_the_dead(self, found: optuna.Study, search: Search, worker: str) -> None:
         """Marks the RUNNING trials of dead workers as failed, and queues their values again."""
         for trial in in_state(found, TrialState.RUNNING):
             owner = trial.user_attrs.get("worker")
             if owner in (None, worker) or is_free(self._lifeline(owner)):
-                self._bury(found, search, trial)
+                self._bury(found, search, trial, "deaths")
 
-    def _bury(self, found: optuna.Study, search: Search, trial: FrozenTrial) -> None:
-        found.tell(trial.number, state=TrialState.FAIL)
-        values = trial.params if set(trial.params) == set(search.settings) else fixed(trial)
-        about = {"origin": trial.user_attrs["origin"], "tries": trial.user_attrs["tries"] + 1, "retry_of": trial.number}
-        if trial.user_attrs["tries"] <= self.study.retries:
+    def _bury(
+        self, found: optuna.Study, search: Search, trial: FrozenTrial, cause: Literal["failures", "deaths"]
+    ) -> None:
+        """Marks a trial as failed. Its values are queued before, so that they are not lost to a death in between."""
+        about = {key: trial.user_attrs[key] for key in ("origin", "failures", "deaths")}
+        about |= {cause: about[cause] + 1, "retry_of": trial.number}
+        again = about["failures"] <= self.study.retries and about["deaths"] <= self.study.retries + SPARE_WORKERS
+        if again and trial.number not in retried(found.get_trials(deepcopy=False)):
+            values = trial.params if set(trial.params) == set(search.settings) else fixed(trial)
             found.enqueue_trial(values, user_attrs=about)
+        found.tell(trial.number, state=TrialState.FAIL)
 
     def _fill_queue(self, found: optuna.Study, search: Search) -> None:
         """Queues first tries until there are as many as the study has trials."""
         grid = search.grid()
         for slot in range(len(first_tries(found)), self.study.trials):
             values, origin = (grid[slot], "grid") if slot < len(grid) else ({}, self.study.sampler.name)
-            found.enqueue_trial(values, user_attrs={"origin": origin, "tries": 1})
+            found.enqueue_trial(values, user_attrs={"origin": origin, "failures": 0, "deaths": 0})
 
     def _lifeline(self, worker: str) -> Path:
         return self.folder / "workers" / f"{worker}.lock"
@@ -166,16 +178,23 @@ def in_state(found: optuna.Study, state: TrialState) -> list[FrozenTrial]:
 
 
 def first_tries(found: optuna.Study) -> list[FrozenTrial]:
-    return [trial for trial in found.get_trials(deepcopy=False) if trial.user_attrs.get("tries") == 1]
+    return [trial for trial in found.get_trials(deepcopy=False) if "retry_of" not in trial.user_attrs]
 
 
-def ended(found: optuna.Study, study: Study) -> list[FrozenTrial]:
+def retried(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Numbers of the trials whose values were queued again."""
+    return {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
+
+
+def ended(found: optuna.Study) -> list[FrozenTrial]:
     """Trials that count: complete, pruned, or failed for the last time."""
+    trials = found.get_trials(deepcopy=False)
+    again = retried(trials)
     return [
         trial
-        for trial in found.get_trials(deepcopy=False)
+        for trial in trials
         if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-        or (trial.state == TrialState.FAIL and trial.user_attrs["tries"] > study.retries)
+        or (trial.state == TrialState.FAIL and trial.number not in again)
     ]
 
 

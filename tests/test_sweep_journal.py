@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from eval.errors import BadInput
 from experiments.study import Study
-from experiments.sweep_journal import Journal, Taken, ended, first_tries, sampler
+from experiments.sweep_journal import SPARE_WORKERS, Journal, Taken, ended, first_tries, sampler
 from tests.test_sweep_study import SMOKE
 
 WORKER = """
@@ -95,7 +95,7 @@ def test_a_killed_workers_trial_is_failed_and_its_values_are_tried_again(tmp_pat
     lost = next(trial for trial in own.open("one").trials if trial.state == TrialState.FAIL)
     retry = next(trial for trial in own.open("one").trials if trial.user_attrs.get("retry_of") == lost.number)
     assert retry.params == lost.params
-    assert len(ended(own.open("one"), own.study)) == 3
+    assert len(ended(own.open("one"))) == 3
 
 
 def test_a_living_workers_trial_is_left_alone(tmp_path: Path) -> None:
@@ -139,8 +139,45 @@ def test_a_trial_that_fails_every_time_counts_once(tmp_path: Path) -> None:
         own.fail(taken, "out of memory")
     assert states(own) == {"FAIL": 8}  # 2 searches, 2 trials, 2 tries each
     found = own.open("one")
-    assert len(first_tries(found)) == len(ended(found, own.study)) == 2
+    assert len(first_tries(found)) == len(ended(found)) == 2
     assert {trial.user_attrs["remarks"] for trial in found.trials} == {"out of memory"}
+
+
+def test_the_death_of_a_worker_uses_up_no_retry(tmp_path: Path) -> None:
+    own = journal(tmp_path, 2, retries=0)
+    for _ in range(4):
+        take(own)  # and dies: the same worker comes back
+    while taken := own.take("0"):
+        taken.study.tell(taken.trial, 0.5)
+    assert states(own) == {"FAIL": 4, "COMPLETE": 4}
+    assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
+
+
+def test_a_trial_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
+    own = journal(tmp_path, 2, retries=1)
+    while own.take("0"):
+        pass
+    assert states(own) == {"FAIL": 4 * (1 + 1 + SPARE_WORKERS)}  # 2 searches, 2 trials, each tried once and then again
+    assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
+
+
+def test_a_worker_that_dies_while_it_tells_of_a_failure_loses_no_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    own = journal(tmp_path, 2, retries=1)
+    taken = take(own)
+    for method in ("enqueue_trial", "tell"):
+        with monkeypatch.context() as patched:
+            patched.setattr(taken.study, method, dies)
+            with pytest.raises(KeyboardInterrupt):
+                own.fail(taken, "out of luck")
+    while found := own.take("0"):
+        found.study.tell(found.trial, 0.5)
+    assert states(own) == {"FAIL": 1, "COMPLETE": 4}
+    assert len(ended(own.open("one"))) == 2
 
 
 def test_an_append_that_the_disk_cut_leaves_the_journal_whole(tmp_path: Path) -> None:
