@@ -49,7 +49,7 @@ def report(study: Study) -> None:
     summaries = summarise(study)
     tables = (trials_table(study, summaries), regret_table(study, summaries))
     for table in tables:
-        write(table, study.folder / "tables")
+        write(table, own(study.folder / "tables", study.folder))
     origin = provenance(study.folder, inputs(study), "study.yaml", COMMAND)
     for name, draw in FIGURES.items():
         save(study.folder / "figures", name, partial(draw, study), CAPTIONS[name].text, origin)

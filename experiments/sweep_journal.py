@@ -13,7 +13,7 @@ Locks are flock's: the kernel frees them when their process dies, and Linux pass
 
 import fcntl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -73,7 +73,7 @@ def held(path: Path) -> Iterator[None]:
 
 
 def is_free(path: Path) -> bool:
-    """Whether no living process holds the lock of a file."""
+    """Whether no living process holds the lock of a file. Holds it for a moment itself."""
     with path.open("ab") as file, suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -98,9 +98,13 @@ class Journal:
     study: Study
     names: Mapping[str, str]
 
-    def signed_on(self, worker: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def signed_on(self, worker: str) -> Iterator[None]:
         """Shows that this worker lives. BadInput if another process works under its name."""
-        return locked(self._lifeline(worker))
+        with ExitStack() as life:
+            with held(self.folder / "queue.lock"):  # under which others try whether its lock is free
+                life.enter_context(locked(self._lifeline(worker)))
+            yield
 
     def open(self, search: str, worker: str = "reader") -> optuna.Study:
         """The Optuna study of a search, as the journal has it now."""

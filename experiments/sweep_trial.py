@@ -7,7 +7,6 @@ first try died, and a study that asks for settings that were tried before is tol
 import ctypes
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from statistics import fmean
 from typing import Protocol
 
 from eval.checksums import CHECKSUMS
+from eval.durable import discard
 from eval.jsonl import Row, read_rows
 from eval.pass_at_k import pass_at_k
 from experiments.graph import Graph
@@ -102,6 +102,8 @@ def run_trial(desk: Desk, search: str, values: Values, judge: Judge) -> Outcome:
             stopped = f"stopped in training of seed {seed}"
             break
         evaluate(desk, trial, run, seed)
+        if not desk.study.keep_policies:
+            delete_policy(run / "policy")
         seeds[seed] = seen(desk.study, run / "train.jsonl", run / "eval")
         if number + 1 < len(desk.study.seeds) and is_worse(desk.study, run / "eval", number, judge):
             stopped = f"stopped after seed {seed}"
@@ -164,8 +166,12 @@ def evaluate(desk: Desk, trial: Experiment, run: Path, seed: int) -> None:
     score = ["--k", *map(str, graph.ks), "--workers", "1"]
     for what, command in (("sampling", ["eval.sample", *sample]), ("scoring", ["eval.score", *score])):
         finish(start([*ONE.split(), *command, *shared], log, desk.threads), f"{what} of seed {seed}", log)
-    if not desk.study.keep_policies:
-        shutil.rmtree(run / "policy", ignore_errors=True)
+
+
+def delete_policy(policy: Path) -> None:
+    """Its mark goes first: a kill in the middle leaves nothing that looks like a damaged policy."""
+    (policy / CHECKSUMS).unlink(missing_ok=True)
+    discard(policy)
 
 
 def start(command: Sequence[str], log: Path, threads: int) -> subprocess.Popen[bytes]:

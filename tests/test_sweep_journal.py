@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
 
+from eval.durable import locked
 from eval.errors import BadInput
 from experiments.study import Study
-from experiments.sweep_journal import SPARE_WORKERS, Journal, Taken, ended, first_tries, sampler
+from experiments.sweep_journal import SPARE_WORKERS, Journal, Taken, ended, first_tries, held, sampler
 from tests.test_sweep_study import SMOKE
 
 WORKER = """
@@ -122,6 +124,20 @@ def test_a_worker_is_at_work_once(tmp_path: Path) -> None:
         pass
     with own.signed_on("0"):
         pass
+
+
+def test_a_worker_signs_on_while_another_looks_whether_it_lives(tmp_path: Path) -> None:
+    own = journal(tmp_path, 2)
+
+    def sign_on() -> str:
+        with own.signed_on("0"):
+            return "signed on"
+
+    with ThreadPoolExecutor() as threads:
+        with held(tmp_path / "queue.lock"), locked(tmp_path / "workers" / "0.lock"):  # as one that takes a trial
+            signing = threads.submit(sign_on)
+            assert not wait([signing], timeout=0.2).done
+        assert signing.result() == "signed on"
 
 
 def test_more_trials_continue_a_study_and_as_many_have_nothing_to_do(tmp_path: Path) -> None:

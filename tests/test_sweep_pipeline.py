@@ -15,10 +15,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from eval.checksums import mark_folder
 from eval.errors import BadInput
+from experiments.mend import mend
 from experiments.study import load_study
 from experiments.study_settings import MedianPruning
-from experiments.sweep_trial import Desk, growing, is_worse, question_scores, seen
+from experiments.sweep_trial import Desk, delete_policy, growing, is_worse, question_scores, seen
 from tests.test_pipeline import PARTS, ROOT, edited
 from tests.test_sweep_study import SMOKE, study_file
 
@@ -171,6 +173,29 @@ def test_a_growing_log_is_read_to_its_end_once(tmp_path: Path) -> None:
     )
     job = subprocess.Popen([sys.executable, "-c", writer, str(path)])
     assert [row["rollout"] for row in growing(path, job)] == [0, 1, 2]
+
+
+def test_a_kill_while_a_policy_is_deleted_leaves_a_sound_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = tmp_path / "smoke" / "seed-11" / "policy"
+    policy.mkdir(parents=True)
+    (policy / "model.safetensors").write_bytes(b"weights")
+    mark_folder(policy)
+
+    def dies(folder: Path, **_: Any) -> None:
+        if folder.exists():
+            next(folder.glob("*.safetensors")).unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", dies)
+        with pytest.raises(KeyboardInterrupt):
+            delete_policy(policy)
+    mend(tmp_path)
+    assert not policy.exists()
+    delete_policy(policy)
+    assert list(policy.parent.iterdir()) == []
 
 
 def test_a_bad_trial_and_a_stopped_one_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -358,6 +358,16 @@ def test_bad_studies_are_refused(made: Path, tmp_path: Path, change: dict[str, A
         read(folder)
 
 
+@pytest.mark.parametrize("name", ["tables", "figures"])
+def test_a_linked_folder_is_not_written_through(made: Path, tmp_path: Path, name: str) -> None:
+    folder = Path(shutil.copytree(made, tmp_path / "study", ignore=shutil.ignore_patterns(name)))
+    (tmp_path / "outside").mkdir()
+    (folder / name).symlink_to(tmp_path / "outside")
+    with pytest.raises(SystemExit):
+        sweep.main([str(folder)])
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["study.yaml", "trials.csv"])
 def test_missing_and_binary_files_are_one_message(
     made: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
