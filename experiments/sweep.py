@@ -10,6 +10,8 @@ do so side by side. gather: trials.csv, importance.csv, and each search's best t
 
 import argparse
 import json
+import os
+import signal
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -200,9 +202,15 @@ def main() -> None:
             case "prepare":
                 prepare(arguments.folder, arguments.study)
             case "work":
+                signal.signal(signal.SIGTERM, leave)
                 work(arguments.folder, arguments.worker, arguments.threads, arguments.launcher)
             case "gather":
                 gather(arguments.folder)
+
+
+def leave(*_: object) -> None:
+    """At SIGTERM: ends this worker, and first what it waits for (sweep_trial.attended)."""
+    raise SystemExit(os.EX_TEMPFAIL)
 
 
 if __name__ == "__main__":

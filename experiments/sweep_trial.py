@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -126,19 +127,26 @@ def train(desk: Desk, search: str, folder: Path, seed: int, number: int, judge: 
         return False
     command = ["experiments.train", "--spec", f"{folder}/spec.yaml", "--arm", search, "--seed", str(seed)]
     command += ["--inputs", str(desk.inputs), "--out", str(run)]
-    job = start([*shlex.split(desk.launcher), *command], folder / f"seed-{seed}.log", desk.threads)
-    if isinstance(desk.study.pruner, MedianPruning):
-        rollouts = desk.experiment.training.rollouts
-        first = round(desk.study.pruner.warmup * rollouts)
-        for row in growing(run / "train.jsonl", job):
-            if row["rollout"] < first or row["accuracy"] is None:
-                continue
+    log = folder / f"seed-{seed}.log"
+    with attended(start([*shlex.split(desk.launcher), *command], log, desk.threads)) as job:
+        if isinstance(desk.study.pruner, MedianPruning) and is_hopeless(
+            desk, desk.study.pruner, run, number, judge, job
+        ):
+            return True
+        finish(job, f"training of seed {seed}", log)
+    return False
+
+
+def is_hopeless(
+    desk: Desk, pruner: MedianPruning, run: Path, number: int, judge: Judge, job: subprocess.Popen[bytes]
+) -> bool:
+    """Whether the pruner stops the training before it ends by itself."""
+    rollouts = desk.experiment.training.rollouts
+    for row in growing(run / "train.jsonl", job):
+        if row["rollout"] >= round(pruner.warmup * rollouts) and row["accuracy"] is not None:
             judge.report(row["accuracy"], number * rollouts + row["rollout"])
             if judge.should_prune():
-                job.terminate()
-                job.wait()
                 return True
-    finish(job, f"training of seed {seed}", folder / f"seed-{seed}.log")
     return False
 
 
@@ -165,7 +173,8 @@ def evaluate(desk: Desk, trial: Experiment, run: Path, seed: int) -> None:
     sample += ["--seed", str(seed), "--threads", str(desk.threads), "--stale", "replace"]
     score = ["--k", *map(str, graph.ks), "--workers", "1"]
     for what, command in (("sampling", ["eval.sample", *sample]), ("scoring", ["eval.score", *score])):
-        finish(start([*ONE.split(), *command, *shared], log, desk.threads), f"{what} of seed {seed}", log)
+        with attended(start([*ONE.split(), *command, *shared], log, desk.threads)) as job:
+            finish(job, f"{what} of seed {seed}", log)
 
 
 def delete_policy(policy: Path) -> None:
@@ -186,6 +195,19 @@ def start(command: Sequence[str], log: Path, threads: int) -> subprocess.Popen[b
             stderr=file,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
+
+
+@contextmanager
+def attended(job: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A job that is asked to end, and waited for, where the block is left before it has: a training run then saves, and a
+    launcher passes it on to the processes that it has started.
+    """
+    try:
+        yield job
+    finally:
+        if job.poll() is None:
+            job.terminate()
+            job.wait()
 
 
 def die_with_parent() -> None:

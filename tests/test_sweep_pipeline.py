@@ -20,6 +20,7 @@ from eval.errors import BadInput
 from experiments.mend import mend
 from experiments.study import load_study
 from experiments.study_settings import MedianPruning
+from experiments.sweep import leave
 from experiments.sweep_trial import Desk, delete_policy, growing, is_worse, question_scores, seen
 from tests.test_pipeline import PARTS, ROOT, edited
 from tests.test_sweep_study import SMOKE, study_file
@@ -227,3 +228,29 @@ def test_a_bad_trial_and_a_stopped_one_are_told_apart(tmp_path: Path, monkeypatc
         sweep_trial.run_trial(Desk(none, experiment, desk.folder, "code"), "aer", {"method.tau": 0.4}, judge)
     with pytest.raises(BadInput, match=r"at method\.tau = 7"):
         sweep_trial.run_trial(desk, "aer", {"method.tau": 7}, judge)
+
+
+SAVES_AT_SIGTERM = """
+import pathlib, signal, sys
+def save(*_):
+    pathlib.Path("saved").touch()
+    sys.exit(75)
+signal.signal(signal.SIGTERM, save)
+pathlib.Path("ready").touch()
+signal.pause()
+"""
+
+
+def test_a_worker_that_is_told_to_end_lets_its_training_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM comes before a time limit; SIGKILL to the training would cost what it has not saved."""
+    from experiments.sweep_trial import attended, start
+
+    monkeypatch.chdir(tmp_path)
+    job = start(["python", "-c", SAVES_AT_SIGTERM], tmp_path / "log", 1)
+    while not (tmp_path / "ready").exists():
+        assert job.poll() is None
+        time.sleep(0.01)
+    with pytest.raises(SystemExit), attended(job):
+        leave()
+    assert job.returncode == 75
+    assert (tmp_path / "saved").exists()
