@@ -147,7 +147,7 @@ def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_metho
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, experiment = load_study(study_file(tmp_path))
-    for part in ("experiments", "methods"):
+    for part in ("eval", "experiments", "methods"):
         shutil.copytree(graph.CHECKOUT / part, tmp_path / part)
     monkeypatch.setattr(graph, "CHECKOUT", tmp_path)
 
