@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import parse_flag_from_env
 from trl.trainer.grpo_config import GRPOConfig
 
 from experiments.batch import batch
@@ -30,6 +31,7 @@ def grpo_config(training: Training, seed: int, output_dir: Path, processes: int)
         **training.model_dump(include=PASSED_ON),
         **batch(training, processes),
         **generation(training),
+        **accumulation(),
         output_dir=str(output_dir),
         seed=seed,
         max_steps=training.rollouts * training.updates_per_rollout,
@@ -48,6 +50,17 @@ def grpo_config(training: Training, seed: int, output_dir: Path, processes: int)
         ddp_timeout=int(PATIENCE.total_seconds()),
         remove_unused_columns=False,
     )
+
+
+def accumulation() -> dict[str, Any]:
+    """How the gradients of an update's forward passes are summed: sharded, each pass' go to the shards at once.
+
+    FSDP2 would otherwise keep them whole on every GPU until the last pass, and sum them in bfloat16 under `bf16: true`; the
+    shards are float32.
+    """
+    if not parse_flag_from_env("ACCELERATE_USE_FSDP"):  # set by the launcher
+        return {}
+    return {"accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}}}
 
 
 def generation(training: Training) -> dict[str, Any]:

@@ -8,7 +8,8 @@
 A weight loaded in bfloat16 is trained in bfloat16: gradient and moments take its type, there is no float32 copy, and an
 update smaller than 1/256 of the weight is rounded away. `bf16: true` alone adds autocast and no copy either; float32
 weights under autocast are the usual "mixed precision". FSDP2 (accelerate) makes trained weights float32 when mixed
-precision is on; DeepSpeed keeps a float32 copy of bfloat16 weights.
+precision is on; DeepSpeed keeps a float32 copy of bfloat16 weights. Sharded gradients are shards throughout an update
+(experiments/grpo_config.py).
 
 Source: TRL 1.16, accelerate, torch 2.13 as installed, read; ZeRO's 16 bytes per parameter from arXiv 1910.02054. The parts
 that can be are checked against measured peaks by speed/memory.py. Not in it: the allocator's fragments and the CUDA

@@ -39,13 +39,14 @@ SCENARIOS: dict[str, tuple[Method, dict[str, Any]]] = {
 
 
 class Given(EntropyControlTrainer):
-    """Reads its completions instead of sampling them, and keeps loss and gradients of the last rollout's updates."""
+    """Reads its completions instead of sampling them. Of the last rollout it keeps loss and gradients of the updates, and per
+    forward pass whether the gradients so far lie in shards."""
 
     asks = False  # to be stopped
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> tuple[Any, None]:
         start = self.accelerator.process_index * len(prompt_ids)
-        self.loss, self.losses, self.gradients = 0.0, [], {}
+        self.loss, self.losses, self.gradients, self.summed = 0.0, [], {}, []
         last = self.accelerator.process_index == self.accelerator.num_processes - 1
         self.stop.asked = self.asks and last and self.progress.rollouts == 1
         return [self.completion(start + i) for i in range(len(prompt_ids))], None
@@ -58,6 +59,8 @@ class Given(EntropyControlTrainer):
         return [draw.choice(words) for _ in range(length)] + ([end] if length < LIMIT else [])
 
     def _compute_loss(self, *args: Any, **kwargs: Any) -> Tensor:
+        trained = self.accelerator.unwrap_model(self.model).parameters()
+        self.summed.append(all(isinstance(p.grad, DTensor) for p in trained))
         loss = super()._compute_loss(*args, **kwargs)
         self.loss += loss.item() / self.accelerator.num_processes
         return loss
@@ -84,7 +87,14 @@ def run(name: str, out: Path, resume: str | None = None, label: str | None = Non
         save_file(weights, out / f"{label}.weights")
         save_file(trainer.gradients, out / f"{label}.gradients")
         (out / f"{label}.json").write_text(
-            json.dumps({"rows": rows, "losses": trainer.losses, "interrupted": trainer.interrupted})
+            json.dumps(
+                {
+                    "rows": rows,
+                    "losses": trainer.losses,
+                    "summed": trainer.summed,
+                    "interrupted": trainer.interrupted,
+                }
+            )
         )
 
 

@@ -125,6 +125,11 @@ def test_shards_give_what_one_process_gives(folders: dict[int, Path], shards: Pa
         assert max((a[key] - b[key]).abs().max().item() for key in a) < tolerance
 
 
+def test_shards_take_the_gradients_of_each_forward_pass(shards: Path) -> None:
+    """Two passes make an update. Kept whole until the second, the gradients of the first would be in no parameter."""
+    assert json.loads((shards / "sharded.json").read_text())["summed"] == [False, True]
+
+
 def test_shards_go_on_from_a_checkpoint(shards: Path) -> None:
     """The resumed run is the uninterrupted one, bit for bit."""
     whole, rest = (json.loads((shards / f"{label}.json").read_text())["rows"] for label in ("sharded", "resumed"))

@@ -72,6 +72,15 @@ def test_who_generates(who: str, uses: bool, tmp_path: Path) -> None:
     assert not uses or config.vllm_mode == who
 
 
+def test_gradients_are_summed_in_shards_where_there_are_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summed = []
+    for sharded in ("false", "true"):
+        monkeypatch.setenv("ACCELERATE_USE_FSDP", sharded)
+        config: Any = grpo_config(training(), 7, tmp_path, 1)
+        summed.append(config.accelerator_config.gradient_accumulation_kwargs)
+    assert summed == [None, {"sync_each_batch": True}]
+
+
 GEOMETRY = [  # processes, per_device_train_batch_size, then size, accumulation, steps per generation
     (1, 16, (16, 1, 2)),
     (2, 16, (8, 1, 2)),
