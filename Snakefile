@@ -4,7 +4,7 @@
 #   snakemake all --config experiment=NAME        experiments/NAME.yaml, or the path of any YAML file
 #   snakemake sweep                               tunes arms of the default experiment on validation questions
 #   snakemake sweep --config sweep=NAME           experiments/sweep_NAME.yaml, or the path of any YAML file
-#   … --config processes=N launch=fsdp2           each training run as N processes (docs/scale.md)
+#   … --config gpus=N launch=fsdp2                each training run on N GPUs (docs/scale.md)
 #
 # Stages meet in files (docs/metrics.md). A training run is re-made when its own settings or its own method's code
 # change, and never because an analysis, another arm or a comment in the experiment file did.

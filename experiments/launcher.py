@@ -3,8 +3,8 @@
     snakemake all --config experiment=qwen3_4b gpus=8 launch=fsdp2
 
 `launch` is a file of experiments/launch/ (ddp, fsdp2, zero3), or the path of an accelerate configuration of one's own. The
-number of processes is `processes` where that is given, else `gpus`, else 1. Neither is part of a run's settings: the same
-file is the same run on any number of processes.
+number of processes is `processes` where that is given, else `gpus`, else 1; where there are GPUs each process has one. Neither
+is part of a run's settings: the same file is the same run on any number of processes.
 """
 
 import os
@@ -41,6 +41,11 @@ def processes(config: Mapping[str, Any]) -> int:
     count = config.get("processes", config.get("gpus") or 1)
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise BadInput(f"--config processes={count}: give a whole number, 1 or more")
+    gpus = config.get("gpus")
+    if isinstance(gpus, int) and gpus > 0 and count != gpus:
+        raise BadInput(
+            f"--config processes={count} gpus={gpus}: each process has a GPU of its own: leave processes out"
+        )
     return count
 
 

@@ -42,6 +42,12 @@ def test_numbers_that_are_none_are_refused(count: Any) -> None:
         processes({"processes": count})
 
 
+def test_processes_that_share_a_gpu_are_refused() -> None:
+    assert processes({"processes": 2, "gpus": 2}) == processes({"processes": 2, "gpus": 0}) == 2
+    with pytest.raises(BadInput, match="processes=4 gpus=2: each process has a GPU of its own"):
+        processes({"processes": 4, "gpus": 2})
+
+
 def test_an_unknown_configuration_lists_the_known_ones() -> None:
     with pytest.raises(BadInput, match="launch=fsdp3: choose one of ddp, fsdp2, zero3"):
         launcher({"gpus": 2, "launch": "fsdp3"})

@@ -101,6 +101,12 @@ def test_the_number_of_gpus_is_no_setting_of_a_run() -> None:
     assert [needs(experiment, gpus)["train"].gpu for gpus in (None, 0, 1, 8)] == [1, 0, 1, 8]
 
 
+def test_every_process_of_a_pretrained_policy_has_a_gpu_of_its_own() -> None:
+    on_gpus, on_cpu = (needs(load("qwen3_4b"), gpus, processes=2)["train"] for gpus in (None, 0))
+    assert (on_gpus.gpu, on_gpus.threads, on_gpus.mem_mb) == (2, 16, 128_000)
+    assert (on_cpu.gpu, on_cpu.threads, on_cpu.mem_mb) == (0, 16, 128_000)
+
+
 def test_a_policy_made_here_asks_for_no_gpu() -> None:
     for name in ("arithmetic", "smoke", "maths_mini"):
         assert {need.gpu for need in needs(load(name)).values()} == {0}
