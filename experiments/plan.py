@@ -160,6 +160,14 @@ def notes(plan: Plan) -> Iterator[str]:
     )
 
 
+def start(plan: Plan, experiment: str) -> str:
+    """The command that starts what was planned; where arms differ, on the most GPUs that one of them takes."""
+    launch = max((case.launch for case, _, _ in plan.arms.values()), key=lambda launch: launch.processes)
+    counted = "processes" if plan.gpu_name == "cpu" else "gpus"
+    words = ["snakemake all --config", f"experiment={experiment}", f"{counted}={launch.processes}"]
+    return " ".join([*words, *([] if launch.kind == "single" else [f"launch={launch.kind}"])])
+
+
 def said(launch: Launch, gpu_name: str) -> str:
     if gpu_name == "cpu":
         return "a CPU" if launch.kind == "single" else f"{launch.processes} processes of a CPU ({launch.kind})"
@@ -186,7 +194,8 @@ def main() -> None:
     arguments = parse_arguments()
     with exit_with_message():
         experiment = load(arguments.experiment)
-        print(report(make_plan(*from_arguments(experiment, arguments))))
+        plan = make_plan(*from_arguments(experiment, arguments))
+        print(f"{report(plan)}\nstart: {start(plan, arguments.experiment)}")
 
 
 def from_arguments(

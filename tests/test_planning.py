@@ -1,8 +1,10 @@
 """The planner: geometry against transformers, activations against what autograd saves, refusals with what would fit."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,6 +214,16 @@ def test_the_shipped_sizes_fit_where_their_comments_say() -> None:
         assert (fit(without).problem is None) == (gpu == "h100")
 
 
+@pytest.mark.parametrize("path", ["docs/cluster.md", "profiles/slurm/config.yaml"])
+def test_the_commands_that_are_shown_fit_on_cards_of_80_gb(path: str) -> None:
+    text = (Path(__file__).parents[1] / path).read_text()
+    shown = re.findall(r"experiment=(qwen3_4b) gpus=(\d) launch=(\w+)", text)
+    assert len(shown) == text.count("experiment=qwen3_4b") > 0
+    for name, gpus, kind in shown:
+        assert fit(case_of(name, launch=Launch(kind, int(gpus)))).problem is None
+    assert fit(case_of("qwen3_4b", launch=Launch("ddp", 4))).problem is not None, "why they name a launch"
+
+
 def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
     case = case_of("qwen3_0_6b_one_gpu", "rtx4090", vllm="none")
     problem = fit(case).problem
@@ -284,6 +296,7 @@ def test_the_command_prints_the_cost_or_refuses_with_a_remedy() -> None:
     assert good.returncode == 0, good.stderr
     for word in ("27 runs", "4.02 billion", "2 x h100 (fsdp2)", "GPU-hours", "clip_higher", "total", "disk:"):
         assert word in good.stdout
+    assert good.stdout.endswith("start: snakemake all --config experiment=qwen3_4b gpus=2 launch=fsdp2\n")
     bad = planned("qwen3_8b", "--launch", "single")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "arms.none does not fit on one h100" in bad.stderr

@@ -50,7 +50,14 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
     profile.write_text(text.replace("# slurm_partition: gpu", "slurm_partition: gpu"))
     line = [sys.executable, "-m", "snakemake", RUN, "-s", str(ROOT / "Snakefile"), "--directory", str(folder)]
     line += ["--workflow-profile", str(profile.parent), "--allowed-rules", "train", "--latency-wait", "5", "--no-hooks"]
-    line += ["--slurm-init-seconds-before-status-checks", "1", "--config", "experiment=qwen3_4b", "gpus=4"]
+    line += [
+        "--slurm-init-seconds-before-status-checks",
+        "1",
+        "--config",
+        "experiment=qwen3_4b",
+        "gpus=4",
+        "launch=fsdp2",
+    ]
     path = os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "ENTROPY_CONTROL_TRACKING": "off"}
     done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
