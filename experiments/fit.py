@@ -56,8 +56,8 @@ def _problem(case: Case, load: Load, found: Estimate) -> str | None:
     if load.engine == "colocate" and load.engine_bytes < (needed := engine_needs(case, load)):
         share = case.training.vllm_gpu_memory_utilization
         return (
-            f"vLLM's {share:.0%} of the GPU are {load.engine_bytes / 1e9:.1f} GB, and weights with one sequence's cache take"
-            f" {needed / 1e9:.1f} GB"
+            f"vLLM's {share:.0%} of the GPU are {load.engine_bytes / 1e9:.1f} GB, and weights with the cache of one sequence of"
+            f" {engine_length(case, load):,} tokens take {needed / 1e9:.1f} GB"
         )
     if not found.fits(case.gpu.bytes):
         return f"a process needs {found.peak / 1e9:.1f} GB, and there are {case.gpu.bytes / 1e9:.1f} GB"
@@ -65,10 +65,15 @@ def _problem(case: Case, load: Load, found: Estimate) -> str | None:
 
 
 def engine_needs(case: Case, load: Load) -> int:
-    """Bytes that a colocated engine needs to answer at all."""
+    """Bytes without which a colocated engine does not start: it wants the cache of one sequence as long as it would take."""
     tensor_parallel = case.training.vllm_tensor_parallel_size
-    one = cache_bytes(load.shape, 1, load.length, "bfloat16")
+    one = cache_bytes(load.shape, 1, engine_length(case, load), "bfloat16")
     return (2 * load.shape.parameters + one) // tensor_parallel
+
+
+def engine_length(case: Case, load: Load) -> int:
+    """Tokens of the longest sequence that a colocated engine takes."""
+    return case.training.vllm_max_model_length or load.shape.positions
 
 
 def load_of(case: Case) -> Load:
@@ -152,6 +157,8 @@ def _changes(case: Case) -> Iterator[Change]:
     if training.vllm == "colocate":
         for share in (0.2, 0.3, 0.4, 0.5):
             yield _setting("vllm_gpu_memory_utilization", share)
+    if training.vllm == "colocate" and training.vllm_max_model_length is None:
+        yield _setting("vllm_max_model_length", case.prompt + training.max_completion_length)
     for launch in () if case.gpu.is_cpu else LAUNCHES[1:]:
         if launch.processes > case.launch.processes or not case.launch.sharded:
             yield f"--launch {launch.kind} --processes {launch.processes}", _launched(launch)

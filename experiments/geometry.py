@@ -8,7 +8,7 @@ and is checked against transformers' own count in the tests.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Geometry:
     intermediate_size: int
     vocabulary: int
     tied: bool  # one matrix is both embedding and head
+    positions: int = 32_768  # tokens that it can read at most
 
     def qwen3(self) -> dict[str, Any]:
         """The arguments of transformers' Qwen3Config for this shape."""
@@ -42,6 +43,7 @@ class Geometry:
             "num_key_value_heads": self.kv_heads,
             "head_dim": self.head_dim,
             "tie_word_embeddings": self.tied,
+            "max_position_embeddings": self.positions,
         }
 
     @property
@@ -76,7 +78,7 @@ class Geometry:
         return self.layers * rank * (2 * (h + q) + 2 * (h + kv) + 3 * (h + i))
 
 
-QWEN3 = {
+QWEN3 = {  # as the Base models have them; the others read 40,960 tokens
     "Qwen/Qwen3-0.6B": Geometry(1024, 28, 16, 8, 128, 3072, 151_936, tied=True),
     "Qwen/Qwen3-1.7B": Geometry(2048, 28, 16, 8, 128, 6144, 151_936, tied=True),
     "Qwen/Qwen3-4B": Geometry(2560, 36, 32, 8, 128, 9728, 151_936, tied=True),
@@ -107,7 +109,7 @@ def _pretrained(model: HubPolicy) -> Geometry:
             f"the shape of {model.name} is not known: give model.name as a folder with a config.json, or add it to"
             f" experiments/geometry.py, which has {', '.join(QWEN3)}"
         )
-    return known
+    return known if model.name.endswith("-Base") else replace(known, positions=40_960)
 
 
 def read_config(path: Path) -> Geometry:
@@ -128,6 +130,7 @@ def read_config(path: Path) -> Geometry:
             intermediate_size=config["intermediate_size"],
             vocabulary=config["vocab_size"],
             tied=config.get("tie_word_embeddings", True),
+            positions=config.get("max_position_embeddings", Geometry.positions),
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise BadInput(f"{path}: cannot be read as a model's configuration ({error})") from None

@@ -14,7 +14,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 from eval.errors import BadInput
 from experiments.activations import BYTES, Precision, cache_bytes, layer_bytes
 from experiments.cost import Assumed, questions, training_cost
-from experiments.fit import Case, fit, least_launch, remedies
+from experiments.fit import Case, engine_needs, fit, least_launch, load_of, remedies
 from experiments.geometry import QWEN3, Geometry, geometry_of, read_config
 from experiments.memory import Launch, Load, estimate
 from experiments.plan import make_plan
@@ -241,8 +241,20 @@ def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
 
 def test_an_engine_share_too_small_for_the_weights_is_told_apart() -> None:
     case = case_of("qwen3_8b", launch=Launch("fsdp2", 8), vllm_gpu_memory_utilization=0.1)
-    assert "vLLM's 10% of the GPU are 8.6 GB, and weights with one sequence's cache take 17" in str(fit(case).problem)
+    assert (
+        "vLLM's 10% of the GPU are 8.6 GB, and weights with the cache of one sequence of 4,608 tokens take 17"
+        in str(fit(case).problem)
+    )
     assert any(name.startswith("vllm_gpu_memory_utilization: ") for name in remedies(case))
+
+
+def test_an_engine_has_room_for_the_longest_sequence_that_it_takes() -> None:
+    """0.6B in bfloat16 is 1.2 GB; a token of cache is 28 layers x 2 x 1024 x 2 bytes, so 32,768 of them are 3.8 GB."""
+    case = case_of("qwen3_0_6b_one_gpu", "l4", vllm_max_model_length=None, vllm_gpu_memory_utilization=0.15)
+    assert engine_needs(case, load_of(case)) == 2 * QWEN3["Qwen/Qwen3-0.6B"].parameters + 32_768 * 28 * 2 * 1024 * 2
+    assert "one sequence of 32,768 tokens take 5.0 GB" in str(fit(case).problem)
+    assert "vllm_max_model_length: 1520" in remedies(case)
+    assert geometry_of(HubPolicy(source="pretrained", name="Qwen/Qwen3-4B", revision="0" * 40)).positions == 40_960
 
 
 # ---- tokens and hours --------------------------------------------------------------------------------------------------
