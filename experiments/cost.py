@@ -12,7 +12,7 @@ from eval.sources import SOURCES
 from experiments.fit import Case, Fit
 from experiments.geometry import Geometry
 from experiments.schema import Benchmark, Experiment, Task
-from experiments.throughput import Gpu, Speed, generation_seconds, update_seconds
+from experiments.throughput import ROWS_IN_FLIGHT, Gpu, Speed, generation_seconds, update_seconds
 
 SAMPLER_ROWS = 512  # at a time, of the transformers sampler
 
@@ -92,7 +92,7 @@ def sampling_cost(experiment: Experiment, shape: Geometry, completions: int, ass
     batches = ceil(completions / SAMPLER_ROWS) if evaluation.engine == "transformers" else 1
     mean, rows = assumed.mean_length * evaluation.max_tokens, completions / batches
     seconds = generation_seconds(
-        shape, rows, mean, evaluation.max_tokens, evaluation.engine, assumed.gpu, assumed.speed
+        shape, rows, mean, evaluation.max_tokens, evaluation.engine, assumed.gpu, assumed.speed, ROWS_IN_FLIGHT
     )
     return Cost(completions * mean, 0, batches * seconds, 0)
 

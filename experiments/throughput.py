@@ -4,7 +4,9 @@
                  passes: 1 forward and 2 backward; 1 more under gradient checkpointing; 1 for the old policy's pass
     generation   a step reads all weights and the cache of every row, once:
                  seconds per step = max((weights + rows · context · cache) / (bandwidth · use), layers · launch)
-                 vLLM: the steps of the tokens; transformers: as many steps as the longest completion, for all rows
+                 as many steps as the longest completion, at least; in transformers for all rows, in vLLM for those
+                 that are not done, tokens / steps on average: it takes all of a rollout at once, in evaluation as many
+                 as ROWS_IN_FLIGHT. That its cache may hold fewer is left out
 
 What it rests on is printed with every plan. `mfu` .35 and `use` .5 are what well-run training and decoding reach on
 current GPUs, and were not measured by this project; `--tokens-per-second` puts a measured rate in place of the formula
@@ -17,7 +19,7 @@ from typing import Literal
 from experiments.geometry import Geometry
 
 Engine = Literal["transformers", "vllm"]
-ROWS_IN_FLIGHT = 256  # of a vLLM engine on one GPU
+ROWS_IN_FLIGHT = 256  # of a vLLM engine that evaluates; eval/sample.py allows 512, of which the cache holds fewer
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,25 @@ def update_seconds(
 
 
 def generation_seconds(
-    shape: Geometry, rows: float, mean: float, longest: int, engine: Engine, gpu: Gpu, speed: Speed
+    shape: Geometry,
+    rows: float,
+    mean: float,
+    longest: int,
+    engine: Engine,
+    gpu: Gpu,
+    speed: Speed,
+    at_once: float | None = None,
 ) -> float:
-    """Wall seconds of one GPU for `rows` completions of `mean` tokens, the longest of `longest`, after their prompts."""
+    """Wall seconds of one GPU for `rows` completions of `mean` tokens, the longest of `longest`, after their prompts.
+
+    at_once: rows that vLLM has in flight at most; None = all.
+    """
     tokens = rows * mean
     if speed.tokens_per_second:
         return tokens / speed.tokens_per_second
-    together = min(rows, ROWS_IN_FLIGHT) if engine == "vllm" else rows
-    step = step_seconds(shape, together, mean / 2, engine, gpu, speed)
-    return step * (tokens / together if engine == "vllm" else longest)
+    steps = max(longest, tokens / min(rows, at_once or rows))
+    live = tokens / steps if engine == "vllm" else rows
+    return steps * step_seconds(shape, live, mean / 2, engine, gpu, speed)
 
 
 def step_seconds(shape: Geometry, rows: float, context: float, engine: Engine, gpu: Gpu, speed: Speed) -> float:

@@ -272,7 +272,12 @@ def test_seconds_by_hand() -> None:
     cache = 1 * 0.5 * 10 * 2 * 1000 * 2
     assert seconds == pytest.approx((2 * ROUND.parameters + cache) / 500e9)
     assert generation_seconds(ROUND, 10, 50, 90, "vllm", GPU, Speed(tokens_per_second=25)) == 20.0
-    # transformers goes on until the longest is done, and a layer takes its time
+    # vLLM goes on until the longest is done, for the rows that are left: 90 steps of 500 / 90 rows; four at once: 125 of 4
+    for at_once, steps, live in ((None, 90, 500 / 90), (4, 125, 4)):
+        seconds = generation_seconds(ROUND, 10, 50, 90, "vllm", replace(GPU, teraflops=1e9), Speed(use=0.5), at_once)
+        read = 2 * ROUND.parameters + live * 25 * 10 * 2 * 1000 * 2
+        assert seconds == pytest.approx(steps * read / 500e9)
+    # transformers does for all rows, and a layer takes its time
     slow = generation_seconds(ROUND, 10, 50, 90, "transformers", replace(GPU, launch=0.01), Speed())
     assert slow == pytest.approx(90 * 10 * 0.01)
 
