@@ -3,7 +3,6 @@
 Whatever trained it (one process, shards, adapters), what is written is one whole policy folder that evaluation can load.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +86,7 @@ def save_policy(trainer: Any, folder: Path, source: dict[str, Any]) -> None:
         (target / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing here reads
         if adapted:
             merge(target, folder, source)
+            trainer.processing_class.save_pretrained(folder)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -106,11 +106,9 @@ def write_gathered(trainer: Any, folder: Path) -> None:
 
 
 def merge(adapter: Path, folder: Path, source: dict[str, Any]) -> None:
-    """The base policy plus its adapter, as one policy folder."""
+    """Writes the weights of the base policy plus its adapter."""
     from peft import PeftModel
 
     base = AutoModelForCausalLM.from_pretrained(**source, dtype="auto")
     merged: Any = PeftModel.from_pretrained(base, str(adapter))
     merged.merge_and_unload().save_pretrained(folder)
-    for path in adapter.glob("*token*"):
-        shutil.copy(path, folder / path.name)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.base_policy import make_tokenizer
 from experiments.policy import lora_config, save_policy
@@ -16,11 +16,15 @@ from tests.grpo_runs import ours, small_policy, training
 def test_adapters_are_trained_and_merged(tmp_path: Path) -> None:
     base = small_policy()
     base.save_pretrained(tmp_path / "base")
-    make_tokenizer().save_pretrained(tmp_path / "base")
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = "{{ messages }}"
+    tokenizer.save_pretrained(tmp_path / "base")
     rows: list[dict[str, Any]] = []
     settings = training(gradient_share_every=1, gradient_checkpointing=True)
     lora = lora_config(Lora(rank=4, alpha=8))
-    trainer = ours(FixedCoefficient(0.3), settings, tmp_path / "run", rows.append, peft_config=lora)
+    trainer = ours(
+        FixedCoefficient(0.3), settings, tmp_path / "run", rows.append, peft_config=lora, processing_class=tokenizer
+    )
     trainer.train()
     assert all(0 < row["gradient_share"] < 1 for row in rows[1:]), "at the start one half of each adapter is zero"
     assert trainer.model is not None
@@ -34,5 +38,6 @@ def test_adapters_are_trained_and_merged(tmp_path: Path) -> None:
     with torch.no_grad():
         torch.testing.assert_close(merged(ids_1T).logits, trained(ids_1T).logits, atol=1e-4, rtol=1e-4)
         assert (merged(ids_1T).logits - base(ids_1T).logits).abs().max() > 1e-3
-    assert (tmp_path / "policy" / "tokenizer.json").exists()
+    written = AutoTokenizer.from_pretrained(tmp_path / "policy")
+    assert (written.get_vocab(), written.chat_template) == (tokenizer.get_vocab(), "{{ messages }}")
     assert not list((tmp_path / "policy").rglob("*.bin"))
