@@ -26,7 +26,11 @@ MACHINE = {
     "checkpoint_every",
     "checkpoints_kept",
 }
-"""Where and in how much memory the engine stands, and how often a run is saved: no part of what determines a run."""
+"""Where and in how much memory the engine stands, and how often a run is saved: no part of what determines a run.
+
+What saves memory during updates is part of it (per_device_train_batch_size, gradient_checkpointing, vllm_enable_sleep_mode),
+although it changes a result by rounding at most: two runs of one spec on one CPU are equal to the last bit.
+"""
 
 
 class Lora(BaseModel, extra="forbid", frozen=True):
