@@ -60,5 +60,6 @@ def configuration(name: str) -> Path:
 
 def prepare_launches() -> None:
     """Sets what every launcher inherits."""
-    # A launcher that is told to end passes that on, and kills its processes after 30 s: too soon to save a checkpoint.
-    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "600")
+    # A launcher that is told to end passes that on, and kills its processes after 30 s: too soon to save a checkpoint. Within
+    # an hour the lead of a batch system decides, which kills what is left when the time is up.
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600")

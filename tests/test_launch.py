@@ -13,7 +13,7 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import DistributedType
 
 from eval.errors import BadInput
-from experiments.launcher import FOLDER, ONE, THREADS, launcher, processes
+from experiments.launcher import FOLDER, ONE, THREADS, launcher, prepare_launches, processes
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATIONS = sorted(FOLDER.glob("*.yaml"))
@@ -68,6 +68,17 @@ def test_accelerate_reads_the_shipped_configurations(path: Path) -> None:
     for block, prefix in (("fsdp_config", ""), ("deepspeed_config", "")):
         for key, value in content.get(block, {}).items():
             assert getattr(arguments, prefix + key) == value, key
+
+
+def test_a_launcher_waits_longer_than_the_lead_of_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", raising=False)
+    prepare_launches()
+    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    lead = int(profile["set-resources"]["train"]["slurm_extra"].rpartition("@")[2].strip("'"))
+    assert int(os.environ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"]) == 3600 > lead
+    monkeypatch.setenv("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "90")
+    prepare_launches()
+    assert os.environ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] == "90", "one's own stays"
 
 
 def test_the_number_of_processes_changes_no_run() -> None:

@@ -127,6 +127,14 @@ def test_a_wrong_number_of_gpus_is_refused(gpus: object) -> None:
         needs(load("smoke"), gpus)
 
 
+def test_the_page_says_how_often_a_run_is_sent_again() -> None:
+    """A rule's own retries win over the profile's."""
+    policies = (ROOT / "experiments" / "rules" / "policies.smk").read_text()
+    assert 'retries: int(config.get("retries", 3))' in policies
+    page = " ".join((ROOT / "docs" / "cluster.md").read_text().split())
+    assert "sends the job again, up to three times (`--config retries=N`; `retries: 5` of the profile is for" in page
+
+
 def test_the_profile_names_rules_that_there_are() -> None:
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     rules = re.findall(
