@@ -1,6 +1,7 @@
 """How runs are launched: the command, the shipped configurations as accelerate reads them, and what is refused."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import DistributedType
 
 from eval.errors import BadInput
+from experiments.batch import batch
 from experiments.launcher import FOLDER, ONE, THREADS, launcher, prepare_launches, processes
+from experiments.schema import load
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATIONS = sorted(FOLDER.glob("*.yaml"))
@@ -79,6 +82,14 @@ def test_a_launcher_waits_longer_than_the_lead_of_the_profile(monkeypatch: pytes
     monkeypatch.setenv("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "90")
     prepare_launches()
     assert os.environ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] == "90", "one's own stays"
+
+
+def test_the_numbers_of_processes_that_are_shown_divide_the_batches_of_the_gpu_experiments() -> None:
+    shown = {int(count) for count in re.findall(r"--num_processes (\d+)", (ROOT / "docs" / "scale.md").read_text())}
+    assert shown == {2, 8}
+    for name in ("qwen3_0_6b_one_gpu", "qwen3_4b", "qwen3_8b"):
+        for count in shown:
+            batch(load(name).training, count)  # raises where it does not
 
 
 def test_the_number_of_processes_changes_no_run() -> None:
