@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -35,12 +36,20 @@ def mend(root: Path) -> None:
 def date_now(root: Path) -> Iterator[str]:
     """Snakemake would hold all that is made after a clock was set back for older than what it is made from."""
     now = time.time_ns()
-    dated = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file() and not path.is_symlink()}
+    dated = {path: written(path) for path in root.rglob("*") if path.is_file() and not path.is_symlink()}
     future = sorted((path for path, when in dated.items() if when > now), key=lambda path: -dated[path])
     for steps, path in enumerate(future):
-        os.utime(path, ns=(now - steps * TICK, now - steps * TICK))
+        with suppress(FileNotFoundError):
+            os.utime(path, ns=(now - steps * TICK, now - steps * TICK))
     if future:
         yield f"{root}: {len(future)} files were dated in the future: was the clock set back? They are dated now"
+
+
+def written(path: Path) -> int:
+    """Time of its last change, ns since 1970; 0 where a job that outlives its Snakemake has just taken it away."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns
+    return 0
 
 
 def undo_damaged(root: Path) -> Iterator[str]:

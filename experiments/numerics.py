@@ -105,9 +105,14 @@ class Guard:
 
 def refuse_after_fault(folder: Path) -> None:
     """Raises: BadInput if the run has ended so before: it would end so again."""
-    if (folder / "fault.json").exists():
+    if not (folder / "fault.json").exists():
+        return
+    try:
         fault = json.loads((folder / "fault.json").read_text())
-        raise BadInput(said(folder, fault_words(*(fault[key] for key in ("where", "rollout", "update", "what")))))
+        words = fault_words(*(fault[key] for key in ("where", "rollout", "update", "what")))
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{folder}: is not the dump of a fault: delete it, and the run goes on") from None
+    raise BadInput(said(folder, words))
 
 
 def fault_words(where: str, rollout: int, update: int, what: str) -> str:

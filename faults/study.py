@@ -106,9 +106,11 @@ class Run:
         return None
 
     def kill(self) -> None:
-        """SIGKILL to Snakemake and every process of its session."""
-        for process in self.processes():
-            signal_to(process.pid, signal.SIGKILL)
+        """SIGKILL to Snakemake and every process of its session, those that were just being started included."""
+        while left := self.processes():
+            for process in left:
+                signal_to(process.pid, signal.SIGKILL)
+            time.sleep(LOOK)
         self.main.wait()
 
     def interrupt(self) -> None:
