@@ -17,6 +17,7 @@ from typing import Any
 from eval.errors import BadInput
 from eval.json_text import read_object
 
+YEAR = 366 * 86_400  # seconds
 LONGEST = 60  # of MLflow's 250 characters: a name has up to three parts
 NOT_METRICS = {"rollout", "rows"}  # the step itself, and how many rows a mean is over
 SYSTEM = {"s": "seconds", "cpu_time": "cpu_seconds", "max_rss": "memory_mb", "mean_load": "load_percent"}
@@ -53,6 +54,11 @@ def metric_name(key: str) -> str:
     return f"{name.strip('. ')}_{zlib.crc32(key.encode('utf-8', 'surrogatepass')):08x}"
 
 
+def seconds(value: Any) -> float:
+    """What a row says that a part of its rollout took; 0 where that can be no time, as in a log that was damaged."""
+    return value if isinstance(value, int | float) and 0 <= value <= YEAR else 0.0
+
+
 def row_points(rows: list[dict[str, Any]], written: float) -> tuple[tuple[Point, ...], ...]:
     """The metrics of each rollout. `written`: when the last row was, seconds since 1970; earlier ones counted back."""
     found, time = [], written
@@ -61,9 +67,7 @@ def row_points(rows: list[dict[str, Any]], written: float) -> tuple[tuple[Point,
         if not isinstance(step, int):
             raise BadInput(f"train.jsonl: a row without the number of its rollout ({step!r}): delete this run")
         found.append(tuple(Point(name, value, step, stamp) for name, value in numbers(row)))
-        time -= sum(
-            value for key, value in row.items() if key.startswith("seconds_") and isinstance(value, int | float)
-        )
+        time -= sum(spent for key, value in row.items() if key.startswith("seconds_") and (spent := seconds(value)))
     return tuple(reversed(found))
 
 

@@ -333,7 +333,8 @@ def fuzz(target: Target, inputs: int, start: int) -> tuple[int, int, str]:
 
     try:
         attempt()
-    except Exception as error:
+    except Exception as found:
+        error = found.exceptions[0] if isinstance(found, ExceptionGroup) else found
         notes = " ".join("".join(getattr(error, "__notes__", [])).split())
         return tried, refused, f"{type(error).__name__}: {str(error)[:200]} {notes[:500]!a}"
     return tried, refused, ""

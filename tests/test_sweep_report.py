@@ -358,6 +358,16 @@ def test_bad_studies_are_refused(made: Path, tmp_path: Path, change: dict[str, A
         read(folder)
 
 
+def test_a_study_that_does_not_say_what_it_asks_has_a_page(tmp_path: Path) -> None:
+    folder = small(tmp_path, [[0.4, 0.6], [0.5, 0.7]])
+    spec = yaml.safe_load((folder / "study.yaml").read_text())
+    (folder / "study.yaml").write_text(yaml.safe_dump({"searches": spec["searches"], "seeds": spec["seeds"]}))
+    sweep.report(read(folder))
+    page = (folder / "report.html").read_text()
+    assert "No question is stated in the study." in page
+    assert "experiment not stated" in page
+
+
 @pytest.mark.parametrize("name", ["tables", "figures"])
 def test_a_linked_folder_is_not_written_through(made: Path, tmp_path: Path, name: str) -> None:
     folder = Path(shutil.copytree(made, tmp_path / "study", ignore=shutil.ignore_patterns(name)))
