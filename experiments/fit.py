@@ -8,7 +8,7 @@ from eval.errors import BadInput
 from experiments.activations import cache_bytes
 from experiments.batch import batch
 from experiments.geometry import geometry_of
-from experiments.memory import Estimate, Launch, Load, estimate
+from experiments.memory import RESERVED, Estimate, Launch, Load, estimate
 from experiments.schema import Experiment, HubPolicy
 from experiments.throughput import Gpu
 from experiments.training_settings import Lora, Training
@@ -60,7 +60,8 @@ def _problem(case: Case, load: Load, found: Estimate) -> str | None:
             f" {engine_length(case, load):,} tokens take {needed / 1e9:.1f} GB"
         )
     if not found.fits(case.gpu.bytes):
-        return f"a process needs {found.peak / 1e9:.1f} GB, and there are {case.gpu.bytes / 1e9:.1f} GB"
+        usable = (1 - RESERVED) * case.gpu.bytes
+        return f"a process needs {found.peak / 1e9:.1f} GB, and may use {usable / 1e9:.1f} GB of {case.gpu.bytes / 1e9:.1f}"
     return None
 
 

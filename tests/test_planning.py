@@ -228,7 +228,7 @@ def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
     case = case_of("qwen3_0_6b_one_gpu", "rtx4090", vllm="none")
     problem = fit(case).problem
     assert problem is not None
-    assert "and there are 25.8 GB" in problem
+    assert "and may use 22.7 GB of 25.8" in problem
     assert "vllm: colocate" in " ".join(remedies(case))
     large = case_of("qwen3_4b", "h200", per_device_train_batch_size=64)
     named = remedies(large)
