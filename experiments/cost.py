@@ -60,16 +60,16 @@ def training_cost(case: Case, found: Fit, assumed: Assumed) -> Cost:
     completions = training.rollouts * training.completions_per_rollout
     updated = completions * training.num_iterations * (mean + assumed.prompt)
     engine = "transformers" if training.vllm == "none" else "vllm"
-    rollout = generation_seconds(
-        shape, found.load.generated_rows, mean, training.max_completion_length, engine, assumed.gpu, assumed.speed
-    )
+    # A server has at least one GPU of its own, and makes the completions of all processes.
+    rows = training.completions_per_rollout if training.vllm == "server" else found.load.generated_rows
+    rollout = generation_seconds(shape, rows, mean, training.max_completion_length, engine, assumed.gpu, assumed.speed)
     passes = 4 if training.gradient_checkpointing else 3
     scored = training.updates_per_rollout > 1 or training.vllm != "none"
     context = assumed.prompt + mean / 2
     seconds = update_seconds(
         shape, updated, context, passes + scored / training.num_iterations, assumed.gpu, assumed.speed, processes
     )
-    gpus = processes + (training.vllm == "server")  # a server has at least one GPU of its own
+    gpus = processes + (training.vllm == "server")
     return Cost(completions * mean, updated, gpus * training.rollouts * rollout, gpus * seconds)
 
 

@@ -293,6 +293,14 @@ def test_tokens_of_a_run_and_questions_of_a_set() -> None:
     assert questions("gsm8k", load("qwen3_0_6b_one_gpu").evaluation.benchmarks["gsm8k"]) == 500
 
 
+def test_a_server_makes_the_completions_of_all_processes() -> None:
+    """So that more of them do not shorten the rollout, in which all wait for it."""
+    assumed = Assumed(GPUS["h100"], Speed(), 0.5, 100)
+    cases = [case_of("qwen3_4b", launch=Launch("fsdp2", processes), vllm="server") for processes in (2, 4)]
+    two, four = (training_cost(case, fit(case), assumed).generating for case in cases)
+    assert two / 3 == pytest.approx(four / 5)
+
+
 def test_the_total_is_the_sum_of_all_policies() -> None:
     experiment = load("smoke")
     plan = make_plan(experiment, "cpu", Assumed(GPUS["cpu"], Speed(), 1.0, 10), None, 40)
