@@ -46,16 +46,21 @@ def edited(file: Path, change: Callable[[str], str]) -> Iterator[None]:
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout in which the smoke experiment has been run."""
-    copy = tmp_path_factory.mktemp("pipeline")
+def copied(copy: Path) -> Path:
+    """The folder, with what a checkout needs to run."""
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
             shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, copy / part)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout in which the smoke experiment has been run."""
+    copy = copied(tmp_path_factory.mktemp("pipeline"))
     snakemake(copy, "all")
     return copy
 

@@ -22,7 +22,7 @@ from experiments.study import load_study
 from experiments.study_settings import MedianPruning
 from experiments.sweep import leave
 from experiments.sweep_trial import Desk, delete_policy, growing, is_worse, question_scores, seen
-from tests.test_pipeline import PARTS, ROOT, edited
+from tests.test_pipeline import copied, edited
 from tests.test_sweep_study import SMOKE, study_file
 
 STUDY = SMOKE | {"seeds": [11], "trials": 2, "workers": 4}
@@ -59,13 +59,7 @@ def trials(checkout: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = tmp_path_factory.mktemp("sweep").resolve()
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, copy / part)
+    copy = copied(tmp_path_factory.mktemp("sweep").resolve())
     (copy / "study.yaml").write_text(yaml.safe_dump(STUDY))
     return copy
 
