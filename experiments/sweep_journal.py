@@ -31,9 +31,8 @@ from experiments.schema import spec_hash
 from experiments.study import Search, Study, Values
 from experiments.study_settings import Choices, MedianPruning, WilcoxonPruning
 
-SPARE_WORKERS = (
-    10  # deaths beyond `retries` after which a trial is held for the cause, as one that takes all the memory
-)
+SPARE_WORKERS = 10
+"""Deaths beyond `retries` after which a trial is held for their cause, as one that takes all the memory."""
 
 
 class Flock:

@@ -104,7 +104,7 @@ def run_trial(desk: Desk, search: str, values: Values, judge: Judge) -> Outcome:
             break
         evaluate(desk, trial, run, seed)
         if not desk.study.keep_policies:
-            delete_policy(run / "policy")
+            discard(run / "policy")
         seeds[seed] = seen(desk.study, run / "train.jsonl", run / "eval")
         if number + 1 < len(desk.study.seeds) and is_worse(desk.study, run / "eval", number, judge):
             stopped = f"stopped after seed {seed}"
@@ -175,12 +175,6 @@ def evaluate(desk: Desk, trial: Experiment, run: Path, seed: int) -> None:
     for what, command in (("sampling", ["eval.sample", *sample]), ("scoring", ["eval.score", *score])):
         with attended(start([*ONE.split(), *command, *shared], log, desk.threads)) as job:
             finish(job, f"{what} of seed {seed}", log)
-
-
-def delete_policy(policy: Path) -> None:
-    """Its mark goes first: a kill in the middle leaves nothing that looks like a damaged policy."""
-    (policy / CHECKSUMS).unlink(missing_ok=True)
-    discard(policy)
 
 
 def start(command: Sequence[str], log: Path, threads: int) -> subprocess.Popen[bytes]:

@@ -16,12 +16,13 @@ import pytest
 import yaml
 
 from eval.checksums import mark_folder
+from eval.durable import discard
 from eval.errors import BadInput
 from experiments.mend import mend
 from experiments.study import load_study
 from experiments.study_settings import MedianPruning
 from experiments.sweep import leave
-from experiments.sweep_trial import Desk, delete_policy, growing, is_worse, question_scores, seen
+from experiments.sweep_trial import Desk, growing, is_worse, question_scores, seen
 from tests.test_pipeline import copied, edited
 from tests.test_sweep_study import SMOKE, study_file
 
@@ -186,10 +187,10 @@ def test_a_kill_while_a_policy_is_deleted_leaves_a_sound_folder(
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", dies)
         with pytest.raises(KeyboardInterrupt):
-            delete_policy(policy)
+            discard(policy)
     mend(tmp_path)
     assert not policy.exists()
-    delete_policy(policy)
+    discard(policy)
     assert list(policy.parent.iterdir()) == []
 
 
