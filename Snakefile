@@ -72,7 +72,6 @@ wildcard_constraints:
 localrules:
     all,
     problems,
-    tracking_store,
     tracked,
 
 
@@ -108,7 +107,7 @@ else:
 onstart:
     # The spec is no rule: as an upstream job, Snakemake would let it hide which runs it concerns.
     write_spec(EXPERIMENT, GRAPH.spec)
-    # Logs to MLflow from a process of its own, which ends with this one.
+    # Makes the MLflow store and logs to it, from a process of its own, which ends with this one.
     start(GRAPH.root)
 
 

@@ -1,7 +1,6 @@
 """Shows results in MLflow. Files are the truth, MLflow is a view of them, and training knows nothing of it.
 
-    python -m experiments.tracking store   results/arithmetic   # make the store, the experiment and its arms' runs
-    python -m experiments.tracking follow  results/arithmetic   # log what is being written, until the caller ends
+    python -m experiments.tracking follow  results/arithmetic   # make the store, log what is written, until the caller ends
     python -m experiments.tracking sync    results/arithmetic   # log all there is, with artifacts
     python -m experiments.tracking rebuild results              # make the whole database anew
 
@@ -22,7 +21,7 @@ from eval.durable import write_text
 from eval.errors import BadInput, exit_with_message
 from experiments import tracking_sweep
 from experiments.tracking_mlflow import make_view
-from experiments.tracking_store import SWITCH, Unreachable, lock, own_uri, store_uri, switched_on
+from experiments.tracking_store import SWITCH, Unreachable, delete_database, lock, own_uri, store_uri, switched_on
 
 PAUSE = 3.0  # seconds between two looks at the files
 WATCHED = (
@@ -36,12 +35,12 @@ WATCHED = (
 )
 
 
-def sync(root: Path, alive: bool = False, whole: bool = True, mark: Path | None = None) -> None:
-    """One pass, which never fails for the store's sake. `mark`: a file that says how it went."""
+def sync(root: Path, mark: Path | None = None) -> None:
+    """A whole pass, which never fails for the store's sake. `mark`: a file that says how it went."""
     try:
         told = "switched off"
         if switched_on():
-            make_view(root, alive, whole)
+            make_view(root, alive=False, whole=True)
             told = "logged"
     except Unreachable as error:
         told = f"not logged: {error}"
@@ -118,7 +117,7 @@ def rebuild(results: Path) -> None:
         raise BadInput(f"tracking is switched off by {SWITCH}: unset it to rebuild")
     own = store_uri(results) == own_uri(results)
     fresh = results / "mlflow.db.new"
-    fresh.unlink(missing_ok=True)
+    delete_database(fresh)
     if own:
         shutil.rmtree(results / "mlartifacts", ignore_errors=True)
     for root in roots:
@@ -130,7 +129,7 @@ def rebuild(results: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("action", choices=("store", "follow", "sync", "rebuild"))
+    parser.add_argument("action", choices=("follow", "sync", "rebuild"))
     parser.add_argument("folder", type=Path, help="results/<experiment>; for rebuild: results")
     parser.add_argument("--mark", type=Path, help="file to write when it is done")
     parser.add_argument("--caller", type=int, default=os.getppid(), help="process whose end ends `follow`")
@@ -138,8 +137,6 @@ def main() -> None:
     root = arguments.folder
     with exit_with_message():
         match arguments.action:
-            case "store":
-                sync(root, alive=True, whole=False, mark=arguments.mark)
             case "follow":
                 follow(root, arguments.caller)
             case "sync":

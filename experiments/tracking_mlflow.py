@@ -4,17 +4,28 @@ The only module that imports MLflow, inside the functions that need it: it takes
 """
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from experiments.tracking_metrics import Point
-from experiments.tracking_store import Unreachable, check_answers, lock, own_uri, store_uri, without_secrets
+from experiments.tracking_store import (
+    Unreachable,
+    check_answers,
+    lock,
+    own_uri,
+    sqlite_file,
+    store_uri,
+    without_secrets,
+)
 from experiments.tracking_sweep import sweep_views
 from experiments.tracking_view import RUNNING, RunView, views
 
+MAKING = ".mlflow-making-"  # folder for a database that is not whole yet
 BATCH, PARAMS = 1000, 100  # metrics, params and tags that MLflow takes in one call
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -52,10 +63,31 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
     with lock(root.parent):
         check_answers(uri)
         with told_without_secrets():
+            make_database(uri)
             store = Store(uri, experiment.name, root.parent)
             for run in runs:
                 store.write(run, whole)
             store.forget({run.key for run in runs})
+
+
+def make_database(uri: str) -> None:
+    """An SQLite store that is not there yet, whole or not at all.
+
+    MLflow makes one in dozens of migrations. Killed in the middle, it leaves one that it can never open again.
+    """
+    path = sqlite_file(uri)
+    if path is None or (path.exists() and path.stat().st_size):
+        return
+    from mlflow.tracking import MlflowClient
+
+    for left in path.parent.glob(f"{MAKING}*"):
+        shutil.rmtree(left)
+    with TemporaryDirectory(
+        prefix=MAKING, dir=path.parent
+    ) as folder:  # MLflow never forgets what it has opened by a name
+        made = Path(folder, path.name)
+        MlflowClient(f"sqlite:///{made}").search_experiments(max_results=1)
+        made.replace(path)
 
 
 class Store:

@@ -41,6 +41,17 @@ def without_secrets(text: str) -> str:
     return re.sub(r"(?i)\b(\w*(?:password|token|secret|key))=\S+", r"\1=…", text)
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """The file of an SQLite store; None of another store, or of one that is no file."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def delete_database(path: Path) -> None:
+    """With its journal: a new database of that name would be rolled back to it."""
+    for end in ("", "-journal", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
 @contextmanager
 def lock(results: Path) -> Iterator[None]:
     """The right to write; waits until another process has done its pass."""
@@ -53,8 +64,7 @@ def lock(results: Path) -> Iterator[None]:
 def check_answers(uri: str) -> None:
     """Raises Unreachable within seconds, where MLflow would try again for minutes."""
     try:
-        if uri.startswith("sqlite:///"):
-            path = Path(uri.removeprefix("sqlite:///"))
+        if path := sqlite_file(uri):
             path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
                 database.execute("BEGIN IMMEDIATE").connection.rollback()

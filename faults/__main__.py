@@ -60,7 +60,7 @@ def undisturbed(folder: Path) -> tuple[Study, dict[str, float]]:
 
 def run(names: list[str], folder: Path, seed: int) -> int:
     quiet, taken = undisturbed(folder)
-    rows, failed = [], 0
+    rows, failures = [], list[str]()
     for name in names:
         started = time.monotonic()
         try:
@@ -70,11 +70,12 @@ def run(names: list[str], folder: Path, seed: int) -> int:
         except NotHere as error:
             told = f"skipped: {error}"
         except Broken as error:
-            failed += 1
             told = f"FAILED: {error}"
+            failures.append(f"{name} {told}")
         print(f"{name}: {told} ({time.monotonic() - started:.0f} s)", flush=True)
     print(f"\n{table(rows)}")
-    return 1 if failed else 0
+    print("\n\n".join(["", *failures]))  # once more: they are long ago by now
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ SAME = (
     "tables/*.*",
     "figures/*.csv",
     "figures/*.png",
+    "mlflow.logged",
 )
 SEPARATORS = {".csv": ",", ".md": "|", ".tex": "&"}
 

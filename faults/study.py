@@ -24,7 +24,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 RULES = {
     "snakemake": r"-m snakemake all",
-    "tracking_store": r"-m experiments\.tracking store",
+    "follower": r"-m experiments\.tracking follow",
     "problems": r"-m experiments\.tasks",
     "base_policy": r"-m experiments\.base_policy",
     "base_sample": r"-m eval\.sample .*--label arm=base",
@@ -37,7 +37,7 @@ RULES = {
     "report_page": r"-m analysis\.report",
     "tracked": r"-m experiments\.tracking sync",
 }
-"""Rule → what its process is called with, in the order of the graph; the first is Snakemake itself."""
+"""Rule → what its process is called with, in the order of the graph; the first is Snakemake itself, the second its MLflow log."""
 
 
 @dataclass(frozen=True)

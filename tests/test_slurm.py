@@ -106,7 +106,7 @@ def test_the_whole_graph_goes_through_slurm(slurm: Environment, tmp_path: Path) 
     said = through(slurm, line, tmp_path)
     table = said.partition("Job stats:")[2].partition("\n\n")[0]
     jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
-    remote = jobs["total"] - sum(jobs.get(name, 0) for name in ("all", "problems", "tracking_store", "tracked"))
+    remote = jobs["total"] - sum(jobs.get(name, 0) for name in ("all", "problems", "tracked"))
     states = ask(slurm, "squeue", "--noheader", "--states=all", "--format=%i %T").splitlines()
     assert [state.split()[1] for state in states if state.split()[0] not in before] == ["COMPLETED"] * remote
     assert (tmp_path / "results" / "smoke" / "report.html").exists()

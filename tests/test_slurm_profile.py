@@ -68,7 +68,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
 def upstream(folder: Path) -> None:
     """What a training run of qwen3_4b reads, as files that are there."""
     graph = Graph(load("qwen3_4b"), folder / "results")
-    for name in (*graph.base_inputs(), f"{graph.root}/problems/train.jsonl", f"{graph.root}/mlflow.ready"):
+    for name in (*graph.base_inputs(), f"{graph.root}/problems/train.jsonl"):
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")  # as a mark: of a step that left nothing
@@ -94,7 +94,7 @@ def test_jobs_start_no_follower_of_their_own(calls: list[list[str]]) -> None:
     assert " --no-hooks " in wrapped
     snakefile = (ROOT / "Snakefile").read_text()
     local = snakefile.partition("localrules:")[2].partition("\n\n")[0]
-    assert {"tracking_store", "tracked"} <= set(re.findall(r"\w+", local))
+    assert {"problems", "tracked"} <= set(re.findall(r"\w+", local))
 
 
 def test_a_job_that_met_its_time_limit_is_sent_again(calls: list[list[str]]) -> None:

@@ -20,7 +20,7 @@ from experiments import tracking
 from experiments.resolve import resolved
 from experiments.schema import load, run_spec, spec_hash
 from experiments.tracking_metrics import measure_names, metric_name, numbers, row_points
-from experiments.tracking_mlflow import make_view
+from experiments.tracking_mlflow import MAKING, make_view
 from experiments.tracking_store import Unreachable, check_answers, own_uri, without_secrets
 from experiments.tracking_view import views
 from tests.synthetic import log, make
@@ -184,6 +184,27 @@ def test_processes_that_start_at_once_make_no_run_twice(tmp_path: Path) -> None:
     (made / "spec.yaml").write_text(yaml.safe_dump(edited))
     tracking.sync(made)
     assert sorted(shown(made.parent)) == [name for name in RUN_NAMES if not name.startswith("aer/")]
+
+
+def test_a_store_whose_making_was_cut_short_is_made_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = own_uri(tmp_path)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make_view(root, alive=False, whole=True, uri=uri)
+    assert (tmp_path / "mlflow.db").stat().st_size == 0  # made by the look whether it can be written
+    killed = tmp_path / f"{MAKING}1"
+    killed.mkdir()
+    (killed / "mlflow.db").write_bytes((root.parent / "mlflow.db").read_bytes()[:5000])
+    make_view(root, alive=False, whole=True, uri=uri)
+    assert sorted(shown(tmp_path)) == RUN_NAMES
+    assert not list(tmp_path.glob(f"{MAKING}*"))
 
 
 def test_a_locked_database_is_one_warning(root: Path, capsys: pytest.CaptureFixture[str], patience: None) -> None:

@@ -55,7 +55,6 @@ rule train:
         GRAPH.base_inputs(),
         code=lambda wildcards: GRAPH.training_code(wildcards.arm),
         problems=rules.problems.output.train,
-        store=ancient(f"{RESULTS}/mlflow.ready"),
     output:
         f"{RESULTS}/{{arm}}/seed-{{seed}}/{CHECKSUMS}",
         run=f"{RESULTS}/{{arm}}/seed-{{seed}}/run.json",

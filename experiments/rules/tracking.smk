@@ -1,16 +1,5 @@
-# MLflow: a view of the result files. Training waits until the store is made, and knows nothing else of it.
-
-
-rule tracking_store:
-    """Make the MLflow store, its experiment and a run per arm, once and before any job runs beside another."""
-    output:
-        ready=f"{RESULTS}/mlflow.ready",
-    log:
-        f"{RESULTS}/logs/tracking_store.log",
-    params:
-        results=subpath(output.ready, parent=True),
-    shell:
-        "python -m experiments.tracking store {params.results} --mark {output.ready} > {log} 2>&1"
+# MLflow: a view of the result files. No rule but this one knows of it; what is live is logged by a process of its own
+# (Snakefile, onstart).
 
 
 rule tracked:
