@@ -145,6 +145,9 @@ def make_engine(arguments: argparse.Namespace, sampling: Sampling, tokenizer: An
     """The chosen back end, with the policy loaded."""
     import torch
 
+    from eval.gpus import check_gpus
+
+    check_gpus()
     torch.set_num_threads(arguments.threads)
     if arguments.engine == "vllm":
         from eval.engine_vllm import VllmEngine

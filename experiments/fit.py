@@ -53,6 +53,10 @@ def fit(case: Case) -> Fit:
 
 
 def _problem(case: Case, load: Load, found: Estimate) -> str | None:
+    if case.launch.sharded and load.measures_share:
+        return "the gradient's share (gradient_share_every) cannot be measured on shards"
+    if case.launch.sharded and load.adapter_rank and load.engine != "transformers":
+        return "adapters (lora) cannot be merged on shards for vLLM"
     if load.engine == "colocate" and load.engine_bytes < (needed := engine_needs(case, load)):
         share = case.training.vllm_gpu_memory_utilization
         return (

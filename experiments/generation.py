@@ -25,10 +25,25 @@ def prepare_generation(trainer: Any) -> None:
     if trainer.is_fsdp_enabled:
         generate_together(trainer.model)
     if trainer.use_vllm and trainer.vllm_mode == "colocate":
+        check_room(trainer)
         # Processes that share an engine by tensor parallelism must draw the same numbers.
         set_seed(engine_seed(trainer.args.seed, trainer.accelerator.process_index // trainer.vllm_tensor_parallel_size))
     elif trainer.use_vllm and trainer.accelerator.is_main_process:
         check_server(trainer.vllm_generation.vllm_client.get_server_info()["model_config"], trainer.args.seed)
+
+
+def check_room(trainer: Any) -> None:
+    """BadInput where a prompt leaves no room for a completion: vLLM would cut that one, and count it as truncated."""
+    limit, completion = trainer.args.vllm_max_model_length, trainer.args.max_completion_length
+    if limit is None:
+        return
+    prompts = sorted(set(trainer.train_dataset["prompt"]))
+    longest = max(len(ids) for ids in trainer._tokenize_prompts(prompts)[0])
+    if longest + completion > limit:
+        raise BadInput(
+            f"training.vllm_max_model_length is {limit}, the longest prompt has {longest} tokens and a completion up to"
+            f" {completion} (max_completion_length): set it to {longest + completion} or more"
+        )
 
 
 def generate_together(model: Any) -> None:

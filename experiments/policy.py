@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import is_peft_model
 from torch.distributed.tensor import DTensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_attn_3_available
@@ -76,7 +77,7 @@ def save_policy(trainer: Any, folder: Path, source: dict[str, Any]) -> None:
 
     source: of the base policy. Merging happens on the CPU, from files, because shards of weights cannot be merged where they are.
     """
-    adapted = trainer.accelerator.unwrap_model(trainer.model).__class__.__name__.startswith("Peft")
+    adapted = is_peft_model(trainer.accelerator.unwrap_model(trainer.model))
     target = folder / "adapter" if adapted else folder
     if trainer.is_fsdp_enabled:
         write_gathered(trainer, target)
@@ -106,9 +107,9 @@ def write_gathered(trainer: Any, folder: Path) -> None:
 
 
 def merge(adapter: Path, folder: Path, source: dict[str, Any]) -> None:
-    """Writes the weights of the base policy plus its adapter."""
+    """Writes the weights of the base policy plus its adapter, in float32: bfloat16 would round most of an adapter away."""
     from peft import PeftModel
 
-    base = AutoModelForCausalLM.from_pretrained(**source, dtype="auto")
+    base = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     merged: Any = PeftModel.from_pretrained(base, str(adapter))
     merged.merge_and_unload().save_pretrained(folder)

@@ -20,6 +20,7 @@ from transformers.utils import logging
 from eval.checksums import mark_folder
 from eval.durable import empty, locked, publish, write_text
 from eval.errors import BadInput, exit_with_message
+from eval.gpus import check_gpus
 from eval.jsonl import Appender, dump, read_rows
 from eval.problems import read_problems
 from eval.verify import Verifier
@@ -195,6 +196,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
+        check_gpus()
         experiment = load(arguments.spec)
         check_run(experiment, arguments.arm, arguments.seed)
         inputs = arguments.inputs or arguments.spec.parent

@@ -16,6 +16,7 @@ the old-policy pass calls `_get_per_token_logps_and_entropies` without asking fo
 anyway.
 """
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,7 @@ from experiments.generation import prepare_generation
 from experiments.gradient_share import GradientShare, refuse_shards
 from experiments.numerics import FOLDER, Guard
 from experiments.rollout import Labels, Rows, UpdateTotals, summarise, truncated
+from experiments.shards import prepare_shards
 from experiments.stopping import AfterUpdate, StopRequest
 from methods import Control, Method, Signals
 from methods.objective import clipped, grpo_objective
@@ -76,6 +78,7 @@ class EntropyControlTrainer(GRPOTrainer):
         self.stop, self.interrupted, self.limits = stop or StopRequest(), False, limits or Limits()
         self.guard = guard or Guard(Path(str(self.args.output_dir)) / FOLDER, "this run")
         refuse_shards(gradient_share_every, self.is_fsdp_enabled or self.is_deepspeed_enabled)
+        prepare_shards(self)
         prepare_generation(self)
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
         self._ends = cast(list[int], [*self.eos_token_ids, self._tokenizer.pad_token_id])
@@ -215,7 +218,7 @@ class EntropyControlTrainer(GRPOTrainer):
         if self._share is not None and self._first_update():
             self._gradient_share, self._share = self._share.close(), None
         norm = super()._clip_grad_norm(model)
-        self._grad_norm = float(cast(Tensor, norm))
+        self._grad_norm = math.nan if norm is None else float(cast(Tensor, norm))
         self.guard.check(self, self._grad_norm)
         return norm
 

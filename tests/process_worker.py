@@ -19,10 +19,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from experiments.policy import save_policy
+from experiments.policy import lora_config, save_policy
 from experiments.trainer import EntropyControlTrainer
+from experiments.training_settings import Lora
 from methods import AER, FixedCoefficient, Method, NoEntropy
-from tests.grpo_runs import trainer_arguments, training
+from tests.grpo_runs import small_policy, trainer_arguments, training
 
 LIMIT = 12  # tokens
 SCENARIOS: dict[str, tuple[Method, dict[str, Any]]] = {
@@ -32,10 +33,16 @@ SCENARIOS: dict[str, tuple[Method, dict[str, Any]]] = {
         {"per_device_train_batch_size": 2, "mask_truncated_completions": True, "gradient_share_every": 2},
     ),
     "sharded": (AER(tau=1.0, rho=1.0, eta=1.0, alpha_0=0.2), {"per_device_train_batch_size": 4, "checkpoint_every": 1}),
+    "mixed": (FixedCoefficient(0.3), {"per_device_train_batch_size": 4, "bf16": True}),
+    "adapted": (FixedCoefficient(0.3), {"per_device_train_batch_size": 4}),
     "two_updates": (AER(tau=1.0, rho=1.0, eta=1.0), {"per_device_train_batch_size": 4, "updates_per_rollout": 2}),
     "asked": (NoEntropy(), {"per_device_train_batch_size": 4, "checkpoint_every": 0}),
 }
-"""Name → method, and training settings. In "asked", the last process is asked to stop in the second rollout of three."""
+"""Name → method, and training settings. In "asked", the last process is asked to stop in the second rollout of three. "mixed"
+computes in bfloat16, "adapted" trains adapters."""
+
+
+SHARDED = ["sharded", "mixed", "adapted"]
 
 
 class Given(EntropyControlTrainer):
@@ -43,6 +50,7 @@ class Given(EntropyControlTrainer):
     forward pass whether the gradients so far lie in shards."""
 
     asks = False  # to be stopped
+    types: frozenset[str] = frozenset()  # of log-probabilities and entropies
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> tuple[Any, None]:
         start = self.accelerator.process_index * len(prompt_ids)
@@ -57,6 +65,11 @@ class Given(EntropyControlTrainer):
         words = [i for i in range(len(self._tokenizer)) if i not in (end, pad)]
         length = draw.randint(1, 4) if row < 8 else draw.randint(8, LIMIT)
         return [draw.choice(words) for _ in range(length)] + ([end] if length < LIMIT else [])
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        logp_BT, entropy_BT, aux = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self.types |= {str(logp_BT.dtype), str(entropy_BT.dtype)}
+        return logp_BT, entropy_BT, aux
 
     def _compute_loss(self, *args: Any, **kwargs: Any) -> Tensor:
         trained = self.accelerator.unwrap_model(self.model).parameters()
@@ -78,11 +91,14 @@ def run(name: str, out: Path, resume: str | None = None, label: str | None = Non
     method, changes = SCENARIOS[name]
     label = label or name
     rows: list[dict[str, Any]] = []
-    trainer = Given(**trainer_arguments(method, training(**changes), out / label, rows.append))
+    adapters = {"peft_config": lora_config(Lora(rank=4, alpha=8))} if name == "adapted" else {}
+    trainer = Given(**trainer_arguments(method, training(**changes), out / label, rows.append) | adapters)
     trainer.asks = name == "asked"
     trainer.train(resume_from_checkpoint=resume)
     weights = {name: whole(p) for name, p in trainer.accelerator.unwrap_model(trainer.model).named_parameters()}
-    save_policy(trainer, out / f"{label}.policy", {})
+    if trainer.accelerator.is_main_process:
+        small_policy().save_pretrained(out / "base")
+    save_policy(trainer, out / f"{label}.policy", {"pretrained_model_name_or_path": str(out / "base")})
     if trainer.accelerator.is_main_process:
         save_file(weights, out / f"{label}.weights")
         save_file(trainer.gradients, out / f"{label}.gradients")
@@ -92,6 +108,7 @@ def run(name: str, out: Path, resume: str | None = None, label: str | None = Non
                     "rows": rows,
                     "losses": trainer.losses,
                     "summed": trainer.summed,
+                    "types": sorted(trainer.types),
                     "interrupted": trainer.interrupted,
                 }
             )
@@ -116,7 +133,7 @@ def shard_on_the_cpu() -> None:
 
 
 def main(out: Path, names: list[str]) -> None:
-    if "sharded" in names:
+    if set(names) & set(SHARDED):
         shard_on_the_cpu()
     for name in names:
         run(name, out)

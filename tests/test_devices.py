@@ -4,13 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from select import select
 
 import pytest
 
+from eval.engines import Sampling
 from eval.errors import BadInput
+from eval.gpus import check_gpus
+from eval.sample import make_engine
 from experiments.devices import Device, attempt, choose, devices
 
 ROOT = Path(__file__).parents[1]
@@ -200,3 +204,33 @@ def test_snakemake_limits_how_many_jobs_have_gpus(tmp_path: Path, limit: int) ->
     seen = [int(digit) for digit in (tmp_path / "seen").read_text()]
     assert len(seen) == 6
     assert max(seen) <= limit
+
+
+def test_gpus_that_torch_cannot_use_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build of torch without CUDA: the job would go on for days on the CPU."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for unused in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", unused)
+        check_gpus()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    with pytest.raises(BadInput, match=r"gives this process GPUs \(0,3\), and PyTorch .* sees none"):
+        check_gpus()
+    with pytest.raises(BadInput, match="sees none"):
+        make_engine(Namespace(threads=1), Sampling(1.0, 1.0, 1), None, "auto")
+
+
+def test_training_on_gpus_that_torch_cannot_use_is_refused(tmp_path: Path) -> None:
+    job = [
+        sys.executable,
+        "-m",
+        "experiments.train",
+        "--spec",
+        str(tmp_path / "spec.yaml"),
+        "--arm",
+        "x",
+        "--seed",
+        "1",
+    ]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "99", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(job, env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("error: CUDA_VISIBLE_DEVICES gives this process GPUs (99)"), done.stderr

@@ -21,6 +21,7 @@ from experiments.plan import make_plan
 from experiments.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
 from experiments.schema import load
 from experiments.throughput import GPUS, Speed, generation_seconds, update_seconds
+from experiments.training_settings import Lora
 
 SMALL = Geometry(96, 2, 4, 2, 40, 200, 64, tied=True)
 
@@ -246,6 +247,13 @@ def test_an_engine_share_too_small_for_the_weights_is_told_apart() -> None:
         in str(fit(case).problem)
     )
     assert any(name.startswith("vllm_gpu_memory_utilization: ") for name in remedies(case))
+
+
+def test_what_training_refuses_on_shards_is_no_way_out() -> None:
+    shards = Launch("fsdp2", 4)
+    assert "adapters (lora) cannot" in str(fit(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8))).problem)
+    assert fit(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8), vllm="none")).problem is None
+    assert "gradient_share_every" in str(fit(case_of("qwen3_4b", launch=shards, gradient_share_every=5)).problem)
 
 
 def test_an_engine_has_room_for_the_longest_sequence_that_it_takes() -> None:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from experiments.launcher import FOLDER
-from tests.process_worker import SCENARIOS, run
+from tests.process_worker import SCENARIOS, SHARDED, run
 
 ROOT = Path(__file__).parents[1]
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2"]
@@ -55,7 +55,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes wrote that each hold half of every parameter."""
     out = tmp_path_factory.mktemp("shards")
-    with launched("fsdp2", out, ["sharded"]) as two:
+    with launched("fsdp2", out, SHARDED) as two:
         assert two.wait() == 0
     return out
 
@@ -128,6 +128,25 @@ def test_shards_give_what_one_process_gives(folders: dict[int, Path], shards: Pa
 def test_shards_take_the_gradients_of_each_forward_pass(shards: Path) -> None:
     """Two passes make an update. Kept whole until the second, the gradients of the first would be in no parameter."""
     assert json.loads((shards / "sharded.json").read_text())["summed"] == [False, True]
+
+
+def test_shards_in_bfloat16_return_float32(folders: dict[int, Path], shards: Path) -> None:
+    """A ratio of two log-probabilities that were rounded to bfloat16 is 1 or noise. The forward pass itself is rounded
+    at other places than one process' autocast does, so norms agree to its 8 bits."""
+    one, two = (json.loads((path / "mixed.json").read_text()) for path in (folders[1], shards))
+    assert one["types"] == two["types"] == ["torch.float32"]
+    for a, b in zip(one["rows"], two["rows"], strict=True):
+        assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=2**-8)
+        assert a["entropy"] == pytest.approx(b["entropy"], rel=2**-8)
+
+
+def test_adapters_on_shards_are_written_merged(folders: dict[int, Path], shards: Path) -> None:
+    one, two = (load_file(path / "adapted.policy" / "model.safetensors") for path in (folders[1], shards))
+    base = load_file(shards / "base" / "model.safetensors")
+    assert one.keys() == two.keys() == base.keys()
+    # Three steps of Adam, which divides by the size of the gradient.
+    assert all(torch.allclose(one[key], two[key], atol=1e-5, rtol=1e-4) for key in one)
+    assert max((two[key] - base[key]).abs().max().item() for key in base) > 1e-3
 
 
 def test_shards_go_on_from_a_checkpoint(shards: Path) -> None:

@@ -19,7 +19,10 @@ from trl.trainer import grpo_trainer
 from eval.errors import BadInput
 from experiments import trainer as trainer_module
 from experiments.generation import LOGPROBS, check_server, engine_seed
+from experiments.policy import lora_config
 from experiments.schema import load
+from experiments.shards import prepare_shards
+from experiments.training_settings import Lora
 from experiments.vllm_server import serve_command
 from methods import FixedCoefficient
 from methods.objective import Loss, grpo_objective
@@ -133,6 +136,22 @@ def test_a_colocated_engine_draws_by_the_runs_seed(calls: list[Any], tmp_path: P
     found = torch.rand(3)
     set_seed(engine_seed(7))
     assert torch.equal(found, torch.rand(3))
+
+
+def test_a_prompt_that_leaves_no_room_is_refused(calls: list[Any], tmp_path: Path) -> None:
+    """The prompts have 4 tokens, a completion up to 12; vLLM would cut that one without a word."""
+    ours(FixedCoefficient(0.1), training(vllm="colocate", vllm_max_model_length=16), tmp_path)
+    with pytest.raises(BadInput, match=r"longest prompt has 4 tokens .* set it to 16 or more"):
+        ours(FixedCoefficient(0.1), training(vllm="colocate", vllm_max_model_length=15), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["is_fsdp_enabled", "is_deepspeed_enabled"])
+def test_adapters_are_not_merged_on_shards_for_vllm(kind: str, calls: list[Any], tmp_path: Path) -> None:
+    trainer = ours(FixedCoefficient(0.1), training(vllm="colocate"), tmp_path, peft_config=lora_config(Lora(rank=2)))
+    prepare_shards(trainer)
+    setattr(trainer, kind, True)
+    with pytest.raises(BadInput, match=r"training\.lora with vllm on sharded parameters"):
+        prepare_shards(trainer)
 
 
 def test_a_server_with_another_seed_is_refused(
