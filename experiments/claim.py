@@ -21,6 +21,7 @@ from typing import IO, Any
 from eval.errors import BadInput
 
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
+RUNNING = ".running"
 LOOKING = (
     *("dryrun", "unlock", "lint", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "report"),
     *(
@@ -62,7 +63,7 @@ def claim(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # a link might lead anywhere
-        file = os.fdopen(os.open(root / ".running", flags, 0o644), "a+", encoding="utf-8")
+        file = os.fdopen(os.open(root / RUNNING, flags, 0o644), "a+", encoding="utf-8")
     except OSError as error:
         raise BadInput(
             f"{root}: cannot be written ({error.strerror}): make it writable, or name another place with"
@@ -83,6 +84,12 @@ def claim(root: Path) -> None:
     file.flush()
     _claims[root] = file
     release_locks(SNAKEMAKE_LOCKS, root)
+
+
+def holder(root: Path) -> str:
+    """Which run is at work in the folder, or was the last one: no two say the same. Empty where there was none."""
+    path = root / RUNNING
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def release_locks(locks: Path, root: Path) -> None:

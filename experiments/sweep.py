@@ -27,6 +27,7 @@ from eval.csv_text import csv_text
 from eval.errors import BadInput, exit_with_message
 from eval.jsonl import Row
 from eval.problems import Problem, read_problems, write_problems, write_text
+from experiments.claim import holder
 from experiments.graph import Graph
 from experiments.launcher import ONE
 from experiments.schema import Experiment
@@ -66,6 +67,7 @@ def work(folder: Path, worker: str, threads: int, launcher: str) -> None:
     journal = journal_of(desk)
     failures: list[str] = []
     with journal.signed_on(worker):
+        journal.renew(holder(desk.inputs))
         while taken := journal.take(worker):
             print(f"{taken.search} trial {taken.trial.number}: {json.dumps(taken.values)}", flush=True)
             try:
@@ -121,7 +123,11 @@ def journal_of(desk: Desk) -> Journal:
 
 
 def gather(folder: Path) -> None:
-    """Writes what the journal holds as tables, and the best arm of each search."""
+    """Writes what the journal holds as tables, and the best arm of each search.
+
+    Raises:
+        BadInput: a search has too few trials, or none that is complete.
+    """
     desk = desk_of(folder)
     study, journal = desk.study, journal_of(desk)
     rows, importance = [], []
@@ -130,17 +136,35 @@ def gather(folder: Path) -> None:
         best = best_of(found)
         rows += [trial_row(study, search, trial, trial.number == best) for trial in ended(found)]
         importance += [{"search": search, **row} for row in importances(found, study, search)]
-        (folder / search / "best.yaml").unlink(missing_ok=True)
-        if best is not None:
+        if best is None:
+            (folder / search / "best.yaml").unlink(missing_ok=True)
+        else:
             write_text(folder / search / "best.yaml", best_arm(study, desk.experiment, search, found.trials[best]))
-        print(f"{search}: {sum(row['search'] == search for row in rows)} trials of {study.trials}")
     write_text(folder / "trials.csv", table(rows))
     write_text(folder / "importance.csv", table(importance))
-    short = [search for search in study.searches if sum(row["search"] == search for row in rows) < study.trials]
-    if short:
-        raise BadInput(f"{folder}: {', '.join(short)}: fewer trials than the study asks for: start the sweep again")
+    refuse_unfinished(folder, study, rows)
     made = [folder / "trials.csv", folder / "importance.csv", *folder.glob("*/best.yaml")]
     write_mark(folder / f"trials.{CHECKSUMS}", made)
+
+
+def refuse_unfinished(folder: Path, study: Study, rows: Sequence[Row]) -> None:
+    """Says how each search ended. Where one has no result the workers' marks go, so that the next start makes trials."""
+    lacking = []
+    for search in study.searches:
+        found = [row for row in rows if row["search"] == search]
+        failed = [row for row in found if row["state"] == "failed"]
+        told = f"{search}: {len(found)} trials of {study.trials}, {len(failed)} of them failed"
+        told += f" ({failed[-1]['remarks']})" if failed else ""
+        print(f"{told}. To try these again: snakemake sweep --forcerun sweep_work" if failed else told, flush=True)
+        if len(found) < study.trials or not any(row["chosen"] for row in found):
+            lacking.append(told)
+    if lacking:
+        for done in folder.glob("workers/*.done"):
+            done.unlink()
+        raise BadInput(
+            f"{folder}: {'; '.join(lacking)}: each search needs all its trials, and one that is complete. Mend the cause and"
+            " start the sweep again; where workers died, delete its journal.log before: what was trained is kept"
+        )
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -6,7 +6,8 @@ once neither race nor take too many. A worker holds a second lock for as long as
 lock is free belongs to a dead one, is marked failed, and its values are queued again.
 
 Two things are counted along the tries of a trial: its own failures, which `retries` limits, and the deaths of its workers,
-which seldom are its fault. A trial counts once it is complete, pruned, or failed for the last time.
+which seldom are its fault. A trial counts once it is complete, pruned, or failed for the last time. What failed so is queued
+again when the sweep is started again: a full disk or a broken driver uses up the retries of every trial.
 
 Locks are flock's: the kernel frees them when their process dies, and Linux passes them on to an NFS server of version 4.
 """
@@ -122,6 +123,19 @@ class Journal:
         )
         return found
 
+    def renew(self, start: str) -> None:
+        """Queues what failed for the last time again, once for each start of the sweep: its cause may be gone.
+
+        What its workers died of over and over is not: most starts follow a death, and such a trial would never be given up.
+        """
+        with held(self.folder / "queue.lock"):
+            for search, settings in self.study.searches.items():
+                found = self.open(search)
+                if found.user_attrs.get("start") != start:
+                    for trial in failed(found):
+                        self._queue_again(found, settings, trial, {"failures": 0})
+                    found.set_user_attr("start", start)
+
     def take(self, worker: str) -> Taken | None:
         """The next trial for a worker, of the search that is furthest behind; None where none is left to be taken."""
         with held(self.folder / "queue.lock"):
@@ -157,13 +171,16 @@ class Journal:
         self, found: optuna.Study, search: Search, trial: FrozenTrial, cause: Literal["failures", "deaths"]
     ) -> None:
         """Marks a trial as failed. Its values are queued before, so that they are not lost to a death in between."""
-        about = {key: trial.user_attrs[key] for key in ("origin", "failures", "deaths")}
-        about |= {cause: about[cause] + 1, "retry_of": trial.number}
+        self._queue_again(found, search, trial, {cause: trial.user_attrs[cause] + 1})
+        found.tell(trial.number, state=TrialState.FAIL)
+
+    def _queue_again(self, found: optuna.Study, search: Search, trial: FrozenTrial, counts: dict[str, int]) -> None:
+        """Queues a trial's values for another try, with these counts, unless that is done or they are too high."""
+        about = {key: trial.user_attrs[key] for key in ("origin", "failures", "deaths")} | counts
         again = about["failures"] <= self.study.retries and about["deaths"] <= self.study.retries + SPARE_WORKERS
         if again and trial.number not in retried(found.get_trials(deepcopy=False)):
             values = trial.params if set(trial.params) == set(search.settings) else fixed(trial)
-            found.enqueue_trial(values, user_attrs=about)
-        found.tell(trial.number, state=TrialState.FAIL)
+            found.enqueue_trial(values, user_attrs=about | {"retry_of": trial.number})
 
     def _fill_queue(self, found: optuna.Study, search: Search) -> None:
         """Queues first tries until there are as many as the study has trials."""
@@ -199,6 +216,11 @@ def ended(found: optuna.Study) -> list[FrozenTrial]:
         if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         or (trial.state == TrialState.FAIL and trial.number not in again)
     ]
+
+
+def failed(found: optuna.Study) -> list[FrozenTrial]:
+    """Trials that failed for the last time by a failure of their own, which says why."""
+    return [trial for trial in ended(found) if trial.state == TrialState.FAIL and trial.user_attrs.get("remarks")]
 
 
 def fixed(trial: FrozenTrial) -> Values:

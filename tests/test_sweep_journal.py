@@ -159,6 +159,39 @@ def test_a_trial_that_fails_every_time_counts_once(tmp_path: Path) -> None:
     assert {trial.user_attrs["remarks"] for trial in found.trials} == {"out of memory"}
 
 
+def test_what_failed_for_the_last_time_is_tried_again_once_per_start(tmp_path: Path) -> None:
+    own = journal(tmp_path, 2, retries=1)
+
+    def fail_all(start: str) -> Counter[str]:
+        own.renew(start)
+        while taken := own.take("0"):
+            own.fail(taken, "no driver")
+        return states(own)
+
+    assert fail_all("first") == fail_all("first") == {"FAIL": 8}
+    assert fail_all("second") == {"FAIL": 16}  # with a fresh count
+    own.renew("third")
+    tried = []
+    while taken := own.take("0"):
+        taken.study.tell(taken.trial, 0.5)
+        tried.append(taken.values["method.tau"])
+    assert states(own) == {"FAIL": 16, "COMPLETE": 4}
+    own.renew("fourth")
+    assert own.take("0") is None
+    assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
+    assert {trial.params["method.tau"] for trial in own.open("two").trials} | {0.2, 0.8} == set(tried)
+
+
+def test_a_trial_that_kills_every_worker_is_given_up_across_starts(tmp_path: Path) -> None:
+    own = journal(tmp_path, 2, retries=1)
+    for start in range(4 * (1 + 1 + SPARE_WORKERS)):
+        own.renew(str(start))
+        take(own)  # and dies
+    own.renew("last")
+    assert own.take("0") is None
+    assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
+
+
 def test_the_death_of_a_worker_uses_up_no_retry(tmp_path: Path) -> None:
     own = journal(tmp_path, 2, retries=0)
     for _ in range(4):

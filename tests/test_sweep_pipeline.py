@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,23 @@ import yaml
 from eval.checksums import mark_folder
 from eval.durable import discard
 from eval.errors import BadInput
+from experiments import sweep as commands
 from experiments.mend import mend
+from experiments.resolve import write_spec
 from experiments.study import load_study
 from experiments.study_settings import MedianPruning
-from experiments.sweep import leave
+from experiments.sweep import desk_of, gather, journal_of, leave
+from experiments.sweep_journal import Journal
 from experiments.sweep_trial import Desk, growing, is_worse, question_scores, seen
 from tests.test_pipeline import copied, edited
 from tests.test_sweep_study import SMOKE, study_file
 
-STUDY = SMOKE | {"seeds": [11], "trials": 2, "workers": 4}
+STUDY = SMOKE | {"seeds": [11], "trials": 2, "workers": 4, "retries": 0}
 
 
-def sweep(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "snakemake", "sweep", "--cores", "4", *arguments, "--config", "sweep=study.yaml"]
+def sweep(checkout: Path, *arguments: str, config: Sequence[str] = ()) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "snakemake", "sweep", "--cores", "4", *arguments]
+    command += ["--config", "sweep=study.yaml", *config]
     return subprocess.Popen(command, cwd=checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -66,9 +71,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the workers in /proc")
-def test_a_killed_worker_costs_no_trial_and_makes_none_too_many(checkout: Path) -> None:
+def test_a_bad_launch_file_and_a_killed_worker_cost_no_trial_and_make_none_too_many(checkout: Path) -> None:
+    (checkout / "bad.yaml").write_text("no configuration of accelerate")
+    job = sweep(checkout, config=["launch=bad.yaml"])
+    output, _ = job.communicate()
+    assert job.returncode != 0
+    assert re.search(r"error: .*aer: 2 trials of 2, 2 of them failed \(training .* start the sweep again", output)
+
     job = sweep(checkout)
-    runs = checkout / "results" / "smoke" / "sweep" / "smoke_ratio" / "aer" / "runs"
+    folder = checkout / "results" / "smoke" / "sweep" / "smoke_ratio"
+    runs = folder / "aer" / "runs"
     while job.poll() is None and not list(runs.glob("*/seed-11/checkpoints/lock")):
         time.sleep(0.05)
     assert job.poll() is None, finished(job)
@@ -88,7 +100,6 @@ def test_a_killed_worker_costs_no_trial_and_makes_none_too_many(checkout: Path) 
     assert len(trials(checkout)) == 3
     assert trials(checkout)["run"][:2].tolist() == rows["run"].tolist()
 
-    folder = checkout / "results" / "smoke" / "sweep" / "smoke_ratio"
     best = yaml.safe_load((folder / "aer" / "best.yaml").read_text())
     chosen = trials(checkout).query("chosen").iloc[0]
     assert best["method"]["tau"] == chosen["method.tau"]
@@ -106,6 +117,63 @@ def test_a_killed_worker_costs_no_trial_and_makes_none_too_many(checkout: Path) 
         ("sweep_tracked", "1"),
         ("sweep_work", "4"),
     ]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """The journal of a prepared sweep of three trials, which no worker has seen."""
+    study, experiment = load_study(study_file(tmp_path))
+    folder = tmp_path / "results" / "smoke" / "sweep" / "smoke_ratio"
+    write_spec(experiment, folder.parents[1] / "spec.yaml")
+    (folder / "workers").mkdir(parents=True)
+    (folder / "study.yaml").write_text(yaml.safe_dump(study.model_dump(mode="json")))
+    return journal_of(desk_of(folder))
+
+
+def end(journal: Journal, *scores: float) -> None:
+    """Ends all trials: the first with these scores, the others with a failure that repeats itself."""
+    waiting = list(scores)
+    while taken := journal.take("0"):
+        if waiting:
+            taken.study.tell(taken.trial, waiting.pop(0))
+        else:
+            journal.fail(taken, "no driver")
+
+
+def test_a_sweep_without_a_result_is_refused_and_the_next_start_goes_on(
+    journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = journal.folder
+    done, mark, best = folder / "workers" / "0.done", folder / "trials.checksums.json", folder / "aer" / "best.yaml"
+    end(journal)
+    done.touch()
+    with pytest.raises(BadInput, match=r"aer: 3 trials of 3, 3 of them failed \(no driver\).* start the sweep again"):
+        gather(folder)
+    assert not done.exists()  # or the next start would gather again, and try nothing
+    assert not mark.exists()
+    assert not best.exists()
+    journal.renew("the next start")
+    end(journal, 0.5)
+    done.touch()
+    gather(folder)
+    assert "2 of them failed (no driver). To try these again" in capsys.readouterr().out
+    assert done.exists()
+    assert mark.exists()
+    assert yaml.safe_load(best.read_text())["method"]["tau"] == 0.2
+
+
+def test_a_best_arm_is_never_gone_while_there_is_one(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An experiment that reads it as an arm could not be loaded, not even to make it again."""
+    end(journal, 0.5, 0.6, 0.7)
+    gather(journal.folder)
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "write_text", dies)
+    with pytest.raises(KeyboardInterrupt):
+        gather(journal.folder)
+    assert (journal.folder / "aer" / "best.yaml").exists()
 
 
 def results(tmp_path: Path) -> Path:
