@@ -21,7 +21,7 @@ min_version("9.0")
 from analysis.captions import CAPTIONS
 from eval.checksums import CHECKSUMS
 from eval.errors import BadInput
-from experiments.claim import claim, runs_jobs
+from experiments.claim import claim, only_sweeps, runs_jobs
 from experiments.data_folder import load_ready
 from experiments.graph import TRAINER, Graph, code, prepare_environment
 from experiments.launcher import launcher, prepare_launches, processes
@@ -29,12 +29,16 @@ from experiments.mend import mend
 from experiments.outdated import forget_outdated
 from experiments.resolve import write_spec
 from experiments.resources import needs
-from experiments.study import asked_experiment, asked_study, no_sweep
+from experiments.study import asked_arms, asked_experiment, asked_study, no_sweep
 from experiments.sweep_identity import sweep_hash
 from experiments.tracking import start
 
 try:
-    EXPERIMENT = load_ready(asked_experiment(config))
+    # A sweep makes files that other arms of its experiment may be read from: it goes without those.
+    EXPERIMENT = load_ready(
+        asked_experiment(config),
+        asked_arms(config) if only_sweeps(sys.argv[1:]) else None,
+    )
     STUDY = asked_study(config, EXPERIMENT)
     # Globals and no params of the rule: a run launched on more processes is the same run.
     LAUNCHER, PROCESSES = launcher(config), processes(config)

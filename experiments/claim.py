@@ -42,14 +42,27 @@ _claims: dict[Path, IO[str]] = {}  # open for as long as this process lives
 
 def runs_jobs(arguments: Sequence[str]) -> bool:
     """Whether Snakemake, called so, is the process that starts jobs: not one that shows, and not one inside a job."""
+    options = parsed(arguments)
+    if options is None or options.mode.name != "DEFAULT":
+        return False
+    return not any(getattr(options, name, None) for name in LOOKING)
+
+
+def only_sweeps(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake, called so, makes a sweep and nothing else, or is one inside a job, which may be a sweep's."""
+    options = parsed(arguments)
+    return bool(options) and (options.mode.name != "DEFAULT" or set(options.targets) == {"sweep"})
+
+
+def parsed(arguments: Sequence[str]) -> Any:
+    """Snakemake's options; None where it runs inside another program, whose arguments these are."""
     from snakemake.cli import parse_args
 
     try:
         with redirect_stderr(StringIO()):
-            options: Any = parse_args(list(arguments))[1]
-    except SystemExit:  # Snakemake runs inside another program, whose arguments these are
-        return False
-    return options.mode.name == "DEFAULT" and not any(getattr(options, name, None) for name in LOOKING)
+            return parse_args(list(arguments))[1]
+    except SystemExit:
+        return None
 
 
 def claim(root: Path) -> None:

@@ -5,6 +5,7 @@
     BENCHMARK_DATA=../data snakemake all --config experiment=maths_mini
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from eval.errors import BadInput
@@ -12,13 +13,13 @@ from eval.sources import SOURCES
 from experiments.schema import Experiment, find, load
 
 
-def load_ready(source: str | Path) -> Experiment:
+def load_ready(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
     """An experiment, as `schema.load` reads it, whose data can be read.
 
     Raises:
         BadInput: as `schema.load`, and where data_dir or a file in it is missing.
     """
-    experiment = load(source)
+    experiment = load(source, needed)
     problem = missing_data(experiment)
     if problem:
         raise BadInput(f"{find(source)}: data_dir: {problem}")

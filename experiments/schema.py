@@ -7,7 +7,7 @@ known name. The `model` and `training` blocks have files of their own.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -190,21 +190,24 @@ def budget(training: Training) -> dict[str, int]:
     }
 
 
-def load(source: str | Path) -> Experiment:
+def load(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
     """Reads an experiment: a name (`arithmetic` is arithmetic.yaml in this folder) or a path to a YAML file.
+
+    `needed`: arms beside the reference that must be there; others are left out where the file that they name is missing.
+    None: all.
 
     Raises:
         BadInput: naming the file, the key and the remedy.
     """
     path = find(source)
-    content = with_arms(read_yaml(path), path)
+    content = with_arms(read_yaml(path), path, needed)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
         raise BadInput(explain(error, path, content)) from None
 
 
-def with_arms(content: dict[str, Any], path: Path) -> dict[str, Any]:
+def with_arms(content: dict[str, Any], path: Path, needed: Collection[str] | None = None) -> dict[str, Any]:
     """The experiment with arms `{from: FILE}` read from their files, as a sweep's best.yaml.
 
     A relative FILE is looked for beside the experiment's file, then in the working directory.
@@ -212,7 +215,15 @@ def with_arms(content: dict[str, Any], path: Path) -> dict[str, Any]:
     arms = content.get("arms")
     if not isinstance(arms, dict):
         return content
-    return content | {"arms": {name: _arm_of_file(name, arm, path) for name, arm in arms.items()}}
+    asked = arms if needed is None else (*needed, content.get("reference"))
+    read = {name: _arm_of_file(name, arm, path) for name, arm in arms.items() if name in asked or _is_there(arm, path)}
+    return content | {"arms": read}
+
+
+def _is_there(arm: Any, path: Path) -> bool:
+    """Whether an arm that names a file has one."""
+    named = arm.get("from") if isinstance(arm, dict) else None
+    return not isinstance(named, str) or any(file.is_file() for file in (path.parent / named, Path(named)))
 
 
 def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
@@ -223,7 +234,10 @@ def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
     for file in (path.parent / arm["from"], Path(arm["from"])):
         if file.is_file():
             return read_yaml(file)
-    raise BadInput(f"{path}: arms.{name}.from: there is no file {arm['from']!r}: make it first (snakemake sweep)")
+    raise BadInput(
+        f"{path}: arms.{name}.from: there is no file {arm['from']!r}: make it first (snakemake sweep), or leave the arm"
+        " out"
+    )
 
 
 def find(source: str | Path) -> Path:

@@ -88,6 +88,11 @@ class Study(Closed):
         return self
 
     @property
+    def arms(self) -> set[str]:
+        """The arms that are tuned."""
+        return {search.arm for search in self.searches.values()}
+
+    @property
     def trainings_per_worker(self) -> int:
         """Where they share the work evenly."""
         return math.ceil(len(self.searches) * self.trials * len(self.seeds) / self.workers)
@@ -97,14 +102,16 @@ class Study(Closed):
 
 
 def load_study(source: str | Path) -> tuple[Study, Experiment]:
-    """A study and its experiment. `target_ratio` is sweep_target_ratio.yaml in this folder; or a path of a YAML file.
+    """A study and its experiment, of which the arms that are tuned must be there.
+
+    `target_ratio` is sweep_target_ratio.yaml in this folder; or the path of a YAML file.
 
     Raises:
         BadInput: naming the file, the key and the remedy.
     """
     path = find_study(source)
     study = _read(path)
-    experiment = load(study.experiment)
+    experiment = load(study.experiment, study.arms)
     _check(study, experiment, path)
     return study, experiment
 
@@ -114,6 +121,11 @@ def asked_experiment(config: Mapping[str, Any]) -> str:
     if "experiment" in config or "sweep" not in config:
         return config.get("experiment", "arithmetic")
     return _read(find_study(config["sweep"])).experiment
+
+
+def asked_arms(config: Mapping[str, Any]) -> set[str]:
+    """The arms that the study which `--config sweep=…` names, or the default one, tunes."""
+    return _read(find_study(config.get("sweep", "target_ratio"))).arms
 
 
 def asked_study(config: Mapping[str, Any], experiment: Experiment) -> Study | None:

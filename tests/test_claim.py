@@ -11,7 +11,7 @@ import pytest
 
 from eval.checksums import CHECKSUMS, mark_folder, write_mark
 from eval.errors import BadInput
-from experiments.claim import claim, release_locks, runs_jobs
+from experiments.claim import claim, only_sweeps, release_locks, runs_jobs
 from experiments.mend import mend
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +87,22 @@ def test_only_the_locks_of_these_results_go(tmp_path: Path) -> None:
 )
 def test_which_calls_run_jobs(arguments: list[str], runs: bool) -> None:
     assert runs_jobs(arguments) == runs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sweeps"),
+    [
+        (["sweep"], True),
+        (["sweep", "-n", "--config", "sweep=mine", "--forcerun", "sweep_work"], True),
+        (["--mode", "subprocess", "--target-jobs", "sweep_work:worker=0"], True),
+        (["all", "--config", "sweep=mine"], False),
+        (["all", "sweep"], False),
+        ([], False),
+        (["-q", "--no-such-option"], False),
+    ],
+)
+def test_a_sweep_is_told_from_other_calls(arguments: list[str], sweeps: bool) -> None:
+    assert only_sweeps(arguments) == sweeps
 
 
 @pytest.fixture

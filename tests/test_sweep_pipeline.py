@@ -33,8 +33,8 @@ from tests.test_sweep_study import SMOKE, study_file
 STUDY = SMOKE | {"seeds": [11], "trials": 2, "workers": 4, "retries": 0}
 
 
-def sweep(checkout: Path, *arguments: str, config: Sequence[str] = ()) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "snakemake", "sweep", "--cores", "4", *arguments]
+def sweep(checkout: Path, *arguments: str, config: Sequence[str] = (), target: str = "sweep") -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "snakemake", target, "--cores", "4", *arguments]
     command += ["--config", "sweep=study.yaml", *config]
     return subprocess.Popen(command, cwd=checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -68,6 +68,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = copied(tmp_path_factory.mktemp("sweep").resolve())
     (copy / "study.yaml").write_text(yaml.safe_dump(STUDY))
     return copy
+
+
+def test_a_sweep_goes_without_an_arm_that_it_is_to_make(checkout: Path) -> None:
+    tuned = "arms:\n  tuned: {from: results/smoke/sweep/smoke_ratio/aer/best.yaml}"
+    with edited(checkout / "experiments" / "smoke.yaml", lambda text: text.replace("arms:", tuned, 1)):
+        assert "sweep_gather" in finished(sweep(checkout, "-n"))
+        job = sweep(checkout, "-n", target="all")
+        assert "arms.tuned.from: there is no file" in job.communicate()[0]
+        assert job.returncode != 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the workers in /proc")

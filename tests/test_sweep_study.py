@@ -183,6 +183,14 @@ def test_an_arm_can_be_read_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "best.yaml").unlink()
     with pytest.raises(BadInput, match=r"arms\.tuned\.from: there is no file 'best\.yaml'"):
         load(path)
+    study, without = load_study(study_file(tmp_path, experiment=str(path)))
+    assert study.arms == {"aer"}
+    assert set(experiment.arms) - set(without.arms) == {"tuned"}
+    with pytest.raises(BadInput, match="or leave the arm out"):
+        load_study(study_file(tmp_path, experiment=str(path), searches__aer__arm="tuned"))
+    path.write_text(yaml.safe_dump(content | {"reference": "tuned"}))
+    with pytest.raises(BadInput, match="or leave the arm out"):
+        load_study(study_file(tmp_path, experiment=str(path)))
     content["arms"]["tuned"] = {"from": "best.yaml", "training": {}}
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(BadInput, match="stands alone"):
