@@ -19,9 +19,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from eval.checksums import inside
 from eval.durable import discard, publish, write_text
 from eval.errors import BadInput
+from eval.json_text import parse
 from experiments.explosion import Vitals
 from methods import State
 
@@ -61,16 +64,35 @@ def resume_point(folder: Path, identity: Mapping[str, str], processes: int = 1) 
 
 
 def claim(folder: Path, identity: Mapping[str, str]) -> None:
-    """Marks the folder as this run's, unless it is another's."""
+    """Marks the folder as this run's, unless it is another's, or nobody can say whose its checkpoints are."""
     mark = folder / MARK
-    if not mark.exists():
+    begun = read_mark(mark)
+    if begun is None and checkpoints(folder):
+        raise BadInput(
+            f"{mark}: is missing or cut short, and nothing else says what the checkpoints beside it rest on: put back a"
+            f" whole copy of {folder.parent}, or delete it to start this run anew"
+        )
+    if begun is None:
         write_text(mark, json.dumps(dict(identity), indent=2) + "\n")
-    begun = json.loads(mark.read_text(encoding="utf-8"))
-    if other := [part for part, digest in identity.items() if begun.get(part) != digest]:
+    elif other := differences(begun, identity):
         raise BadInput(
             f"{folder}: was begun with other {' and other '.join(other)}: to start this run anew delete {folder.parent},"
             " to go on with the old one put back what was changed"
         )
+
+
+def read_mark(mark: Path) -> dict[str, Any] | None:
+    """The identity in a file; None where it holds none."""
+    try:
+        begun = parse(mark.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return begun if isinstance(begun, dict) else None
+
+
+def differences(begun: Mapping[str, Any], identity: Mapping[str, str]) -> list[str]:
+    """The parts of an identity in which another one differs from it."""
+    return [part for part, digest in identity.items() if begun.get(part) != digest]
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -81,18 +103,19 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def damage(checkpoint: Path) -> str:
     """How the checkpoint differs from its manifest, or "" where it does not."""
+    mark = checkpoint / MANIFEST
     try:
-        listed = json.loads((checkpoint / MANIFEST).read_bytes())["sha256"]
-        changed = [name for name, digest in listed.items() if sha256(checkpoint / name) != digest]
+        listed = parse(mark.read_bytes())["sha256"]
+        changed = [name for name, digest in listed.items() if sha256(inside(mark, name)) != digest]
         return f"not what was written: {', '.join(changed)}" if changed else ""
     except OSError as error:
-        return f"{Path(error.filename).relative_to(checkpoint)} cannot be read ({error.strerror})"
+        return f"{Path(error.filename or mark).relative_to(checkpoint)} cannot be read ({error.strerror})"
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{MANIFEST} is not a manifest"
 
 
 def check_processes(checkpoint: Path, processes: int) -> None:
-    begun = json.loads((checkpoint / MANIFEST).read_bytes()).get("processes")
+    begun = parse((checkpoint / MANIFEST).read_bytes()).get("processes")
     if begun != processes:
         raise BadInput(
             f"{checkpoint}: was written by {begun} processes and cannot be gone on with by {processes}: each has random"
@@ -141,7 +164,7 @@ def write_progress(folder: Path, progress: Progress) -> None:
 
 def read_progress(folder: Path) -> Progress:
     try:
-        content = json.loads((folder / FILE).read_text())
+        content = parse((folder / FILE).read_bytes())
         return Progress(**content | {"vitals": Vitals(**content["vitals"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{folder / FILE}: not a run's progress ({error}): delete this checkpoint") from None

@@ -6,13 +6,14 @@ import pytest
 
 from eval.durable import empty, locked, new_folder, write_text
 from eval.errors import BadInput
-from experiments.checkpoint import Progress, checkpoints, read_progress, resume_point, seal, staging_in
+from experiments.checkpoint import Progress, checkpoints, claim, read_progress, resume_point, seal, staging_in
 
 RUN = {"settings": "abc", "code": "def"}
 
 
 def save(folder: Path, rollout: int, kept: int = 2, processes: int = 1) -> Path:
-    """A checkpoint of two files, as a trainer would leave it."""
+    """A checkpoint of two files, as a trainer would leave it in the folder of its run."""
+    claim(folder, RUN)
     staging = empty(staging_in(folder)) / f"checkpoint-{4 * rollout}"
     (staging / "shards").mkdir(parents=True)
     (staging / "weights").write_bytes(b"w" * 100)
@@ -87,6 +88,44 @@ def test_a_run_is_not_gone_on_with_under_another_spec_or_number_of_processes(tmp
     with pytest.raises(BadInput, match="written by 2 processes"):
         resume_point(folder, RUN, processes=1)
     assert resume_point(folder, RUN, processes=2) == folder / "checkpoint-4"
+
+
+@pytest.mark.parametrize("mark", [None, '{"settings": "ab', "", "[1]", "[" * 100_000, "\udcff"])
+def test_checkpoints_of_nobody_are_not_gone_on_with(mark: str | None, tmp_path: Path) -> None:
+    """Any settings would pass for theirs."""
+    folder = tmp_path / "run" / "checkpoints"
+    assert resume_point(folder, RUN) is None
+    (folder / "identity.json").unlink()
+    if mark is not None:
+        (folder / "identity.json").write_bytes(mark.encode(errors="surrogateescape"))
+    assert resume_point(folder, RUN) is None, "nothing to go on with: begun anew"
+    checkpoint, mine = save(folder, 1), (folder / "identity.json").read_bytes()
+    (folder / "identity.json").unlink()
+    if mark is not None:
+        (folder / "identity.json").write_bytes(mark.encode(errors="surrogateescape"))
+    with pytest.raises(BadInput, match=f"a whole copy of {tmp_path}/run, or delete it"):
+        resume_point(folder, RUN)
+    (folder / "identity.json").write_bytes(mine)
+    assert resume_point(folder, RUN) == checkpoint
+
+
+@pytest.mark.parametrize(
+    "manifest", ["[" * 100_000, "[]", '{"sha256": 1}', '{"sha256": {"../../secret": "0"}}', '{"sha256": {"/etc": "0"}}']
+)
+def test_a_manifest_is_no_traceback_and_leads_nowhere_else(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = save(tmp_path, 1), save(tmp_path, 2)
+    (second / "manifest.json").write_text(manifest)
+    assert resume_point(tmp_path, RUN) == first
+    assert capsys.readouterr().err == f"warning: {second}: manifest.json is not a manifest: not used\n"
+
+
+@pytest.mark.parametrize("content", ["[1]", "[" * 100_000, "{", "{}"])
+def test_progress_that_cannot_be_read_is_a_sentence(content: str, tmp_path: Path) -> None:
+    (tmp_path / "method_state.json").write_text(content)
+    with pytest.raises(BadInput, match=r"method_state\.json: not a run's progress .*: delete this checkpoint"):
+        read_progress(tmp_path)
 
 
 def fill(target: Path, error: Exception) -> None:
