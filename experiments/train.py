@@ -27,16 +27,17 @@ from eval.verify import Verifier
 from experiments.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.explosion import Limits
 from experiments.grpo_config import grpo_config
-from experiments.identity import Identity, finish, identity, is_finished, show
+from experiments.identity import Identity, check_base, finish, identity, is_finished, show
 from experiments.numerics import FOLDER, Guard, refuse_after_fault
 from experiments.policy import load_policy, lora_config, policy_source, save_policy
 from experiments.processes import on_main, world
 from experiments.rewards import SoftOverlong, VerifiedReward
-from experiments.rollout import RATES, rate_code
+from experiments.rollout import RATES
 from experiments.run_record import fault_settings, run_record
 from experiments.schema import Experiment, Training, load
 from experiments.stopping import TRY_AGAIN, StopRequest, stop_on_signal
-from experiments.tasks import make_dataset, read_pass_rates
+from experiments.strata import strata_of
+from experiments.tasks import make_dataset
 from experiments.trainer import EntropyControlTrainer
 
 Row = dict[str, Any]
@@ -70,15 +71,6 @@ def keep_rows(path: Path, count: int) -> None:
     write_text(path, "".join(dump(row) + "\n" for row in rows))
 
 
-def strata_of(counts: Path) -> dict[str, int]:
-    """Problem id → code of the base policy's pass rate, where it has been measured."""
-    import torch
-
-    rates = read_pass_rates(counts) if counts.exists() else {}
-    codes = rate_code(torch.tensor(list(rates.values()), dtype=torch.float64)).tolist()
-    return dict(zip(rates, codes, strict=True))
-
-
 def make_trainer(
     experiment: Experiment,
     arm: str,
@@ -91,8 +83,7 @@ def make_trainer(
     training = experiment.training_of(arm)
     model, tokenizer = load_policy(experiment, training.attention, inputs)
     problems = read_problems(inputs / "problems" / "train.jsonl")
-    strata = strata_of(inputs / "base" / "eval" / "train.counts.csv")
-    dataset, levels = make_dataset(problems, experiment.task, tokenizer, strata)
+    dataset, levels = make_dataset(problems, experiment.task, tokenizer, strata_of(inputs))
 
     def save(trainer: Any, folder: Path) -> None:
         save_policy(trainer, folder, policy_source(experiment, inputs))
@@ -142,8 +133,9 @@ def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | N
     lock = locked(out / "checkpoints" / "lock") if state.is_main_process else nullcontext()
     with lock, stop_on_signal() as stop:
         mine = on_main(lambda: identity(experiment, arm, seed, inputs))
+        on_main(lambda: check_base(experiment, inputs, out, mine))
         if on_main(lambda: is_finished(out, mine)):
-            print(f"{out}: was trained with these settings, code, prompts and base policy: taken as it is")
+            print(f"{out}: was trained with these settings, code, prompts, strata and base policy: taken as it is")
             on_main(lambda: show(out))
             return
         trainer = train(experiment, arm, seed, inputs, out, stop, mine)

@@ -55,23 +55,23 @@ def small(**training: Any) -> Experiment:
     return Experiment.model_validate(content | {"training": TRAINING | training})
 
 
-def start(root: Path, at: Trap | None = None, number: int = signal.SIGKILL) -> int:
-    """The exit code of `python -m experiments.train` there, arm aer, seed 1; -9 = killed."""
-    process = SERVER.Process(target=child, args=(root, at, number))
+def start(root: Path, at: Trap | None = None, number: int = signal.SIGKILL, seed: int = 1) -> int:
+    """The exit code of `python -m experiments.train` there, arm aer; -9 = killed."""
+    process = SERVER.Process(target=child, args=(root, at, number, seed))
     process.start()
     process.join()
     assert process.exitcode is not None
     return process.exitcode
 
 
-def child(root: Path, at: Trap | None, number: int) -> None:
+def child(root: Path, at: Trap | None, number: int, seed: int) -> None:
     import sys
 
     from experiments.train import main
 
     if at:
         set_trap(*at, number)
-    sys.argv = ["train", "--spec", str(root / "spec.yaml"), "--arm", "aer", "--seed", "1"]
+    sys.argv = ["train", "--spec", str(root / "spec.yaml"), "--arm", "aer", "--seed", str(seed)]
     with (root / "log").open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

@@ -1,13 +1,15 @@
 """A run that is killed, at any moment, and started again ends as if nothing had happened."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eval.checksums import CHECKSUMS
+from eval.checksums import CHECKSUMS, mark_folder
+from eval.durable import write_text
 from experiments.checkpoint import checkpoints
 from experiments.identity import FINISHED, MARK
 from tests.killed_runs import make_root, start
@@ -93,6 +95,63 @@ def test_a_run_is_not_gone_on_with_on_another_base_policy(tmp_path: Path) -> Non
     flip_a_byte(root / "base" / "policy" / "model.safetensors")
     assert start(root) == 2
     assert "was begun with other base policy: to start this run anew delete" in (root / "log").read_text()
+
+
+def test_a_damaged_base_policy_is_not_trained(tmp_path: Path) -> None:
+    """Its weights are read in full: the start of a pipeline compares large files by size."""
+    root = make_root(tmp_path, rollouts=1)
+    base = root / "base" / "policy"
+    mark_folder(base)
+    flip_a_byte(base / "model.safetensors")
+    assert start(root) == 2
+    said = (root / "log").read_text()
+    assert said.startswith(f"error: {base}/model.safetensors: does not hold what was written: put back a whole copy")
+    assert said.count("\n") == 1
+    flip_a_byte(base / "model.safetensors")
+    assert start(root) == 0
+
+
+def test_no_run_is_trained_beside_those_of_another_base_policy(tmp_path: Path) -> None:
+    """Made again on another machine, it has other last bits: neither hours of training nor a mixture was asked for."""
+    root = make_root(tmp_path, rollouts=1)
+    weights, run = root / "base" / "policy" / "model.safetensors", root / "aer" / "seed-1"
+    assert start(root) == 0
+    made = (run / "run.json").read_bytes()
+    flip_a_byte(weights)
+    for seed in (1, 2):  # 2 has not been trained yet
+        assert start(root, seed=seed) == 2
+        said = (root / "log").read_text().splitlines()[-1]
+        assert said == (
+            f"error: {run}: trained with other base policy than {root}/base has now, with the same settings, code and"
+            f" prompts: put back the old {root}/base, or delete what is named to train it again"
+        )
+    flip_a_byte(weights)
+    (run / "run.json").unlink()
+    assert start(root) == 0
+    assert (run / "run.json").read_bytes() == made
+    flip_a_byte(weights)
+    shutil.rmtree(run)
+    assert start(root) == 0, "as the message says"
+
+
+def test_of_the_pass_rates_only_the_strata_count(tmp_path: Path) -> None:
+    root = make_root(tmp_path, rollouts=1)
+    counts, run = root / "base" / "eval" / "train.counts.csv", root / "aer" / "seed-1"
+    names = [json.loads(line)["id"] for line in (root / "problems" / "train.jsonl").read_text().splitlines()]
+    write_counts(counts, names, right=1, tokens=100)
+    assert start(root) == 0
+    made = (run / "run.json").read_bytes()
+    write_counts(counts, names, right=2, tokens=90)
+    assert start(root) == 0
+    assert (run / "run.json").read_bytes() == made, "2 of 8 is in the stratum of 1 of 8"
+    write_counts(counts, names, right=3, tokens=90)
+    assert start(root) == 2
+    assert f"{run}: trained with other strata than {root}/base has now" in (root / "log").read_text()
+
+
+def write_counts(path: Path, names: list[str], right: int, tokens: int) -> None:
+    rows = [f"{name},8,{right},0,{tokens}" for name in names]
+    write_text(path, "\n".join(["problem_id,n,correct,truncated,tokens", *rows, ""]))
 
 
 def flip_a_byte(path: Path) -> None:
