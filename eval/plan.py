@@ -17,6 +17,8 @@ from eval.jsonl import Row, read_rows
 from eval.problems import Problem, read_problems
 from eval.prompts import prompt_hash, render
 
+_POLICY = {".json", ".safetensors", ".jinja", ".txt", ".model"}
+
 
 @dataclass(frozen=True)
 class Job:
@@ -105,8 +107,12 @@ def row_key(row: Row, place: str) -> Key:
 def policy_hash(policy: Path) -> str:
     """sha256 over the folder's configuration, tokenizer and weights, cut to 64 bits."""
     digest = hashlib.sha256()
-    for file in sorted(policy.iterdir()):
-        if file.suffix in {".json", ".safetensors", ".jinja", ".txt", ".model"}:
-            with file.open("rb") as stream:
-                digest.update(file.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
+    for file in policy_files(policy):
+        with file.open("rb") as stream:
+            digest.update(file.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:16]
+
+
+def policy_files(policy: Path) -> list[Path]:
+    """The files that a policy is known by."""
+    return sorted(file for file in policy.iterdir() if file.suffix in _POLICY)

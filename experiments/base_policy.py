@@ -16,7 +16,6 @@ no pre-training on anything else. The folder it writes is an ordinary Hugging Fa
 """
 
 import argparse
-import json
 import math
 import random
 import re
@@ -33,10 +32,10 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from eval.arithmetic import arithmetic, available, stream_of
-from eval.checksums import mark_folder
-from eval.durable import new_folder, write_text
 from eval.errors import exit_with_message
 from eval.verify import Verifier
+from experiments.graph import Graph
+from experiments.made_from import Reports, make_policy_folder
 from experiments.schema import TinyPolicy, load
 
 PAD, END = "<pad>", "<end>"
@@ -202,23 +201,28 @@ def accuracy(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, flo
     return rates
 
 
+def make(policy: TinyPolicy, folder: Path) -> Reports:
+    """Trains the policy and saves it in the folder."""
+    model = train(policy)
+    model.save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    rates = accuracy(model.eval(), policy)
+    print("accuracy by level at temperature 1:", rates)
+    return {"accuracy.json": rates}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--spec", required=True, help="experiment name or YAML file")
+    parser.add_argument("--spec", required=True, type=Path, help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
-        policy = load(arguments.spec).model
+        experiment = load(arguments.spec)
+        policy = experiment.model
         assert isinstance(policy, TinyPolicy), "only a tiny base policy is trained here"
-        model = train(policy)
-        with new_folder(arguments.out) as folder:
-            model.save_pretrained(folder)
-            make_tokenizer().save_pretrained(folder)
-            rates = accuracy(model.eval(), policy)
-            write_text(folder / "accuracy.json", json.dumps(rates, indent=2) + "\n")
-            mark_folder(folder)
-        print("accuracy by level at temperature 1:", rates)
+        source = Graph(experiment, arguments.spec.parent.parent).base_source()
+        make_policy_folder(arguments.out, source, lambda folder: make(policy, folder))
 
 
 if __name__ == "__main__":

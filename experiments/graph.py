@@ -3,17 +3,33 @@
 import ast
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eval.checksums import CHECKSUMS, sha256
+from eval.plan import policy_files
+from eval.sources import SOURCES
+from experiments.contents import content_digests
+from experiments.data_folder import named_sets
 from experiments.schema import Experiment, HubPolicy, MiniaturePolicy, run_spec, spec_hash
 
 CHECKOUT = Path(__file__).parents[1]
 
 VERIFIER = ("eval/verify.py", "eval/extract.py", "eval/equality.py", "eval/latex_parser.py")
 """Files that a verdict depends on."""
+
+PROBLEMS = (
+    "experiments/tasks.py",
+    "eval/arithmetic.py",
+    "eval/problems.py",
+    "eval/sources.py",
+    "eval/hub.py",
+    "eval/duplicates.py",
+    "eval/contamination.py",
+)
+"""Files that the problems depend on."""
 
 TRAINER = (
     "methods/control.py",
@@ -22,6 +38,7 @@ TRAINER = (
     "experiments/grpo_config.py",
     "experiments/rewards.py",
     "experiments/rollout.py",
+    "eval/prompts.py",
     *VERIFIER,
 )
 """Files that every training run depends on, beside its own method's."""
@@ -74,15 +91,26 @@ class Graph:
         return spec_hash(self.experiment.model_dump(mode="json"))
 
     def problems_hash(self) -> str:
-        """Of the settings that the problem files depend on."""
+        """Of settings, code and data that the problem files depend on."""
         spec = self.experiment.model_dump(mode="json")
         sets = {name: {**b, "samples": 0, "k": []} for name, b in spec["evaluation"]["benchmarks"].items()}
-        return spec_hash({"task": spec["task"], "data_dir": spec["data_dir"], "sets": sets})
+        data = content_digests(self.data_files(), self.root)
+        rest = {"code": digests(code(*PROBLEMS)), "data": data}
+        return spec_hash({"task": spec["task"], "data_dir": spec["data_dir"], "sets": sets, **rest})
 
     def base_hash(self) -> str:
-        """Of settings and code of the base policy."""
-        made_by = digests(code(f"experiments/{self.base_module()}.py"))
-        return spec_hash({"model": self.experiment.model.model_dump(mode="json"), "code": made_by})
+        """Of settings and code of the base policy, and of its files where it is a folder of this machine."""
+        rest: dict[str, Any] = {"code": digests(code(f"experiments/{self.base_module()}.py"))}
+        if isinstance(self.experiment.model, MiniaturePolicy):
+            rest["template"] = self.experiment.task.template
+        if self.policy_files():
+            rest["files"] = content_digests(self.policy_files(), self.root)
+        return spec_hash({"model": self.experiment.model.model_dump(mode="json"), **rest})
+
+    def base_source(self) -> str:
+        """What the base policy's folder says it was made from: its hash, and the prompts where it learns from them."""
+        prompts = digests([path for path in self.base_training() if Path(path).exists()])
+        return spec_hash({"base": self.base_hash(), "prompts": prompts})
 
     def run_hash(self, arm: str, seed: str) -> str:
         """Of settings, base policy and code of a training run."""
@@ -93,9 +121,18 @@ class Graph:
         """Of the code that judges samples: verdicts of two graders must not stand side by side."""
         return spec_hash({"code": digests(code("eval/score.py", *VERIFIER))})
 
-    def engine(self) -> str:
-        """The file that draws samples."""
-        return code(f"eval/engine_{self.experiment.evaluation.engine}.py")[0]
+    def data_files(self) -> list[Path]:
+        """The files of named sets, where they are read from a folder."""
+        return data_files(self.experiment, named_sets(self.experiment))
+
+    def policy_files(self) -> list[Path]:
+        """The base policy's, where it is a folder that no job makes."""
+        model = self.experiment.model
+        return policy_files(Path(model.name)) if isinstance(model, HubPolicy) and model.is_folder else []
+
+    def sampling_code(self) -> list[str]:
+        """The files that write prompts and draw samples."""
+        return code("eval/prompts.py", f"eval/engine_{self.experiment.evaluation.engine}.py")
 
     def training_code(self, arm: str) -> list[str]:
         """What trains an arm. Of the methods its own file only: editing one makes no other arm's runs out of date."""
@@ -120,9 +157,11 @@ class Graph:
         return by_source[self.experiment.model.source]
 
     def base_training(self) -> list[str]:
-        """What the base policy is made from: its code, and the prompts where it learns from them."""
-        prompts = [f"{self.root}/problems/train.jsonl"] if isinstance(self.experiment.model, MiniaturePolicy) else []
-        return code(f"experiments/{self.base_module()}.py") + prompts
+        """The prompts, where the base policy learns from them.
+
+        Its code is no input but in `base_hash`: a fresh clone, whose files are new, trains nothing again.
+        """
+        return [f"{self.root}/problems/train.jsonl"] if isinstance(self.experiment.model, MiniaturePolicy) else []
 
     def base_inputs(self) -> list[str]:
         """What of the base policy a training run reads: the policy, and its pass rates on the prompts."""
@@ -200,6 +239,12 @@ def prepare_environment() -> None:
 def code(*names: str) -> list[str]:
     """Files of the checkout by absolute path, so that the working directory may be another."""
     return [str(CHECKOUT / name) for name in names]
+
+
+def data_files(experiment: Experiment, names: Iterable[str]) -> list[Path]:
+    """Where the named sets lie in the experiment's folder of data; none where the hub is the source."""
+    folder = experiment.data_dir
+    return [] if folder is None else [Path(folder) / SOURCES[name].file for name in names]
 
 
 def digests(files: list[str]) -> list[str]:

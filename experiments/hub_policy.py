@@ -11,9 +11,9 @@ import os
 import shutil
 from pathlib import Path
 
-from eval.checksums import mark_folder
-from eval.durable import new_folder
 from eval.errors import BadInput, exit_with_message
+from experiments.graph import Graph
+from experiments.made_from import Reports, make_policy_folder
 from experiments.policy_settings import HubPolicy
 from experiments.schema import load
 
@@ -41,29 +41,30 @@ def fetch(policy: HubPolicy) -> Path:
             ) from error
 
 
-def place(snapshot: Path, out: Path) -> None:
+def place(snapshot: Path, folder: Path) -> Reports:
     """Puts the files of a snapshot into a folder."""
-    with new_folder(out) as folder:
-        for source in sorted(snapshot.iterdir()):
-            if not any(source.match(pattern) for pattern in FILES):
-                continue
-            target = folder / source.name
-            try:
-                os.link(source.resolve(), target)
-            except OSError:  # another disk, or a file system without links
-                shutil.copyfile(source, target)
-        mark_folder(folder)
+    for source in sorted(snapshot.iterdir()):
+        if not any(source.match(pattern) for pattern in FILES):
+            continue
+        target = folder / source.name
+        try:
+            os.link(source.resolve(), target)
+        except OSError:  # another disk, or a file system without links
+            shutil.copyfile(source, target)
+    return {}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--spec", required=True, help="experiment name or YAML file")
+    parser.add_argument("--spec", required=True, type=Path, help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
     arguments = parser.parse_args()
     with exit_with_message():
-        policy = load(arguments.spec).model
+        experiment = load(arguments.spec)
+        policy = experiment.model
         assert isinstance(policy, HubPolicy), "only a pretrained policy is fetched"
-        place(fetch(policy), arguments.out)
+        source = Graph(experiment, arguments.spec.parent.parent).base_source()
+        make_policy_folder(arguments.out, source, lambda folder: place(fetch(policy), folder))
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
-from eval.checksums import mark_folder
-from eval.durable import new_folder
 from eval.errors import BadInput, exit_with_message
 from eval.problems import Problem, read_problems
 from eval.prompts import render
+from experiments.graph import Graph
+from experiments.made_from import Reports, make_policy_folder
 from experiments.policy_settings import MiniaturePolicy
 from experiments.schema import load
 
@@ -138,6 +138,14 @@ def fit(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None
         bar.set_postfix(loss=f"{loss.item():.3f}")
 
 
+def make(policy: MiniaturePolicy, problems: Sequence[Problem], template: str, folder: Path) -> Reports:
+    """Trains the policy and saves it in the folder."""
+    model, tokenizer = make_policy(policy, problems, template)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return {}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
@@ -147,12 +155,10 @@ def main() -> None:
     with exit_with_message():
         experiment = load(arguments.spec)
         assert isinstance(experiment.model, MiniaturePolicy), "only a miniature policy is trained here"
+        source = Graph(experiment, arguments.spec.parent.parent).base_source()
         problems = read_problems(arguments.spec.parent / "problems" / "train.jsonl")
-        model, tokenizer = make_policy(experiment.model, problems, experiment.task.template)
-        with new_folder(arguments.out) as folder:
-            model.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
-            mark_folder(folder)
+        policy, template = experiment.model, experiment.task.template
+        make_policy_folder(arguments.out, source, lambda folder: make(policy, problems, template, folder))
 
 
 if __name__ == "__main__":

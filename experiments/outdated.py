@@ -2,10 +2,10 @@
 
 Snakemake sees a change by itself where it has a record of the job's parameters. A results folder that was copied without
 .snakemake/, or whose job outlived Snakemake, has none, and what stands in it would pass for the outcome of any settings.
-What the folder says of itself is compared instead: its spec.yaml, and each run.json.
+What the folder says of itself is compared instead: its spec.yaml, what problems and base policy were made from, and
+each run.json. A base policy that is no job's output is compared with what the last start saw of it.
 """
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +13,10 @@ from pathlib import Path
 
 from eval.checksums import CHECKSUMS
 from eval.errors import BadInput
+from eval.json_text import parse
+from experiments.contents import changed, remember
 from experiments.graph import Graph
+from experiments.made_from import made_from
 from experiments.schema import load, run_spec, spec_hash
 
 
@@ -22,6 +25,7 @@ def forget_outdated(graph: Graph) -> None:
     marks = {path for path in outdated(graph) if path.exists()}
     for mark in marks:
         mark.unlink()
+    remember([*graph.data_files(), *graph.policy_files()], graph.root)
     if marks:
         print(f"{graph.root}: {len(marks)} steps were done under other settings: done again", file=sys.stderr)
 
@@ -32,6 +36,7 @@ def outdated(graph: Graph) -> Iterator[Path]:
         run = graph.root / arm / f"seed-{seed}"
         if spec_of(run / "run.json") not in (None, spec_hash(run_spec(graph.experiment, arm, seed))):
             yield run / CHECKSUMS
+    yield from made_of_other(graph)
     with suppress(BadInput, FileNotFoundError):  # of another version, or of no run yet
         yield from since(Graph(load(graph.spec), graph.results), graph)
 
@@ -39,17 +44,26 @@ def outdated(graph: Graph) -> Iterator[Path]:
 def spec_of(record: Path) -> str | None:
     """The hash of the settings that a run was trained with; None where nobody says."""
     try:
-        return json.loads(record.read_text(encoding="utf-8")).get("spec_hash")
+        return parse(record.read_bytes()).get("spec_hash")
     except (OSError, ValueError, AttributeError):
         return None
 
 
+def made_of_other(graph: Graph) -> Iterator[Path]:
+    """Marks of problems and base policy that are not made from what they would be made from today."""
+    for folder, source in (
+        (graph.root / "problems", graph.problems_hash()),
+        (graph.root / "base" / "policy", graph.base_source()),
+    ):
+        if made_from(folder) != source:
+            yield folder / CHECKSUMS
+    if changed(graph.policy_files(), graph.root):
+        yield from graph.root.glob("base/eval/*.sampled")
+        yield from graph.root.glob(f"*/seed-*/{CHECKSUMS}")
+
+
 def since(before: Graph, graph: Graph) -> Iterator[Path]:
-    """Marks of what is shared by all runs, and of what is made from them."""
-    if before.problems_hash() != graph.problems_hash():
-        yield graph.root / "problems" / CHECKSUMS
-    if before.base_hash() != graph.base_hash():
-        yield graph.root / "base" / "policy" / CHECKSUMS
+    """Marks of what is made from the runs."""
     if before.experiment.evaluation != graph.experiment.evaluation:
         for kind in ("sampled", "scored"):
             yield from graph.root.glob(f"base/eval/*.{kind}")

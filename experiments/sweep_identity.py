@@ -1,11 +1,12 @@
 """What a sweep rests on, as hashes: where one changes, the trials that were made before no longer count.
 
-ground_hash   base policy, problems, and the code of trainer and methods: part of the name of each trial's runs
+ground_hash   base policy, problems, validation data, and the code of trainer and methods: part of the name of each trial's runs
 search_hash   that, and all settings that a search's scores depend on: the name of its Optuna study
 sweep_hash    that of every search, and the study itself: a parameter of the rules
 """
 
-from experiments.graph import Graph, digests
+from experiments.contents import content_digests
+from experiments.graph import Graph, data_files, digests
 from experiments.schema import Experiment, spec_hash
 from experiments.study import Study, trial_experiment
 
@@ -13,7 +14,14 @@ from experiments.study import Study, trial_experiment
 def ground_hash(study: Study, graph: Graph) -> str:
     """Of what the trials of all searches share. `graph`: of the experiment that the study tunes."""
     code = sorted({file for search in study.searches.values() for file in graph.training_code(search.arm)})
-    return spec_hash({"base": graph.base_hash(), "problems": graph.problems_hash(), "code": digests(code)})
+    shared = {"base": graph.base_hash(), "problems": graph.problems_hash(), "validation": validation_hash(study, graph)}
+    return spec_hash({**shared, "code": digests(code)})
+
+
+def validation_hash(study: Study, graph: Graph) -> str:
+    """Of the data that the validation questions are read from; their settings are the study's."""
+    named = [name for name, benchmark in study.validation.items() if benchmark.levels is None]
+    return spec_hash({"data": content_digests(data_files(graph.experiment, named), graph.root)})
 
 
 def search_hash(study: Study, experiment: Experiment, search: str, ground: str) -> str:

@@ -18,10 +18,13 @@ from eval.checksums import mark_folder
 from eval.contamination import Examination, examine, write_report
 from eval.csv_text import read_csv
 from eval.duplicates import Repeats
+from eval.durable import locked
 from eval.errors import BadInput, exit_with_message
 from eval.problems import Problem, load_counted, load_set, write_problems
 from eval.prompts import render
 from experiments.data_folder import load_ready
+from experiments.graph import Graph
+from experiments.made_from import leave
 from experiments.schema import Benchmark, Experiment, Task
 
 UNKNOWN = -1  # code of a prompt without level or stratum
@@ -101,13 +104,21 @@ def read_pass_rates(counts: Path) -> dict[str, float]:
 
 
 def write_all(experiment: Experiment, out: Path) -> None:
+    """BadInput where another process is writing them."""
+    with locked(out.with_name(f".{out.name}.lock")):
+        source = Graph(experiment, out.parent.parent).problems_hash()  # first: what is edited meanwhile is made again
+        write_problem_files(experiment, out)
+        leave(out, source)
+        mark_folder(out)
+
+
+def write_problem_files(experiment: Experiment, out: Path) -> None:
     sets = experiment.evaluation.benchmarks
     benchmarks = {name: benchmark_problems(name, benchmark, experiment) for name, benchmark in sets.items()}
     train, found = training_problems(experiment, benchmarks)
     for name, problems in {**benchmarks, "train": train}.items():
         write_problems(out / f"{name}.jsonl", problems)
     write_report(out / "contamination.csv", found)
-    mark_folder(out)
 
 
 def main() -> None:

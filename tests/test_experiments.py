@@ -13,6 +13,7 @@ from eval.sources import SOURCES
 from experiments.data_folder import named_sets
 from experiments.graph import Graph
 from experiments.hub_policy import FILES, fetch, place
+from experiments.made_from import make_policy_folder
 from experiments.policy import policy_source
 from experiments.policy_settings import HubPolicy
 from experiments.schema import load, shipped
@@ -108,8 +109,8 @@ def offline_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Path) -> None:
     policy, out = cached(offline_hub), offline_hub / "policy"
     for _ in range(2):  # the second time over what is there
-        place(fetch(policy), out)
-    assert sorted(path.name for path in out.iterdir()) == [
+        make_policy_folder(out, COMMIT, lambda folder: place(fetch(policy), folder))
+    assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == [
         "checksums.json",
         "config.json",
         "merges.txt",

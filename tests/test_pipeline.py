@@ -48,6 +48,7 @@ def edited(file: Path, change: Callable[[str], str]) -> Iterator[None]:
 
 def copied(copy: Path) -> Path:
     """The folder, with what a checkout needs to run."""
+    copy.mkdir(exist_ok=True)
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
@@ -136,6 +137,33 @@ def test_changing_an_arm_in_the_experiment_concerns_that_arm_only(checkout: Path
         jobs = planned(checkout)
     assert jobs["train"] == jobs["sample"] == 2
     assert "base_policy" not in jobs
+
+
+def test_the_code_that_makes_the_problems_concerns_them(checkout: Path) -> None:
+    with edited(checkout / "eval" / "arithmetic.py", lambda text: text + "\n# changed\n"):
+        jobs = planned(checkout)
+    assert jobs["problems"] == 1
+    assert "base_policy" not in jobs
+
+
+def test_what_is_made_again_equal_costs_no_training(checkout: Path, tmp_path: Path) -> None:
+    """In a fresh clone at another place, to which the results were copied; a small file of the base policy is damaged."""
+    clone = copied(tmp_path / "clone")
+    shutil.copytree(results(checkout), results(clone))
+    for file in (file for part in ("methods", "experiments", "eval") for file in (clone / part).rglob("*.py")):
+        file.touch()
+    with (clone / "eval" / "arithmetic.py").open("a") as source:
+        source.write("# makes the same problems\n")
+    accuracy = results(clone) / "base" / "policy" / "accuracy.json"
+    said = accuracy.read_text()
+    accuracy.write_text("{")
+    dear = [*results(clone).rglob("model.safetensors"), *results(clone).rglob("*.samples.jsonl")]
+    before = {file: file.stat().st_mtime_ns for file in dear}
+    snakemake(clone, "all")
+    assert {file: file.stat().st_mtime_ns for file in dear} == before
+    assert accuracy.read_text() == said
+    assert "taken as it is" in (results(clone) / "logs" / "base_policy.log").read_text()
+    assert "Nothing to be done" in snakemake(clone, "all").stdout
 
 
 def test_lint_graph_and_report(checkout: Path) -> None:

@@ -154,6 +154,11 @@ def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_metho
     def ground(now: Experiment = experiment) -> str:
         return ground_hash(study, Graph(now, tmp_path))
 
+    data = {"task": {"prompts": "gsm8k_train", "template": "plain"}, "data_dir": str(tmp_path)}
+    named = Experiment.model_validate(experiment.model_dump(mode="json") | data)
+    before = ground(named)
+    (tmp_path / "gsm8k_train.jsonl").write_text("other questions")
+    assert ground(named) != before
     found = [
         ground(),
         ground(changed(experiment, "evaluation", benchmarks={})),

@@ -11,9 +11,13 @@ import pytest
 
 from analysis.footnotes import overlap_note
 from analysis.read import load as read_results
+from eval.durable import locked
+from eval.errors import BadInput
 from eval.problems import Problem, load_set, read_problems, write_problems
 from eval.sources import SOURCES
 from eval.verify import Verifier
+from experiments.graph import Graph
+from experiments.made_from import made_from
 from experiments.resolve import resolved
 from experiments.rewards import VerifiedReward
 from experiments.schema import Experiment, Task, load
@@ -94,6 +98,21 @@ def test_arithmetic_streams_are_examined_too(tmp_path: Path) -> None:
     assert report["benchmarks"] == {
         "arithmetic_test": {"problems": 10, "exact": 0, "near": 0, "contained": 0, "train_rows": 0}
     }
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    with locked(tmp_path / ".problems.lock"), pytest.raises(BadInput, match="another process is at work here"):
+        write_all(load("smoke"), tmp_path / "problems")
+    assert not (tmp_path / "problems").exists()
+
+
+def test_problems_say_what_they_were_made_from(data_dir: Path, tmp_path: Path) -> None:
+    experiment = mini(data_dir)
+    graph = Graph(experiment, tmp_path)
+    write_all(experiment, graph.root / "problems")
+    assert made_from(graph.root / "problems") == graph.problems_hash()
+    (data_dir / "aime_2024.jsonl").write_text((data_dir / "aime_2024.jsonl").read_text().replace('"1"', '"7"'))
+    assert made_from(graph.root / "problems") != graph.problems_hash()
 
 
 def test_the_counts_stand_under_the_tables(data_dir: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
 rule sample:
     """Answer every benchmark's questions with one trained policy. The samples are append-only and no declared output."""
     input:
-        GRAPH.engine(),
+        GRAPH.sampling_code(),
         GRAPH.problems,
         run=rules.train.output.run,
     output:
@@ -65,7 +65,7 @@ rule score:
 rule base_sample:
     """Answer one set of questions with the base policy: every benchmark, and the training prompts for the strata."""
     input:
-        GRAPH.engine(),
+        GRAPH.sampling_code(),
         GRAPH.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:

@@ -1,5 +1,7 @@
 # From a study to its report. Workers share one journal and may die at any time; they are started again like any job.
 
+from experiments.sweep_identity import validation_hash
+
 
 rule sweep_prepare:
     """Write the resolved study, and its validation questions without any that are trained on or tested on."""
@@ -16,6 +18,7 @@ rule sweep_prepare:
         study=config.get("sweep", "target_ratio"),
         hash=STUDY.hash(),
         problems=GRAPH.problems_hash(),
+        validation=validation_hash(STUDY, GRAPH),
     shell:
         "python -m experiments.sweep prepare {params.folder} --study {params.study} > {log} 2>&1"
 
