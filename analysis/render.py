@@ -42,7 +42,7 @@ def writable(text: str) -> str:
 
 def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
     """The frame that to_csv wrote, without apostrophes; the columns `words` are text whatever they hold."""
-    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False)
     typed = {name: column if name in words else column.map(parsed) for name, column in frame.items()}
     return pd.DataFrame(typed).map(unguarded)
 

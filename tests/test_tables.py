@@ -148,6 +148,7 @@ def test_hostile_names_stay_text(name: str) -> None:
 @given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1))
 @example("'plain")
 @example("'=1")
+@example(" ")
 def test_text_survives_csv(value: str) -> None:
     frame = pd.DataFrame({"name": [value]})
     back = render.from_csv(render.to_csv(cells.Table("t", "", frame, ())), ["name"])
