@@ -1,5 +1,7 @@
 """Checkpoints and folders that are whole or not there, with made-up files."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -178,3 +180,38 @@ def test_a_lock_has_one_holder(tmp_path: Path) -> None:
         pass
     with locked(lock):
         pass
+
+
+def test_one_checkpoint_stays_where_none_is_to_be_kept(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    newest = save(tmp_path, 2, kept=0)
+    assert checkpoints(tmp_path) == [newest]
+
+
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is flushed to the disk and renamed, as it happens."""
+    seen: list[str] = []
+    replace = os.replace
+
+    def fsync(handle: int) -> None:
+        seen.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+
+    def rename(old: Path, new: Path) -> None:
+        seen.append("rename")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", rename)
+    return seen
+
+
+def test_a_file_is_flushed_before_its_name_and_the_name_after(tmp_path: Path, order: list[str]) -> None:
+    write_text(tmp_path / "a", "text")
+    assert order == ["file", "rename", "folder"]
+
+
+def test_a_folder_is_flushed_with_all_it_holds_before_its_name(tmp_path: Path, order: list[str]) -> None:
+    with new_folder(tmp_path / "policy") as folder:
+        (folder / "weights").write_text("w")
+    assert order == ["file", "folder", "rename", "folder"]

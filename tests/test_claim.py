@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -222,3 +223,16 @@ def test_the_claim_goes_through_no_link(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be written"):
         claim(root)
     assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("over", "found"), [(0, True), (1, False)])
+def test_content_is_compared_up_to_the_size_that_the_docs_tell(results: Path, over: int, found: bool) -> None:
+    told = re.search(r"content up to (\d+) MB", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8"))
+    assert told is not None
+    size = int(told[1]) * 2**20 + over
+    table, mark = results / "tables" / "main.csv", results / "tables" / CHECKSUMS
+    table.write_bytes(bytes(size))
+    mark_folder(table.parent)
+    table.write_bytes(bytes(size - 1) + b"x")
+    mend(results)
+    assert mark.exists() != found

@@ -68,6 +68,7 @@ def test_collapse_explosion_and_divergence() -> None:
     assert flags(run([1.0, 0.8, 0.49])) == ["collapsed"]
     assert flags(run([1.0, 0.8, 0.51])) == []
     assert flags(run([1.0, 1.5, 2.1], accuracy=[0.5, 0.3, 0.09])) == ["exploded", "diverged"]
+    assert flags(run([1.0, 1.0, 1.0], accuracy=[0.5, 0.3, 0.11])) == []
 
 
 def test_a_held_low_target_is_no_collapse() -> None:
@@ -94,6 +95,13 @@ def test_wind_up_at_the_bound_and_without_effect() -> None:
     growing: dict[str, Any] = {"state_alpha": [0.05, 0.1, 0.15, 0.2]}
     assert "wound up" in flags(run([1.0] * 4, state_difficulty_weight=[0.05] * 4, **growing, **moving), method)
     assert flags(run([1.0] * 4, state_difficulty_weight=[0.5] * 4, **growing, **moving), method) == []
+
+
+def test_wind_up_counts_every_rollout_whose_alpha_is_the_highest_yet() -> None:
+    rising = [0.10, 0.12, 0.14, 0.16, 0.18, 0.20]
+    idle: dict[str, Any] = {"state_difficulty_weight": [0.05] * 6, "coefficient_max": [0.1] * 6}
+    assert flags(run([1.0] * 6, state_alpha=rising, **idle), {"name": "aer", "alpha_max": 0.3}) == ["wound up"]
+    assert flags(run([1.0] * 6, state_alpha=rising[::-1], **idle), {"name": "aer", "alpha_max": 0.3}) == []
 
 
 def test_unequal_budget_is_seen_per_seed() -> None:

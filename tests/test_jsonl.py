@@ -1,5 +1,6 @@
 """Append-only JSON lines: what a crash can leave, and what is refused."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,13 @@ def test_any_bytes_are_rows_or_bad_input(tmp_path_factory: pytest.TempPathFactor
     path.write_bytes(data)
     with suppress(BadInput):
         assert all(isinstance(row, dict) for row in read_rows(path, torn_ok=True))
+
+
+def test_rows_are_on_the_disk_when_the_file_is_synced_or_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    with Appender(tmp_path / "rows.jsonl") as file:
+        file.write([{"i": 0}])
+        file.sync()
+        file.write([{"i": 1}])
+    assert synced == [len('{"i": 0}\n'), 2 * len('{"i": 0}\n')]

@@ -3,6 +3,7 @@
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,6 +109,18 @@ def test_a_run_that_ended_in_a_fault_is_not_begun_again(tmp_path: Path) -> None:
         refuse_after_fault(tmp_path / "fault")
     assert str(first.value) == str(second.value)
     assert f"delete {tmp_path}/fault alone" in str(first.value)
+
+
+def test_one_number_of_one_process_is_enough_to_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of one of two micro-batches here, the entropy on the other process."""
+    there = torch.tensor([[False, True, False]])
+    accelerator = SimpleNamespace(device="cpu", gather=lambda here: torch.cat([here, there]))
+    told: list[str] = []
+    monkeypatch.setattr(Guard, "stop", lambda guard, trainer, what, norm: told.append(what))
+    guard = Guard(tmp_path / "fault", "arm x, seed 7")
+    guard.batches = [{"found.loss": torch.tensor(loss), "found.entropy": torch.ones(())} for loss in (1.0, math.nan)]
+    guard.check(SimpleNamespace(accelerator=accelerator), 1.0)
+    assert told == ["not finite in an update: loss, entropy"]
 
 
 def test_a_folder_that_is_no_dump_is_refused(tmp_path: Path) -> None:

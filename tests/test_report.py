@@ -102,6 +102,17 @@ def test_what_is_missing_is_listed(folder: Path, tmp_path: Path) -> None:
     assert "The table “budget” has not been made yet." in text
 
 
+def test_a_figure_that_is_a_link_out_of_the_folder_is_not_on_the_page(folder: Path, tmp_path: Path) -> None:
+    results, private = Path(shutil.copytree(folder, tmp_path / "demo")), tmp_path / "private.png"
+    private.write_bytes(b"for no eyes but mine")
+    (results / "figures" / "phase.png").unlink()
+    (results / "figures" / "phase.png").symlink_to(private)
+    report.main([str(results)])
+    text = (results / "report.html").read_text(encoding="utf-8")
+    assert base64.b64encode(private.read_bytes()).decode() not in text
+    assert "<strong>figure phase</strong>: not made yet" in text
+
+
 def test_a_spec_alone_makes_a_page(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "spec.yaml", tmp_path)
     report.main([str(tmp_path)])

@@ -16,6 +16,7 @@ from methods import AER
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 SMOKE = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
+ARITHMETIC = SMOKE["evaluation"]["benchmarks"]["arithmetic_test"]
 
 
 def changed(tmp_path: Path, path: str, value: Any) -> Path:
@@ -68,6 +69,7 @@ REFUSED = [
     ("training.learning_rate", "fast", "training.learning_rate:"),
     ("evaluation.benchmarks.arithmetic_test.k", [8], "k = 8 needs at least 8 samples per question, not 4"),
     ("evaluation.benchmarks.aime_1066", {"samples": 4, "k": [1]}, "unknown benchmark 'aime_1066'"),
+    ("evaluation.benchmarks.train", ARITHMETIC, "a benchmark cannot be called train"),
     ("evaluation.benchmarks.arithmetic_test.per_level", None, "levels and per_level go together"),
     ("task.prompts", "arithmetics", "unknown prompts 'arithmetics'"),
     ("task.template", "boxt", "unknown template 'boxt'"),

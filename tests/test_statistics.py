@@ -95,6 +95,7 @@ def test_seeds_that_dominate_give_students_t():
     half = 4.303 / np.sqrt(3) / 64
     assert (found.low, found.high) == pytest.approx((2 / 64 - half, 2 / 64 + half), abs=0.03 * half)
     assert found.p == pytest.approx(0.0742, abs=0.01)
+    assert found.minimal_difference == pytest.approx(1.6 * half, rel=0.03)
 
 
 def test_seeds_add_only_what_their_own_noise_does_not_explain():
@@ -182,6 +183,12 @@ def test_several_seeds_decide():
     assert verdict(compare(b, a, 1, draws=DRAWS, rng=rng()), found.p) == "worse"
     assert verdict(found, 0.06) == "not distinguishable"
     assert "aime: aer is better than none, +83.3 points of pass@1" in sentence(found, "aer", "none", "aime", 1, 0.01)
+
+
+@pytest.mark.parametrize(("difference", "low", "high"), [(0.02, -0.01, 0.05), (-0.02, -0.05, 0.01), (0.02, 0.0, 0.04)])
+def test_a_test_whose_interval_holds_0_decides_nothing(difference, low, high):
+    found = Comparison(difference, low, high, 0.001, 0.5, 0.05, "", 3, ())
+    assert verdict(found, 0.001) == "not distinguishable"
 
 
 def test_undecided_sentence_tells_what_could_have_been_seen():

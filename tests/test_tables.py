@@ -155,6 +155,16 @@ def test_text_survives_csv(value: str) -> None:
     assert back["name"].tolist() == [value]
 
 
+def test_a_carriage_return_tears_no_row_of_a_csv() -> None:
+    written = render.frame_csv(pd.DataFrame({"name": ["a\rb"], "n": ["c"]}))
+    assert render.from_csv(written).to_numpy().tolist() == [["a b", "c"]]
+
+
+@pytest.mark.parametrize("name", ["[2pt]", "*"])
+def test_no_cell_is_an_argument_of_the_line_break_before_it_in_tex(name: str) -> None:
+    assert f"\n{{}}{name} & 12.3" in shown(cell_table(name), "tex")
+
+
 @given(st.text(st.characters(blacklist_categories=["Cs"])))
 def test_tex_leaves_no_command_of_the_text(value: str) -> None:
     shown = render.tex(value)

@@ -206,6 +206,14 @@ def test_classes_of_equivalent_answers(verifier: Verifier) -> None:
     assert verifier.equivalent([]) == []
 
 
+@pytest.mark.parametrize("pair", [("5", "5t"), ("6=5", r"5\text{ m}")])
+def test_a_class_needs_answers_that_accept_each_other(pair: tuple[str, str], verifier: Verifier) -> None:
+    """Each pair is right one way round only: the shorter as gold in the first, as answer in the second."""
+    there, back = judge(verifier, [pair, (pair[1], pair[0])])
+    assert there.correct != back.correct
+    assert verifier.equivalent(pair) == [0, 1]
+
+
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(["50", r"50\%", "0.5", r"\frac{1}{2}", "5", "y=5", "x=5", "1,2", "(1,2)", "0.50"]))
 def test_classes_do_not_depend_on_order(verifier: Verifier, answers: list[str]) -> None:

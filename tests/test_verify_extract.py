@@ -76,6 +76,11 @@ def test_a_list_of_guesses_is_no_answer(gap: str) -> None:
     assert extract(rf"so \boxed{{2}}{gap}\boxed{{2}}") == "2"
 
 
+def test_boxes_that_stand_far_apart_are_no_list() -> None:
+    assert extract(r"so \boxed{1}" + " " * 80 + r"\boxed{2}") is None
+    assert extract(r"so \boxed{1}" + " " * 81 + r"\boxed{2}") == "2"
+
+
 @pytest.mark.parametrize(
     "unit", ["{", "}", "\\", "\\boxed{", "\\boxed ", "\\boxed{1}", "\\boxed{" + "x", "a\x00\ud800"]
 )
