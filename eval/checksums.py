@@ -8,12 +8,14 @@ finished step, and one that was cut short, half copied or changed is known by na
 
 import hashlib
 import json
+import os.path
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from eval.durable import sync, write_text
 from eval.errors import BadInput
+from eval.json_text import parse
 
 CHECKSUMS = "checksums.json"
 """Name of the mark where one step fills a folder."""
@@ -36,39 +38,55 @@ def mark_folder(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Damage:
-    """A file that is not as its mark says."""
+    """A file that is not as its mark says, or of which nobody can tell."""
 
     path: Path
     what: str
     cut_short: bool = False
+    unreadable: bool = False  # it may be sound
 
     def __str__(self) -> str:
         return f"{self.path}: {self.what}"
 
 
 def damage(mark: Path, largest: int | None = None) -> Damage | None:
-    """The first file that is not as its mark says; None where all are.
+    """The first file that is not as its mark says; None where all are. The mark may be anybody's.
 
     Files of more than `largest` bytes are not read: only their size is compared.
     """
+    path = mark
     try:
-        listed = json.loads(mark.read_text(encoding="utf-8"))
-        wanted = {inside(mark, name): (int(entry["bytes"]), str(entry["sha256"])) for name, entry in listed.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        for path, (size, digest) in listed(mark).items():
+            if found := difference(path, size, digest, largest):
+                return found
+    except FileNotFoundError:
+        return Damage(path, "is missing")
+    except OSError as error:
+        return Damage(path, f"cannot be read ({error.strerror})", unreadable=True)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError):  # RuntimeError: links in a circle
         return Damage(mark, "is not a list of checksums")
-    for path, (size, digest) in wanted.items():
-        if not path.is_file():
-            return Damage(path, "is missing")
-        now = path.stat().st_size
-        if now != size:
-            return Damage(path, f"has {now:,} bytes where {size:,} were written", cut_short=now < size)
-        if (largest is None or size <= largest) and sha256(path) != digest:
-            return Damage(path, "does not hold what was written")
+    return None
+
+
+def listed(mark: Path) -> dict[Path, tuple[int, str]]:
+    """File → bytes and SHA-256."""
+    entries = parse(mark.read_bytes()).items()
+    return {inside(mark, name): (int(entry["bytes"]), str(entry["sha256"])) for name, entry in entries}
+
+
+def difference(path: Path, size: int, digest: str, largest: int | None) -> Damage | None:
+    if not os.path.isfile(path):  # Path.is_file() raises where the name is too long for a file
+        return Damage(path, "is missing")
+    now = path.stat().st_size
+    if now != size:
+        return Damage(path, f"has {now:,} bytes where {size:,} were written", cut_short=now < size)
+    if (largest is None or size <= largest) and sha256(path) != digest:
+        return Damage(path, "does not hold what was written")
     return None
 
 
 def inside(mark: Path, name: str) -> Path:
-    """The file that a mark lists. ValueError where that lies outside the mark's folder: the mark may be anybody's."""
+    """The file that a mark lists. ValueError where that lies outside the mark's folder."""
     path = mark.parent / name
     path.resolve().relative_to(mark.parent.resolve())
     return path

@@ -1,5 +1,6 @@
 """Marks: a file that is not what a step wrote is known by name."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -56,10 +57,45 @@ def test_large_files_are_compared_by_size_only_where_asked(folder: Path) -> None
     assert damage(folder / CHECKSUMS, largest=100) is not None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a.csv": 3}', '{"a.csv": {"bytes": "x", "sha256": ""}}', "\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{", '{"a.csv": 3}', '{"a.csv": {"bytes": "x", "sha256": ""}}', "\0"),
+        *("[" * 100_000, '{"a": ' * 100_000, '{"a.csv": {"bytes": 1e999, "sha256": ""}}'),
+    ],
+    ids=lambda text: text[:40],
+)
 def test_a_mark_that_is_none_is_damage(tmp_path: Path, text: str) -> None:
     (tmp_path / CHECKSUMS).write_text(text)
-    assert damage(tmp_path / CHECKSUMS) is not None
+    assert str(damage(tmp_path / CHECKSUMS)) == f"{tmp_path / CHECKSUMS}: is not a list of checksums"
+
+
+@pytest.mark.parametrize("name", ["a" * 300, ".", "", "absent/" * 1000])
+def test_a_name_that_no_file_has_is_missing(tmp_path: Path, name: str) -> None:
+    (tmp_path / CHECKSUMS).write_text(json.dumps({name: {"bytes": 0, "sha256": ""}}))
+    found = damage(tmp_path / CHECKSUMS)
+    assert found is not None
+    assert found.what == "is missing"
+
+
+def test_a_mark_that_lists_links_in_a_circle_is_none(folder: Path) -> None:
+    (folder / "a.csv").unlink()
+    (folder / "a.csv").symlink_to("a.csv")
+    assert damage(folder / CHECKSUMS) is not None
+
+
+def test_what_cannot_be_read_is_said_to_be_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for reader, path in (("eval.checksums.sha256", folder / "a.csv"), ("pathlib.Path.read_bytes", folder / CHECKSUMS)):
+        with monkeypatch.context() as patch:  # whoever runs this may read everything
+            patch.setattr(reader, refuse)
+            found = damage(folder / CHECKSUMS)
+        assert found is not None
+        assert (str(found), found.unreadable) == (f"{path}: cannot be read (Permission denied)", True)
+    (folder / CHECKSUMS).unlink()
+    assert str(damage(folder / CHECKSUMS)) == f"{folder / CHECKSUMS}: is missing"
 
 
 def test_a_folder_without_a_mark_is_taken_as_it_is(folder: Path) -> None:
