@@ -18,7 +18,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import IO, Any
 
-from eval.errors import BadInput
+from eval.errors import DISK, BadInput
 
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 RUNNING = ".running"
@@ -37,7 +37,7 @@ LOOKING = (
 )
 """Options of Snakemake's with which it runs no job."""
 
-_claims: dict[Path, IO[str]] = {}  # open for as long as this process lives
+_claims: dict[Path, IO[bytes]] = {}  # open for as long as this process lives
 
 
 def runs_jobs(arguments: Sequence[str]) -> bool:
@@ -73,30 +73,34 @@ def claim(root: Path) -> None:
     """
     if root in _claims:
         return
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # a link might lead anywhere
     try:
         root.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # a link might lead anywhere
-        file = os.fdopen(os.open(root / RUNNING, flags, 0o644), "a+", encoding="utf-8")
+        file = os.fdopen(os.open(root / RUNNING, flags, 0o644), "a+b", buffering=0)
+        if not locked(file, root):
+            return
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {gethostname()}, since {datetime.now(UTC):%F %T} UTC\n".encode())
     except OSError as error:
-        raise BadInput(
-            f"{root}: cannot be written ({error.strerror}): make it writable, or name another place with"
-            " --config results=FOLDER"
-        ) from None
+        disk = f": the disk {DISK[error.errno]}" if error.errno in DISK else f" ({error.strerror}): make it writable"
+        raise BadInput(f"{root}: cannot be written{disk}, or name another place with --config results=FOLDER") from None
+    _claims[root] = file
+    release_locks(SNAKEMAKE_LOCKS, root)
+
+
+def locked(file: IO[bytes], root: Path) -> bool:
+    """False on a file system without such locks: Snakemake's own must do."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
+        owner = file.read().decode(errors="replace").strip()
         raise BadInput(
-            f"{root}: another run is at work there ({file.read().strip()}). Nothing was changed: let it finish, or stop"
-            " it, and start again"
+            f"{root}: another run is at work there ({owner}). Nothing was changed: let it finish, or stop it, and start again"
         ) from None
-    except OSError:  # a file system without such locks: Snakemake's own must do
-        return
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
-    file.flush()
-    _claims[root] = file
-    release_locks(SNAKEMAKE_LOCKS, root)
+    except OSError:
+        return False
+    return True
 
 
 def holder(root: Path) -> str:
