@@ -20,7 +20,7 @@ min_version("9.0")
 
 from analysis.captions import CAPTIONS
 from eval.checksums import CHECKSUMS
-from eval.errors import BadInput
+from eval.errors import BadInput, exit_with_message
 from experiments.claim import claim, only_sweeps, runs_jobs
 from experiments.data_folder import load_ready
 from experiments.graph import TRAINER, Graph, code, prepare_environment
@@ -48,13 +48,13 @@ except BadInput as error:
 
 GRAPH = Graph(EXPERIMENT, Path(config.get("results", "results")))
 RESULTS = str(GRAPH.root)
-try:
-    if runs_jobs(sys.argv[1:]):
+if runs_jobs(sys.argv[1:]):
+    with exit_with_message():
         claim(GRAPH.root)
-        mend(GRAPH.root)
+        mend(GRAPH.root, GRAPH.runs)
         forget_outdated(GRAPH)
-except BadInput as error:
-    sys.exit(f"error: {error}")
+        # Here, since onstart is not asked where no job is left to do.
+        write_spec(EXPERIMENT, GRAPH.spec)
 
 TABLES = [
     f"{RESULTS}/tables/{name}.csv"
@@ -109,10 +109,12 @@ else:
 
 
 onstart:
-    # The spec is no rule: as an upstream job, Snakemake would let it hide which runs it concerns.
-    write_spec(EXPERIMENT, GRAPH.spec)
-    # Makes the MLflow store and logs to it, from a process of its own, which ends with this one.
-    start(GRAPH.root)
+    with exit_with_message():
+        # The spec is no rule: as an upstream job, Snakemake would let it hide which runs it concerns. Again, for a
+        # Snakemake that runs inside another program.
+        write_spec(EXPERIMENT, GRAPH.spec)
+        # Makes the MLflow store and logs to it, from a process of its own, which ends with this one.
+        start(GRAPH.root)
 
 
 onerror:

@@ -6,12 +6,13 @@ The resolved file is itself an experiment file: loading it gives the same experi
 """
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
 from eval.durable import write_text
-from eval.errors import exit_with_message
+from eval.errors import BadInput, exit_with_message
 from experiments.data_folder import load_ready
 from experiments.schema import Experiment
 
@@ -22,10 +23,25 @@ def resolved(experiment: Experiment) -> str:
 
 
 def write_spec(experiment: Experiment, path: str | Path) -> None:
-    """Writes the resolved spec, unless the file says the same already: its time stands for its content."""
+    """Writes the resolved spec, unless the file says the same already: its time stands for its content.
+
+    Raises:
+        BadInput: it may not be written, or a folder has its name.
+    """
     path, text = Path(path), resolved(experiment)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    if holds(path, text):
+        return
+    try:
         write_text(path, text)
+    except (PermissionError, IsADirectoryError) as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror}): make its place writable and free") from None
+
+
+def holds(path: Path, text: str) -> bool:
+    """Of bytes, since a file that was cut short may be no text."""
+    with suppress(OSError):
+        return path.read_bytes() == text.encode()
+    return False
 
 
 def main() -> None:

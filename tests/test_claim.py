@@ -1,8 +1,11 @@
 """One run at a time on a results folder, and what is found in it before a run starts."""
 
+import errno
+import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -10,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from eval.checksums import CHECKSUMS, mark_folder, write_mark
+from eval.checksums import CHECKSUMS, mark_folder, sha256, write_mark
 from eval.errors import BadInput
 from experiments.claim import claim, only_sweeps, release_locks, runs_jobs
 from experiments.mend import mend
+from experiments.resolve import write_spec
+from experiments.schema import load
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
@@ -124,6 +129,7 @@ def results(tmp_path: Path) -> Path:
     write_mark(run / CHECKSUMS, [run / "run.json"])
     write_mark(run / "eval" / "set.sampled", [run / "eval" / "set.samples.jsonl"])
     write_mark(run / "eval" / "set.scored", [run / "eval" / "set.counts.csv"])
+    write_spec(load("smoke"), tmp_path / "spec.yaml")
     return tmp_path
 
 
@@ -171,6 +177,93 @@ def test_a_training_run_is_never_undone_by_itself(results: Path, file: str) -> N
     with pytest.raises(BadInput, match=r"Put back a whole copy of \S+/none/seed-1, or delete it"):
         mend(results)
     assert everything(results) == before
+
+
+def test_a_finished_run_without_its_policy_is_named(results: Path) -> None:
+    run = results / "none" / "seed-1"
+    shutil.rmtree(run / "policy")
+    mend(results)  # a sweep's trial has none
+    before = everything(results)
+    with pytest.raises(
+        BadInput, match=r"seed-1/policy/checksums.json: is missing. Put back a whole copy of \S+/seed-1, "
+    ):
+        mend(results, [str(run)])
+    assert everything(results) == before
+    (run / CHECKSUMS).unlink()  # is written last: before, the run goes on by itself
+    mend(results, [str(run), str(results / "none" / "seed-2")])
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("none/seed-1/run.json", r"Permission denied\). Put back a whole copy of \S+/none/seed-1, or delete it"),
+        ("none/seed-1/eval/set.samples.jsonl", r"Permission denied\): make it readable, or delete it"),
+        ("tables/main.csv", r"Permission denied\): make it readable, or delete it"),
+    ],
+)
+def test_what_cannot_be_read_is_not_taken_for_damaged(
+    results: Path, file: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> str:
+        if path == results / file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return sha256(path)
+
+    before = everything(results)
+    monkeypatch.setattr("eval.checksums.sha256", refuse)
+    with pytest.raises(BadInput, match=said):
+        mend(results)
+    assert everything(results) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a": {"bytes": 1e999, "sha256": ""}}']
+    + [json.dumps({name: {"bytes": 0, "sha256": ""}}) for name in ("a" * 300, "", ".", "..")],
+    ids=lambda text: text[:30],
+)
+@pytest.mark.parametrize("mark", [f"tables/{CHECKSUMS}", "none/seed-1/eval/set.sampled"])
+def test_a_hostile_mark_is_taken_away(results: Path, mark: str, text: str) -> None:
+    before = everything(results)
+    (results / mark).write_text(text)
+    mend(results)
+    assert set(before) - set(everything(results)) == {str(results / mark)}
+
+
+def test_a_mark_that_is_a_folder_is_said(results: Path) -> None:
+    (results / "tables" / CHECKSUMS).unlink()
+    (results / "tables" / CHECKSUMS).mkdir()
+    with pytest.raises(BadInput, match=r"tables/checksums.json: cannot be read \(Is a directory\): "):
+        mend(results)
+
+
+def test_what_may_not_be_changed_is_said(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, ns: tuple[int, int]) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    tomorrow = time.time_ns() + 86_400 * 10**9
+    os.utime(results / "tables" / "main.csv", ns=(tomorrow, tomorrow))
+    monkeypatch.setattr(os, "utime", refuse)
+    with pytest.raises(BadInput, match=r"main.csv: cannot be changed \(Operation not permitted\): make it writable"):
+        mend(results)
+
+
+@pytest.mark.parametrize("left", [None, 300])
+def test_a_spec_that_says_nothing_any_more_is_said(
+    results: Path, left: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = results / "spec.yaml"
+    content = spec.read_bytes()[:left]
+    spec.unlink()
+    if left:
+        spec.write_bytes(content)
+    mend(results)
+    assert f"{spec}: is missing or cannot be read, and written anew" in capsys.readouterr().err
+
+
+def test_a_new_folder_has_nothing_to_be_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mend(tmp_path)
+    assert capsys.readouterr().err == ""
 
 
 def test_files_from_the_future_are_dated_now_in_their_order(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,3 +329,22 @@ def test_content_is_compared_up_to_the_size_that_the_docs_tell(results: Path, ov
     table.write_bytes(bytes(size - 1) + b"x")
     mend(results)
     assert mark.exists() != found
+
+
+class FullDisk(io.FileIO):
+    def write(self, *_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fdopen", lambda handle, *_, **__: FullDisk(handle, "a+"))
+    with pytest.raises(BadInput, match=r"cannot be written: the disk is full: make room, or name another place"):
+        claim(tmp_path)
+    monkeypatch.undo()
+    claim(tmp_path)  # the lock has gone with the file
+
+
+def test_whoever_is_at_work_may_have_written_anything(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    (tmp_path / ".running").write_bytes(b"\xff")
+    with pytest.raises(BadInput, match="another run is at work there"):
+        claim(tmp_path)

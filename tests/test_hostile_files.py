@@ -13,6 +13,7 @@ from analysis import read, spec
 from analysis.counts import read_counts
 from eval import csv_text, json_text
 from eval.errors import BadInput
+from experiments.resolve import write_spec
 from experiments.schema import load
 from experiments.tasks import read_pass_rates
 
@@ -160,6 +161,19 @@ def test_names_in_a_spec_stay_in_their_folder(name: str, tmp_path: Path) -> None
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump({"arms": {"a": {}}, "seeds": [0], "evaluation": benchmarks}))
     with pytest.raises(BadInput, match="write it again"):
         spec.read_spec(tmp_path / "spec.yaml")
+
+
+def test_a_spec_that_is_no_text_is_written_again(tmp_path: Path) -> None:
+    experiment, spec = load("smoke").model_copy(update={"question": "¿Qué?"}), tmp_path / "spec.yaml"
+    write_spec(experiment, spec)
+    whole = spec.read_bytes()
+    spec.write_bytes(whole[: whole.index("¿".encode()) + 1])
+    write_spec(experiment, spec)
+    assert spec.read_bytes() == whole
+    spec.unlink()
+    spec.mkdir()
+    with pytest.raises(BadInput, match=r"spec.yaml: cannot be written \(Is a directory\)"):
+        write_spec(experiment, spec)
 
 
 def test_links_out_of_a_results_folder_are_not_followed(tmp_path: Path) -> None:

@@ -108,6 +108,28 @@ def test_a_second_run_has_nothing_to_do(checkout: Path) -> None:
     assert "Nothing to be done" in snakemake(checkout, "all").stdout
 
 
+def test_a_lost_spec_is_written_again_where_nothing_is_to_be_done(checkout: Path) -> None:
+    spec = results(checkout) / "spec.yaml"
+    before = spec.read_bytes()
+    spec.unlink()
+    snakemake(checkout, "all", "-n")
+    assert not spec.exists()
+    said = snakemake(checkout, "all").stdout
+    assert "Nothing to be done" in said
+    assert "spec.yaml: is missing or cannot be read, and written anew" in said
+    assert spec.read_bytes() == before
+
+
+def test_a_finished_run_that_has_lost_its_policy_is_refused_by_name(checkout: Path) -> None:
+    policy = results(checkout) / "none" / "seed-1" / "policy"
+    aside = policy.rename(policy.with_name("aside"))
+    done = snakemake(checkout, "all", check=False)
+    aside.rename(policy)
+    assert done.returncode != 0
+    assert "Put back a whole copy of results/smoke/none/seed-1, or delete it to train this run again" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_editing_a_method_concerns_its_arms_only(checkout: Path) -> None:
     with edited(checkout / "methods" / "aer.py", lambda text: text + "\n# changed\n"):
         jobs = planned(checkout)
