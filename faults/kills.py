@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+from faults.alive import lifeless
 from faults.outcome import Outcome, require, require_same
 from faults.study import Process, Run, Study, signal_to
 
@@ -31,6 +32,7 @@ def quiet_run(study: Study) -> dict[str, float]:
             if process.rule and not (process.rule == "snakemake" and len(taken) > 1):
                 taken[process.rule] = max(taken.get(process.rule, 0.0), process.seconds() or 0.0)
     require(run.wait() == 0, f"the quiet run failed:\n{run.said()[-3000:]}")
+    require(not (missing := lifeless(study.results)), f"the quiet run has nothing to lose: {'; '.join(missing)}")
     return taken
 
 

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from eval.problems import write_problems
 from experiments.schema import Experiment, load
 
 Trap = tuple[str, int | range, str]  # function "module:attribute", which call or calls of it, what the call is about
+ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["experiments.train"])
 
@@ -28,7 +30,7 @@ TRAINING = {
     "num_generations": 4,
     "updates_per_rollout": 2,
     "per_device_train_batch_size": 4,
-    "max_completion_length": 8,
+    "max_completion_length": 16,
     "learning_rate": 1e-3,
     "lr_scheduler_type": "cosine",
     "gradient_share_every": 2,
@@ -39,19 +41,27 @@ TRAINING = {
 def make_root(folder: Path, **training: Any) -> Path:
     """A results folder that a run can start from: 8 prompts, so that the third rollout begins a second pass."""
     from experiments.base_policy import make_tokenizer
-    from tests.grpo_runs import small_policy
 
     experiment = small(**training)
     (folder / "spec.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json")))
     write_problems(folder / "problems" / "train.jsonl", arithmetic([1, 2], 4, "test", 0))
-    small_policy().save_pretrained(folder / "base" / "policy")
+    taught_policy().save_pretrained(folder / "base" / "policy")
     make_tokenizer().save_pretrained(folder / "base" / "policy")
     return folder
 
 
+@cache
+def taught_policy() -> Any:
+    """Right in some samples and wrong in others, so that groups are mixed and there is a gradient to lose."""
+    from experiments.base_policy import train
+
+    return train(load(ROOT / "faults" / "faults.yaml").model)
+
+
 def small(**training: Any) -> Experiment:
     content = load("smoke").model_dump(mode="json")
-    content["arms"]["aer"]["method"] = {"name": "aer", "tau": 1.0, "rho": 1.0, "eta": 1.0}  # acts from the start
+    acting = {"name": "aer", "tau": 1.0, "rho": 1.0, "eta": 1.0, "alpha_0": 0.05}  # from the first rollout on
+    content["arms"]["aer"]["method"] = acting
     return Experiment.model_validate(content | {"training": TRAINING | training})
 
 

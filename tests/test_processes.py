@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from experiments.launcher import FOLDER
+from faults.alive import acts, unlearnt
 from tests.process_worker import SCENARIOS, SHARDED, run
 
 ROOT = Path(__file__).parents[1]
@@ -152,6 +153,8 @@ def test_adapters_on_shards_are_written_merged(folders: dict[int, Path], shards:
 def test_shards_go_on_from_a_checkpoint(shards: Path) -> None:
     """The resumed run is the uninterrupted one, bit for bit."""
     whole, rest = (json.loads((shards / f"{label}.json").read_text())["rows"] for label in ("sharded", "resumed"))
+    assert not list(unlearnt(whole)), "there is something to lose"
+    assert all(map(acts, whole))
     assert [{k: row[k] for k in row.keys() - TIMES} for row in rest] == [
         {k: row[k] for k in row.keys() - TIMES} for row in whole[2:]
     ]

@@ -12,6 +12,7 @@ from eval.checksums import CHECKSUMS, mark_folder
 from eval.durable import write_text
 from experiments.checkpoint import checkpoints
 from experiments.identity import FINISHED, MARK
+from faults.alive import acts, unlearnt
 from tests.killed_runs import make_root, start
 
 TIMES = {"seconds_rollout", "seconds_update", "seconds_rest", "seconds", "started", "finished"}
@@ -57,7 +58,15 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The outcome of a run that nothing disturbs and that saves nothing on the way."""
     root = make_root(tmp_path_factory.mktemp("quiet"), checkpoint_every=0)
     assert start(root) == 0
-    return outcome(root)
+    found = outcome(root)
+    assert has_something_to_lose(found["train.jsonl"])
+    assert found["policy/model.safetensors"] != (root / "base" / "policy" / "model.safetensors").read_bytes()
+    return found
+
+
+def has_something_to_lose(rows: list[dict[str, Any]]) -> bool:
+    """Rewards, gradients and a state that move: else a start that forgets them would end like the quiet run."""
+    return not list(unlearnt(rows)) and any(map(acts, rows)) and len({row["state"]["alpha"] for row in rows}) > 2
 
 
 def test_a_run_killed_at_every_stage_ends_as_the_undisturbed_one(quiet: dict[str, Any], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from experiments.gradient_share import GradientShare
 from experiments.grpo_config import grpo_config
 from experiments.train import keep_rows
+from faults.alive import acts, unlearnt
 from methods import AER, Control, FixedCoefficient, NoEntropy, Signals, State
 from tests import grpo_runs
 from tests.grpo_runs import differences, ours, training, weights, weights_after
@@ -152,6 +153,9 @@ def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> No
     resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-4"))
     found = weights(resumed)
     assert differences(expected, found) == 0.0
+    assert not list(unlearnt(whole)), "there is something to lose"
+    assert differences(expected, weights(ours(method, training(**changes), tmp_path / "untrained"))) > 0
+    assert any(map(acts, whole))
     clean = [{key: row[key] for key in row if key not in TIMES} for row in whole[2:]]
     assert [{key: row[key] for key in row if key not in TIMES} for row in rest] == clean
 
