@@ -24,7 +24,7 @@ from eval.errors import BadInput, exit_with_message
 from experiments.claim import claim, only_sweeps, runs_jobs
 from experiments.data_folder import load_ready
 from experiments.graph import TRAINER, Graph, code, prepare_environment
-from experiments.launcher import launcher, prepare_launches, processes
+from experiments.launcher import launcher, prepare_launches, processes, retries
 from experiments.mend import mend
 from experiments.outdated import forget_outdated
 from experiments.resolve import write_spec
@@ -42,11 +42,12 @@ try:
     STUDY = asked_study(config, EXPERIMENT)
     # Globals and no params of the rule: a run launched on more processes is the same run.
     LAUNCHER, PROCESSES = launcher(config), processes(config)
+    RETRIES = retries(config)
     NEEDS = needs(EXPERIMENT, config.get("gpus"), PROCESSES)
 except BadInput as error:
     sys.exit(f"error: {error}")
 
-GRAPH = Graph(EXPERIMENT, Path(config.get("results", "results")))
+GRAPH = Graph(EXPERIMENT, Path(str(config.get("results", "results"))))
 RESULTS = str(GRAPH.root)
 if runs_jobs(sys.argv[1:]):
     with exit_with_message():

@@ -7,6 +7,7 @@ spreadsheet cuts lines at another mark than the comma, no writer can help.
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ def _check_header(header: Sequence[str], needed: Sequence[str], path: Path) -> N
     lacking = [name for name in needed if name not in header]
     if lacking:
         raise BadInput(f"{path} line 1: no column {', '.join(lacking)}. Needed: {', '.join(needed)}.")
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
+    times = Counter(header)
+    if len(times) < len(header):
+        twice = next(name for name in times if times[name] > 1)
         raise BadInput(f"{path} line 1: the column {twice!r} stands twice. Remove one.")

@@ -6,6 +6,7 @@ of Unicode's encodings. Here each of these is an error: a file that two readers 
 
 import json
 import math
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,8 @@ _TOO_DEEP = f"nested deeper than {DEEPEST}"
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        times = Counter(key for key, _ in pairs)
+        raise ValueError(f"key {next(key for key in times if times[key] > 1)!r} stands twice")
     return found
 
 

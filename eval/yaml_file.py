@@ -7,6 +7,7 @@ direction of writing.
 """
 
 import re
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,10 @@ _tags = [f"tag:yaml.org,2002:{kind}" for kind in _KINDS]
 _Strict.yaml_constructors = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in (*_tags, None)}
 
 
+def is_yaml_file(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") and isfile(path)  # Path.is_file raises where the name is too long
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
@@ -78,10 +83,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(text, Loader=_Strict)
     except (yaml.YAMLError, RecursionError) as error:
-        raise BadInput(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+        raise BadInput(f"{path}: not readable as YAML: {_harmless(str(error))}") from None
     if not isinstance(content, dict):
         raise BadInput(f"{path}: holds no mapping of keys: see experiments/arithmetic.yaml for the form")
     return content
+
+
+def _harmless(said: str) -> str:
+    """PyYAML's message in one line. It quotes the file, and a terminal would obey what it quotes."""
+    return UNSAFE.sub(lambda found: ascii(found[0])[1:-1], " ".join(said.split()))
 
 
 def _text(path: Path) -> str:

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Collection
+from os.path import isdir  # Path.is_dir raises where the name is too long
 from pathlib import Path
 
 from eval.errors import BadInput
@@ -33,7 +34,7 @@ def missing_data(experiment: Experiment) -> str | None:
     folder = Path(experiment.data_dir)
     if experiment.data_dir.startswith("$"):
         return f"the environment does not set {experiment.data_dir}: set it to a folder of JSON lines"
-    if not folder.is_dir():
+    if not isdir(folder):
         return f"there is no folder {str(folder)!r}: correct the path, or leave data_dir out"
     for name in named_sets(experiment):
         if not (folder / SOURCES[name].file).is_file():

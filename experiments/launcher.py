@@ -14,6 +14,7 @@ from shlex import quote
 from typing import Any
 
 from eval.errors import BadInput
+from eval.yaml_file import is_yaml_file
 
 FOLDER = Path(__file__).parent / "launch"
 ONE = "python -m"
@@ -49,10 +50,18 @@ def processes(config: Mapping[str, Any]) -> int:
     return count
 
 
+def retries(config: Mapping[str, Any]) -> int:
+    """How often Snakemake starts a training run again that ended in a failure."""
+    count = config.get("retries", 3)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise BadInput(f"--config retries={count}: give a whole number, 0 or more")
+    return count
+
+
 def configuration(name: str) -> Path:
     """The file that a name or path means."""
     for path in (FOLDER / f"{name}.yaml", Path(name)):
-        if path.suffix in (".yaml", ".yml") and path.is_file():
+        if is_yaml_file(path):
             return path.absolute()
     known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
     raise BadInput(f"--config launch={name}: choose one of {known}, or give the path of an accelerate configuration")

@@ -47,6 +47,8 @@ RANGES = {
     "Clip": "(low, high)",
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
+    "Trials": "integer in [1, 100,000]",
+    "Workers": "integer in [1, 1,000]",
     "Commit | None": "40 hexadecimal digits",
 }
 MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
-from contextlib import suppress
+from os.path import isfile
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from eval.errors import BadInput
 from eval.prompts import TEMPLATES
 from eval.sources import SOURCES
-from eval.yaml_file import read_yaml
+from eval.yaml_file import is_yaml_file, read_yaml
 from experiments.messages import explain, say
 from experiments.policy_settings import Count, HubPolicy, Levels, MiniaturePolicy, Natural, Positive, TinyPolicy
 from experiments.training_settings import MACHINE, Training
@@ -223,7 +223,7 @@ def with_arms(content: dict[str, Any], path: Path, needed: Collection[str] | Non
 def _is_there(arm: Any, path: Path) -> bool:
     """Whether an arm that names a file has one."""
     named = arm.get("from") if isinstance(arm, dict) else None
-    return not isinstance(named, str) or any(file.is_file() for file in (path.parent / named, Path(named)))
+    return not isinstance(named, str) or any(isfile(file) for file in (path.parent / named, Path(named)))
 
 
 def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
@@ -232,7 +232,7 @@ def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
     if len(arm) > 1 or not isinstance(arm["from"], str):
         raise BadInput(f"{path}: arms.{name}: `from` names a file and stands alone: put other settings into that file")
     for file in (path.parent / arm["from"], Path(arm["from"])):
-        if file.is_file():
+        if isfile(file):
             return read_yaml(file)
     raise BadInput(
         f"{path}: arms.{name}.from: there is no file {arm['from']!r}: make it first (snakemake sweep), or leave the arm"
@@ -244,9 +244,8 @@ def find(source: str | Path) -> Path:
     """The file of an experiment's name or path."""
     folder = Path(__file__).parent
     for path in (Path(source), folder / f"{source}.yaml"):
-        with suppress(OSError):  # a name too long for a file
-            if path.suffix in (".yaml", ".yml") and path.is_file():
-                return path
+        if is_yaml_file(path):
+            return path
     known = ", ".join(shipped())
     raise BadInput(f"there is no experiment {str(source)!r}: give the path of a YAML file, or one of {known}")
 

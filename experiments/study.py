@@ -15,9 +15,9 @@ from annotated_types import Len
 from pydantic import Field, ValidationError, model_validator
 
 from eval.errors import BadInput
-from eval.yaml_file import read_yaml
+from eval.yaml_file import is_yaml_file, read_yaml
 from experiments.messages import explain, say
-from experiments.policy_settings import Count, Natural
+from experiments.policy_settings import Natural
 from experiments.schema import Benchmark, Closed, Experiment, Name, load, spec_hash
 from experiments.study_settings import (
     Choices,
@@ -26,7 +26,9 @@ from experiments.study_settings import (
     Objective,
     Range,
     Sampler,
+    Trials,
     WilcoxonPruning,
+    Workers,
 )
 
 Values = dict[str, Any]  # setting path → value
@@ -37,6 +39,12 @@ class Search(Closed):
 
     arm: Name
     settings: Annotated[dict[str, Range | Choices], Len(1)]
+
+    @property
+    def grid_points(self) -> int:
+        """Counted without making the grid: a short file can describe one that no memory holds."""
+        fixed = [len(setting.first) for setting in self.settings.values() if setting.first]
+        return math.prod(fixed) if fixed else 0
 
     def grid(self) -> list[Values]:
         """Every combination of the settings that have a grid. The others are left to the sampler."""
@@ -61,8 +69,8 @@ class Study(Closed):
     validation: Annotated[dict[Name, Benchmark], Len(1)]
     objective: Objective
     seeds: Annotated[tuple[Natural, ...], Len(1)]
-    trials: Count  # of every search: the tuning budget
-    workers: Count = 2  # processes that try side by side
+    trials: Trials  # of every search: the tuning budget
+    workers: Workers = 2  # processes that try side by side
     sampler: Sampler = Sampler()
     pruner: Annotated[NoPruning | WilcoxonPruning | MedianPruning, Field(discriminator="name")] = NoPruning()
     retries: Natural = 2  # how often a trial that failed is tried again
@@ -83,8 +91,10 @@ class Study(Closed):
                 f"objective.k {self.objective.k} is more than the {benchmark.samples} samples per question"
             )
         for name, search in self.searches.items():
-            if len(search.grid()) > self.trials:
-                raise ValueError(f"trials {self.trials} is less than the {len(search.grid())} grid points of {name!r}")
+            if search.grid_points > self.trials:
+                raise ValueError(
+                    f"trials {self.trials} is less than the {search.grid_points:,} grid points of {name!r}"
+                )
         return self
 
     @property
@@ -119,8 +129,8 @@ def load_study(source: str | Path) -> tuple[Study, Experiment]:
 def asked_experiment(config: Mapping[str, Any]) -> str:
     """The experiment that `--config experiment=…` or `--config sweep=…` asks for."""
     if "experiment" in config or "sweep" not in config:
-        return config.get("experiment", "arithmetic")
-    return _read(find_study(config["sweep"])).experiment
+        return str(config.get("experiment", "arithmetic"))  # Snakemake makes a number of 5
+    return _read(find_study(str(config["sweep"]))).experiment
 
 
 def asked_arms(config: Mapping[str, Any]) -> set[str]:
@@ -134,7 +144,7 @@ def asked_study(config: Mapping[str, Any], experiment: Experiment) -> Study | No
     Raises:
         BadInput: the named study is of another experiment.
     """
-    study, its_own = load_study(config.get("sweep", "target_ratio"))
+    study, its_own = load_study(str(config.get("sweep", "target_ratio")))
     if its_own.name == experiment.name:
         return study
     if "sweep" in config:
@@ -166,7 +176,7 @@ def _read(path: Path) -> Study:
 def find_study(source: str | Path) -> Path:
     folder = Path(__file__).parent
     for path in (Path(source), folder / f"sweep_{source}.yaml"):
-        if path.suffix in (".yaml", ".yml") and path.is_file():
+        if is_yaml_file(path):
             return path
     known = ", ".join(sorted(path.stem.removeprefix("sweep_") for path in folder.glob("sweep_*.yaml")))
     raise BadInput(f"there is no sweep {str(source)!r}: give the path of a YAML file, or one of {known}")

@@ -8,6 +8,8 @@ from pydantic import model_validator
 from experiments.policy_settings import Count, Natural
 from experiments.schema import Closed, Name
 
+Trials = Annotated[int, Ge(1), Le(100_000)]
+Workers = Annotated[int, Ge(1), Le(1_000)]
 Scalar = bool | int | float | str | None
 
 
@@ -50,6 +52,12 @@ class Choices(Closed):
     """One of several values; all of them are tried first."""
 
     choices: Annotated[tuple[Scalar, ...], Len(2)]
+
+    @model_validator(mode="after")
+    def distinct(self) -> Self:
+        if len(set(self.choices)) < len(self.choices):
+            raise ValueError(f"choices {list(self.choices)} repeats a value (1, 1.0 and true are equal): leave it out")
+        return self
 
     @property
     def first(self) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ import yaml
 
 from eval.arithmetic import arithmetic
 from eval.problems import write_problems
-from experiments.schema import Experiment, load
+from experiments.schema import Experiment, TinyPolicy, load
 
 Trap = tuple[str, int | range, str]  # function "module:attribute", which call or calls of it, what the call is about
 ROOT = Path(__file__).parents[1]
@@ -55,7 +55,9 @@ def taught_policy() -> Any:
     """Right in some samples and wrong in others, so that groups are mixed and there is a gradient to lose."""
     from experiments.base_policy import train
 
-    return train(load(ROOT / "faults" / "faults.yaml").model)
+    policy = load(ROOT / "faults" / "faults.yaml").model
+    assert isinstance(policy, TinyPolicy)
+    return train(policy)
 
 
 def small(**training: Any) -> Experiment:

@@ -13,8 +13,11 @@ from analysis import read, spec
 from analysis.counts import read_counts
 from eval import csv_text, json_text
 from eval.errors import BadInput
+from experiments.data_folder import load_ready
+from experiments.launcher import configuration
 from experiments.resolve import write_spec
-from experiments.schema import load
+from experiments.schema import load, with_arms
+from experiments.study import find_study
 from experiments.tasks import read_pass_rates
 
 SMOKE = Path(__file__).parents[1] / "experiments" / "smoke.yaml"
@@ -42,6 +45,14 @@ def test_json_that_two_readers_would_understand_differently(name: str) -> None:
     data, said = JSON[name]
     with pytest.raises(ValueError, match=said):
         json_text.parse(data)
+
+
+MANY = [f"k{i}" for i in range(200_000)]  # to compare each with each takes minutes
+
+
+def test_a_key_twice_among_very_many() -> None:
+    with pytest.raises(ValueError, match="key 'k199999' stands twice"):
+        json_text.parse("{" + ",".join(f'"{key}": 0' for key in (*MANY, MANY[-1])) + "}")
 
 
 def test_json_as_it_is_written_here_is_read() -> None:
@@ -84,6 +95,15 @@ def test_yaml_beyond_what_settings_need(name: str, tmp_path: Path) -> None:
         load(path)
 
 
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\x1b", "\x7f", "\x9b", "\ufeff"])
+def test_a_refusal_quotes_nothing_that_a_terminal_obeys(character: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(f"question: a {character}[31m\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"x\.yaml: not readable as YAML") as refused:
+        load(path)
+    assert str(refused.value).isprintable()
+
+
 def test_a_byte_order_mark_and_line_ends_of_windows_change_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + SMOKE.read_bytes().replace(b"\n", b"\r\n"))
@@ -94,6 +114,20 @@ def test_a_byte_order_mark_and_line_ends_of_windows_change_nothing(tmp_path: Pat
 def test_names_that_are_no_file_names(name: str) -> None:
     with pytest.raises(BadInput, match="there is no experiment"):
         load(name)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a" * 5000 + ".yaml", "a\0b.yaml"])
+def test_names_of_other_files_that_are_none(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="there is no sweep"):
+        find_study(name)
+    with pytest.raises(BadInput, match="launch="):
+        configuration(name)
+    with pytest.raises(BadInput, match=r"arms\.x\.from: there is no file"):
+        with_arms({"arms": {"x": {"from": name}}}, tmp_path / "x.yaml")
+    path = tmp_path / "x.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(SMOKE.read_text()) | {"data_dir": name.replace("\0", "")}))
+    with pytest.raises(BadInput, match="data_dir: there is no folder"):
+        load_ready(path)
 
 
 @pytest.mark.parametrize("number", ["inf", ".inf", "nan", "1e999"])
@@ -133,6 +167,13 @@ def test_a_column_twice_is_not_the_last_one_wins(tmp_path: Path) -> None:
     path = tmp_path / "x.counts.csv"
     path.write_text("problem_id,n,correct,n\np,1,1,9\n")
     with pytest.raises(BadInput, match="'n' stands twice"):
+        read_counts(path)
+
+
+def test_a_column_twice_among_very_many(tmp_path: Path) -> None:
+    path = tmp_path / "x.counts.csv"
+    path.write_text(",".join(["problem_id,n,correct", *MANY, MANY[-1]]) + "\n")
+    with pytest.raises(BadInput, match="'k199999' stands twice"):
         read_counts(path)
 
 

@@ -15,7 +15,7 @@ from accelerate.utils import DistributedType
 
 from eval.errors import BadInput
 from experiments.batch import batch
-from experiments.launcher import FOLDER, ONE, THREADS, launcher, prepare_launches, processes
+from experiments.launcher import FOLDER, ONE, THREADS, launcher, prepare_launches, processes, retries
 from experiments.schema import load
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +43,26 @@ def test_a_configuration_of_ones_own(tmp_path: Path) -> None:
 def test_numbers_that_are_none_are_refused(count: Any) -> None:
     with pytest.raises(BadInput, match="whole number"):
         processes({"processes": count})
+
+
+@pytest.mark.parametrize("count", ["x", -1, 1.5, True, None])
+def test_retries_that_are_no_number_are_refused(count: Any) -> None:
+    with pytest.raises(BadInput, match=f"retries={count}: give a whole number"):
+        retries({"retries": count})
+    assert [retries({}), retries({"retries": 0})] == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("experiment=5", "there is no experiment '5'"), ("retries=x", "--config retries=x: give"), ("results=5", "")],
+)
+def test_the_pipeline_says_what_is_wrong_with_its_settings(setting: str, said: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "snakemake", "-n", "problems", "-s", str(ROOT / "Snakefile")]
+    command += ["-d", str(tmp_path), "--config", *([] if "experiment" in setting else ["experiment=smoke"]), setting]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode != 0) == bool(said), done.stderr
+    assert (f"error: {said}" in done.stderr) == bool(said)
+    assert "Traceback" not in done.stderr
 
 
 def test_processes_that_share_a_gpu_are_refused() -> None:

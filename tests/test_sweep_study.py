@@ -11,7 +11,7 @@ from eval.errors import BadInput
 from experiments import graph
 from experiments.graph import Graph
 from experiments.schema import Experiment, load
-from experiments.study import Search, load_study, trial_experiment
+from experiments.study import Search, asked_experiment, asked_study, load_study, trial_experiment
 from experiments.study_settings import Range
 from experiments.sweep_identity import ground_hash, search_hash, sweep_hash
 from experiments.sweep_trial import run_key
@@ -30,6 +30,9 @@ SMOKE: dict[str, Any] = {
     "seeds": [11, 12],
     "trials": 3,
 }  # fmt: skip
+
+
+TEN_TO_THE_12 = {f"method.x{i}": {"choices": list(range(10))} for i in range(12)}  # no memory holds this grid
 
 
 def study_file(tmp_path: Path, **changes: Any) -> Path:
@@ -93,6 +96,11 @@ def test_the_grid_is_every_combination_and_leaves_the_rest_to_the_sampler() -> N
             "more than the 4 samples",
         ),
         ({"trials": 1}, "less than the 2 grid points"),
+        ({"searches__aer__settings": TEN_TO_THE_12}, "less than the 1,000,000,000,000 grid points"),
+        ({"searches__aer__settings": {"method.tau": {"choices": [0.5, 0.5]}}}, "repeats a value"),
+        ({"searches__aer__settings": {"method.tau": {"choices": [1, True]}}}, "1, 1.0 and true are equal"),
+        ({"trials": 100_001}, "trials: Input should be less than or equal to 100000"),
+        ({"workers": 1_001}, "workers: Input should be less than or equal to 1000"),
         ({"seeds": [1, 1]}, "not all different"),
         ({"experiment": "nowhere"}, "no experiment 'nowhere'"),
         ({"pruner": {"name": "mediann"}}, "did you mean 'median'"),
@@ -103,6 +111,15 @@ def test_a_study_that_cannot_be_meant_is_refused_in_one_message(
 ) -> None:
     with pytest.raises(BadInput, match=message):
         load_study(study_file(tmp_path, **change))
+
+
+@pytest.mark.parametrize("number", [5, 1e3, True, None])
+def test_a_name_that_snakemake_takes_for_a_number_is_a_name(number: Any) -> None:
+    assert asked_experiment({"experiment": number}) == str(number)
+    with pytest.raises(BadInput, match=f"no sweep '{number}'"):
+        asked_experiment({"sweep": number})
+    with pytest.raises(BadInput, match=f"no sweep '{number}'"):
+        asked_study({"sweep": number}, load("smoke"))
 
 
 def test_a_test_set_of_the_experiment_is_refused_as_validation(tmp_path: Path) -> None:

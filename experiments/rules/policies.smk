@@ -62,7 +62,7 @@ rule train:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_train.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_train.tsv"
-    retries: int(config.get("retries", 3))
+    retries: RETRIES
     threads: NEEDS["train"].threads
     resources:
         gpu=NEEDS["train"].gpu,
