@@ -106,7 +106,7 @@ def locked(file: IO[bytes], root: Path) -> bool:
 def holder(root: Path) -> str:
     """Which run is at work in the folder, or was the last one: no two say the same. Empty where there was none."""
     path = root / RUNNING
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
 
 
 def release_locks(locks: Path, root: Path) -> None:
