@@ -8,7 +8,6 @@ looked at. On the CPU the numbers are equal bit for bit.
 """
 
 import argparse
-import json
 import math
 import sys
 import tempfile
@@ -19,13 +18,14 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from eval.errors import BadInput, exit_with_message
+from eval.errors import exit_with_message
+from experiments.fault_dump import Batch, Fault, read_batches, read_fault, undamaged
 from experiments.grpo_config import grpo_config
+from experiments.numerics import fault_words
 from experiments.policy import attention_for
 from experiments.rollout import UpdateTotals
 from experiments.trainer import EntropyControlTrainer
@@ -39,47 +39,30 @@ def reproduce(dump: Path) -> tuple[Numbers, int]:
     """Every number of the update, as the run found it and as it comes out now; how many weights are not finite.
 
     Raises:
-        BadInput: the folder is no dump.
+        BadInput: the folder is no dump, or a damaged one.
     """
-    try:
-        fault = json.loads((dump / "fault.json").read_text())
-        batches = [batch for path in sorted(dump.glob("batch-*.safetensors")) for batch in split(load_file(path))]
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{dump}: not the dump of a fault ({error}): name a run's folder `fault`") from None
+    fault = read_fault(dump)
+    batches = read_batches(dump, fault.processes)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = rebuild(dump, fault, Path(scratch))
         broken = sum(int((~p.isfinite()).sum()) for p in trainer.model.parameters())  # pyright: ignore[reportOptionalMemberAccess]
         return list(numbers(trainer, fault, batches)), broken
 
 
-def split(named: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-    """The micro-batches of a file whose tensors are called <micro-batch>.<name>."""
-    batches: dict[int, dict[str, Tensor]] = {}
-    for key, value in named.items():
-        number, _, name = key.partition(".")
-        batches.setdefault(int(number), {})[name] = value
-    return [batches[number] for number in sorted(batches)]
-
-
-def rebuild(dump: Path, fault: dict[str, Any], scratch: Path) -> EntropyControlTrainer:
+def rebuild(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTrainer:
     """The run's trainer with the weights of the dump, at a point between rollout and update."""
-    training = Training.model_validate(fault["training"] | {"vllm": "none", "lora": None})
-    tokenizer = AutoTokenizer.from_pretrained(dump / "policy", local_files_only=True)
-    dtype = str(AutoConfig.from_pretrained(dump / "policy", local_files_only=True).dtype).removeprefix("torch.")
+    training = fault.training.model_copy(update={"vllm": "none", "lora": None})
+    with undamaged(dump / "policy"):
+        tokenizer, model = load_policy(dump / "policy", training)
     trainer = EntropyControlTrainer(
         method=NoEntropy(),
         labels={},
         on_row=lambda row: None,
         mask_truncated=training.mask_truncated_completions,
-        model=AutoModelForCausalLM.from_pretrained(
-            dump / "policy",
-            dtype=dtype,
-            attn_implementation=attention_for(training.attention, dtype),
-            local_files_only=True,
-        ),
+        model=model,
         processing_class=tokenizer,
         reward_funcs=[lambda completions, **_: [0.0] * len(completions)],
-        args=grpo_config(training, fault["seed"], scratch, processes=1),
+        args=grpo_config(training, fault.seed, scratch, processes=1),
         train_dataset=Dataset.from_list([{"prompt": ""}]),
     )
     trainer.model.train()  # pyright: ignore[reportOptionalMemberAccess]
@@ -87,7 +70,17 @@ def rebuild(dump: Path, fault: dict[str, Any], scratch: Path) -> EntropyControlT
     return trainer
 
 
-def numbers(trainer: EntropyControlTrainer, fault: dict[str, Any], batches: list[dict[str, Tensor]]) -> Iterator[Any]:
+def load_policy(folder: Path, training: Training) -> tuple[Any, Any]:
+    """Tokenizer and model."""
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    dtype = str(AutoConfig.from_pretrained(folder, local_files_only=True).dtype).removeprefix("torch.")
+    attention = attention_for(training.attention, dtype)
+    return tokenizer, AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, attn_implementation=attention, local_files_only=True
+    )
+
+
+def numbers(trainer: EntropyControlTrainer, fault: Fault, batches: list[Batch]) -> Iterator[Any]:
     model: Any = trainer.model
     for number, batch in enumerate(batches):
         found = {name: batch.pop(f"found.{name}") for name in ("loss", "entropy", "tokens", "clip")}
@@ -96,13 +89,13 @@ def numbers(trainer: EntropyControlTrainer, fault: dict[str, Any], batches: list
         trainer._tokens_per_update = partial(always, found["tokens"])  # of all the processes that the run had
         with trainer.compute_loss_context_manager():
             loss = trainer._compute_loss(model, inputs)
-        (loss / fault["processes"]).backward()
+        (loss / fault.processes).backward()
         now = trainer.guard.batches[-1]
         for name in ("loss", "entropy"):
             yield f"{name} of micro-batch {number}", found[name].item(), now[f"found.{name}"].item()
     gradients = [p.grad.norm() for p in model.parameters() if p.grad is not None]
     if gradients:
-        yield "gradient norm", float(fault["gradient_norm"]), torch.stack(gradients).norm().item()
+        yield "gradient norm", fault.gradient_norm, torch.stack(gradients).norm().item()
 
 
 def always(value: Tensor, tokens_of_rollout: Tensor) -> Tensor:
@@ -115,9 +108,9 @@ def main() -> None:
     dump = parser.parse_args().dump
     logging.disable_progress_bar()
     with exit_with_message():
+        fault = read_fault(dump)
         found, broken = reproduce(dump)
-    fault = json.loads((dump / "fault.json").read_text())
-    print(f"{fault['where']}, rollout {fault['rollout']}, update {fault['update']}: {fault['what']}")
+    print(fault_words(fault.where, fault.rollout, fault.update, fault.what))
     for name, then, now in found:
         print(f"{name:30} found {then:<24.17g} now {now:.17g}")
     print(f"{broken} weights are not finite")

@@ -1,5 +1,6 @@
 """Numbers that are not finite end a run and can be seen again; explosions are told by hand-made rollouts."""
 
+import json
 import math
 import re
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save, save_file
 
 from eval.errors import BadInput
-from experiments import explosion, reproduce
+from experiments import explosion, fault_dump, reproduce
 from experiments.explosion import Limits, Vitals, observe
 from experiments.numerics import Guard, refuse_after_fault
 from experiments.trainer import EntropyControlTrainer
@@ -121,6 +123,50 @@ def test_one_number_of_one_process_is_enough_to_end_the_run(tmp_path: Path, monk
     guard.batches = [{"found.loss": torch.tensor(loss), "found.entropy": torch.ones(())} for loss in (1.0, math.nan)]
     guard.check(SimpleNamespace(accelerator=accelerator), 1.0)
     assert told == ["not finite in an update: loss, entropy"]
+
+
+def a_dump(folder: Path) -> Path:
+    """With one micro-batch of zeros."""
+    (folder / "policy").mkdir(parents=True)
+    fault = {"what": "told to", "where": "arm x", "rollout": 1, "update": 2, "gradient_norm": "nan", "processes": 1}
+    settings = {"seed": 7, "training": training().model_dump(mode="json")}
+    (folder / "fault.json").write_text(json.dumps(fault | settings))
+    names = [*fault_dump.INPUTS, *(f"found.{name}" for name in fault_dump.FOUND)]
+    zeros = {f"0.{name}": torch.zeros(2 if name == "found.clip" else 1) for name in names}
+    save_file(zeros, folder / "batch-0.safetensors")
+    return folder
+
+
+CUT = {
+    "an empty batch": ("batch-0.safetensors", b""),
+    "a cut batch": ("batch-0.safetensors", None),
+    "a batch without what was found": ("batch-0.safetensors", save({"0.prompt_ids": torch.zeros(1)})),
+    "a batch of no number": ("batch-0.safetensors", save({"x": torch.zeros(1)})),
+    "a cut fault": ("fault.json", b'{"what": '),
+    "a list": ("fault.json", b"[]"),
+    "an empty fault": ("fault.json", b"{}"),
+    "a deep fault": ("fault.json", b"[" * 100_000),
+    "no settings": ("fault.json", b'{"training": {}}'),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_damaged_dump_is_one_sentence(name: str, tmp_path: Path) -> None:
+    file, data = CUT[name]
+    path = a_dump(tmp_path) / file
+    path.write_bytes(path.read_bytes()[:-4] if data is None else data)
+    with pytest.raises(BadInput, match="the dump of the fault is damaged") as refused:
+        reproduce.reproduce(tmp_path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["batch-0.safetensors", "policy"])
+def test_a_dump_that_lacks_a_part_is_one_sentence(name: str, tmp_path: Path) -> None:
+    path = a_dump(tmp_path) / name
+    path.rmdir() if path.is_dir() else path.unlink()
+    with pytest.raises(BadInput, match=rf"{name}: the dump of the fault is damaged"):
+        reproduce.reproduce(tmp_path)
 
 
 def test_a_folder_that_is_no_dump_is_refused(tmp_path: Path) -> None:
