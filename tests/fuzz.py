@@ -34,6 +34,7 @@ from analysis.read import load as load_results
 from analysis.sweep_read import read as read_study
 from eval import extract as reading
 from eval import hub
+from eval.checksums import CHECKSUMS, damage, inside, write_mark
 from eval.csv_text import GUARDED, csv_text
 from eval.errors import BadInput
 from eval.jsonl import dump, read_rows
@@ -41,13 +42,17 @@ from eval.problems import read_problems, write_problems
 from eval.score import read_samples
 from eval.verify import Verifier
 from eval.yaml_file import read_yaml
+from experiments.fault_dump import INPUTS, read_batches, read_fault
 from experiments.resolve import resolved
 from experiments.schema import load as load_experiment
+from experiments.study import Study, load_study
 from experiments.tasks import read_pass_rates
 from experiments.tracking_metrics import metric_name, row_points
 from tests import synthetic_sweep
 from tests.hostile import COMPLETIONS, LATEX, TEXT, bitten, json_bytes, mutated, yaml_bytes
 from tests.synthetic import log, make
+from tests.test_numerics import a_dump
+from tests.test_sweep_study import SMOKE as SMOKE_STUDY
 
 LIMIT_S = 20.0  # processor time of one input
 MEMORY_GB = 6
@@ -135,6 +140,27 @@ def schema(data: bytes) -> None:
     assert all(name.isidentifier() and name.isascii() for name in names)
     text = resolved(found)
     assert load_experiment(file(text.encode(), "y.yaml")) == found
+
+
+def study_schema(data: bytes) -> None:
+    study, _ = load_study(file(data, "x.yaml"))
+    assert all(0 < len(search.grid()) <= study.trials for search in study.searches.values() if search.grid_points)
+    assert Study.model_validate(study.model_dump(mode="json")) == study
+
+
+def mark(data: bytes) -> None:
+    path = PLACE / "marked" / CHECKSUMS
+    path.write_bytes(data)
+    wrong = damage(path)
+    if wrong:
+        raise BadInput(str(wrong))
+    assert all(inside(path, name) == MARKED for name in json.loads(data))
+
+
+def fault_dump(files: dict[str, bytes]) -> None:
+    root = changed(DUMP, files)
+    fault = read_fault(root)
+    assert all(set(INPUTS) <= set(batch) for batch in read_batches(root, fault.processes))
 
 
 def yaml_reader(data: bytes) -> None:
@@ -273,6 +299,18 @@ STUDY_FILES = st.fixed_dictionaries(
         "importance.csv": bitten((SWEEP / "importance.csv").read_bytes()),
     },
 )
+MARKED = PLACE / "marked" / "a.txt"
+MARKED.parent.mkdir()
+MARKED.write_text("a")
+write_mark(MARKED.with_name(CHECKSUMS), [MARKED])
+DUMP = a_dump(PLACE / "fault")
+DUMP_FILES = st.fixed_dictionaries(
+    {},
+    optional={
+        "fault.json": either(json.loads((DUMP / "fault.json").read_text()), json_bytes),
+        "batch-0.safetensors": bitten((DUMP / "batch-0.safetensors").read_bytes()),
+    },
+)
 TARGETS = [
     Target("answer extractor", COMPLETIONS | TEXT, extractor),
     Target("last box of a solution", COMPLETIONS | TEXT, last_box),
@@ -288,6 +326,9 @@ TARGETS = [
     Target("counts", bitten(COUNTS), counts),
     Target("YAML reader", either(smoke(), yaml_bytes), yaml_reader, 2_000),
     Target("experiment schema", either(smoke(), yaml_bytes), schema, 2_000),
+    Target("study schema", either(SMOKE_STUDY, yaml_bytes), study_schema, 1_000),
+    Target("mark of a step", either(json.loads(MARKED.with_name(CHECKSUMS).read_text()), json_bytes), mark),
+    Target("dump of a fault", DUMP_FILES, fault_dump, 5_000),
     Target("tables in four forms", st.lists(TEXT.map(render.writable), min_size=1, max_size=3), forms, 5_000),
     Target("results folder: tables and page", FILES, folder, 150),
     Target("results folder: figures", FILES, drawn, 30),
