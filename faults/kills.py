@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from faults.alive import lifeless
-from faults.outcome import Outcome, require, require_same
+from faults.outcome import Broken, Outcome, require, require_same
 from faults.study import Process, Run, Study, signal_to
 
 EVERYTHING = {
@@ -15,6 +15,7 @@ EVERYTHING = {
 }  # fmt: skip
 """Rule → times that everything is killed at a random moment of one of its jobs."""
 
+STARTS = 10
 STUDIES = 4  # a job ends between two looks at it now and then; more than these would be no chance
 
 JOBS = {"problems": 1, "base_policy": 1, "base_sample": 1, "base_score": 1, "train": 3, "sample": 2, "score": 1} | {
@@ -89,25 +90,35 @@ def moment(run: Run, left: Counter[str], taken: dict[str, float], rng: random.Ra
 
 
 def kill_jobs(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:
-    """Kills single jobs: some are retried by Snakemake, the rest by the next start."""
-    rng, study, left = random.Random(seed), Study(folder), Counter(JOBS)
-    retried = strike(study.start("--retries", "2"), left, taken, rng)
-    later, starts = sum(left.values()), 1
-    while left.total() or study.call()[0]:
-        strike(study.start(), left, taken, rng)
-        starts += 1
-        require(starts < 10, f"it does not come to an end: {dict(left)}")
-    require_same(quiet.results, study.results)
+    """Kills single jobs: in the first start Snakemake retries them, in others the next start makes them again."""
+    rng, left, studies = random.Random(seed), Counter(JOBS), 0
+    while left.total():
+        studies += 1
+        require(studies <= STUDIES, f"these have no job any more: {dict(+left)}")
+        study = Study(folder / str(studies))
+        strike_to_the_end(study, left, taken, rng)
+        require_same(quiet.results, study.results)
     return Outcome(
         "a job dies",
         "SIGKILL to the process of a job at a random moment, Snakemake goes on; `--retries 2`, else started again",
-        retried + later,
+        sum(JOBS.values()),
         "as above",
     )
 
 
-def strike(run: Run, left: Counter[str], taken: dict[str, float], rng: random.Random) -> int:
-    """Kills jobs of the rules that are left, each at most once per process, until the run ends; how many."""
+def strike_to_the_end(study: Study, left: Counter[str], taken: dict[str, float], rng: random.Random) -> None:
+    options: tuple[str, ...] = ("--retries", "2")
+    for _ in range(STARTS):
+        run = study.start(*options)
+        strike(run, left, taken, rng)
+        if run.wait() == 0:
+            return
+        options = ()
+    raise Broken(f"it does not come to an end in {STARTS} starts:\n{run.said()[-3000:]}")
+
+
+def strike(run: Run, left: Counter[str], taken: dict[str, float], rng: random.Random) -> None:
+    """Kills jobs of the rules that are left, each at most once per process, until the run ends."""
     after: dict[int, float] = {}
     struck: set[int] = set()
     for processes in run.watch():
@@ -120,4 +131,3 @@ def strike(run: Run, left: Counter[str], taken: dict[str, float], rng: random.Ra
                 signal_to(process.pid, signal.SIGKILL)
                 struck.add(process.pid)
                 left[rule] -= 1
-    return len(struck)
