@@ -13,11 +13,12 @@ Locks are flock's: the kernel frees them when their process dies, and Linux pass
 """
 
 import fcntl
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeGuard, cast
 
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, WilcoxonPruner
@@ -27,6 +28,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from eval.durable import locked
+from eval.errors import BadInput
 from eval.jsonl import drop_torn_line
 from experiments.schema import spec_hash
 from experiments.study import Search, Study, Values
@@ -80,6 +82,11 @@ def is_free(path: Path) -> bool:
     return False
 
 
+def is_name(worker: object) -> TypeGuard[str]:
+    """Whether a worker of ours is called so. A journal may be anybody's, and the name leads to a file."""
+    return isinstance(worker, str) and re.fullmatch(r"[\w-]{1,64}", worker) is not None
+
+
 @dataclass(frozen=True)
 class Taken:
     """A trial that a worker is to run."""
@@ -100,7 +107,9 @@ class Journal:
 
     @contextmanager
     def signed_on(self, worker: str) -> Iterator[None]:
-        """Shows that this worker lives. BadInput if another process works under its name."""
+        """Shows that this worker lives. BadInput if another process works under its name, or it is none for a file."""
+        if not is_name(worker):
+            raise BadInput(f"worker {worker!r}: give a name of letters, digits, '-' and '_', at most 64")
         with ExitStack() as life:
             with held(self.folder / "queue.lock"):  # under which others try whether its lock is free
                 life.enter_context(locked(self._lifeline(worker)))
@@ -164,7 +173,7 @@ class Journal:
         """Marks the RUNNING trials of dead workers as failed, and queues their values again."""
         for trial in in_state(found, TrialState.RUNNING):
             owner = trial.user_attrs.get("worker")
-            if owner in (None, worker) or is_free(self._lifeline(owner)):
+            if owner == worker or not is_name(owner) or is_free(self._lifeline(owner)):
                 self._bury(found, search, trial, "deaths")
 
     def _bury(

@@ -126,6 +126,19 @@ def test_a_worker_is_at_work_once(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a" * 300, "", 5])
+def test_a_worker_is_called_by_nothing_that_leads_elsewhere(name: object, tmp_path: Path) -> None:
+    """The journal may be anybody's: who signed a trial so is no worker of ours, and dead."""
+    (tmp_path / "study" / "workers").mkdir(parents=True)
+    own = journal(tmp_path / "study", 2)
+    take(own, "0").trial.set_user_attr("worker", name)
+    take(own, "1")
+    assert states(own)["FAIL"] == 1
+    assert not list(tmp_path.rglob("*escaped*"))
+    with pytest.raises(BadInput, match="give a name of letters"), own.signed_on(str(name) if name != 5 else "a/b"):
+        pass
+
+
 def test_a_worker_signs_on_while_another_looks_whether_it_lives(tmp_path: Path) -> None:
     own = journal(tmp_path, 2)
 
