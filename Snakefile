@@ -29,7 +29,13 @@ from experiments.mend import mend
 from experiments.outdated import forget_outdated
 from experiments.resolve import write_spec
 from experiments.resources import needs
-from experiments.study import asked_arms, asked_experiment, asked_study, no_sweep
+from experiments.study import (
+    asked_arms,
+    asked_experiment,
+    asked_study,
+    asked_sweep,
+    no_sweep,
+)
 from experiments.sweep_identity import sweep_hash
 from experiments.tracking import start
 

@@ -16,16 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from eval.errors import BadInput
-
-
-def refuse_shards(every: int, sharded: bool) -> None:
-    if every and sharded:
-        raise BadInput(
-            "training.gradient_share_every cannot be measured on sharded parameters (FSDP, DeepSpeed): set it to 0,"
-            " or launch with ddp"
-        )
-
 
 class GradientShare:
     """Accumulates ∇bonus over the micro-batches of one optimizer step.

@@ -223,7 +223,11 @@ def with_arms(content: dict[str, Any], path: Path, needed: Collection[str] | Non
 def _is_there(arm: Any, path: Path) -> bool:
     """Whether an arm that names a file has one."""
     named = arm.get("from") if isinstance(arm, dict) else None
-    return not isinstance(named, str) or any(isfile(file) for file in (path.parent / named, Path(named)))
+    return not isinstance(named, str) or _file_of(named, path) is not None
+
+
+def _file_of(named: str, path: Path) -> Path | None:
+    return next((file for file in (path.parent / named, Path(named)) if isfile(file)), None)
 
 
 def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
@@ -231,9 +235,8 @@ def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
         return arm
     if len(arm) > 1 or not isinstance(arm["from"], str):
         raise BadInput(f"{path}: arms.{name}: `from` names a file and stands alone: put other settings into that file")
-    for file in (path.parent / arm["from"], Path(arm["from"])):
-        if isfile(file):
-            return read_yaml(file)
+    if file := _file_of(arm["from"], path):
+        return read_yaml(file)
     raise BadInput(
         f"{path}: arms.{name}.from: there is no file {arm['from']!r}: make it first (snakemake sweep), or leave the arm"
         " out"

@@ -19,12 +19,18 @@ def prepare_shards(trainer: Any) -> None:
     """Call once TRL's trainer stands: accelerate shards when training starts.
 
     Raises:
-        BadInput: adapters would have to be merged on shards for vLLM.
+        BadInput: the gradient's share is asked for (gradient_share.py says why not), or adapters would have to be merged on
+            shards for vLLM.
     """
     if trainer.is_fsdp_enabled and trainer.args.bf16:
         plugin = trainer.accelerator.state.fsdp_plugin
         plugin.mixed_precision_policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    if sharded and trainer.gradient_share_every:
+        raise BadInput(
+            "training.gradient_share_every cannot be measured on sharded parameters (FSDP, DeepSpeed): set it to 0,"
+            " or launch with ddp"
+        )
     if sharded and trainer.use_vllm and is_peft_model(trainer.model):
         raise BadInput(
             "training.lora with vllm on sharded parameters (fsdp2, zero3): TRL 1.16 merges adapters on shards, which it"

@@ -130,12 +130,17 @@ def asked_experiment(config: Mapping[str, Any]) -> str:
     """The experiment that `--config experiment=…` or `--config sweep=…` asks for."""
     if "experiment" in config or "sweep" not in config:
         return str(config.get("experiment", "arithmetic"))  # Snakemake makes a number of 5
-    return _read(find_study(str(config["sweep"]))).experiment
+    return _read(find_study(asked_sweep(config))).experiment
 
 
 def asked_arms(config: Mapping[str, Any]) -> set[str]:
     """The arms that the study which `--config sweep=…` names, or the default one, tunes."""
-    return _read(find_study(config.get("sweep", "target_ratio"))).arms
+    return _read(find_study(asked_sweep(config))).arms
+
+
+def asked_sweep(config: Mapping[str, Any]) -> str:
+    """The study's name or path; Snakemake makes a number of 5."""
+    return str(config.get("sweep", "target_ratio"))
 
 
 def asked_study(config: Mapping[str, Any], experiment: Experiment) -> Study | None:
@@ -144,7 +149,7 @@ def asked_study(config: Mapping[str, Any], experiment: Experiment) -> Study | No
     Raises:
         BadInput: the named study is of another experiment.
     """
-    study, its_own = load_study(str(config.get("sweep", "target_ratio")))
+    study, its_own = load_study(asked_sweep(config))
     if its_own.name == experiment.name:
         return study
     if "sweep" in config:

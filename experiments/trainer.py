@@ -33,7 +33,7 @@ from experiments.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.data_order import skip_passes
 from experiments.explosion import Limits, observe
 from experiments.generation import prepare_generation
-from experiments.gradient_share import GradientShare, refuse_shards
+from experiments.gradient_share import GradientShare
 from experiments.numerics import FOLDER, Guard
 from experiments.rollout import Labels, Rows, UpdateTotals, summarise, truncated
 from experiments.shards import prepare_shards
@@ -77,7 +77,6 @@ class EntropyControlTrainer(GRPOTrainer):
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
         self.stop, self.interrupted, self.limits = stop or StopRequest(), False, limits or Limits()
         self.guard = guard or Guard(Path(str(self.args.output_dir)) / FOLDER, "this run")
-        refuse_shards(gradient_share_every, self.is_fsdp_enabled or self.is_deepspeed_enabled)
         prepare_shards(self)
         prepare_generation(self)
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())

@@ -3,6 +3,8 @@
 import random
 import signal
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from faults.alive import lifeless
@@ -36,18 +38,22 @@ def quiet_run(study: Study) -> dict[str, float]:
     return taken
 
 
-def kill_everything(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:
-    """Kills Snakemake and all its processes again and again, starting it again each time.
-
-    A job that is over before its turn has none any more in this study: another study takes what is left.
-    """
-    rng, left, studies = random.Random(seed), Counter(EVERYTHING), 0
-    while left.total():
-        studies += 1
-        require(studies <= STUDIES, f"these have no job any more: {dict(+left)}")
-        study = Study(folder / str(studies))
-        kill_to_the_end(study, left, taken, rng)
+def in_studies(
+    quiet: Study, folder: Path, left: Counter[str], to_the_end: Callable[[Study, Counter[str]], None]
+) -> None:
+    """Runs a study to its end. A job that was over before its turn has none any more there: another takes what is left."""
+    for number in range(STUDIES):
+        study = Study(folder / str(number))
+        to_the_end(study, left)
         require_same(quiet.results, study.results)
+        if not left.total():
+            return
+    raise Broken(f"these have no job any more: {dict(+left)}")
+
+
+def kill_everything(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:
+    """Kills Snakemake and all its processes again and again, starting it again each time."""
+    in_studies(quiet, folder, Counter(EVERYTHING), partial(kill_to_the_end, taken=taken, rng=random.Random(seed)))
     return Outcome(
         "the machine dies",
         "SIGKILL to Snakemake and all its processes at a random moment of one of its jobs, until every rule has had its"
@@ -90,13 +96,7 @@ def moment(run: Run, left: Counter[str], taken: dict[str, float], rng: random.Ra
 
 def kill_jobs(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> Outcome:
     """Kills single jobs: in the first start Snakemake retries them, in others the next start makes them again."""
-    rng, left, studies = random.Random(seed), Counter(JOBS), 0
-    while left.total():
-        studies += 1
-        require(studies <= STUDIES, f"these have no job any more: {dict(+left)}")
-        study = Study(folder / str(studies))
-        strike_to_the_end(study, left, taken, rng)
-        require_same(quiet.results, study.results)
+    in_studies(quiet, folder, Counter(JOBS), partial(strike_to_the_end, taken=taken, rng=random.Random(seed)))
     return Outcome(
         "a job dies",
         "SIGKILL to the process of a job at a random moment, Snakemake goes on; `--retries 2`, else started again",

@@ -75,15 +75,8 @@ class Run:
         self.output = folder / "snakemake.out"
         command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(ROOT / "Snakefile")]
         # Two threads of torch on a busy machine wait for each other most of the time, in the longest job there is.
-        command += [
-            "--directory",
-            str(folder),
-            *options,
-            "--set-threads",
-            "base_policy=1",
-            "--config",
-            f"experiment={experiment}",
-        ]
+        command += ["--directory", str(folder), *options, "--set-threads", "base_policy=1"]
+        command += ["--config", f"experiment={experiment}"]
         with self.output.open("w") as file:
             self.main = subprocess.Popen(
                 command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=environment(), start_new_session=True

@@ -146,12 +146,18 @@ def test_a_prompt_that_leaves_no_room_is_refused(calls: list[Any], tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["is_fsdp_enabled", "is_deepspeed_enabled"])
-def test_adapters_are_not_merged_on_shards_for_vllm(kind: str, calls: list[Any], tmp_path: Path) -> None:
-    trainer = ours(FixedCoefficient(0.1), training(vllm="colocate"), tmp_path, peft_config=lora_config(Lora(rank=2)))
+def test_what_shards_cannot_do_is_refused(kind: str, calls: list[Any], tmp_path: Path) -> None:
+    settings = training(vllm="colocate", gradient_share_every=1)
+    trainer = ours(FixedCoefficient(0.1), settings, tmp_path, peft_config=lora_config(Lora(rank=2)))
     prepare_shards(trainer)
     setattr(trainer, kind, True)
+    with pytest.raises(BadInput, match=r"training\.gradient_share_every cannot be measured on sharded parameters"):
+        prepare_shards(trainer)
+    trainer.gradient_share_every = 0
     with pytest.raises(BadInput, match=r"training\.lora with vllm on sharded parameters"):
         prepare_shards(trainer)
+    trainer.use_vllm = False
+    prepare_shards(trainer)
 
 
 def test_a_server_with_another_seed_is_refused(

@@ -15,7 +15,7 @@ rule sweep_prepare:
         f"{RESULTS}/logs/sweep_prepare.log",
     params:
         folder=subpath(output.study, parent=True),
-        study=config.get("sweep", "target_ratio"),
+        study=asked_sweep(config),
         hash=STUDY.hash(),
         problems=GRAPH.problems_hash(),
         validation=validation_hash(STUDY, GRAPH),
