@@ -20,7 +20,7 @@ min_version("9.0")
 
 from analysis.captions import CAPTIONS
 from eval.checksums import CHECKSUMS
-from eval.errors import BadInput, exit_with_message
+from eval.errors import exit_with_message
 from experiments.claim import claim, only_sweeps, runs_jobs
 from experiments.data_folder import load_ready
 from experiments.graph import TRAINER, Graph, code, prepare_environment
@@ -39,7 +39,7 @@ from experiments.study import (
 from experiments.sweep_identity import sweep_hash
 from experiments.tracking import start
 
-try:
+with exit_with_message():
     # A sweep makes files that other arms of its experiment may be read from: it goes without those.
     EXPERIMENT = load_ready(
         asked_experiment(config),
@@ -50,8 +50,6 @@ try:
     LAUNCHER, PROCESSES = launcher(config), processes(config)
     RETRIES = retries(config)
     NEEDS = needs(EXPERIMENT, config.get("gpus"), PROCESSES)
-except BadInput as error:
-    sys.exit(f"error: {error}")
 
 GRAPH = Graph(EXPERIMENT, Path(str(config.get("results", "results"))))
 RESULTS = str(GRAPH.root)
