@@ -59,7 +59,7 @@ test-slurm: .venv/installed-test
 
 # Linux. The quiet run and all faults, then their table; as root also those that need a small disk.
 test-faults: .venv/installed-test
-	python -m faults
+	python -m tests.faults
 
 # Text from outside against everything that reads it: a table of inputs tried per target.
 fuzz: .venv/installed-test

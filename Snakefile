@@ -18,26 +18,26 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-from analysis.captions import CAPTIONS
-from eval.checksums import CHECKSUMS
-from eval.errors import exit_with_message
-from experiments.claim import claim, only_sweeps, runs_jobs
-from experiments.data_folder import load_ready
-from experiments.graph import TRAINER, Graph, code, prepare_environment
-from experiments.launcher import launcher, prepare_launches, processes, retries
-from experiments.mend import mend
-from experiments.outdated import forget_outdated
-from experiments.resolve import write_spec
-from experiments.resources import needs
-from experiments.study import (
+from analysis.figures.captions import CAPTIONS
+from eval.files.checksums import CHECKSUMS
+from eval.files.errors import exit_with_message
+from experiments.workflow.claim import claim, only_sweeps, runs_jobs
+from experiments.spec.data_folder import load_ready
+from experiments.workflow.layout import TRAINER, Graph, code, prepare_environment
+from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
+from experiments.workflow.repair import mend
+from experiments.workflow.outdated import forget_outdated
+from experiments.spec.resolved import write_spec
+from experiments.workflow.resources import needs
+from experiments.sweep.sweep_file import (
     asked_arms,
     asked_experiment,
     asked_study,
     asked_sweep,
     no_sweep,
 )
-from experiments.sweep_identity import sweep_hash
-from experiments.tracking import start
+from experiments.sweep.hashes import sweep_hash
+from experiments.tracking.command import start
 
 with exit_with_message():
     # A sweep makes files that other arms of its experiment may be read from: it goes without those.

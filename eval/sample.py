@@ -1,9 +1,11 @@
-"""python -m eval.sample: n completions of every problem, by one policy, into append-only JSON lines.
+"""python -m eval.sample: n completions of every problem, by one policy, into append-only JSON
+lines.
 
-Writes OUT/<set>.samples.jsonl for each problems file, one row per completion, and OUT/<set>.sampled, its checksum, once
-all are there. What is in the file is kept: a restart makes only what is missing, and refuses to mix in rows of other
-settings, another policy or another prompt. A sample's seed is sha256(run seed, set, problem id, sample index);
-engine_transformers.py and engine_vllm.py say how far its text repeats.
+Writes OUT/<set>.samples.jsonl for each problems file, one row per completion, and
+OUT/<set>.sampled, its checksum, once all are there. What is in the file is kept: a restart makes
+only what is missing, and refuses to mix in rows of other settings, another policy or another
+prompt. A sample's seed is sha256(run seed, set, problem id, sample index); engine_transformers.py
+and engine_vllm.py say how far its text repeats.
 """
 
 import argparse
@@ -17,12 +19,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from eval.checksums import check_folder, write_mark
-from eval.durable import locked
-from eval.engines import Completion, Engine, Key, Request, Sampling, engine_version
-from eval.errors import BadInput, exit_with_message
-from eval.jsonl import Appender, Row
-from eval.plan import Job, StaleSamples, done_keys, plan_job, policy_hash, refuse_long_prompts
+from eval.files.checksums import check_folder, write_mark
+from eval.files.durable import locked
+from eval.files.errors import BadInput, exit_with_message
+from eval.files.jsonl import Appender, Row
+from eval.sampling.engines import Completion, Engine, Key, Request, Sampling, engine_version
+from eval.sampling.jobs import (
+    Job,
+    StaleSamples,
+    done_keys,
+    plan_job,
+    policy_hash,
+    refuse_long_prompts,
+)
 
 LABELS = ("run", "arm", "train_seed", "step")
 
@@ -30,7 +39,10 @@ LABELS = ("run", "arm", "train_seed", "step")
 def main(argv: Sequence[str] | None = None) -> None:
     """Samples every problems file. The policy is loaded only if something is missing."""
     arguments = parse_arguments(argv)
-    check_folder(arguments.policy, "put back a whole copy of the policy, or make it again from its first step")
+    check_folder(
+        arguments.policy,
+        "put back a whole copy of the policy, or make it again from its first step",
+    )
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if arguments.batch < 1 or arguments.threads < 1:
         raise BadInput("--batch and --threads must be 1 or more")
@@ -71,7 +83,9 @@ def sample_file(job: Job, engine: Engine | None, done: set[Key]) -> None:
         for made in engine.complete(job.requests, done) if engine else ():
             file.write(make_row(job, request, completion) for request, completion in made)
             tokens += sum(completion.tokens for _, completion in made)
-            bar.set_postfix_str(f"{tokens / (time.monotonic() - started):.0f} tokens/s", refresh=False)
+            bar.set_postfix_str(
+                f"{tokens / (time.monotonic() - started):.0f} tokens/s", refresh=False
+            )
             bar.update(len(made))
     seconds = time.monotonic() - started
     print(
@@ -100,7 +114,9 @@ def shared_fields(arguments: argparse.Namespace, sampling: Sampling, dtype: str)
 
 
 def parse_labels(pairs: Sequence[str]) -> Row:
-    """Who made the rows: run, arm, train_seed, step; null where not given. The last two are whole numbers."""
+    """Who made the rows: run, arm, train_seed, step; null where not given. The last two are whole
+    numbers.
+    """
     labels: Row = dict.fromkeys(LABELS)
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -119,9 +135,15 @@ def samples_per_file(arguments: argparse.Namespace) -> list[int]:
     if len(counts) == 1:
         counts = counts * len(files)
     if len(counts) != len(files) or min(counts) < 1:
-        raise BadInput(f"--samples {counts} for {len(files)} problems files: give one of 1 or more, or one per file")
+        raise BadInput(
+            f"--samples {counts} for {len(files)} problems files: give one of 1 or more, or one"
+            " per file"
+        )
     if len({path.stem for path in files}) < len(files):
-        raise BadInput("--problems: two files have the same name, and would write the same samples file: rename one")
+        raise BadInput(
+            "--problems: two files have the same name, and would write the same samples file:"
+            " rename one"
+        )
     return counts
 
 
@@ -130,56 +152,85 @@ def load_tokenizer(policy: Path, dtype: str) -> tuple[Any, str, int]:
     from transformers import AutoConfig, AutoTokenizer
 
     if not (policy / "config.json").is_file():
-        raise BadInput(f"{policy}: no config.json in it: --policy is a folder written by save_pretrained")
+        raise BadInput(
+            f"{policy}: no config.json in it: --policy is a folder written by save_pretrained"
+        )
     try:
         config: Any = AutoConfig.from_pretrained(policy, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(policy, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise BadInput(f"{policy}: its configuration or tokenizer cannot be loaded: {error}") from None
+        raise BadInput(
+            f"{policy}: its configuration or tokenizer cannot be loaded: {error}"
+        ) from None
     stored = str(config.dtype or "float32").removeprefix("torch.")
     limit = getattr(config.get_text_config(), "max_position_embeddings", None)
     return tokenizer, stored if dtype == "auto" else dtype, limit or sys.maxsize
 
 
-def make_engine(arguments: argparse.Namespace, sampling: Sampling, tokenizer: Any, dtype: str) -> Engine:
+def make_engine(
+    arguments: argparse.Namespace, sampling: Sampling, tokenizer: Any, dtype: str
+) -> Engine:
     """The chosen back end, with the policy loaded."""
     import torch
 
-    from eval.gpus import check_gpus
+    from eval.sampling.gpus import check_gpus
 
     check_gpus()
     torch.set_num_threads(arguments.threads)
     if arguments.engine == "vllm":
-        from eval.engine_vllm import VllmEngine
+        from eval.sampling.engine_vllm import VllmEngine
 
-        return VllmEngine(arguments.policy, tokenizer, sampling, arguments.batch, dtype, arguments.seed)
-    from eval.engine_transformers import TransformersEngine
+        return VllmEngine(
+            arguments.policy, tokenizer, sampling, arguments.batch, dtype, arguments.seed
+        )
+    from eval.sampling.engine_transformers import TransformersEngine
 
     return TransformersEngine(arguments.policy, tokenizer, sampling, arguments.batch, dtype)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m eval.sample", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--policy", type=Path, required=True, help="folder with the model and its tokenizer")
-    parser.add_argument("--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each")
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.sample", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument(
-        "--samples", type=int, nargs="+", required=True, help="per problem: one number, or one per file"
+        "--policy", type=Path, required=True, help="folder with the model and its tokenizer"
+    )
+    parser.add_argument(
+        "--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each"
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        nargs="+",
+        required=True,
+        help="per problem: one number, or one per file",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for <set>.samples.jsonl")
     parser.add_argument("--template", required=True, help="how a problem becomes a prompt")
     parser.add_argument("--temperature", type=float, required=True, help="0 is greedy")
     parser.add_argument("--top-p", type=float, required=True)
-    parser.add_argument("--max-tokens", type=int, required=True, help="longest completion, in tokens")
-    parser.add_argument("--seed", type=int, required=True, help="of the run; each sample gets its own from it")
+    parser.add_argument(
+        "--max-tokens", type=int, required=True, help="longest completion, in tokens"
+    )
+    parser.add_argument(
+        "--seed", type=int, required=True, help="of the run; each sample gets its own from it"
+    )
     parser.add_argument("--engine", default="transformers", choices=["transformers", "vllm"])
     parser.add_argument("--batch", type=int, default=512, help="rows at a time")
-    parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
+    parser.add_argument(
+        "--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"]
+    )
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS") or 1))
     parser.add_argument(
-        "--stale", default="refuse", choices=["refuse", "replace"], help="what to do with a file of other settings"
+        "--stale",
+        default="refuse",
+        choices=["refuse", "replace"],
+        help="what to do with a file of other settings",
     )
-    parser.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help=", ".join(LABELS))
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="NAME=VALUE", help=", ".join(LABELS)
+    )
     return parser.parse_args(argv)
 
 

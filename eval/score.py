@@ -1,9 +1,10 @@
-"""python -m eval.score: samples -> verdicts, counts per problem, measures. Needs no GPU and no policy.
+"""python -m eval.score: samples -> verdicts, counts per problem, measures. Needs no GPU and no
+policy.
 
-For each problems file <set>.jsonl reads OUT/<set>.samples.jsonl and writes, each whole or not at all,
-<set>.verdicts.jsonl (one row per completion), <set>.counts.csv (one row per problem, also those without
-samples), <set>.measures.json and then <set>.scored, the checksums of the three. Scoring again, say with another
-verifier, replaces them and touches no sample.
+For each problems file <set>.jsonl reads OUT/<set>.samples.jsonl and writes, each whole or not at
+all, <set>.verdicts.jsonl (one row per completion), <set>.counts.csv (one row per problem, also
+those without samples), <set>.measures.json and then <set>.scored, the checksums of the three.
+Scoring again, say with another verifier, replaces them and touches no sample.
 """
 
 import argparse
@@ -11,16 +12,16 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.checksums import write_mark
-from eval.csv_text import csv_text
-from eval.durable import write_text
-from eval.engines import Key
-from eval.errors import BadInput, exit_with_message
-from eval.jsonl import Row, dump, read_rows
-from eval.measures import Scored, measure_all
-from eval.plan import row_key
-from eval.problems import Problem, read_problems
-from eval.verify import VERIFIER_VERSION, Verifier
+from eval.files.checksums import write_mark
+from eval.files.csv_text import csv_text
+from eval.files.durable import write_text
+from eval.files.errors import BadInput, exit_with_message
+from eval.files.jsonl import Row, dump, read_rows
+from eval.questions.problems import Problem, read_problems
+from eval.sampling.engines import Key
+from eval.sampling.jobs import row_key
+from eval.scoring.measures import Scored, measure_all
+from eval.verify.verifier import VERIFIER_VERSION, Verifier
 
 SETTINGS = (
     *("run", "arm", "train_seed", "step", "policy", "template"),
@@ -30,11 +31,24 @@ SETTINGS = (
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Scores every problems file with one pool of verifier processes."""
-    parser = argparse.ArgumentParser(prog="python -m eval.score", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder with the <set>.samples.jsonl; results go there")
-    parser.add_argument("--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each")
-    parser.add_argument("--workers", type=int, help="verifier processes; default: one per core, at most 4")
-    parser.add_argument("--k", type=int, nargs="+", help="for pass@k and maj@k; default: powers of two up to n")
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.score", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder with the <set>.samples.jsonl; results go there",
+    )
+    parser.add_argument(
+        "--problems", type=Path, nargs="+", required=True, help="JSON lines, one problem each"
+    )
+    parser.add_argument(
+        "--workers", type=int, help="verifier processes; default: one per core, at most 4"
+    )
+    parser.add_argument(
+        "--k", type=int, nargs="+", help="for pass@k and maj@k; default: powers of two up to n"
+    )
     arguments = parser.parse_args(argv)
     if min(arguments.k or [1]) < 1:
         raise BadInput(f"--k {arguments.k}: every k must be 1 or more")
@@ -60,11 +74,15 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
         "verifier": VERIFIER_VERSION,
         "settings": {key: first.get(key) for key in SETTINGS},
     }
-    measures = about | measure_all(scored, sorted(set(ks or powers_of_two(max(p.n for p in scored)))))
+    measures = about | measure_all(
+        scored, sorted(set(ks or powers_of_two(max(p.n for p in scored))))
+    )
     counts = [count(problem) for problem in scored]
     written = {
         out / f"{name}.verdicts.jsonl": "".join(dump(row) + "\n" for row in rows),
-        out / f"{name}.counts.csv": csv_text([list(counts[0]), *(list(row.values()) for row in counts)]),
+        out / f"{name}.counts.csv": csv_text(
+            [list(counts[0]), *(list(row.values()) for row in counts)]
+        ),
         out / f"{name}.measures.json": json.dumps(measures, indent=2, allow_nan=False) + "\n",
     }
     for file, text in written.items():
@@ -78,9 +96,14 @@ def powers_of_two(largest: int) -> list[int]:
 
 
 def read_samples(path: Path, problems: Sequence[Problem]) -> dict[Key, Row]:
-    """The samples by problem and index. BadInput names the line that does not belong or is not whole."""
+    """The samples by problem and index. BadInput names the line that does not belong or is not
+    whole.
+    """
     if not path.exists():
-        raise BadInput(f"{path}: not there: run python -m eval.sample first, with the same --out and --problems")
+        raise BadInput(
+            f"{path}: not there: run python -m eval.sample first, with the same --out and"
+            " --problems"
+        )
     known, samples = {problem.id for problem in problems}, {}
     settings: Row = {}
     for line, row in enumerate(read_rows(path), start=1):
@@ -88,15 +111,22 @@ def read_samples(path: Path, problems: Sequence[Problem]) -> dict[Key, Row]:
         key = row_key(row, place)
         if key.problem_id not in known:
             raise BadInput(
-                f"{place}: problem {key.problem_id!r} is not in the problems file: sample or score the other"
+                f"{place}: problem {key.problem_id!r} is not in the problems file: sample or score"
+                " the other"
             )
         if key in samples:
-            raise BadInput(f"{place}: sample {key.index} of problem {key.problem_id!r} is there twice: delete one")
+            raise BadInput(
+                f"{place}: sample {key.index} of problem {key.problem_id!r} is there twice: delete"
+                " one"
+            )
         _check_sample(row, f"{place} (problem {key.problem_id!r}, sample {key.index})")
         settings = settings or row
         mixed = [name for name in SETTINGS if row.get(name) != settings.get(name)]
         if mixed:
-            raise BadInput(f"{place}: {mixed[0]} differs from the first line's: sample again into an empty file")
+            raise BadInput(
+                f"{place}: {mixed[0]} differs from the first line's: sample again into an empty"
+                " file"
+            )
         samples[key] = row
     return samples
 
@@ -105,16 +135,26 @@ def _check_sample(row: Row, place: str) -> None:
     if not isinstance(row.get("text"), str):
         raise BadInput(f"{place}: no text in it: delete the line and sample again")
     if type(row.get("tokens")) is not int or row["tokens"] < 0:
-        raise BadInput(f"{place}: tokens is {row.get('tokens')!r}, not a count: delete the line and sample again")
+        raise BadInput(
+            f"{place}: tokens is {row.get('tokens')!r}, not a count: delete the line and sample"
+            " again"
+        )
     if row.get("finish_reason") not in ("stop", "length"):
-        raise BadInput(f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample it again")
+        raise BadInput(
+            f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample"
+            " it again"
+        )
 
 
-def judge(problems: Sequence[Problem], samples: dict[Key, Row], verifier: Verifier) -> dict[str, list[Row]]:
+def judge(
+    problems: Sequence[Problem], samples: dict[Key, Row], verifier: Verifier
+) -> dict[str, list[Row]]:
     """Verdict rows of every problem, in the order of the sample index."""
     answer_of = {problem.id: problem.answer for problem in problems}
     keys = sorted(samples, key=lambda key: key.index)
-    found = verifier.verify([samples[key]["text"] for key in keys], [answer_of[key.problem_id] for key in keys])
+    found = verifier.verify(
+        [samples[key]["text"] for key in keys], [answer_of[key.problem_id] for key in keys]
+    )
     rows: dict[str, list[Row]] = {problem.id: [] for problem in problems}
     for key, verdict in zip(keys, found, strict=True):
         own = {
@@ -124,7 +164,9 @@ def judge(problems: Sequence[Problem], samples: dict[Key, Row], verifier: Verifi
             "status": verdict.status,
         }
         sample = {name: samples[key][name] for name in ("tokens", "finish_reason")}
-        rows[key.problem_id].append({"problem_id": key.problem_id, "index": key.index, **own, "class": -1, **sample})
+        rows[key.problem_id].append(
+            {"problem_id": key.problem_id, "index": key.index, **own, "class": -1, **sample}
+        )
     for own_rows in rows.values():
         readable = [row["answer"] if row["status"] == "ok" else None for row in own_rows]
         for row, number in zip(own_rows, verifier.equivalent(readable), strict=True):

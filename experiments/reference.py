@@ -1,16 +1,19 @@
-"""Tables of settings in the docs, made from the classes that define them, so that a default stands in one place.
+"""Tables of settings in the docs, made from the classes that define them, so that a default stands
+in one place.
 
     python -m experiments.reference           rewrites the tables in docs/
 
 A page marks a table's place with `<!-- settings: ClassName -->` … `<!-- end -->`. Name, type, default and meaning are
-read from the class's source lines, `name: type = default  # meaning`.
+read from the class's source lines, `name: type = default  # meaning`; the meaning may stand on comment lines above.
 """
 
 import inspect
 import re
 from pathlib import Path
 
-from experiments import schema, study, study_settings, training_settings
+from experiments.spec import schema, training_settings
+from experiments.sweep import settings as study_settings
+from experiments.sweep import sweep_file as study
 from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -35,7 +38,9 @@ CLASSES = [
     ),
     *(study_settings.WilcoxonPruning, study_settings.MedianPruning),
 ]
-FIELD = re.compile(r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$")
+FIELD = re.compile(
+    r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$"
+)
 RANGES = {
     "Share": "in [0, 1]",
     "Fraction": "in (0, 1]",
@@ -55,13 +60,20 @@ MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(cls: type) -> str:
-    """Markdown: one row per field of the class."""
+    """Markdown: one row per field of the class. Its meaning stands behind the field or above it."""
     lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
-    for field in filter(None, map(FIELD.match, inspect.getsource(cls).splitlines())):
-        kind = RANGES.get(field["type"], field["type"])
-        default = "required" if field["default"] is None else f"`{field['default']}`"
-        cells = [f"`{field['name']}`", kind, default, field["meaning"] or ""]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    above: list[str] = []
+    for line in inspect.getsource(cls).splitlines():
+        if line.startswith("    # "):
+            above.append(line.removeprefix("    # "))
+            continue
+        if field := FIELD.match(line):
+            kind = RANGES.get(field["type"], field["type"])
+            default = "required" if field["default"] is None else f"`{field['default']}`"
+            meaning = field["meaning"] or " ".join(above)
+            cells = [f"`{field['name']}`", kind, default, meaning]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        above = []
     return "\n".join(lines) + "\n"
 
 

@@ -1,10 +1,11 @@
-"""Computes again the numbers that ended a run, from the dump that it left (numerics.py) and nothing else.
+"""Computes again the numbers that ended a run, from the dump that it left (numerics.py) and nothing
+else.
 
     python -m experiments.reproduce results/arithmetic/aer/seed-1/fault
 
-Prints loss and entropy of every micro-batch and the gradient norm, as found and as computed now, by the same trainer in
-one process. Exit code 1 if a number that was not finite is finite now: then the machine, not the mathematics, is to be
-looked at. On the CPU the numbers are equal bit for bit.
+Prints loss and entropy of every micro-batch and the gradient norm, as found and as computed now, by
+the same trainer in one process. Exit code 1 if a number that was not finite is finite now: then the
+machine, not the mathematics, is to be looked at. On the CPU the numbers are equal bit for bit.
 """
 
 import argparse
@@ -22,21 +23,22 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from eval.errors import exit_with_message
-from experiments.fault_dump import Batch, Fault, read_batches, read_fault, undamaged
-from experiments.grpo_config import grpo_config
-from experiments.numerics import fault_words
-from experiments.policy import attention_for
-from experiments.rollout import UpdateTotals
-from experiments.trainer import EntropyControlTrainer
-from experiments.training_settings import Training
+from eval.files.errors import exit_with_message
+from experiments.policies.load import attention_for
+from experiments.run.fault_dump import Batch, Fault, read_batches, read_fault, undamaged
+from experiments.run.numerics import fault_words
+from experiments.spec.training_settings import Training
+from experiments.training.grpo_config import grpo_config
+from experiments.training.rollout_row import UpdateTotals
+from experiments.training.trainer import EntropyControlTrainer
 from methods import Control, NoEntropy
 
 Numbers = list[tuple[str, float, float]]  # name, found, computed now
 
 
 def reproduce(dump: Path) -> tuple[Numbers, int]:
-    """Every number of the update, as the run found it and as it comes out now; how many weights are not finite.
+    """Every number of the update, as the run found it and as it comes out now; how many weights are
+    not finite.
 
     Raises:
         BadInput: the folder is no dump, or a damaged one.
@@ -66,14 +68,20 @@ def rebuild(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTrainer:
         train_dataset=Dataset.from_list([{"prompt": ""}]),
     )
     trainer.model.train()  # pyright: ignore[reportOptionalMemberAccess]
-    trainer._scored_before, trainer._share, trainer._totals = (torch.empty(0), torch.empty(0)), None, UpdateTotals()
+    trainer._scored_before, trainer._share, trainer._totals = (
+        (torch.empty(0), torch.empty(0)),
+        None,
+        UpdateTotals(),
+    )
     return trainer
 
 
 def load_policy(folder: Path, training: Training) -> tuple[Any, Any]:
     """Tokenizer and model."""
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    dtype = str(AutoConfig.from_pretrained(folder, local_files_only=True).dtype).removeprefix("torch.")
+    dtype = str(AutoConfig.from_pretrained(folder, local_files_only=True).dtype).removeprefix(
+        "torch."
+    )
     attention = attention_for(training.attention, dtype)
     return tokenizer, AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, attn_implementation=attention, local_files_only=True
@@ -86,7 +94,9 @@ def numbers(trainer: EntropyControlTrainer, fault: Fault, batches: list[Batch]) 
         found = {name: batch.pop(f"found.{name}") for name in ("loss", "entropy", "tokens", "clip")}
         inputs = {name: value.to(trainer.accelerator.device) for name, value in batch.items()}
         trainer._control = Control(inputs["weight"], tuple(found["clip"].tolist()))
-        trainer._tokens_per_update = partial(always, found["tokens"])  # of all the processes that the run had
+        trainer._tokens_per_update = partial(
+            always, found["tokens"]
+        )  # of all the processes that the run had
         with trainer.compute_loss_context_manager():
             loss = trainer._compute_loss(model, inputs)
         (loss / fault.processes).backward()

@@ -2,9 +2,10 @@
 
     python -m experiments.train --spec results/arithmetic/spec.yaml --arm aer --seed 1
 
-Reads the base policy and the problems of the experiment's results folder; writes run.json, train.jsonl,
-method_state.json and policy/ into <arm>/seed-<seed>/ beside them. Started again after a crash, it goes on from the
-last checkpoint; rows after it are dropped and made again. Asked to stop (SIGTERM, Ctrl-C), it saves and exits with 75.
+Reads the base policy and the problems of the experiment's results folder; writes run.json,
+train.jsonl, method_state.json and policy/ into <arm>/seed-<seed>/ beside them. Started again after
+a crash, it goes on from the last checkpoint; rows after it are dropped and made again. Asked to
+stop (SIGTERM, Ctrl-C), it saves and exits with 75.
 """
 
 import argparse
@@ -17,28 +18,27 @@ from typing import Any
 from tqdm import tqdm
 from transformers.utils import logging
 
-from eval.checksums import mark_folder
-from eval.durable import empty, locked, publish, write_text
-from eval.errors import BadInput, exit_with_message
-from eval.gpus import check_gpus
-from eval.jsonl import Appender, dump, read_rows
-from eval.problems import read_problems
-from eval.verify import Verifier
-from experiments.checkpoint import Progress, read_progress, resume_point, write_progress
-from experiments.explosion import Limits
-from experiments.grpo_config import grpo_config
-from experiments.identity import Identity, check_base, finish, identity, is_finished, show
-from experiments.numerics import FOLDER, Guard, refuse_after_fault
-from experiments.policy import load_policy, lora_config, policy_source, save_policy
-from experiments.processes import on_main, world
-from experiments.rewards import SoftOverlong, VerifiedReward
-from experiments.rollout import RATES
-from experiments.run_record import fault_settings, run_record
-from experiments.schema import Experiment, Training, load
-from experiments.stopping import TRY_AGAIN, StopRequest, stop_on_signal
-from experiments.strata import strata_of
-from experiments.tasks import make_dataset
-from experiments.trainer import EntropyControlTrainer
+from eval.files.checksums import mark_folder
+from eval.files.durable import empty, locked, publish, write_text
+from eval.files.errors import BadInput, exit_with_message
+from eval.files.jsonl import Appender, dump, read_rows
+from eval.questions.problems import read_problems
+from eval.sampling.gpus import check_gpus
+from eval.verify.verifier import Verifier
+from experiments.policies.load import load_policy, lora_config, policy_source, save_policy
+from experiments.run.checkpoint import Progress, read_progress, resume_point, write_progress
+from experiments.run.explosion import Limits
+from experiments.run.identity import Identity, check_base, finish, identity, is_finished, show
+from experiments.run.numerics import FOLDER, Guard, refuse_after_fault
+from experiments.run.record import fault_settings, run_record
+from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
+from experiments.spec.schema import Experiment, Training, load
+from experiments.tasks.dataset import make_dataset
+from experiments.tasks.strata import RATES, strata_of
+from experiments.training.grpo_config import grpo_config
+from experiments.training.processes import on_main, world
+from experiments.training.rewards import SoftOverlong, VerifiedReward
+from experiments.training.trainer import EntropyControlTrainer
 
 Row = dict[str, Any]
 
@@ -49,14 +49,19 @@ class RolloutLog:
     def __init__(self, path: Path, rollouts: int, done: int) -> None:
         keep_rows(path, done)
         self.file = Appender(path)
-        self.bar = tqdm(total=rollouts, initial=done, desc=path.parent.parent.name, unit="rollout", disable=None)
+        self.bar = tqdm(
+            total=rollouts, initial=done, desc=path.parent.parent.name, unit="rollout", disable=None
+        )
 
     def __call__(self, row: Row) -> None:
         self.file.write([row])
-        self.file.sync()  # a checkpoint of this rollout may be next, and must not be on the disk without it
+        # a checkpoint of this rollout may be next, and must not be on the disk without it
+        self.file.sync()
         self.bar.update()
         shown = {"reward": row["reward"], "entropy": row["entropy"], "length": row["length_mean"]}
-        self.bar.set_postfix({name: "-" if value is None else f"{value:.3g}" for name, value in shown.items()})
+        self.bar.set_postfix(
+            {name: "-" if value is None else f"{value:.3g}" for name, value in shown.items()}
+        )
 
     def close(self) -> None:
         self.file.close()
@@ -67,7 +72,10 @@ def keep_rows(path: Path, count: int) -> None:
     """Drops the rows of rollouts that will be made again."""
     rows = read_rows(path, torn_ok=True)[:count] if path.exists() else []
     if len(rows) < count:
-        raise BadInput(f"{path}: has {len(rows)} rows where the checkpoint has {count} rollouts: delete this run")
+        raise BadInput(
+            f"{path}: has {len(rows)} rows where the checkpoint has {count} rollouts: delete this"
+            " run"
+        )
     write_text(path, "".join(dump(row) + "\n" for row in rows))
 
 
@@ -95,7 +103,9 @@ def make_trainer(
         gradient_share_every=training.gradient_share_every,
         mask_truncated=training.mask_truncated_completions,
         stop=stop,
-        guard=Guard(out / FOLDER, f"arm {arm}, seed {seed}", fault_settings(experiment, arm, seed), save),
+        guard=Guard(
+            out / FOLDER, f"arm {arm}, seed {seed}", fault_settings(experiment, arm, seed), save
+        ),
         limits=limits(training, model.config.vocab_size),
         model=model,
         processing_class=tokenizer,
@@ -125,7 +135,8 @@ def rewards(training: Training) -> list[Any]:
 
 
 def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | None = None) -> None:
-    """Trains, and leaves everything that docs/metrics.md lists in `out`, which is <inputs>/<arm>/seed-<seed> if not given.
+    """Trains, and leaves everything that docs/metrics.md lists in `out`, which is
+    <inputs>/<arm>/seed-<seed> if not given.
 
     `inputs`: the folder whose problems/ and base/ are read.
     """
@@ -135,7 +146,10 @@ def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | N
         mine = on_main(lambda: identity(experiment, arm, seed, inputs))
         on_main(lambda: check_base(experiment, inputs, out, mine))
         if on_main(lambda: is_finished(out, mine)):
-            print(f"{out}: was trained with these settings, code, prompts, strata and base policy: taken as it is")
+            print(
+                f"{out}: was trained with these settings, code, prompts, strata and base policy:"
+                " taken as it is"
+            )
             on_main(lambda: show(out))
             return
         trainer = train(experiment, arm, seed, inputs, out, stop, mine)
@@ -149,10 +163,16 @@ def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | N
 
 
 def train(
-    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path, stop: StopRequest, mine: Identity
+    experiment: Experiment,
+    arm: str,
+    seed: int,
+    inputs: Path,
+    out: Path,
+    stop: StopRequest,
+    mine: Identity,
 ) -> EntropyControlTrainer:
-    """The trainer after the run's last rollout, or the one at which it was asked to stop. Begins at the last good
-    checkpoint, if there is one.
+    """The trainer after the run's last rollout, or the one at which it was asked to stop. Begins at
+    the last good checkpoint, if there is one.
     """
     state = world()
     on_main(lambda: refuse_after_fault(out / FOLDER))
@@ -183,8 +203,12 @@ def main() -> None:
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
     parser.add_argument("--arm", required=True)
     parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--inputs", type=Path, help="folder with problems/ and base/; default: that of the spec")
-    parser.add_argument("--out", type=Path, help="folder of the run; default: <arm>/seed-<seed> beside the inputs")
+    parser.add_argument(
+        "--inputs", type=Path, help="folder with problems/ and base/; default: that of the spec"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder of the run; default: <arm>/seed-<seed> beside the inputs"
+    )
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
@@ -199,7 +223,9 @@ def check_run(experiment: Experiment, arm: str, seed: int) -> None:
     if arm not in experiment.arms:
         raise BadInput(f"unknown arm {arm!r}: choose one of {', '.join(experiment.arms)}")
     if seed not in experiment.seeds:
-        raise BadInput(f"unknown seed {seed}: the experiment has {', '.join(map(str, experiment.seeds))}")
+        raise BadInput(
+            f"unknown seed {seed}: the experiment has {', '.join(map(str, experiment.seeds))}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The methods that can be compared. To add one: write its file, import its class, name it in AnyMethod."""
+"""The methods that can be compared. To add one: write its file, import its class, name it in
+AnyMethod.
+"""
 
 from methods.aer import AER
 from methods.clip_higher import ClipHigher
@@ -8,4 +10,14 @@ from methods.no_entropy import NoEntropy
 
 AnyMethod = NoEntropy | FixedCoefficient | ClipHigher | AER
 
-__all__ = ["AER", "AnyMethod", "ClipHigher", "Control", "FixedCoefficient", "Method", "NoEntropy", "Signals", "State"]
+__all__ = [
+    "AER",
+    "AnyMethod",
+    "ClipHigher",
+    "Control",
+    "FixedCoefficient",
+    "Method",
+    "NoEntropy",
+    "Signals",
+    "State",
+]

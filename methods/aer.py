@@ -6,12 +6,14 @@
     α'    = clip(α + η (H* - H), 0, α_max)           too little entropy, more bonus; too much, less
     w_i   = α · λ(g_i)                               with the α from before this rollout's entropy was seen
 
-Source: "Rediscovering / Revisiting Entropy Regularization" (arXiv 2510.10959), whose abstract names the three parts:
-difficulty-aware allocation (λ), a target anchored to the initial entropy (H*), and dynamic adjustment of a global
-coefficient (α). How it departs: the paper's own equations and settings have not been available to us, so the shape of λ,
-the update law, its gain and its bounds are assumptions, each a setting below; α_max guards against wind-up and is ours.
+Source: "Rediscovering / Revisiting Entropy Regularization" (arXiv 2510.10959), whose abstract names
+the three parts: difficulty-aware allocation (λ), a target anchored to the initial entropy (H*), and
+dynamic adjustment of a global coefficient (α). How it departs: the paper's own equations and
+settings have not been available to us, so the shape of λ, the update law, its gain and its bounds
+are assumptions, each a setting below; α_max guards against wind-up and is ours.
 
-Symbols: tau, rho, eta are τ, ρ, η; alpha_0 and alpha_max bound α. Coefficients are loss units per nat.
+Symbols: tau, rho, eta are τ, ρ, η; alpha_0 and alpha_max bound α. Coefficients are loss units per
+nat.
 """
 
 import math
@@ -76,7 +78,9 @@ def sign(alpha: float, error: float, eta: float) -> float:
 
 
 def multiplicative(alpha: float, error: float, eta: float) -> float:
-    """α exp(η (H* - H)): dual ascent on log α, as in soft actor-critic; the step is a share of α, whatever its size"""
+    """α exp(η (H* - H)): dual ascent on log α, as in soft actor-critic; the step is a share of α,
+    whatever its size
+    """
     return alpha * math.exp(eta * error)
 
 
@@ -94,14 +98,19 @@ class AER:
     name: Literal["aer"] = "aer"
     tau: Fraction = 0.4  # τ: target entropy as a share of the initial entropy
     rho: Fraction = 0.75  # ρ: group accuracy from which a question gets no bonus
-    eta: Coefficient = 0.05  # η: gain of the controller, per rollout and (but for rule sign) per nat of error
+    # η: gain of the controller, per rollout and (but for rule sign) per nat of error
+    eta: Coefficient = 0.05
     alpha_0: Coefficient = 0.0  # α before the first rollout
     alpha_max: Coefficient = 0.3  # upper bound of α: the guard against wind-up
-    kappa: Coefficient = 0.0  # κ: proportional gain per nat; α + κ (H* - H) is applied. 0 = the reconstruction
-    shape: Literal["hinge", "step", "linear", "constant"] = "hinge"  # of λ; constant = no difficulty-aware part
-    rule: Literal["integral", "sign", "multiplicative"] = "integral"  # with eta = 0: no controller, α stays alpha_0
+    # κ: proportional gain per nat; α + κ (H* - H) is applied. 0 = the reconstruction
+    kappa: Coefficient = 0.0
+    # of λ; constant = no difficulty-aware part
+    shape: Literal["hinge", "step", "linear", "constant"] = "hinge"
+    # with eta = 0: no controller, α stays alpha_0
+    rule: Literal["integral", "sign", "multiplicative"] = "integral"
     target: Positive | None = None  # H* in nats, given outright: no anchor. None = τ · H_0
-    hold_below: Annotated[float, Ge(0)] = 0.0  # α holds still while mean λ is below this: anti-windup. 0 = never
+    # α holds still while mean λ is below this: anti-windup. 0 = never
+    hold_below: Annotated[float, Ge(0)] = 0.0
     clip: Clip = (0.2, 0.2)  # ε below and above
 
     def __post_init__(self) -> None:

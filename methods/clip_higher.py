@@ -1,9 +1,11 @@
-"""Clip-Higher: a wider clip above than below, so that unlikely tokens of good answers may rise further.
+"""Clip-Higher: a wider clip above than below, so that unlikely tokens of good answers may rise
+further.
 
     r clipped to [1 - ε_low, 1 + ε_high],  ε_high > ε_low;  w_i = 0
 
-Source: DAPO (arXiv 2503.14476), section 3.1; ε_low 0.2, ε_high 0.28. It acts only through the clip, so it needs more
-than one update per rollout: at r = 1 it is plain GRPO bit for bit, and an experiment that asks for that is refused.
+Source: DAPO (arXiv 2503.14476), section 3.1; ε_low 0.2, ε_high 0.28. It acts only through the clip,
+so it needs more than one update per rollout: at r = 1 it is plain GRPO bit for bit, and an
+experiment that asks for that is refused.
 """
 
 from dataclasses import dataclass

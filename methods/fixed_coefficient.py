@@ -2,9 +2,9 @@
 
     w_i = c
 
-Source: entropy regularisation as in A3C (arXiv 1602.01783); published GRPO runs use c between 1e-4 and 1e-2. A
-coefficient is comparable between systems only at the same normaliser, learning rate, advantage scaling and gradient
-clipping.
+Source: entropy regularisation as in A3C (arXiv 1602.01783); published GRPO runs use c between 1e-4
+and 1e-2. A coefficient is comparable between systems only at the same normaliser, learning rate,
+advantage scaling and gradient clipping.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
-"""A headless Chromium driven over a pipe with the DevTools protocol: no driver, no port, no package.
+"""A headless Chromium driven over a pipe with the DevTools protocol: no driver, no port, no
+package.
 
-Source: chromedevtools.github.io/devtools-protocol; `--remote-debugging-pipe` reads commands on descriptor 3
-and writes answers and events on 4, JSON objects that end in a zero byte.
+Source: chromedevtools.github.io/devtools-protocol; `--remote-debugging-pipe` reads commands on
+descriptor 3 and writes answers and events on 4, JSON objects that end in a zero byte.
 """
 
 import base64
@@ -63,18 +64,26 @@ class Page:
         """Loads a file and waits until it and its images are there."""
         before = len(self.events)
         self.call("Page.navigate", url=path.resolve().as_uri())
-        while not any(event.get("method") == "Page.loadEventFired" for event in self.events[before:]):
+        while not any(
+            event.get("method") == "Page.loadEventFired" for event in self.events[before:]
+        ):
             self.events.append(self.read())
 
     def evaluate(self, expression: str) -> Any:
         """The JSON value of a JavaScript expression."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def complaints(self) -> list[dict[str, Any]]:
         """Console errors, exceptions and refused requests so far."""
-        return [event for event in self.events if is_complaint(event.get("method"), event.get("params", {}))]
+        return [
+            event
+            for event in self.events
+            if is_complaint(event.get("method"), event.get("params", {}))
+        ]
 
     def resize(self, width: int, height: int, phone: bool = False) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
@@ -103,14 +112,27 @@ def page(profile: Path) -> Iterator[Page]:
     (to_read, to_write), (from_read, from_write) = os.pipe(), os.pipe()
     theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_read, from_write)]
     shell = f'exec "$@" 3<&{theirs[0]} 4>&{theirs[1]}'
-    command = ["bash", "-c", shell, "bash", program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-    process = subprocess.Popen(command, pass_fds=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        "bash",
+        "-c",
+        shell,
+        "bash",
+        program,
+        *FLAGS,
+        f"--user-data-dir={profile}",
+        "about:blank",
+    ]
+    process = subprocess.Popen(
+        command, pass_fds=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     for end in (*theirs, to_read, from_write):
         os.close(end)
     try:
         opened = Page(to_write, from_read)
         target = opened.call("Target.createTarget", url="about:blank")["targetId"]
-        opened.session = opened.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        opened.session = opened.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Network", "Log"):
             opened.call(f"{domain}.enable")
         yield opened

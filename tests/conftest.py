@@ -7,25 +7,37 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--device", choices=["cpu", "cuda"], default="cpu", help="where models run; cpu also beside a GPU")
+    parser.addoption(
+        "--device",
+        choices=["cpu", "cuda"],
+        default="cpu",
+        help="where models run; cpu also beside a GPU",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Sets the device for this process and all it starts; on a GPU, deterministic algorithms only."""
+    """Sets the device for this process and all it starts; on a GPU, deterministic algorithms
+    only.
+    """
     if config.getoption("device") == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         return
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # before cuBLAS starts: without it, deterministic mode refuses
+    # before cuBLAS starts: without it, deterministic mode refuses
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     import torch
 
     if not torch.cuda.is_available():
-        raise pytest.UsageError("--device cuda: torch finds no GPU here: leave the option out, or install a CUDA build")
+        raise pytest.UsageError(
+            "--device cuda: torch finds no GPU here: leave the option out, or install a CUDA build"
+        )
     torch.use_deterministic_algorithms(True)
 
 
 @pytest.fixture(scope="session")
 def benchmark_data() -> Path:
-    """Folder of real benchmark problems as JSON lines: $BENCHMARK_DATA, or ../shared/data beside the checkout."""
+    """Folder of real benchmark problems as JSON lines: $BENCHMARK_DATA, or ../shared/data beside
+    the checkout.
+    """
     default = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("BENCHMARK_DATA", default))
     if not folder.is_dir():

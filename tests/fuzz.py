@@ -1,10 +1,12 @@
-"""Fuzzing of everything that reads text from outside: a table of target, inputs and outcome on stdout.
+"""Fuzzing of everything that reads text from outside: a table of target, inputs and outcome on
+stdout.
 
     python -m tests.fuzz [--inputs 10000] [--seed 0] [--only TARGET ...]        also: make fuzz
 
-An input passes where the target reads it or refuses it with BadInput, within LIMIT_S seconds and MEMORY_GB of address space,
-and where what comes out holds the target's rule (no formula, no tag, no path out of the folder, …). The first input of a
-target that does not is shrunk and printed, and the exit code is 1. Equal seeds give equal inputs.
+An input passes where the target reads it or refuses it with BadInput, within LIMIT_S seconds and
+MEMORY_GB of address space, and where what comes out holds the target's rule (no formula, no tag, no
+path out of the folder, …). The first input of a target that does not is shrunk and printed, and the
+exit code is 1. Equal seeds give equal inputs.
 """
 
 import argparse
@@ -28,26 +30,31 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from analysis import cells, figures, render, report, style, sweep, tables
-from analysis.counts import read_counts
-from analysis.read import load as load_results
-from analysis.sweep_read import read as read_study
-from eval import extract as reading
-from eval import hub
-from eval.checksums import CHECKSUMS, damage, inside, write_mark
-from eval.csv_text import GUARDED, csv_text
-from eval.errors import BadInput
-from eval.jsonl import dump, read_rows
-from eval.problems import read_problems, write_problems
+from analysis.figures import make as figures
+from analysis.figures import style
+from analysis.report import make as report
+from analysis.results.counts import read_counts
+from analysis.results.folder import load as load_results
+from analysis.sweep import make as sweep
+from analysis.sweep.read import read as read_study
+from analysis.tables import cells, render
+from analysis.tables import make as tables
+from eval.files.checksums import CHECKSUMS, damage, inside, write_mark
+from eval.files.csv_text import GUARDED, csv_text
+from eval.files.errors import BadInput
+from eval.files.jsonl import dump, read_rows
+from eval.files.yaml_file import read_yaml
+from eval.questions import hub
+from eval.questions.problems import read_problems, write_problems
 from eval.score import read_samples
-from eval.verify import Verifier
-from eval.yaml_file import read_yaml
-from experiments.fault_dump import INPUTS, read_batches, read_fault
-from experiments.resolve import resolved
-from experiments.schema import load as load_experiment
-from experiments.study import Study, load_study
-from experiments.tasks import read_pass_rates
-from experiments.tracking_metrics import metric_name, row_points
+from eval.verify import extract as reading
+from eval.verify.verifier import Verifier
+from experiments.run.fault_dump import INPUTS, read_batches, read_fault
+from experiments.spec.resolved import resolved
+from experiments.spec.schema import load as load_experiment
+from experiments.sweep.sweep_file import Study, load_study
+from experiments.tasks.counts import read_pass_rates
+from experiments.tracking.metrics import metric_name, row_points
 from tests import synthetic_sweep
 from tests.hostile import COMPLETIONS, LATEX, TEXT, bitten, json_bytes, mutated, yaml_bytes
 from tests.synthetic import log, make
@@ -74,7 +81,9 @@ COUNTS = csv_text([HEADING, ["a-1", "3", 4, 2, 0, 9], ["=1", "", 4, 0, 1, 9]]).e
 
 @dataclass(frozen=True)
 class Target:
-    """What is fuzzed, with what, by which rule, and how many inputs for each ten thousand of a cheap one."""
+    """What is fuzzed, with what, by which rule, and how many inputs for each ten thousand of a
+    cheap one.
+    """
 
     name: str
     inputs: st.SearchStrategy[Any]
@@ -105,7 +114,9 @@ def last_box(text: str) -> None:
 
 
 def verifier(pairs: list[tuple[str, str]]) -> None:
-    found = VERIFIER.verify([rf"so \boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs])
+    found = VERIFIER.verify(
+        [rf"so \boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs]
+    )
     assert all(each.status in ("ok", "unparsed", "timeout", "error") for each in found)
     assert all(each.status == "ok" and each.answer for each in found if each.correct)
 
@@ -144,7 +155,11 @@ def schema(data: bytes) -> None:
 
 def study_schema(data: bytes) -> None:
     study, _ = load_study(file(data, "x.yaml"))
-    assert all(0 < len(search.grid()) <= study.trials for search in study.searches.values() if search.grid_points)
+    assert all(
+        0 < len(search.grid()) <= study.trials
+        for search in study.searches.values()
+        if search.grid_points
+    )
     assert Study.model_validate(study.model_dump(mode="json")) == study
 
 
@@ -170,7 +185,21 @@ def yaml_reader(data: bytes) -> None:
 class Tags(HTMLParser):
     """Fails at a tag or attribute that no form of ours has."""
 
-    ALLOWED = ("figure", "figcaption", "div", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "strong", "span")
+    ALLOWED = (
+        "figure",
+        "figcaption",
+        "div",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "ul",
+        "li",
+        "strong",
+        "span",
+    )
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in self.ALLOWED, tag
@@ -191,7 +220,11 @@ def forms(texts: list[str]) -> None:
     for known in sorted(set(render.TEX.values()), key=len, reverse=True):
         tex = tex.replace(known, "")
     assert not set(tex) & set("\\&%$#_{}~^")
-    assert all(character.isprintable() or character == "\n" for form in ("md", "tex") for character in shown[form])
+    assert all(
+        character.isprintable() or character == "\n"
+        for form in ("md", "tex")
+        for character in shown[form]
+    )
 
 
 def changed(whole: Path, files: dict[str, bytes]) -> Path:
@@ -238,7 +271,9 @@ def unharmed(root: Path) -> None:
     """No formula in what was written for a spreadsheet, and nothing beside the folder."""
     for path in root.glob("figures/*.csv"):
         read = csv.reader(io.StringIO(path.read_text("utf-8"), newline=""), strict=True)
-        assert not any(cell.startswith(GUARDED[:-1]) and not is_number(cell) for row in read for cell in row), path.name
+        assert not any(
+            cell.startswith(GUARDED[:-1]) and not is_number(cell) for row in read for cell in row
+        ), path.name
     assert [each.name for each in root.parent.iterdir()] == [root.name]
 
 
@@ -270,7 +305,11 @@ def either(real: Any, write: Callable[[Any], bytes]) -> st.SearchStrategy[bytes]
 
 
 def lines(row: dict[str, Any]) -> st.SearchStrategy[bytes]:
-    return st.lists(either(row, json_bytes), min_size=1, max_size=3).map(b"\n".join).map(lambda data: data + b"\n")
+    return (
+        st.lists(either(row, json_bytes), min_size=1, max_size=3)
+        .map(b"\n".join)
+        .map(lambda data: data + b"\n")
+    )
 
 
 WHOLE = make(PLACE / "whole", seeds=(0,), rollouts=3, questions=4)
@@ -279,12 +318,16 @@ FILES = st.fixed_dictionaries(
     {},
     optional={
         "spec.yaml": either(read_yaml(WHOLE / "spec.yaml"), yaml_bytes),
-        "aer/seed-0/run.json": either(json.loads((WHOLE / "aer/seed-0/run.json").read_text()), json_bytes),
+        "aer/seed-0/run.json": either(
+            json.loads((WHOLE / "aer/seed-0/run.json").read_text()), json_bytes
+        ),
         "aer/seed-0/train.jsonl": lines(log("aer", 0, 3)[0]),
         "aer/seed-0/eval/arithmetic_test.counts.csv": bitten(
             (WHOLE / "aer/seed-0/eval/arithmetic_test.counts.csv").read_bytes()
         ),
-        "aer/seed-0/eval/arithmetic_test.measures.json": either({"maj_at_k": {"8": 0.5}}, json_bytes),
+        "aer/seed-0/eval/arithmetic_test.measures.json": either(
+            {"maj_at_k": {"8": 0.5}}, json_bytes
+        ),
         "problems/contamination.json": either(
             json.loads((WHOLE / "problems/contamination.json").read_text()), json_bytes
         ),
@@ -327,15 +370,26 @@ TARGETS = [
     Target("YAML reader", either(smoke(), yaml_bytes), yaml_reader, 2_000),
     Target("experiment schema", either(smoke(), yaml_bytes), schema, 2_000),
     Target("study schema", either(SMOKE_STUDY, yaml_bytes), study_schema, 1_000),
-    Target("mark of a step", either(json.loads(MARKED.with_name(CHECKSUMS).read_text()), json_bytes), mark),
+    Target(
+        "mark of a step",
+        either(json.loads(MARKED.with_name(CHECKSUMS).read_text()), json_bytes),
+        mark,
+    ),
     Target("dump of a fault", DUMP_FILES, fault_dump, 5_000),
-    Target("tables in four forms", st.lists(TEXT.map(render.writable), min_size=1, max_size=3), forms, 5_000),
+    Target(
+        "tables in four forms",
+        st.lists(TEXT.map(render.writable), min_size=1, max_size=3),
+        forms,
+        5_000,
+    ),
     Target("results folder: tables and page", FILES, folder, 150),
     Target("results folder: figures", FILES, drawn, 30),
     Target("sweep's folder: tables, figures and page", STUDY_FILES, swept, 100),
     Target(
         "MLflow points",
-        st.lists(mutated(log("aer", 0, 3)[0]).filter(lambda row: isinstance(row, dict)), max_size=2),
+        st.lists(
+            mutated(log("aer", 0, 3)[0]).filter(lambda row: isinstance(row, dict)), max_size=2
+        ),
         tracking,
         5_000,
     ),
@@ -383,25 +437,38 @@ def fuzz(target: Target, inputs: int, start: int) -> tuple[int, int, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--inputs", type=int, default=10_000, help="of a cheap target; dear ones get a share of them")
+    parser.add_argument(
+        "--inputs",
+        type=int,
+        default=10_000,
+        help="of a cheap target; dear ones get a share of them",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", default=[], help="targets whose name begins so")
     arguments = parser.parse_args()
     style.use()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_GB * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (MEMORY_GB * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1])
+    )
     signal.signal(signal.SIGVTALRM, overslept)
     print(
-        f"| target | inputs | refused | seconds | outcome |\n|---|---:|---:|---:|---|  <!-- seed {arguments.seed} -->"
+        "| target | inputs | refused | seconds | outcome |\n|---|---:|---:|---:|---|  <!-- seed"
+        f" {arguments.seed} -->"
     )
     failed = False
     for target in TARGETS:
         if arguments.only and not any(target.name.startswith(name) for name in arguments.only):
             continue
         began = time.monotonic()
-        tried, refused, broken = fuzz(target, max(1, arguments.inputs * target.share // 10_000), arguments.seed)
+        tried, refused, broken = fuzz(
+            target, max(1, arguments.inputs * target.share // 10_000), arguments.seed
+        )
         failed |= bool(broken)
         took = time.monotonic() - began
-        print(f"| {target.name} | {tried:,} | {refused:,} | {took:.0f} | {broken or 'holds'} |", flush=True)
+        print(
+            f"| {target.name} | {tried:,} | {refused:,} | {took:.0f} | {broken or 'holds'} |",
+            flush=True,
+        )
     VERIFIER.close()
     shutil.rmtree(PLACE)
     sys.exit(failed)

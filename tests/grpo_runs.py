@@ -1,4 +1,6 @@
-"""Miniature GRPO runs for the parity tests: one stock TRL trainer, one of ours, on the same tiny random policy."""
+"""Miniature GRPO runs for the parity tests: one stock TRL trainer, one of ours, on the same tiny
+random policy.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +13,11 @@ from transformers import Qwen3ForCausalLM
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from experiments.base_policy import make_model, make_tokenizer
-from experiments.grpo_config import grpo_config
-from experiments.processes import world
-from experiments.schema import TinyPolicy, Training
-from experiments.trainer import EntropyControlTrainer
+from experiments.policies.tiny import make_model, make_tokenizer
+from experiments.spec.schema import TinyPolicy, Training
+from experiments.training.grpo_config import grpo_config
+from experiments.training.processes import world
+from experiments.training.trainer import EntropyControlTrainer
 from methods import Method
 
 PROMPTS = [f"{a}+{b}=" for a in range(4) for b in range(4)]
@@ -46,7 +48,9 @@ def digits_reward(completions: list[str], **_: Any) -> list[float | None]:
 
 
 def dataset() -> Dataset:
-    rows = [{"prompt": p, "answer": "", "level": i % 2, "stratum": i % 5} for i, p in enumerate(PROMPTS)]
+    rows = [
+        {"prompt": p, "answer": "", "level": i % 2, "stratum": i % 5} for i, p in enumerate(PROMPTS)
+    ]
     return Dataset.from_list(rows)
 
 
@@ -61,7 +65,10 @@ def ours(
 
 
 def trainer_arguments(
-    method: Method, settings: Training, out: Path, on_row: Callable[[dict[str, Any]], None] = lambda row: None
+    method: Method,
+    settings: Training,
+    out: Path,
+    on_row: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> dict[str, Any]:
     """Of a trainer of ours, on as many processes as there are."""
     return {
@@ -80,7 +87,9 @@ def trainer_arguments(
 
 def stock(settings: Training, out: Path, **changes: Any) -> GRPOTrainer:
     """TRL's own trainer with the same arguments, and `changes` of them."""
-    arguments: dict[str, Any] = grpo_config(settings, 7, out, processes=1).to_dict() | changes | NOT_ARGUMENTS
+    arguments: dict[str, Any] = (
+        grpo_config(settings, 7, out, processes=1).to_dict() | changes | NOT_ARGUMENTS
+    )
     config = GRPOConfig(**arguments)
     return GRPOTrainer(
         model=small_policy(),
@@ -91,7 +100,8 @@ def stock(settings: Training, out: Path, **changes: Any) -> GRPOTrainer:
     )
 
 
-# to_dict() holds the derived batch size beside the settings it was derived from; TRL takes one of the two.
+# to_dict() holds the derived batch size beside the settings it was derived from; TRL takes one of
+# the two.
 NOT_ARGUMENTS = {"generation_batch_size": None}
 
 

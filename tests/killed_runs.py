@@ -1,4 +1,5 @@
-"""A training run in a process of its own that sends itself a signal at a chosen point, for the tests of resuming.
+"""A training run in a process of its own that sends itself a signal at a chosen point, for the
+tests of resuming.
 
 Runs are forked from a server that has imported everything once, so each of them takes seconds.
 """
@@ -15,11 +16,13 @@ from typing import Any
 import pytest
 import yaml
 
-from eval.arithmetic import arithmetic
-from eval.problems import write_problems
-from experiments.schema import Experiment, TinyPolicy, load
+from eval.questions.arithmetic import arithmetic
+from eval.questions.problems import write_problems
+from experiments.spec.schema import Experiment, TinyPolicy, load
 
-Trap = tuple[str, int | range, str]  # function "module:attribute", which call or calls of it, what the call is about
+Trap = tuple[
+    str, int | range, str
+]  # function "module:attribute", which call or calls of it, what the call is about
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["experiments.train"])
@@ -39,8 +42,10 @@ TRAINING = {
 
 
 def make_root(folder: Path, **training: Any) -> Path:
-    """A results folder that a run can start from: 8 prompts, so that the third rollout begins a second pass."""
-    from experiments.base_policy import make_tokenizer
+    """A results folder that a run can start from: 8 prompts, so that the third rollout begins a
+    second pass.
+    """
+    from experiments.policies.tiny import make_tokenizer
 
     experiment = small(**training)
     (folder / "spec.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json")))
@@ -52,8 +57,10 @@ def make_root(folder: Path, **training: Any) -> Path:
 
 @cache
 def taught_policy() -> Any:
-    """Right in some samples and wrong in others, so that groups are mixed and there is a gradient to lose."""
-    from experiments.base_policy import train
+    """Right in some samples and wrong in others, so that groups are mixed and there is a gradient
+    to lose.
+    """
+    from experiments.policies.tiny import train
 
     policy = load(ROOT / "faults" / "faults.yaml").model
     assert isinstance(policy, TinyPolicy)
@@ -62,7 +69,13 @@ def taught_policy() -> Any:
 
 def small(**training: Any) -> Experiment:
     content = load("smoke").model_dump(mode="json")
-    acting = {"name": "aer", "tau": 1.0, "rho": 1.0, "eta": 1.0, "alpha_0": 0.05}  # from the first rollout on
+    acting = {
+        "name": "aer",
+        "tau": 1.0,
+        "rho": 1.0,
+        "eta": 1.0,
+        "alpha_0": 0.05,
+    }  # from the first rollout on
     content["arms"]["aer"]["method"] = acting
     return Experiment.model_validate(content | {"training": TRAINING | training})
 
@@ -91,7 +104,9 @@ def child(root: Path, at: Trap | None, number: int, seed: int) -> None:
 
 
 def set_trap(place: str, call: int | range, needle: str, number: int) -> None:
-    """Sends this process a signal when the function is called so, counting from 1 the calls that mention `needle`."""
+    """Sends this process a signal when the function is called so, counting from 1 the calls that
+    mention `needle`.
+    """
     module, _, path = place.partition(":")
     *owners, name = path.split(".")
     owner: Any = importlib.import_module(module)

@@ -12,7 +12,9 @@ from importlib.metadata import Distribution, distributions
 from typing import Any
 
 PERMISSIVE = re.compile(
-    r"MIT|BSD|Apache|ISC|PSF|Python Software|Zlib|Unlicense|CC0|HPND|BlueOak|0BSD|Public Domain|CNRI", re.I
+    r"MIT|BSD|Apache|ISC|PSF|Python Software|Zlib|Unlicense|CC0|HPND|BlueOak|0BSD|Public"
+    r" Domain|CNRI",
+    re.I,
 )
 COPYLEFT = re.compile(r"\bA?L?GPL|General Public|MPL|Mozilla|EUPL|CDDL|EPL|Eclipse", re.I)
 OWN = "entropy-control"
@@ -20,14 +22,24 @@ OWN = "entropy-control"
 
 def licence(found: Distribution) -> str:
     meta: Any = found.metadata
-    stated = [line.rpartition(":: ")[2] for line in meta.get_all("Classifier") or [] if line.startswith("License ::")]
-    text = meta.get("License-Expression") or "; ".join(stated) or (meta.get("License") or "").strip().partition("\n")[0]
+    stated = [
+        line.rpartition(":: ")[2]
+        for line in meta.get_all("Classifier") or []
+        if line.startswith("License ::")
+    ]
+    text = (
+        meta.get("License-Expression")
+        or "; ".join(stated)
+        or (meta.get("License") or "").strip().partition("\n")[0]
+    )
     return (text if text not in ("", "OSI Approved") else first_line(found))[:80] or "not stated"
 
 
 def first_line(found: Distribution) -> str:
     """Of the licence's own text, where one is installed."""
-    texts = [path for path in found.files or [] if path.name.upper().startswith(("LICEN", "COPYING"))]
+    texts = [
+        path for path in found.files or [] if path.name.upper().startswith(("LICEN", "COPYING"))
+    ]
     return texts[0].read_text(encoding="utf-8").strip().partition("\n")[0] if texts else ""
 
 
@@ -40,10 +52,16 @@ def kind(text: str) -> str:
 
 def main() -> None:
     found = {
-        each.metadata["Name"]: (each.version, licence(each)) for each in distributions() if each.metadata["Name"] != OWN
+        each.metadata["Name"]: (each.version, licence(each))
+        for each in distributions()
+        if each.metadata["Name"] != OWN
     }
     kinds = Counter(kind(text) for _, text in found.values())
-    print(f"{len(found)} packages: " + ", ".join(f"{count} {name}" for name, count in kinds.most_common()) + ".\n")
+    print(
+        f"{len(found)} packages: "
+        + ", ".join(f"{count} {name}" for name, count in kinds.most_common())
+        + ".\n"
+    )
     print("| package | version | licence | kind |\n|---|---|---|---|")
     for name, (version, text) in sorted(found.items(), key=lambda each: each[0].lower()):
         if kind(text) != "permissive":

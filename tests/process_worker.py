@@ -1,9 +1,12 @@
-"""Trains on given completions and writes down everything that must not depend on the number of processes.
+"""Trains on given completions and writes down everything that must not depend on the number of
+processes.
 
-    accelerate launch --config_file experiments/launch/ddp.yaml --num_processes 2 -m tests.process_worker OUT SCENARIO …
+    accelerate launch --config_file experiments/launch/ddp.yaml --num_processes 2 -m
+    tests.process_worker OUT SCENARIO …
 
-The completions are a function of rollout and row, so that one process and many update on the same batch. Their lengths
-are as uneven between two processes as they can be: short in the first half of the rows, long in the second.
+The completions are a function of rollout and row, so that one process and many update on the same
+batch. Their lengths are as uneven between two processes as they can be: short in the first half of
+the rows, long in the second.
 """
 
 import json
@@ -19,40 +22,57 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from experiments.policy import lora_config, save_policy
-from experiments.trainer import EntropyControlTrainer
-from experiments.training_settings import Lora
+from experiments.policies.load import lora_config, save_policy
+from experiments.spec.training_settings import Lora
+from experiments.training.trainer import EntropyControlTrainer
 from methods import AER, FixedCoefficient, Method, NoEntropy
 from tests.grpo_runs import small_policy, trainer_arguments, training
 
 LIMIT = 12  # tokens
 SCENARIOS: dict[str, tuple[Method, dict[str, Any]]] = {
-    "one_update": (FixedCoefficient(0.3), {"per_device_train_batch_size": 4, "gradient_share_every": 1}),
+    "one_update": (
+        FixedCoefficient(0.3),
+        {"per_device_train_batch_size": 4, "gradient_share_every": 1},
+    ),
     "masked": (
         AER(tau=1.0, rho=1.0, eta=1.0, alpha_0=0.2),
-        {"per_device_train_batch_size": 2, "mask_truncated_completions": True, "gradient_share_every": 2},
+        {
+            "per_device_train_batch_size": 2,
+            "mask_truncated_completions": True,
+            "gradient_share_every": 2,
+        },
     ),
-    "sharded": (AER(tau=1.0, rho=1.0, eta=1.0, alpha_0=0.2), {"per_device_train_batch_size": 4, "checkpoint_every": 1}),
+    "sharded": (
+        AER(tau=1.0, rho=1.0, eta=1.0, alpha_0=0.2),
+        {"per_device_train_batch_size": 4, "checkpoint_every": 1},
+    ),
     "mixed": (FixedCoefficient(0.3), {"per_device_train_batch_size": 4, "bf16": True}),
     "adapted": (FixedCoefficient(0.3), {"per_device_train_batch_size": 4}),
-    "two_updates": (AER(tau=1.0, rho=1.0, eta=1.0), {"per_device_train_batch_size": 4, "updates_per_rollout": 2}),
+    "two_updates": (
+        AER(tau=1.0, rho=1.0, eta=1.0),
+        {"per_device_train_batch_size": 4, "updates_per_rollout": 2},
+    ),
     "asked": (NoEntropy(), {"per_device_train_batch_size": 4, "checkpoint_every": 0}),
 }
-"""Name → method, and training settings. In "asked", the last process is asked to stop in the second rollout of three. "mixed"
-computes in bfloat16, "adapted" trains adapters."""
+"""Name → method, and training settings. In "asked", the last process is asked to stop in the second
+rollout of three. "mixed" computes in bfloat16, "adapted" trains adapters.
+"""
 
 
 SHARDED = ["sharded", "mixed", "adapted"]
 
 
 class Given(EntropyControlTrainer):
-    """Reads its completions instead of sampling them. Of the last rollout it keeps loss and gradients of the updates, and per
-    forward pass whether the gradients so far lie in shards."""
+    """Reads its completions instead of sampling them. Of the last rollout it keeps loss and
+    gradients of the updates, and per forward pass whether the gradients so far lie in shards.
+    """
 
     asks = False  # to be stopped
     types: frozenset[str] = frozenset()  # of log-probabilities and entropies
 
-    def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> tuple[Any, None]:
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
+    ) -> tuple[Any, None]:
         start = self.accelerator.process_index * len(prompt_ids)
         self.loss, self.losses, self.gradients, self.summed = 0.0, [], {}, []
         last = self.accelerator.process_index == self.accelerator.num_processes - 1
@@ -87,18 +107,27 @@ class Given(EntropyControlTrainer):
 
 
 def run(name: str, out: Path, resume: str | None = None, label: str | None = None) -> None:
-    """Writes <label>.json, <label>.weights and <label>.gradients into `out`, from the main process; label None = name."""
+    """Writes <label>.json, <label>.weights and <label>.gradients into `out`, from the main process;
+    label None = name.
+    """
     method, changes = SCENARIOS[name]
     label = label or name
     rows: list[dict[str, Any]] = []
     adapters = {"peft_config": lora_config(Lora(rank=4, alpha=8))} if name == "adapted" else {}
-    trainer = Given(**trainer_arguments(method, training(**changes), out / label, rows.append) | adapters)
+    trainer = Given(
+        **trainer_arguments(method, training(**changes), out / label, rows.append) | adapters
+    )
     trainer.asks = name == "asked"
     trainer.train(resume_from_checkpoint=resume)
-    weights = {name: whole(p) for name, p in trainer.accelerator.unwrap_model(trainer.model).named_parameters()}
+    weights = {
+        name: whole(p)
+        for name, p in trainer.accelerator.unwrap_model(trainer.model).named_parameters()
+    }
     if trainer.accelerator.is_main_process:
         small_policy().save_pretrained(out / "base")
-    save_policy(trainer, out / f"{label}.policy", {"pretrained_model_name_or_path": str(out / "base")})
+    save_policy(
+        trainer, out / f"{label}.policy", {"pretrained_model_name_or_path": str(out / "base")}
+    )
     if trainer.accelerator.is_main_process:
         save_file(weights, out / f"{label}.weights")
         save_file(trainer.gradients, out / f"{label}.gradients")
@@ -121,7 +150,9 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def shard_on_the_cpu() -> None:
-    """Lets accelerate shard (FSDP2) on the CPU: it does so only for what it takes to be GPUs, torch for both."""
+    """Lets accelerate shard (FSDP2) on the CPU: it does so only for what it takes to be GPUs, torch
+    for both.
+    """
     start = PartialState.__init__
 
     def as_gpus(self: PartialState, *args: Any, **kwargs: Any) -> None:
@@ -143,10 +174,14 @@ def main(out: Path, names: list[str]) -> None:
 
 
 def sample(out: Path) -> None:
-    """Two rollouts with completions of its own, which end at different times on different processes."""
+    """Two rollouts with completions of its own, which end at different times on different
+    processes.
+    """
     rows: list[dict[str, Any]] = []
     settings = training(rollouts=2, per_device_train_batch_size=4, max_completion_length=100)
-    trainer = EntropyControlTrainer(**trainer_arguments(NoEntropy(), settings, out / "sampled", rows.append))
+    trainer = EntropyControlTrainer(
+        **trainer_arguments(NoEntropy(), settings, out / "sampled", rows.append)
+    )
     trainer.train()
     lengths = trainer._gathered(trainer._rows.length_B).tolist()
     if trainer.accelerator.is_main_process:

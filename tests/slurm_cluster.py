@@ -1,7 +1,9 @@
-"""A Slurm of one node in a folder of its own, for tests: munge, controller and node daemon on 127.0.0.1.
+"""A Slurm of one node in a folder of its own, for tests: munge, controller and node daemon on
+127.0.0.1.
 
-Real daemons and commands of the distribution's packages; no accounting, no cgroups, and GPUs that are device nodes with
-nothing behind them, which is all that Slurm needs to share them out. It must run as root, which makes the nodes.
+Real daemons and commands of the distribution's packages; no accounting, no cgroups, and GPUs that
+are device nodes with nothing behind them, which is all that Slurm needs to share them out. It must
+run as root, which makes the nodes.
 """
 
 import os
@@ -50,14 +52,23 @@ def lacking() -> str | None:
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         return f"{', '.join(missing)} not found: apt-get install slurm-wlm munge"
-    return None if os.getuid() == 0 else "a private Slurm needs root, to make the device nodes of its GPUs"
+    return (
+        None
+        if os.getuid() == 0
+        else "a private Slurm needs root, to make the device nodes of its GPUs"
+    )
 
 
 @contextmanager
 def private_slurm(cpus: int, mem_mb: int, gpus: int) -> Iterator[dict[str, str]]:
-    """The environment in which Slurm's commands speak to a cluster that lasts as long as the context."""
+    """The environment in which Slurm's commands speak to a cluster that lasts as long as the
+    context.
+    """
     # A socket's path is at most 108 bytes: pytest's folders may be longer.
-    with tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as name, ExitStack() as daemons:
+    with (
+        tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as name,
+        ExitStack() as daemons,
+    ):
         folder = Path(name)
         folder.chmod(0o755)  # munge's socket must be within everyone's reach
         configure(folder, cpus, mem_mb, gpus)
@@ -65,7 +76,10 @@ def private_slurm(cpus: int, mem_mb: int, gpus: int) -> Iterator[dict[str, str]]
         environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "PATH": path}
         for command in munged(folder), ["slurmctld", "-D"], ["slurmd", "-D"]:
             daemons.enter_context(daemon(command, environment, folder))
-        wait_until(lambda: ask(environment, "sinfo", "--noheader", "--format=%T").startswith("idle"), folder)
+        wait_until(
+            lambda: ask(environment, "sinfo", "--noheader", "--format=%T").startswith("idle"),
+            folder,
+        )
         try:
             yield environment
         finally:
@@ -80,7 +94,9 @@ def configure(folder: Path, cpus: int, mem_mb: int, gpus: int) -> None:
     for name in ("state", "spool", "bin"):
         (folder / name).mkdir()
     for index in range(gpus):
-        os.mknod(folder / f"gpu{index}", stat.S_IFCHR | 0o600, os.makedev(1, 3))  # what /dev/null is
+        os.mknod(
+            folder / f"gpu{index}", stat.S_IFCHR | 0o600, os.makedev(1, 3)
+        )  # what /dev/null is
     (folder / "munge.key").write_bytes(os.urandom(1024))
     (folder / "munge.key").chmod(0o400)
     (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File={folder}/gpu[0-{gpus - 1}]\n")
@@ -101,14 +117,26 @@ def free_port() -> int:
 
 def munged(folder: Path) -> list[str]:
     """Slurm's authentication, with a key, socket and files of its own."""
-    files = {"socket": "sock", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
-    return ["munged", "--foreground", *(f"--{option}={folder}/munge.{ending}" for option, ending in files.items())]
+    files = {
+        "socket": "sock",
+        "key-file": "key",
+        "pid-file": "pid",
+        "log-file": "log",
+        "seed-file": "seed",
+    }
+    return [
+        "munged",
+        "--foreground",
+        *(f"--{option}={folder}/munge.{ending}" for option, ending in files.items()),
+    ]
 
 
 @contextmanager
 def daemon(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[None]:
     with (folder / f"{command[0]}.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+        )
         try:
             yield
         finally:
@@ -117,8 +145,12 @@ def daemon(command: list[str], environment: dict[str, str], folder: Path) -> Ite
 
 
 def ask(environment: dict[str, str], *command: str) -> str:
-    """What one of Slurm's commands prints; nothing where it fails, as it does while the daemons come up."""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    """What one of Slurm's commands prints; nothing where it fails, as it does while the daemons
+    come up.
+    """
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     return done.stdout.strip()
 
 

@@ -1,8 +1,9 @@
-"""A results folder made of formulas: collapse, explosion and a held target, in seconds and without a model.
+"""A results folder made of formulas: collapse, explosion and a held target, in seconds and without
+a model.
 
-The shapes are those of real runs, the numbers are invented: `none` collapses, `fixed_high` explodes and loses
-its reward, `aer` falls to its target and holds it with a moving alpha, `clip_higher` clips above, `fixed_low`
-does little.
+The shapes are those of real runs, the numbers are invented: `none` collapses, `fixed_high` explodes
+and loses its reward, `aer` falls to its target and holds it with a moving alpha, `clip_higher`
+clips above, `fixed_low` does little.
 """
 
 import csv
@@ -36,7 +37,9 @@ BENCHMARKS: dict[str, dict[str, Any]] = {
 }
 
 
-def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), rollouts: int = 40, questions: int = 30) -> Path:
+def make(
+    root: Path, seeds: tuple[int, ...] = (0, 1, 2), rollouts: int = 40, questions: int = 30
+) -> Path:
     """Writes a whole results folder under root and returns it."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "spec.yaml").write_text(yaml.safe_dump(spec(root.name, seeds), sort_keys=False))
@@ -46,7 +49,9 @@ def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), rollouts: int = 40, que
         for seed in seeds:
             write_run(root, arm, seed, rollouts)
             for benchmark in BENCHMARKS:
-                write_evaluation(root / arm / f"seed-{seed}" / "eval", benchmark, GAIN[arm], questions, seed)
+                write_evaluation(
+                    root / arm / f"seed-{seed}" / "eval", benchmark, GAIN[arm], questions, seed
+                )
     overlaps = {
         "rows": 400,
         "action": "drop",
@@ -116,7 +121,10 @@ def log(arm: str, seed: int, rollouts: int) -> list[dict[str, Any]]:
     length = 22 + 6 * t + (20 * t if arm == "fixed_high" else 0) + rng.normal(0, 0.5, rollouts)
     alpha = np.clip(0.1 / (1 + np.exp(-14 * (t - 0.35))) + rng.normal(0, 0.004, rollouts), 0, 0.3)
     tokens = np.cumsum(length * 256)
-    return [row(arm, i, entropy[i], accuracy[i], length[i], alpha[i], int(tokens[i])) for i in range(rollouts)]
+    return [
+        row(arm, i, entropy[i], accuracy[i], length[i], alpha[i], int(tokens[i]))
+        for i in range(rollouts)
+    ]
 
 
 def course(arm: str, t: np.ndarray) -> np.ndarray:
@@ -138,10 +146,17 @@ def climb(arm: str, t: np.ndarray) -> np.ndarray:
     return 0.45 + (0.3 + 0.05 * GAIN[arm]) * (1 - np.exp(-4 * t))
 
 
-def row(arm: str, i: int, entropy: float, accuracy: float, length: float, alpha: float, tokens: int) -> dict[str, Any]:
+def row(
+    arm: str, i: int, entropy: float, accuracy: float, length: float, alpha: float, tokens: int
+) -> dict[str, Any]:
     weight = max(0.15, 1 - accuracy / 0.75)
     coefficient = {"fixed_low": 0.003, "fixed_high": 0.3, "aer": alpha * weight}.get(arm, 0.0)
-    state = {"alpha": alpha, "target": TARGET, "initial_entropy": INITIAL, "difficulty_weight": weight}
+    state = {
+        "alpha": alpha,
+        "target": TARGET,
+        "initial_entropy": INITIAL,
+        "difficulty_weight": weight,
+    }
     return {
         "rollout": i,
         "updates": 4 * (i + 1),
@@ -168,7 +183,9 @@ def row(arm: str, i: int, entropy: float, accuracy: float, length: float, alpha:
         "grad_norm": 0.4,
         "state": state if arm == "aer" else {},
         "levels": {name: part(entropy, accuracy, length, j) for j, name in enumerate(LEVELS)},
-        "strata": {name: part(entropy, accuracy, length, j) for j, name in enumerate(reversed(RATES))},
+        "strata": {
+            name: part(entropy, accuracy, length, j) for j, name in enumerate(reversed(RATES))
+        },
         "groups": {name: part(entropy, accuracy, length, 4 - j) for j, name in enumerate(RATES)},
         "seconds_rollout": 0.9,
         "seconds_update": 0.5,
@@ -186,7 +203,9 @@ def part(entropy: float, accuracy: float, length: float, harder: int) -> dict[st
 
 
 def write_evaluation(folder: Path, benchmark: str, gain: float, questions: int, seed: int) -> None:
-    """counts.csv and measures.json: binomial counts at a question's difficulty plus the arm's gain."""
+    """counts.csv and measures.json: binomial counts at a question's difficulty plus the arm's
+    gain.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     difficulty = np.random.default_rng(len(benchmark)).normal(
         -0.5 if benchmark.endswith("test") else -2.0, 1.5, questions
@@ -195,12 +214,17 @@ def write_evaluation(folder: Path, benchmark: str, gain: float, questions: int, 
     rate = 1 / (1 + np.exp(-(difficulty + gain + rng.normal(0, 0.15))))
     n = BENCHMARKS[benchmark]["samples"]
     correct = rng.binomial(n, rate)
-    rows = [count_row(f"{benchmark}-{q}", LEVELS[q % len(LEVELS)], n, int(c)) for q, c in enumerate(correct)]
+    rows = [
+        count_row(f"{benchmark}-{q}", LEVELS[q % len(LEVELS)], n, int(c))
+        for q, c in enumerate(correct)
+    ]
     with (folder / f"{benchmark}.counts.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    write_json(folder / f"{benchmark}.measures.json", {"maj_at_k": {"8": float((correct > n / 2).mean())}})
+    write_json(
+        folder / f"{benchmark}.measures.json", {"maj_at_k": {"8": float((correct > n / 2).mean())}}
+    )
 
 
 def count_row(problem: str, level: str, n: int, correct: int) -> dict[str, Any]:

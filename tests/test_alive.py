@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from faults.alive import lifeless
+from tests.faults.alive import lifeless
 
 ROW: dict[str, Any] = {"reward": 0.5, "grad_norm": 0.1, "coefficient_max": 0.0, "state": {}}
 
@@ -36,7 +36,12 @@ def test_a_study_that_learns_lacks_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("none/seed-1/train.jsonl", '"reward": 0.25', '"reward": 0.5', "the reward is the same in every rollout"),
+        (
+            "none/seed-1/train.jsonl",
+            '"reward": 0.25',
+            '"reward": 0.5',
+            "the reward is the same in every rollout",
+        ),
         (
             "none/seed-1/train.jsonl",
             '"grad_norm": 0.1',
@@ -45,7 +50,12 @@ def test_a_study_that_learns_lacks_nothing(tmp_path: Path) -> None:
         ),
         ("none/seed-1/policy/model.safetensors", "none", "base", "has the weights of"),
         ("aer/seed-1/policy/model.safetensors", "aer", "none", "has the weights of"),
-        ("aer/seed-1/train.jsonl", '"alpha": 0.1', '"alpha": 0.0', "α of aer is 0 in every rollout"),
+        (
+            "aer/seed-1/train.jsonl",
+            '"alpha": 0.1',
+            '"alpha": 0.0',
+            "α of aer is 0 in every rollout",
+        ),
         ("*/seed-1/eval/test.counts.csv", "4,1", "4,0", "0 of 8 answers are right"),
         ("*/seed-1/eval/test.counts.csv", "4,1", "4,4", "8 of 8 answers are right"),
     ],

@@ -17,13 +17,8 @@ MAY_IMPORT = {
     "experiments": {"experiments", "methods", "eval"},
     "analysis": {
         "analysis",
-        "eval.pass_at_k",
-        "eval.errors",
-        "eval.json_text",
-        "eval.yaml_file",
-        "eval.csv_text",
-        "eval.durable",
-        "eval.checksums",
+        "eval.files",
+        "eval.scoring.pass_at_k",
     },
 }
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -45,22 +40,30 @@ def test_imports_go_one_way(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
     own = {name for name in imported(path) if name.split(".")[0] in PACKAGES}
     allowed = MAY_IMPORT[package]
-    wrong = {name for name in own if name not in allowed and name.split(".")[0] not in allowed}
+    wrong = {name for name in own if not any(f"{name}.".startswith(f"{room}.") for room in allowed)}
     assert not wrong, f"{package} may import {sorted(allowed)}"
 
 
 def test_only_the_trainer_and_its_settings_import_trl() -> None:
-    users = [path.name for path in FILES if any(name.split(".")[0] == "trl" for name in imported(path))]
+    users = [
+        path.name for path in FILES if any(name.split(".")[0] == "trl" for name in imported(path))
+    ]
     assert users == ["grpo_config.py", "trainer.py"]
 
 
 def test_methods_need_torch_and_nothing_heavier() -> None:
-    outside = {name.split(".")[0] for path in (ROOT / "methods").glob("*.py") for name in imported(path)}
+    outside = {
+        name.split(".")[0] for path in (ROOT / "methods").rglob("*.py") for name in imported(path)
+    }
     assert outside - set(sys.stdlib_module_names) == {"torch", "annotated_types", "methods"}
 
 
 def test_analysis_never_loads_torch() -> None:
-    modules = [f"analysis.{path.stem}" for path in (ROOT / "analysis").glob("*.py") if path.stem != "__init__"]
+    files = [path.relative_to(ROOT) for path in (ROOT / "analysis").rglob("*.py")]
+    modules = [
+        ".".join(path.with_suffix("").parts) for path in files if not path.stem.startswith("__")
+    ]
+    assert len(modules) > 30
     code = f"import sys, importlib\nfor m in {modules}: importlib.import_module(m)\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -1,4 +1,6 @@
-"""Arithmetic problems: right by hand, disjoint between streams by construction, the same everywhere."""
+"""Arithmetic problems: right by hand, disjoint between streams by construction, the same
+everywhere.
+"""
 
 from itertools import combinations, product
 from typing import get_args
@@ -7,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.arithmetic import Stream, arithmetic, available, stream_of
-from eval.errors import BadInput
-from eval.problems import Problem
+from eval.files.errors import BadInput
+from eval.questions.arithmetic import Stream, arithmetic, available, stream_of
+from eval.questions.problems import Problem
 
 STREAMS: tuple[Stream, ...] = get_args(Stream)
 
@@ -19,7 +21,9 @@ def test_a_problem_by_hand() -> None:
     for level, stream in product((1, 2), STREAMS):
         problems += arithmetic([level], available(level, stream), stream, seed=0)
     by_text = {problem.text: problem for problem in problems}
-    assert by_text["3+5+9="] == Problem("arithmetic-L2-359", "3+5+9=", "7", level="2", subject="arithmetic")
+    assert by_text["3+5+9="] == Problem(
+        "arithmetic-L2-359", "3+5+9=", "7", level="2", subject="arithmetic"
+    )
     assert by_text["0+0="].answer == "0"
     assert by_text["9+1="].answer == "0"
     assert len(by_text) == len(problems) == 100 + 1000  # each in exactly one stream
@@ -45,7 +49,9 @@ def test_streams_never_share_a_problem(levels: list[int], per_level: int, seed: 
     for one, other in combinations(STREAMS, 2):
         assert not {p.text for p in drawn[one]} & {p.text for p in drawn[other]}
     for stream, problems in drawn.items():
-        assert [int(p.level) for p in problems] == [level for level in levels for _ in range(per_level)]
+        assert [int(p.level) for p in problems] == [
+            level for level in levels for _ in range(per_level)
+        ]
         assert len({p.text for p in problems}) == len({p.id for p in problems}) == len(problems)
         for problem in problems:
             assert stream_of(problem.text) == stream
@@ -56,7 +62,9 @@ def test_streams_never_share_a_problem(levels: list[int], per_level: int, seed: 
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 8), st.integers(1, 10), st.sampled_from(STREAMS), st.integers(0, 99))
-def test_a_larger_draw_extends_a_smaller_one(level: int, count: int, stream: Stream, seed: int) -> None:
+def test_a_larger_draw_extends_a_smaller_one(
+    level: int, count: int, stream: Stream, seed: int
+) -> None:
     assert arithmetic([level], 11, stream, seed)[:count] == arithmetic([level], count, stream, seed)
 
 
@@ -67,7 +75,9 @@ def test_seeds_and_streams_differ() -> None:
 
 def test_more_than_there_are_is_refused() -> None:
     assert len(arithmetic([1], 25, "test", 0)) == 25
-    with pytest.raises(BadInput, match=r"26 arithmetic problems of level 1 .* stream 'test' has 25"):
+    with pytest.raises(
+        BadInput, match=r"26 arithmetic problems of level 1 .* stream 'test' has 25"
+    ):
         arithmetic([1], 26, "test", 0)
     with pytest.raises(BadInput, match=r"level 5 .* stream 'validation' has 50000"):
         arithmetic([5], 50_001, "validation", 0)
@@ -81,9 +91,16 @@ def test_more_than_there_are_is_refused() -> None:
         ([0], 1, "test", r"level 0 is not in 1\.\.100"),
         ([101], 1, "test", r"level 101 is not in 1\.\.100"),
         ([1], 0, "test", "at least 1 problem per level"),
-        ([1], 1, "dev", "unknown arithmetic stream 'dev': choose one of base, train, validation, test"),
+        (
+            [1],
+            1,
+            "dev",
+            "unknown arithmetic stream 'dev': choose one of base, train, validation, test",
+        ),
     ],
 )
-def test_bad_requests_are_named(levels: list[int], per_level: int, stream: Stream, says: str) -> None:
+def test_bad_requests_are_named(
+    levels: list[int], per_level: int, stream: Stream, says: str
+) -> None:
     with pytest.raises(BadInput, match=says):
         arithmetic(levels, per_level, stream, 0)

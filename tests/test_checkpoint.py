@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from eval.durable import empty, locked, new_folder, write_text
-from eval.errors import BadInput
-from experiments.checkpoint import Progress, checkpoints, claim, read_progress, resume_point, seal, staging_in
+from eval.files.durable import empty, locked, new_folder, write_text
+from eval.files.errors import BadInput
+from experiments.run.checkpoint import (
+    Progress,
+    checkpoints,
+    claim,
+    read_progress,
+    resume_point,
+    seal,
+    staging_in,
+)
 
 RUN = {"settings": "abc", "code": "def"}
 
@@ -37,7 +45,9 @@ def test_a_run_goes_on_from_the_newest_checkpoint(tmp_path: Path) -> None:
     assert newest is not None
     assert newest == tmp_path / "checkpoint-12"
     assert read_progress(newest) == Progress(3, 300, {"alpha": 0.1})
-    assert names(newest) == ["manifest.json", "method_state.json", "shards", "weights"], "and no pickle"
+    assert names(newest) == ["manifest.json", "method_state.json", "shards", "weights"], (
+        "and no pickle"
+    )
     assert checkpoints(tmp_path) == [tmp_path / "checkpoint-8", newest]
 
 
@@ -55,13 +65,19 @@ def test_whatever_is_damaged_the_one_before_it_is_used(
     assert resume_point(tmp_path, RUN) == first
     said = capsys.readouterr().err
     assert said.startswith(f"warning: {second}: ")
-    assert name in said or (name, fault) == ("manifest.json", "byte"), "a digest is spoilt: its file is named"
+    assert name in said or (name, fault) == ("manifest.json", "byte"), (
+        "a digest is spoilt: its file is named"
+    )
     assert said.count("\n") == 1
     assert checkpoints(tmp_path) == [first]
 
 
-def test_the_only_good_checkpoint_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A damaged later one does not count among those to keep, so it never pushes the good one out."""
+def test_the_only_good_checkpoint_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A damaged later one does not count among those to keep, so it never pushes the good one
+    out.
+    """
     first, second = save(tmp_path, 1), save(tmp_path, 2)
     (second / "weights").write_bytes(b"")
     assert resume_point(tmp_path, RUN) == first
@@ -81,10 +97,14 @@ def test_what_is_not_sealed_is_not_seen(tmp_path: Path) -> None:
     assert resume_point(tmp_path, RUN) == first
 
 
-def test_a_run_is_not_gone_on_with_under_another_spec_or_number_of_processes(tmp_path: Path) -> None:
+def test_a_run_is_not_gone_on_with_under_another_spec_or_number_of_processes(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "run" / "checkpoints"
     assert resume_point(folder, RUN) is None
-    with pytest.raises(BadInput, match=f"begun with other code: .* delete {tmp_path}/run, to go on"):
+    with pytest.raises(
+        BadInput, match=f"begun with other code: .* delete {tmp_path}/run, to go on"
+    ):
         resume_point(folder, RUN | {"code": "xyz"})
     save(folder, 1, processes=2)
     with pytest.raises(BadInput, match="written by 2 processes"):
@@ -112,7 +132,14 @@ def test_checkpoints_of_nobody_are_not_gone_on_with(mark: str | None, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "manifest", ["[" * 100_000, "[]", '{"sha256": 1}', '{"sha256": {"../../secret": "0"}}', '{"sha256": {"/etc": "0"}}']
+    "manifest",
+    [
+        "[" * 100_000,
+        "[]",
+        '{"sha256": 1}',
+        '{"sha256": {"../../secret": "0"}}',
+        '{"sha256": {"/etc": "0"}}',
+    ],
 )
 def test_a_manifest_is_no_traceback_and_leads_nowhere_else(
     manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -120,13 +147,17 @@ def test_a_manifest_is_no_traceback_and_leads_nowhere_else(
     first, second = save(tmp_path, 1), save(tmp_path, 2)
     (second / "manifest.json").write_text(manifest)
     assert resume_point(tmp_path, RUN) == first
-    assert capsys.readouterr().err == f"warning: {second}: manifest.json is not a manifest: not used\n"
+    assert (
+        capsys.readouterr().err == f"warning: {second}: manifest.json is not a manifest: not used\n"
+    )
 
 
 @pytest.mark.parametrize("content", ["[1]", "[" * 100_000, "{", "{}"])
 def test_progress_that_cannot_be_read_is_a_sentence(content: str, tmp_path: Path) -> None:
     (tmp_path / "method_state.json").write_text(content)
-    with pytest.raises(BadInput, match=r"method_state\.json: not a run's progress .*: delete this checkpoint"):
+    with pytest.raises(
+        BadInput, match=r"method_state\.json: not a run's progress .*: delete this checkpoint"
+    ):
         read_progress(tmp_path)
 
 
@@ -206,12 +237,16 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_a_file_is_flushed_before_its_name_and_the_name_after(tmp_path: Path, order: list[str]) -> None:
+def test_a_file_is_flushed_before_its_name_and_the_name_after(
+    tmp_path: Path, order: list[str]
+) -> None:
     write_text(tmp_path / "a", "text")
     assert order == ["file", "rename", "folder"]
 
 
-def test_a_folder_is_flushed_with_all_it_holds_before_its_name(tmp_path: Path, order: list[str]) -> None:
+def test_a_folder_is_flushed_with_all_it_holds_before_its_name(
+    tmp_path: Path, order: list[str]
+) -> None:
     with new_folder(tmp_path / "policy") as folder:
         (folder / "weights").write_text("w")
     assert order == ["file", "folder", "rename", "folder"]

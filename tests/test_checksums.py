@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.checksums import CHECKSUMS, check_folder, damage, mark_folder, write_mark
-from eval.errors import BadInput
+from eval.files.checksums import CHECKSUMS, check_folder, damage, mark_folder, write_mark
+from eval.files.errors import BadInput
 
 
 @pytest.fixture
@@ -23,7 +23,8 @@ def test_a_mark_lists_size_and_sha256(folder: Path) -> None:
     listed = json.loads((folder / CHECKSUMS).read_text())
     assert listed["a.csv"] == {
         "bytes": 3,
-        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",  # FIPS 180-2's example
+        # FIPS 180-2's example
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     }
     assert set(listed) == {"a.csv", "below/b.bin"}
     assert damage(folder / CHECKSUMS) is None
@@ -67,7 +68,9 @@ def test_large_files_are_compared_by_size_only_where_asked(folder: Path) -> None
 )
 def test_a_mark_that_is_none_is_damage(tmp_path: Path, text: str) -> None:
     (tmp_path / CHECKSUMS).write_text(text)
-    assert str(damage(tmp_path / CHECKSUMS)) == f"{tmp_path / CHECKSUMS}: is not a list of checksums"
+    assert (
+        str(damage(tmp_path / CHECKSUMS)) == f"{tmp_path / CHECKSUMS}: is not a list of checksums"
+    )
 
 
 @pytest.mark.parametrize("name", ["a" * 300, ".", "", "absent/" * 1000])
@@ -84,16 +87,24 @@ def test_a_mark_that_lists_links_in_a_circle_is_none(folder: Path) -> None:
     assert damage(folder / CHECKSUMS) is not None
 
 
-def test_what_cannot_be_read_is_said_to_be_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_read_is_said_to_be_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    for reader, path in (("eval.checksums.sha256", folder / "a.csv"), ("pathlib.Path.read_bytes", folder / CHECKSUMS)):
+    for reader, path in (
+        ("eval.files.checksums.sha256", folder / "a.csv"),
+        ("pathlib.Path.read_bytes", folder / CHECKSUMS),
+    ):
         with monkeypatch.context() as patch:  # whoever runs this may read everything
             patch.setattr(reader, refuse)
             found = damage(folder / CHECKSUMS)
         assert found is not None
-        assert (str(found), found.unreadable) == (f"{path}: cannot be read (Permission denied)", True)
+        assert (str(found), found.unreadable) == (
+            f"{path}: cannot be read (Permission denied)",
+            True,
+        )
     (folder / CHECKSUMS).unlink()
     assert str(damage(folder / CHECKSUMS)) == f"{folder / CHECKSUMS}: is missing"
 

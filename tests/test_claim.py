@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from eval.checksums import CHECKSUMS, mark_folder, sha256, write_mark
-from eval.errors import BadInput
-from experiments.claim import claim, only_sweeps, release_locks, runs_jobs
-from experiments.mend import mend
-from experiments.resolve import write_spec
-from experiments.schema import load
+from eval.files.checksums import CHECKSUMS, mark_folder, sha256, write_mark
+from eval.files.errors import BadInput
+from experiments.spec.resolved import write_spec
+from experiments.spec.schema import load
+from experiments.workflow.claim import claim, only_sweeps, release_locks, runs_jobs
+from experiments.workflow.repair import mend
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys
 from pathlib import Path
-from experiments.claim import claim
+from experiments.workflow.claim import claim
 claim(Path(sys.argv[1]))
 print("held", flush=True)
 input()
@@ -35,7 +35,11 @@ input()
 def holder(tmp_path: Path):
     """Another process that has claimed tmp_path."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout
     assert process.stdout.readline() == "held\n"
@@ -49,7 +53,9 @@ def test_a_second_run_is_told_who_is_at_work(tmp_path: Path, holder: subprocess.
         claim(tmp_path)
 
 
-def test_a_claim_ends_with_the_process_that_is_killed(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_claim_ends_with_the_process_that_is_killed(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
     holder.kill()
     holder.wait()
     claim(tmp_path)
@@ -58,7 +64,9 @@ def test_a_claim_ends_with_the_process_that_is_killed(tmp_path: Path, holder: su
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match=r"file/results: cannot be written .*--config results=FOLDER"):
+    with pytest.raises(
+        BadInput, match=r"file/results: cannot be written .*--config results=FOLDER"
+    ):
         claim(tmp_path / "file" / "results")
 
 
@@ -134,7 +142,11 @@ def results(tmp_path: Path) -> Path:
 
 
 def everything(root: Path) -> dict[str, tuple[bytes, int]]:
-    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in root.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_sound_results_are_left_alone(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +197,8 @@ def test_a_finished_run_without_its_policy_is_named(results: Path) -> None:
     mend(results)  # a sweep's trial has none
     before = everything(results)
     with pytest.raises(
-        BadInput, match=r"seed-1/policy/checksums.json: is missing. Put back a whole copy of \S+/seed-1, "
+        BadInput,
+        match=r"seed-1/policy/checksums.json: is missing. Put back a whole copy of \S+/seed-1, ",
     ):
         mend(results, [str(run)])
     assert everything(results) == before
@@ -196,8 +209,14 @@ def test_a_finished_run_without_its_policy_is_named(results: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "said"),
     [
-        ("none/seed-1/run.json", r"Permission denied\). Put back a whole copy of \S+/none/seed-1, or delete it"),
-        ("none/seed-1/eval/set.samples.jsonl", r"Permission denied\): make it readable, or delete it"),
+        (
+            "none/seed-1/run.json",
+            r"Permission denied\). Put back a whole copy of \S+/none/seed-1, or delete it",
+        ),
+        (
+            "none/seed-1/eval/set.samples.jsonl",
+            r"Permission denied\): make it readable, or delete it",
+        ),
         ("tables/main.csv", r"Permission denied\): make it readable, or delete it"),
     ],
 )
@@ -210,7 +229,7 @@ def test_what_cannot_be_read_is_not_taken_for_damaged(
         return sha256(path)
 
     before = everything(results)
-    monkeypatch.setattr("eval.checksums.sha256", refuse)
+    monkeypatch.setattr("eval.files.checksums.sha256", refuse)
     with pytest.raises(BadInput, match=said):
         mend(results)
     assert everything(results) == before
@@ -233,7 +252,9 @@ def test_a_hostile_mark_is_taken_away(results: Path, mark: str, text: str) -> No
 def test_a_mark_that_is_a_folder_is_said(results: Path) -> None:
     (results / "tables" / CHECKSUMS).unlink()
     (results / "tables" / CHECKSUMS).mkdir()
-    with pytest.raises(BadInput, match=r"tables/checksums.json: cannot be read \(Is a directory\): "):
+    with pytest.raises(
+        BadInput, match=r"tables/checksums.json: cannot be read \(Is a directory\): "
+    ):
         mend(results)
 
 
@@ -244,7 +265,9 @@ def test_what_may_not_be_changed_is_said(results: Path, monkeypatch: pytest.Monk
     tomorrow = time.time_ns() + 86_400 * 10**9
     os.utime(results / "tables" / "main.csv", ns=(tomorrow, tomorrow))
     monkeypatch.setattr(os, "utime", refuse)
-    with pytest.raises(BadInput, match=r"main.csv: cannot be changed \(Operation not permitted\): make it writable"):
+    with pytest.raises(
+        BadInput, match=r"main.csv: cannot be changed \(Operation not permitted\): make it writable"
+    ):
         mend(results)
 
 
@@ -261,13 +284,21 @@ def test_a_spec_that_says_nothing_any_more_is_said(
     assert f"{spec}: is missing or cannot be read, and written anew" in capsys.readouterr().err
 
 
-def test_a_new_folder_has_nothing_to_be_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_folder_has_nothing_to_be_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     mend(tmp_path)
     assert capsys.readouterr().err == ""
 
 
-def test_files_from_the_future_are_dated_now_in_their_order(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    old, first, last = results / "tables/main.csv", results / "none/seed-1/run.json", results / "none/seed-1/policy"
+def test_files_from_the_future_are_dated_now_in_their_order(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, first, last = (
+        results / "tables/main.csv",
+        results / "none/seed-1/run.json",
+        results / "none/seed-1/policy",
+    )
     last = last / "model.safetensors"
     tomorrow = time.time_ns() + 86_400 * 10**9
     os.utime(last, ns=(tomorrow + 1, tomorrow + 1))
@@ -319,8 +350,12 @@ def test_the_claim_goes_through_no_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("over", "found"), [(0, True), (1, False)])
-def test_content_is_compared_up_to_the_size_that_the_docs_tell(results: Path, over: int, found: bool) -> None:
-    told = re.search(r"content up to (\d+) MB", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8"))
+def test_content_is_compared_up_to_the_size_that_the_docs_tell(
+    results: Path, over: int, found: bool
+) -> None:
+    told = re.search(
+        r"content up to (\d+) MB", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    )
     assert told is not None
     size = int(told[1]) * 2**20 + over
     table, mark = results / "tables" / "main.csv", results / "tables" / CHECKSUMS
@@ -338,13 +373,17 @@ class FullDisk(io.FileIO):
 
 def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fdopen", lambda handle, *_, **__: FullDisk(handle, "a+"))
-    with pytest.raises(BadInput, match=r"cannot be written: the disk is full: make room, or name another place"):
+    with pytest.raises(
+        BadInput, match=r"cannot be written: the disk is full: make room, or name another place"
+    ):
         claim(tmp_path)
     monkeypatch.undo()
     claim(tmp_path)  # the lock has gone with the file
 
 
-def test_whoever_is_at_work_may_have_written_anything(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_whoever_is_at_work_may_have_written_anything(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
     (tmp_path / ".running").write_bytes(b"\xff")
     with pytest.raises(BadInput, match="another run is at work there"):
         claim(tmp_path)

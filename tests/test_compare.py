@@ -1,4 +1,6 @@
-"""`python -m analysis.compare`: folders, copies from other machines, CSVs of other tools, and what is refused."""
+"""`python -m analysis.compare`: folders, copies from other machines, CSVs of other tools, and what
+is refused.
+"""
 
 import sys
 from pathlib import Path
@@ -6,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analysis import compare
-from analysis.sources import load, shared_benchmarks
-from eval.errors import BadInput
+from analysis.compare import command as compare
+from analysis.compare.arms import load, shared_benchmarks
+from eval.files.errors import BadInput
 
 QUESTIONS = [f"p{q}" for q in range(12)]
 
@@ -20,13 +22,19 @@ def write_counts(path: Path, correct: list[int], n: int = 8) -> Path:
     return path
 
 
-def results(root: Path, gain: int = 3, seeds: tuple[int, ...] = (0, 1, 2), benchmarks=("aime",)) -> Path:
-    """An experiment with a reference `none` and an arm `aer` that is right `gain` samples more often."""
+def results(
+    root: Path, gain: int = 3, seeds: tuple[int, ...] = (0, 1, 2), benchmarks=("aime",)
+) -> Path:
+    """An experiment with a reference `none` and an arm `aer` that is right `gain` samples more
+    often.
+    """
     for seed in seeds:
         for benchmark in benchmarks:
             for arm, extra in (("none", 0), ("aer", gain)):
                 right = [(2 * q + seed) % 5 + extra for q in range(len(QUESTIONS))]
-                write_counts(root / arm / f"seed-{seed}" / "eval" / f"{benchmark}.counts.csv", right)
+                write_counts(
+                    root / arm / f"seed-{seed}" / "eval" / f"{benchmark}.counts.csv", right
+                )
     write_counts(root / "base" / "eval" / "aime.counts.csv", [1] * len(QUESTIONS))
     spec = {"reference": "none", "arms": {"none": {}, "aer": {}}, "seeds": list(seeds)}
     (root / "spec.yaml").write_text(yaml.safe_dump(spec))
@@ -52,7 +60,9 @@ def test_one_experiment(tmp_path, monkeypatch, capsys):
     assert "| a/aer | 3 | 62.5 [" in text
     assert "| better |" in text
     assert "- aime: a/aer is better than a/none, +37.5 points of pass@1" in text
-    assert "questions like these and training seeds like these (3 seeds). 300 draws, seed 0." in text
+    assert (
+        "questions like these and training seeds like these (3 seeds). 300 draws, seed 0." in text
+    )
     assert "Missing" not in text
 
 
@@ -90,7 +100,9 @@ def test_csv_files_of_another_tool(tmp_path, monkeypatch, capsys):
 def test_csv_beside_an_experiment(tmp_path, monkeypatch, capsys):
     folder = results(tmp_path / "a", benchmarks=("aime", "amc"))
     file = write_counts(tmp_path / "x.csv", [4] * 12)
-    assert "Choose with --benchmark: aime, amc" in refused(monkeypatch, capsys, folder, f"mine={file}")
+    assert "Choose with --benchmark: aime, amc" in refused(
+        monkeypatch, capsys, folder, f"mine={file}"
+    )
     text = run(monkeypatch, capsys, folder, f"mine={file}", "--benchmark", "aime")
     assert "| mine | 1 |" in text
     assert "mine and a/none do not both have seed(s) 1, 2 on aime: left out" in text

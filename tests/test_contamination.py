@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import contamination
-from eval.contamination import Pair, clean, counts, overlaps, windows
-from eval.problems import Problem, load_set, read_problems, write_problems
+from eval.questions import contamination
+from eval.questions.contamination import Pair, clean, counts, overlaps, windows
+from eval.questions.problems import Problem, load_set, read_problems, write_problems
 
-LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"  # two windows
+# two windows
+LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 WORDS = LONG.split()
 
 
@@ -26,7 +27,10 @@ def _problem(name: str, text: str, answer: str = "1") -> Problem:
 def test_windows_by_hand() -> None:
     assert windows(LONG) == {" ".join(WORDS[:13]), " ".join(WORDS[1:])}
     assert windows(" ".join(WORDS[:12])) == set()
-    assert windows("2x " * 7) == {"2 x 2 x 2 x 2 x 2 x 2 x 2", "x 2 x 2 x 2 x 2 x 2 x 2 x"}  # distinct ones
+    assert windows("2x " * 7) == {
+        "2 x 2 x 2 x 2 x 2 x 2 x 2",
+        "x 2 x 2 x 2 x 2 x 2 x 2 x",
+    }  # distinct ones
 
 
 def test_kinds_by_hand() -> None:
@@ -56,14 +60,18 @@ def test_under_half_of_the_windows_is_no_overlap() -> None:
 def test_short_problems_are_compared_exactly_only() -> None:
     short = _problem("p", " ".join(WORDS[:12]))
     assert overlaps([_problem("t", LONG)], {"b": [short]}) == []
-    assert [pair.kind for pair in overlaps([_problem("t", short.text.upper())], {"b": [short]})] == ["exact"]
+    assert [
+        pair.kind for pair in overlaps([_problem("t", short.text.upper())], {"b": [short]})
+    ] == ["exact"]
 
 
 def test_the_other_direction_on_request() -> None:
     part = _problem("t", " ".join(WORDS[:13]))
     whole = _problem("p", LONG + " and fifteen and sixteen and seventeen")
     assert overlaps([part], {"b": [whole]}) == []
-    assert overlaps([part], {"b": [whole]}, both_directions=True) == [Pair("contained", "t", "b", "p", 1.0)]
+    assert overlaps([part], {"b": [whole]}, both_directions=True) == [
+        Pair("contained", "t", "b", "p", 1.0)
+    ]
 
 
 _TEXT = st.lists(st.sampled_from(["a", "b", "1", ".", "é"]), max_size=18).map(" ".join)
@@ -71,10 +79,14 @@ _TEXT = st.lists(st.sampled_from(["a", "b", "1", ".", "é"]), max_size=18).map("
 
 @settings(deadline=None)
 @given(st.lists(_TEXT, max_size=4), st.lists(_TEXT, max_size=4))
-def test_the_index_finds_what_comparing_all_pairs_finds(train_texts: list[str], texts: list[str]) -> None:
+def test_the_index_finds_what_comparing_all_pairs_finds(
+    train_texts: list[str], texts: list[str]
+) -> None:
     train = [_problem(f"t{i}", text) for i, text in enumerate(train_texts)]
     benchmark = [_problem(f"p{i}", text) for i, text in enumerate(texts)]
-    found = {(pair.train_id, pair.problem_id, pair.kind) for pair in overlaps(train, {"b": benchmark})}
+    found = {
+        (pair.train_id, pair.problem_id, pair.kind) for pair in overlaps(train, {"b": benchmark})
+    }
     expected = set()
     for row in train:
         for problem in benchmark:
@@ -103,7 +115,9 @@ def test_clean_drops_or_flags() -> None:
         _problem("left", "Theirs?", "1"),
         _problem("right", "theirs", "2"),
     ]
-    pairs = overlaps(train, {"b": [_problem("p", LONG)], "c": [_problem("p", LONG), _problem("q", LONG)]})
+    pairs = overlaps(
+        train, {"b": [_problem("p", LONG)], "c": [_problem("p", LONG), _problem("q", LONG)]}
+    )
     rows, totals = clean(train, pairs, "drop")
     assert [row["id"] for row in rows] == ["own"]
     assert totals == {"rows": 5, "repeated": 1, "conflicting": 2, "overlapping": 1, "kept": 1}
@@ -137,7 +151,10 @@ MATH = {"math_500": (1, 18), "math_test": (11, 169), "olympiadbench": (2, 3)}
 
 @pytest.mark.parametrize(("name", "known"), [("dapo_math_17k", DAPO), ("math_train", MATH)])
 def test_known_overlaps_are_found(
-    benchmark_data: Path, benchmarks: dict[str, list[Problem]], name: str, known: dict[str, tuple[int, int]]
+    benchmark_data: Path,
+    benchmarks: dict[str, list[Problem]],
+    name: str,
+    known: dict[str, tuple[int, int]],
 ) -> None:
     train = read_problems(benchmark_data / f"{name}.jsonl")
     table = counts(overlaps(train, benchmarks), benchmarks)
@@ -146,7 +163,9 @@ def test_known_overlaps_are_found(
     }
 
 
-def test_clean_english_rows_of_dapo(benchmark_data: Path, benchmarks: dict[str, list[Problem]]) -> None:
+def test_clean_english_rows_of_dapo(
+    benchmark_data: Path, benchmarks: dict[str, list[Problem]]
+) -> None:
     train = load_set("dapo_math_17k", benchmark_data)
     assert len(clean(train, overlaps(train, benchmarks), "drop")[0]) == 11_878
 
@@ -158,7 +177,9 @@ COMMAND = ("--train", "train.jsonl", "--against", "aime.jsonl")
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    write_problems(tmp_path / "train.jsonl", [_problem("t1", LONG), _problem("t2", 'Of, its "own"')])
+    write_problems(
+        tmp_path / "train.jsonl", [_problem("t1", LONG), _problem("t2", 'Of, its "own"')]
+    )
     write_problems(tmp_path / "aime.jsonl", [_problem("p,1", LONG)])
     return tmp_path
 
@@ -171,12 +192,20 @@ def test_the_command_writes_pairs_counts_and_rows(files: Path) -> None:
     _run(files, *COMMAND, "--report", "r.csv", "--out", "clean.jsonl")
     with (files / "r.csv").open(newline="") as file:
         assert list(csv.DictReader(file)) == [
-            {"kind": "exact", "train_id": "t1", "benchmark": "aime", "problem_id": "p,1", "share": "1.0"}
+            {
+                "kind": "exact",
+                "train_id": "t1",
+                "benchmark": "aime",
+                "problem_id": "p,1",
+                "share": "1.0",
+            }
         ]
     assert json.loads((files / "r.json").read_text()) == {
         **{"train": "train", "action": "drop"},
         **{"rows": 2, "repeated": 0, "conflicting": 0, "overlapping": 1, "kept": 1},
-        "benchmarks": {"aime": {"problems": 1, "exact": 1, "near": 1, "contained": 0, "train_rows": 1}},
+        "benchmarks": {
+            "aime": {"problems": 1, "exact": 1, "near": 1, "contained": 0, "train_rows": 1}
+        },
     }
     assert [problem.id for problem in read_problems(files / "clean.jsonl")] == ["t2"]
 
@@ -184,7 +213,9 @@ def test_the_command_writes_pairs_counts_and_rows(files: Path) -> None:
 def test_flagged_rows_stay_readable(files: Path) -> None:
     _run(files, *COMMAND, "--report", "r.csv", "--out", "flagged.jsonl", "--action", "flag")
     assert read_problems(files / "flagged.jsonl") == read_problems(files / "train.jsonl")
-    flags = [json.loads(line)["overlaps"] for line in (files / "flagged.jsonl").read_text().splitlines()]
+    flags = [
+        json.loads(line)["overlaps"] for line in (files / "flagged.jsonl").read_text().splitlines()
+    ]
     assert flags == [["aime"], []]
 
 
@@ -192,14 +223,25 @@ def test_flagged_rows_stay_readable(files: Path) -> None:
     ("arguments", "says"),
     [
         (["--against", "train.jsonl", "--report", "r.csv"], "this is the training set itself"),
-        (["--against", "aime.jsonl", "aime.jsonl", "--report", "r.csv"], "a second benchmark named 'aime'"),
+        (
+            ["--against", "aime.jsonl", "aime.jsonl", "--report", "r.csv"],
+            "a second benchmark named 'aime'",
+        ),
         (["--against", "aime.jsonl", "--report", "r.txt"], "the name must end in .csv"),
-        (["--against", "aime.jsonl", "--report", "r.csv", "--out", "aime.jsonl"], "read or written already"),
-        (["--against", "aime.jsonl", "--report", "r.csv", "--out", "r.json"], "is read or written already"),
+        (
+            ["--against", "aime.jsonl", "--report", "r.csv", "--out", "aime.jsonl"],
+            "read or written already",
+        ),
+        (
+            ["--against", "aime.jsonl", "--report", "r.csv", "--out", "r.json"],
+            "is read or written already",
+        ),
         (["--against", "none.jsonl", "--report", "r.csv"], "cannot be read"),
     ],
 )
-def test_the_command_refuses(files: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+def test_the_command_refuses(
+    files: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
     before = {path.name: path.read_bytes() for path in files.iterdir()}
     with pytest.raises(SystemExit) as ended:
         _run(files, "--train", "train.jsonl", *arguments)
@@ -217,7 +259,13 @@ def test_an_empty_training_set_is_refused(files: Path, capsys: pytest.CaptureFix
 
 
 def test_the_module_runs(files: Path) -> None:
-    command = [sys.executable, "-m", "eval.contamination", "--train", str(files / "none.jsonl")]
+    command = [
+        sys.executable,
+        "-m",
+        "eval.questions.contamination",
+        "--train",
+        str(files / "none.jsonl"),
+    ]
     command += ["--against", str(files / "aime.jsonl"), "--report", str(files / "r.csv")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

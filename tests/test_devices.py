@@ -1,4 +1,6 @@
-"""Jobs side by side on one machine each get GPUs of their own. A stand-in for nvidia-smi says what there is."""
+"""Jobs side by side on one machine each get GPUs of their own. A stand-in for nvidia-smi says what
+there is.
+"""
 
 import os
 import signal
@@ -11,11 +13,11 @@ from select import select
 
 import pytest
 
-from eval.engines import Sampling
-from eval.errors import BadInput
-from eval.gpus import check_gpus
+from eval.files.errors import BadInput
 from eval.sample import make_engine
-from experiments.devices import Device, attempt, choose, devices
+from eval.sampling.engines import Sampling
+from eval.sampling.gpus import check_gpus
+from experiments.workflow.devices import Device, attempt, choose, devices
 
 ROOT = Path(__file__).parents[1]
 HOLD = "import os, sys; print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); sys.stdin.read()"
@@ -24,10 +26,14 @@ Start = Callable[..., Job]
 
 
 def machine(folder: Path, gpus: int, script: str | None = None) -> dict[str, str]:
-    """An environment in which nvidia-smi lists so many GPUs, and locks have a folder of their own."""
+    """An environment in which nvidia-smi lists so many GPUs, and locks have a folder of their
+    own.
+    """
     listing = "".join(f"echo '{index}, GPU-{index}{index}'\n" for index in range(gpus))
     (folder / "bin").mkdir()
-    (folder / "bin" / "nvidia-smi").write_text(f"#!/bin/sh\n{listing if script is None else script}\n")
+    (folder / "bin" / "nvidia-smi").write_text(
+        f"#!/bin/sh\n{listing if script is None else script}\n"
+    )
     (folder / "bin" / "nvidia-smi").chmod(0o755)
     unwanted = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")
     inherited = {name: value for name, value in os.environ.items() if name not in unwanted}
@@ -36,17 +42,21 @@ def machine(folder: Path, gpus: int, script: str | None = None) -> dict[str, str
 
 
 def command(gpus: int, *rest: str) -> list[str]:
-    return [sys.executable, "-m", "experiments.devices", "--gpus", str(gpus), "--", *rest]
+    return [sys.executable, "-m", "experiments.workflow.devices", "--gpus", str(gpus), "--", *rest]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts jobs on a machine with two GPUs. A job says its devices, then goes on until its input is closed."""
+    """Starts jobs on a machine with two GPUs. A job says its devices, then goes on until its input
+    is closed.
+    """
     environment, jobs = machine(tmp_path, 2), list[Job]()
 
     def begin(gpus: int, **more: str) -> Job:
         holder, pipe = command(gpus, sys.executable, "-c", HOLD), subprocess.PIPE
-        jobs.append(subprocess.Popen(holder, env=environment | more, text=True, stdin=pipe, stdout=pipe))
+        jobs.append(
+            subprocess.Popen(holder, env=environment | more, text=True, stdin=pipe, stdout=pipe)
+        )
         return jobs[-1]
 
     yield begin
@@ -120,11 +130,15 @@ def chosen(count: int, environment: dict[str, str], monkeypatch: pytest.MonkeyPa
 def test_zero_hides_every_device(tmp_path: Path) -> None:
     environment = machine(tmp_path, 2, "exit 1")  # is not asked
     assert choose(0, environment) == ""
-    done = subprocess.run(command(0, "sh", "-c", "echo [$CUDA_VISIBLE_DEVICES]"), env=environment, capture_output=True)
+    done = subprocess.run(
+        command(0, "sh", "-c", "echo [$CUDA_VISIBLE_DEVICES]"), env=environment, capture_output=True
+    )
     assert done.stdout == b"[]\n"
 
 
-def test_where_there_is_none_nothing_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_there_is_none_nothing_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     environment = machine(tmp_path, 2)
     assert choose(1, environment | {"CUDA_VISIBLE_DEVICES": ""}) is None
     (tmp_path / "bin" / "nvidia-smi").unlink()
@@ -132,14 +146,18 @@ def test_where_there_is_none_nothing_changes(tmp_path: Path, capsys: pytest.Capt
     assert "1 asked for, this machine shows none" in capsys.readouterr().err
 
 
-def test_a_batch_job_keeps_the_devices_that_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_job_keeps_the_devices_that_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = machine(tmp_path, 4) | {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "1,3"}
     assert chosen(2, given, monkeypatch) is None
     assert chosen(1, given, monkeypatch) == "1"  # several jobs share the allocation
 
 
 def test_more_than_there_are_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BadInput, match=r"3 GPUs asked for, 2 there \(0,1\): set --config gpus=2 or less"):
+    with pytest.raises(
+        BadInput, match=r"3 GPUs asked for, 2 there \(0,1\): set --config gpus=2 or less"
+    ):
         chosen(3, machine(tmp_path, 2), monkeypatch)
 
 
@@ -166,7 +184,9 @@ def test_the_list_of_the_machine(tmp_path: Path) -> None:
 
 
 def test_a_command_that_is_not_there_is_one_message(tmp_path: Path) -> None:
-    done = subprocess.run(command(0, "nowhere"), env=machine(tmp_path, 0), capture_output=True, text=True)
+    done = subprocess.run(
+        command(0, "nowhere"), env=machine(tmp_path, 0), capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr.splitlines()[-1][:15]) == (2, "error: nowhere:")
 
 
@@ -177,7 +197,7 @@ rule all:
 rule job:
     output: touch("{i}.done")
     resources: gpu=config.get("gpus", 1)
-    shell: "exec python -m experiments.devices --gpus {resources.gpu} -- python job.py"
+    shell: "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python job.py"
 """
 JOB = """
 import os
@@ -192,15 +212,35 @@ os.rmdir(f"on-{device}")
 def test_snakemake_limits_how_many_jobs_have_gpus(tmp_path: Path, limit: int) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "job.py").write_text(JOB)
-    line = [sys.executable, "-m", "snakemake", "--cores", "6", "--resources", f"gpu={limit}", "--config"]
+    line = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "6",
+        "--resources",
+        f"gpu={limit}",
+        "--config",
+    ]
     environment = machine(tmp_path, 3)
-    environment["PATH"] = os.pathsep.join([str(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment["PATH"] = os.pathsep.join(
+        [str(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
     done, again = (
-        subprocess.run([*line, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        subprocess.run(
+            [*line, *more],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         for more in (["gpus=1"], ["gpus=2", "-n"])
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "Nothing to be done" in again.stdout + again.stderr, "another number of GPUs is the same run"
+    assert "Nothing to be done" in again.stdout + again.stderr, (
+        "another number of GPUs is the same run"
+    )
     seen = [int(digit) for digit in (tmp_path / "seen").read_text()]
     assert len(seen) == 6
     assert max(seen) <= limit
@@ -213,7 +253,9 @@ def test_gpus_that_torch_cannot_use_are_refused(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", unused)
         check_gpus()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
-    with pytest.raises(BadInput, match=r"gives this process GPUs \(0,3\), and PyTorch .* sees none"):
+    with pytest.raises(
+        BadInput, match=r"gives this process GPUs \(0,3\), and PyTorch .* sees none"
+    ):
         check_gpus()
     with pytest.raises(BadInput, match="sees none"):
         make_engine(Namespace(threads=1), Sampling(1.0, 1.0, 1), None, "auto")
@@ -233,4 +275,6 @@ def test_training_on_gpus_that_torch_cannot_use_is_refused(tmp_path: Path) -> No
     ]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "99", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(job, env=environment, capture_output=True, text=True, check=False)
-    assert done.stderr.startswith("error: CUDA_VISIBLE_DEVICES gives this process GPUs (99)"), done.stderr
+    assert done.stderr.startswith("error: CUDA_VISIBLE_DEVICES gives this process GPUs (99)"), (
+        done.stderr
+    )

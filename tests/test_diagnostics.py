@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import budget, diagnostics, footnotes
-from analysis.read import Results, Run, load, shortfalls
+from analysis.results.folder import Results, Run, load, shortfalls
+from analysis.tables import budget, diagnostics, footnotes
 from tests.synthetic import make
 
 NAN = float("nan")
@@ -17,7 +17,8 @@ NAN = float("nan")
 def run(entropy: list[float], arm: str = "x", **series: list[Any]) -> Run:
     """A run with these values per rollout; state keys are given as state_<key>."""
     rows: list[dict[str, Any]] = [
-        {"rollout": i, "updates": 4.0 * (i + 1), "entropy": value} for i, value in enumerate(entropy)
+        {"rollout": i, "updates": 4.0 * (i + 1), "entropy": value}
+        for i, value in enumerate(entropy)
     ]
     for name, values in series.items():
         for row, value in zip(rows, values, strict=True):
@@ -44,12 +45,17 @@ def test_near_target_counts_rollouts_within_a_tenth() -> None:
 @pytest.mark.parametrize(
     ("entropy", "expected"),
     [
-        ([2.0, 1.5, 0.7, 0.9, 1.2], -0.3),  # falls through the target by 30 %, comes back to 20 % above
+        (
+            [2.0, 1.5, 0.7, 0.9, 1.2],
+            -0.3,
+        ),  # falls through the target by 30 %, comes back to 20 % above
         ([2.0, 1.0, 1.4, 1.1], 0.4),  # reaches it exactly, then overshoots upwards
         ([2.0, 1.5, 1.2], NAN),  # never there
     ],
 )
-def test_overshoot_is_the_largest_excursion_after_arrival(entropy: list[float], expected: float) -> None:
+def test_overshoot_is_the_largest_excursion_after_arrival(
+    entropy: list[float], expected: float
+) -> None:
     found = diagnostics.overshoot(np.array(entropy), np.full(len(entropy), 1.0))
     assert found == pytest.approx(expected, nan_ok=True)
 
@@ -93,15 +99,24 @@ def test_wind_up_at_the_bound_and_without_effect() -> None:
     moving: dict[str, Any] = {"coefficient_max": [0.1] * 4}
     assert "wound up" in flags(run([1.0] * 4, state_alpha=[0.1, 0.3, 0.3, 0.1], **moving), method)
     growing: dict[str, Any] = {"state_alpha": [0.05, 0.1, 0.15, 0.2]}
-    assert "wound up" in flags(run([1.0] * 4, state_difficulty_weight=[0.05] * 4, **growing, **moving), method)
-    assert flags(run([1.0] * 4, state_difficulty_weight=[0.5] * 4, **growing, **moving), method) == []
+    assert "wound up" in flags(
+        run([1.0] * 4, state_difficulty_weight=[0.05] * 4, **growing, **moving), method
+    )
+    assert (
+        flags(run([1.0] * 4, state_difficulty_weight=[0.5] * 4, **growing, **moving), method) == []
+    )
 
 
 def test_wind_up_counts_every_rollout_whose_alpha_is_the_highest_yet() -> None:
     rising = [0.10, 0.12, 0.14, 0.16, 0.18, 0.20]
     idle: dict[str, Any] = {"state_difficulty_weight": [0.05] * 6, "coefficient_max": [0.1] * 6}
-    assert flags(run([1.0] * 6, state_alpha=rising, **idle), {"name": "aer", "alpha_max": 0.3}) == ["wound up"]
-    assert flags(run([1.0] * 6, state_alpha=rising[::-1], **idle), {"name": "aer", "alpha_max": 0.3}) == []
+    assert flags(run([1.0] * 6, state_alpha=rising, **idle), {"name": "aer", "alpha_max": 0.3}) == [
+        "wound up"
+    ]
+    assert (
+        flags(run([1.0] * 6, state_alpha=rising[::-1], **idle), {"name": "aer", "alpha_max": 0.3})
+        == []
+    )
 
 
 def test_unequal_budget_is_seen_per_seed() -> None:
@@ -112,11 +127,17 @@ def test_unequal_budget_is_seen_per_seed() -> None:
 
 
 def ended(each: Run, stopped_early: bool) -> Run:
-    why = {"rollout": 3, "why": "entropy above 2 nats for 5 rollouts", "stopped_early": stopped_early}
+    why = {
+        "rollout": 3,
+        "why": "entropy above 2 nats for 5 rollouts",
+        "stopped_early": stopped_early,
+    }
     return replace(each, info={"status": "exploded", "exploded": why})
 
 
-def test_an_explosion_that_the_run_recorded_is_a_flag_and_stopping_makes_the_budget_unequal() -> None:
+def test_an_explosion_that_the_run_recorded_is_a_flag_and_stopping_makes_the_budget_unequal() -> (
+    None
+):
     whole = ended(run([1.0] * 3), stopped_early=False)
     assert flags(whole) == ["exploded"]
     assert diagnostics.numbers(results(whole), whole)["exploded_at"] == 3
@@ -141,15 +162,21 @@ def test_a_run_is_short_of_something_only_where_it_ended_early(tmp_path: Path) -
     said = shortfalls(tmp_path, ended(run([1.0]), stopped_early=True).info, 3)
     assert said == ["stopped after 3 rollouts: exploded, entropy above 2 nats for 5 rollouts"]
     (tmp_path / "fault").mkdir()
-    (tmp_path / "fault" / "fault.json").write_text('{"rollout": 2, "what": "not finite in an update: loss"}')
-    assert shortfalls(tmp_path, {}, 2) == ["ended by a fault at rollout 2: not finite in an update: loss"]
+    (tmp_path / "fault" / "fault.json").write_text(
+        '{"rollout": 2, "what": "not finite in an update: loss"}'
+    )
+    assert shortfalls(tmp_path, {}, 2) == [
+        "ended by a fault at rollout 2: not finite in an update: loss"
+    ]
 
 
 def test_a_base_policy_at_nothing_is_told_under_the_table(tmp_path: Path) -> None:
     made = make(tmp_path / "demo", rollouts=3, questions=2)
     assert not footnotes.nothing_to_see(load(made))
     (made / "base" / "eval" / "train.counts.csv").write_text("problem_id,n,correct\na,8,0\nb,8,0\n")
-    assert footnotes.nothing_to_see(load(made)) == ["The base policy's 16 answers on train are all wrong."]
+    assert footnotes.nothing_to_see(load(made)) == [
+        "The base policy's 16 answers on train are all wrong."
+    ]
 
 
 def test_the_synthetic_arms_are_told_apart(tmp_path: Path) -> None:

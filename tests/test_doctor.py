@@ -1,4 +1,6 @@
-"""The doctor: quick, never a traceback, right about what can be run on a machine that is not this one."""
+"""The doctor: quick, never a traceback, right about what can be run on a machine that is not this
+one.
+"""
 
 import json
 import os
@@ -10,12 +12,15 @@ from typing import Any
 
 import pytest
 
-from experiments import doctor, machine
-from experiments.machine import Check, Device
-from experiments.schema import load
+from experiments.doctor import command as doctor
+from experiments.doctor import machine
+from experiments.doctor.machine import Check, Device
+from experiments.spec.schema import load
 
 H100 = Device("NVIDIA H100 80GB HBM3", 79.6, "580.1")
-HAVE = {name: Check(name, "ok", "") for name in ("python", "packages", "memory", "hub", "vllm", "peft")}
+HAVE = {
+    name: Check(name, "ok", "") for name in ("python", "packages", "memory", "hub", "vllm", "peft")
+}
 
 
 def judged(gpus: list[Device], **changes: Check) -> dict[str, doctor.Verdict]:
@@ -30,11 +35,15 @@ def absent(name: str) -> dict[str, Check]:
 
 def examined(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "experiments.doctor", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
 
 
 def test_a_bare_machine_runs_the_default_experiment(tmp_path: Path) -> None:
-    done = examined("--offline", "--json", PATH="", HF_HOME=str(tmp_path), BENCHMARK_DATA=str(tmp_path / "none"))
+    done = examined(
+        "--offline", "--json", PATH="", HF_HOME=str(tmp_path), BENCHMARK_DATA=str(tmp_path / "none")
+    )
     assert (done.returncode, done.stderr) == (0, "")
     said = json.loads(done.stdout)
     found = {check["name"]: check for check in said["checks"]}
@@ -69,7 +78,9 @@ def test_without_a_package_nothing_runs_and_the_code_says_so(
     assert "first mend: packages" in said
 
 
-def test_what_runs_depends_on_how_many_gpus_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_runs_depends_on_how_many_gpus_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     assert judged([])["qwen3_4b"].why == "no GPU"
     one, two, four = judged([H100]), judged(2 * [H100]), judged(4 * [H100])
@@ -87,24 +98,31 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     offline = judged([H100], **absent("hub"))["qwen3_0_6b_one_gpu"].why
     assert "is not in the hub's cache" in offline
     model: Any = load("qwen3_0_6b_one_gpu").model
-    (tmp_path / "hub" / "models--Qwen--Qwen3-0.6B-Base" / "snapshots" / model.revision).mkdir(parents=True)
+    (tmp_path / "hub" / "models--Qwen--Qwen3-0.6B-Base" / "snapshots" / model.revision).mkdir(
+        parents=True
+    )
     assert "hub's cache" not in judged([H100], **absent("hub"))["qwen3_0_6b_one_gpu"].why
 
 
-def test_a_broken_experiment_file_is_a_line_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_experiment_file_is_a_line_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "broken.yaml").write_text("a: [")
     monkeypatch.setattr(doctor, "FOLDER", tmp_path)
-    monkeypatch.setattr("experiments.schema.find", lambda name: tmp_path / f"{name}.yaml")
+    monkeypatch.setattr("experiments.spec.schema.find", lambda name: tmp_path / f"{name}.yaml")
     assert judged([])["broken"].runs == "no"
     assert "not readable as YAML" in judged([])["broken"].why
 
 
-@pytest.mark.parametrize(("name", "teraflops"), [("NVIDIA L40S", 362), ("NVIDIA L4", 121), ("Odd card", 121)])
+@pytest.mark.parametrize(
+    ("name", "teraflops"), [("NVIDIA L40S", 362), ("NVIDIA L4", 121), ("Odd card", 121)]
+)
 def test_a_card_is_known_by_its_name(name: str, teraflops: float) -> None:
     assert doctor._nearest(Device(name, 24, "")).teraflops == teraflops
 
 
-# ---- probes that fail -------------------------------------------------------------------------------------------------
+# ---- probes that fail
+# -------------------------------------------------------------------------------------------------
 
 
 def test_a_name_that_never_resolves_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,13 +141,19 @@ def test_a_name_that_never_resolves_is_given_up(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("script", "count"),
     [
-        ("echo 'NVIDIA H100 80GB HBM3, 81559, 580.1'; echo 'NVIDIA H100 80GB HBM3, 81559, 580.1'", 2),
+        (
+            "echo 'NVIDIA H100 80GB HBM3, 81559, 580.1'; echo 'NVIDIA H100 80GB HBM3, 81559,"
+            " 580.1'",
+            2,
+        ),
         ("echo 'No devices were found'", 0),
         ("echo 'a, [N/A], b'", 0),
         ("exit 9", 0),
     ],
 )
-def test_whatever_the_driver_says(script: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_the_driver_says(
+    script: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)

@@ -1,4 +1,6 @@
-"""The transformers back end: the draw, its uniform numbers, samples that depend on their seed only."""
+"""The transformers back end: the draw, its uniform numbers, samples that depend on their seed
+only.
+"""
 
 import json
 import math
@@ -10,9 +12,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from eval.engine_transformers import TransformersEngine, draw, uniform
-from eval.engines import Completion, Key, Request, Sampling, end_ids, sample_seed
-from eval.errors import BadInput
+from eval.files.errors import BadInput
+from eval.sampling.engine_transformers import TransformersEngine, draw, uniform
+from eval.sampling.engines import Completion, Key, Request, Sampling, end_ids, sample_seed
 from tests.tiny_policy import VOCABULARY, write_policy
 
 
@@ -37,7 +39,9 @@ def requests_for(tokenizer: Any, texts: list[str], samples: int) -> list[Request
 
 
 def complete(engine: TransformersEngine, requests: list[Request]) -> dict[Key, Completion]:
-    return {request.key: made for rows in engine.complete(requests, set()) for request, made in rows}
+    return {
+        request.key: made for rows in engine.complete(requests, set()) for request, made in rows
+    }
 
 
 def drawn(p: list[float], u: float, temperature: float = 1.0, top_p: float = 1.0) -> int:
@@ -70,7 +74,9 @@ def test_impossible_tokens_are_never_drawn(top_p: float):
 
 def test_logits_that_are_not_finite_are_refused():
     with pytest.raises(BadInput, match="not finite"):
-        draw(torch.tensor([[0.0, float("nan")]]), torch.tensor([0.5], dtype=torch.float64), 1.0, 1.0)
+        draw(
+            torch.tensor([[0.0, float("nan")]]), torch.tensor([0.5], dtype=torch.float64), 1.0, 1.0
+        )
 
 
 def test_uniform_is_splitmix64():
@@ -89,11 +95,19 @@ def test_uniform_looks_uniform_and_independent():
     assert np.abs(np.corrcoef(u_BT.T) - np.eye(8)).max() < 5 / math.sqrt(4000)
     assert np.abs(np.corrcoef(u_BT[:8]) - np.eye(8)).max() < 0.99
     counts = np.histogram(u_BT, bins=20, range=(0, 1))[0]
-    assert ((counts - u_BT.size / 20) ** 2 / (u_BT.size / 20)).sum() < 60  # chi-square, 19 degrees of freedom
+    assert (
+        (counts - u_BT.size / 20) ** 2 / (u_BT.size / 20)
+    ).sum() < 60  # chi-square, 19 degrees of freedom
 
 
 def test_seeds_are_distinct_stable_and_exact_in_json():
-    seeds = [sample_seed(r, b, p, i) for r in range(3) for b in "ab" for p in ("1", "11") for i in range(50)]
+    seeds = [
+        sample_seed(r, b, p, i)
+        for r in range(3)
+        for b in "ab"
+        for p in ("1", "11")
+        for i in range(50)
+    ]
     assert len(set(seeds)) == len(seeds)
     assert max(seeds) < 2**53
     assert sample_seed(0, "aime_2024", "7", 3) == 3343171387921575
@@ -104,7 +118,9 @@ def test_frequencies_are_the_policys_probabilities(home: Path):
     made = complete(engine, requests_for(tokenizer, ["3+4="], 4096))
     model: Any = AutoModelForCausalLM.from_pretrained(home / "policy").eval()
     with torch.no_grad():
-        p_V = torch.softmax(model(**tokenizer("3+4=", return_tensors="pt")).logits[0, -1].double() / 1.3, 0).numpy()
+        p_V = torch.softmax(
+            model(**tokenizer("3+4=", return_tensors="pt")).logits[0, -1].double() / 1.3, 0
+        ).numpy()
     visible = [text for text in VOCABULARY if not text.startswith("<")]
     for text in visible:
         p = p_V[VOCABULARY.index(text)]
@@ -119,7 +135,9 @@ def test_greedy_equals_generate_on_prompts_of_all_lengths(home: Path):
     model: Any = AutoModelForCausalLM.from_pretrained(home / "policy").eval()
     for text in texts:
         inputs = tokenizer(text, return_tensors="pt")
-        out = model.generate(**inputs, do_sample=False, max_new_tokens=12)[0, inputs["input_ids"].shape[1] :]
+        out = model.generate(**inputs, do_sample=False, max_new_tokens=12)[
+            0, inputs["input_ids"].shape[1] :
+        ]
         assert made[Key(text, 0)].text == tokenizer.decode(out, skip_special_tokens=True)
 
 

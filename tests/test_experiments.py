@@ -1,4 +1,6 @@
-"""The experiments that ship: each lists its whole graph on a machine without GPU, network, data or weights."""
+"""The experiments that ship: each lists its whole graph on a machine without GPU, network, data or
+weights.
+"""
 
 import os
 import re
@@ -8,32 +10,57 @@ from pathlib import Path
 
 import pytest
 
-from eval.errors import BadInput
-from eval.sources import SOURCES
-from experiments.data_folder import named_sets
-from experiments.graph import Graph
-from experiments.hub_policy import FILES, fetch, place
-from experiments.made_from import make_policy_folder
-from experiments.policy import policy_source
-from experiments.policy_settings import HubPolicy
-from experiments.schema import load, shipped
+from eval.files.errors import BadInput
+from eval.questions.named_sets import SOURCES
+from experiments.policies.load import policy_source
+from experiments.policies.pretrained import FILES, fetch, place
+from experiments.spec.data_folder import named_sets
+from experiments.spec.policy_settings import HubPolicy
+from experiments.spec.schema import load, shipped
+from experiments.workflow.layout import Graph
+from experiments.workflow.made_from import make_policy_folder
 
 ROOT = Path(__file__).parents[1]
 NAMES = shipped()
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-BARE = {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+BARE = {
+    "CUDA_VISIBLE_DEVICES": "",
+    "HF_HUB_OFFLINE": "1",
+    "https_proxy": "http://127.0.0.1:9",
+    "PYTHONPATH": str(ROOT),
+}
 
 
 def listed(name: str, folder: Path) -> dict[str, int]:
-    """Rule → number of jobs that the first run of an experiment would start, from an empty working directory."""
+    """Rule → number of jobs that the first run of an experiment would start, from an empty working
+    directory.
+    """
     data = folder / "data"
     data.mkdir()
-    for part in named_sets(load(name)) if name == "maths_mini" else ():  # its data_dir must be there, not what is in it
+    for part in (
+        named_sets(load(name)) if name == "maths_mini" else ()
+    ):  # its data_dir must be there, not what is in it
         (data / SOURCES[part].file).touch()
-    command = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-n",
+        "-s",
+        str(ROOT / "Snakefile"),
+        "--directory",
+        str(folder),
+    ]
     command += ["--cores", "1", "all", "--config", f"experiment={name}"]
-    environment = {**os.environ, **BARE, "HF_HOME": str(folder / "hub"), "BENCHMARK_DATA": str(data)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
+    environment = {
+        **os.environ,
+        **BARE,
+        "HF_HOME": str(folder / "hub"),
+        "BENCHMARK_DATA": str(data),
+    }
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, cwd=folder
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     table = (done.stdout + done.stderr).rpartition("Job stats:")[2].partition("\n\n")[0]
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
@@ -59,13 +86,21 @@ def test_the_paper_sized_experiments_ask_what_they_should(name: str) -> None:
     assert experiment.task.contamination == "drop"
     assert experiment.training.updates_per_rollout > 1
     benchmarks = experiment.evaluation.benchmarks
-    assert {"aime_2024", "aime_2025", "aime_2026", "amc_2023", "math_500", "minerva_math", "olympiadbench"} == set(
-        benchmarks
-    )
+    assert {
+        "aime_2024",
+        "aime_2025",
+        "aime_2026",
+        "amc_2023",
+        "math_500",
+        "minerva_math",
+        "olympiadbench",
+    } == set(benchmarks)
     assert all(benchmarks[f"aime_{year}"].samples >= 32 for year in (2024, 2025, 2026))
     assert any(max(b.k) == 128 and b.samples >= 256 for b in benchmarks.values())
     for benchmark in benchmarks.values():
-        assert max(benchmark.k) * 2 <= benchmark.samples, "an estimate at k = n is one draw per question"
+        assert max(benchmark.k) * 2 <= benchmark.samples, (
+            "an estimate at k = n is one draw per question"
+        )
 
 
 def test_the_two_sizes_differ_in_the_model_alone() -> None:
@@ -85,14 +120,21 @@ def test_ablation_is_the_default_experiment_but_for_its_arms() -> None:
     assert ablation.arms["none"] == default.arms["none"]
 
 
-# ---- a pretrained policy comes from the hub's cache --------------------------------------------------------------------
+# ---- a pretrained policy comes from the hub's cache
+# --------------------------------------------------------------------
 
 
 def cached(home: Path) -> HubPolicy:
     """A policy that the hub's cache has, and beside its weights what must never come along."""
     snapshot = home / "hub" / "models--Some--Model" / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
-    for name in ("config.json", "model.safetensors", "merges.txt", "modeling_evil.py", "pytorch_model.bin"):
+    for name in (
+        "config.json",
+        "model.safetensors",
+        "merges.txt",
+        "modeling_evil.py",
+        "pytorch_model.bin",
+    ):
         (snapshot / name).write_text(name)
     return HubPolicy(source="pretrained", name="Some/Model", revision=COMMIT)
 
@@ -122,17 +164,23 @@ def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Pa
 
 def test_a_policy_that_cannot_be_fetched_is_one_message(offline_hub: Path) -> None:
     policy = HubPolicy(source="pretrained", name="Some/Absent", revision=COMMIT)
-    with pytest.raises(BadInput, match=f"model Some/Absent at {COMMIT} cannot be fetched .*: connect to the hub,"):
+    with pytest.raises(
+        BadInput, match=f"model Some/Absent at {COMMIT} cannot be fetched .*: connect to the hub,"
+    ):
         fetch(policy)
 
 
-def test_a_local_folder_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_folder_is_read_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results" / "qwen3_4b" / "base" / "policy").mkdir(parents=True)
     for folder in (tmp_path, tmp_path / "results" / "qwen3_4b" / "base" / "policy"):
         (folder / "model.safetensors").touch()
     experiment = load("qwen3_4b")
-    local = experiment.model_copy(update={"model": HubPolicy(source="pretrained", name=str(tmp_path))})
+    local = experiment.model_copy(
+        update={"model": HubPolicy(source="pretrained", name=str(tmp_path))}
+    )
     for chosen, folder, waits in (
         (experiment, "results/qwen3_4b/base/policy", True),
         (local, str(tmp_path), False),

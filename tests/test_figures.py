@@ -1,4 +1,6 @@
-"""Figures: plotted numbers by hand, every file, equal bytes on every run, and what has nothing to show."""
+"""Figures: plotted numbers by hand, every file, equal bytes on every run, and what has nothing to
+show.
+"""
 
 import json
 import shutil
@@ -12,11 +14,15 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from analysis import figures, figures_difficulty, figures_evaluation, figures_training, plotting, style
-from analysis.captions import CAPTIONS, rst
-from analysis.figure_files import digest
-from analysis.read import BASE, Results, Run, load
-from analysis.statistics import Counts
+from analysis.figures import difficulty as figures_difficulty
+from analysis.figures import evaluation as figures_evaluation
+from analysis.figures import make as figures
+from analysis.figures import plotting, style
+from analysis.figures import training as figures_training
+from analysis.figures.captions import CAPTIONS, rst
+from analysis.figures.files import digest
+from analysis.inference.statistics import Counts
+from analysis.results.folder import BASE, Results, Run, load
 from tests.synthetic import METHODS, TARGET, make
 
 MADE = ("entropy", "pass_at_k", "controller")
@@ -83,10 +89,18 @@ def test_parts_stand_in_numerical_order() -> None:
 
 
 def test_crossing_k_is_the_first_from_which_the_base_stays_above() -> None:
-    curves = {"early": [0.5, 0.6, 0.6, 0.7], "never": [0.5, 0.7, 0.9, 1.0], "below": [0.1, 0.2, 0.3, 0.4]}
+    curves = {
+        "early": [0.5, 0.6, 0.6, 0.7],
+        "never": [0.5, 0.7, 0.9, 1.0],
+        "below": [0.1, 0.2, 0.3, 0.4],
+    }
     curves |= {BASE: [0.4, 0.5, 0.7, 0.8]}
     frame = pd.DataFrame(
-        [{"arm": arm, "k": 2**i, "pass": v} for arm, line in curves.items() for i, v in enumerate(line)]
+        [
+            {"arm": arm, "k": 2**i, "pass": v}
+            for arm, line in curves.items()
+            for i, v in enumerate(line)
+        ]
     )
     assert figures_evaluation.crossings(frame) == ["base above early from k = 4"]
 
@@ -99,17 +113,24 @@ def test_transitions_count_questions_gained_and_lost() -> None:
 
 def test_success_rate_leaves_out_seeds_without_samples() -> None:
     counts = Counts((0, 1), ("p", "q"), np.array([[4, 0], [4, 0]]), np.array([[1, 0], [3, 0]]))
-    assert figures_evaluation.success(counts).to_dict() == pytest.approx({"p": 0.5, "q": np.nan}, nan_ok=True)
+    assert figures_evaluation.success(counts).to_dict() == pytest.approx(
+        {"p": 0.5, "q": np.nan}, nan_ok=True
+    )
 
 
 def test_csvs_hold_what_the_logs_say(folder: Path) -> None:
-    logs = [json.loads((folder / f"aer/seed-{s}/train.jsonl").read_text().splitlines()[3])["entropy"] for s in (0, 1)]
+    logs = [
+        json.loads((folder / f"aer/seed-{s}/train.jsonl").read_text().splitlines()[3])["entropy"]
+        for s in (0, 1)
+    ]
     row = numbers(folder, "entropy").query("arm == 'aer' and x == 3").iloc[0]
     assert row["mean"] == pytest.approx(np.mean(logs))
     assert [row["seed_0"], row["seed_1"]] == pytest.approx(logs)
     state = numbers(folder, "controller").query("quantity == 'state.target'")
     assert set(state["mean"]) == {TARGET}
-    curve = numbers(folder, "pass_at_k").query("arm == 'base' and benchmark == 'arithmetic_test' and k == 1")
+    curve = numbers(folder, "pass_at_k").query(
+        "arm == 'base' and benchmark == 'arithmetic_test' and k == 1"
+    )
     counts = pd.read_csv(folder / "base/eval/arithmetic_test.counts.csv")
     assert curve["pass"].item() == pytest.approx((counts["correct"] / counts["n"]).mean())
 
@@ -119,7 +140,9 @@ def test_csvs_hold_what_the_logs_say(folder: Path) -> None:
 
 def test_every_figure_has_a_caption_and_numbers(folder: Path) -> None:
     assert set(figures.FIGURES) == set(CAPTIONS)
-    drawn: dict[str, Any] = {name: figure(load(folder)).numbers for name, figure in figures.FIGURES.items()}
+    drawn: dict[str, Any] = {
+        name: figure(load(folder)).numbers for name, figure in figures.FIGURES.items()
+    }
     assert all(len(frame) for frame in drawn.values())
     assert set(drawn["levels"]["part"]) == {"2", "3", "4", "5"}
     assert drawn["histograms"].query("arm == 'aer'")["questions"].sum() == 2 * 8
@@ -152,8 +175,9 @@ def test_sidecars_say_where_a_figure_comes_from(folder: Path) -> None:
 AGAIN = """
 import sys
 from pathlib import Path
-from analysis import figures, style
-from analysis.read import load
+from analysis.figures import make as figures
+from analysis.figures import style
+from analysis.results.folder import load
 style.use()
 figures.make(sys.argv[2], load(Path(sys.argv[1])))
 """
@@ -214,7 +238,9 @@ def test_an_arm_looks_the_same_everywhere_and_like_no_other() -> None:
 
 def test_colours_differ_in_grey_or_hue_and_stand_out_on_white() -> None:
     for color in (*style.PALETTE, style.REFERENCE):
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)
+        ]
         luminance = float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
         assert 1.05 / (luminance + 0.05) > 2
     assert len(set(style.PALETTE)) == len(style.PALETTE)

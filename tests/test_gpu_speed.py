@@ -1,4 +1,6 @@
-"""speed/gpu.py: every part in miniature on the CPU, its arithmetic by hand, and what it does when a part goes wrong."""
+"""tests/speed/gpu.py: every part in miniature on the CPU, its arithmetic by hand, and what it does
+when a part goes wrong.
+"""
 
 import json
 import os
@@ -10,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from speed import gpu
-from speed.gpu_tables import compare
+from tests.speed import gpu
+from tests.speed.gpu_tables import compare
 
 Row = dict[str, Any]
 SCRIPT = Path(__file__).parents[1] / "speed" / "gpu.py"
@@ -45,9 +47,15 @@ def test_every_part_finishes_and_the_page_has_its_numbers(toy: tuple[Path, Row])
 def test_steps_are_timed_for_both_trainers_in_turns(toy: tuple[Path, Row]) -> None:
     rows = toy[1]["parts"]["steps"]["rows"]
     assert [row["trainer"] for row in rows] == ["ours", "stock", "stock", "ours"] * 4
-    assert {(row["length"], row["entropy_term"]) for row in rows} == {(32, False), (32, True), (64, False), (64, True)}
+    assert {(row["length"], row["entropy_term"]) for row in rows} == {
+        (32, False),
+        (32, True),
+        (64, False),
+        (64, True),
+    }
     assert all(len(row["seconds"]) == 2 and min(row["seconds"]) > 0 for row in rows)
-    # two layers of width 32: embeddings, q k v o, three of the MLP, two norms over a head and two over the width; a norm
+    # two layers of width 32: embeddings, q k v o, three of the MLP, two norms over a head and two
+    # over the width; a norm
     layer = 2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64 + 2 * 16 + 2 * 32
     assert {row["parameters"] for row in rows} == {256 * 32 + 2 * layer + 32}
 
@@ -64,7 +72,9 @@ def test_grpo_leaves_a_curve_per_arm_and_the_figure(toy: tuple[Path, Row]) -> No
     assert len(run["entropy"]) == 3
     assert min(run["entropy"]) > 0
     assert (out / "entropy.png").stat().st_size > 0
-    assert (out / "results" / gpu.NAME / "aer" / "seed-1" / "eval" / "arithmetic_test.counts.csv").exists()
+    assert (
+        out / "results" / gpu.NAME / "aer" / "seed-1" / "eval" / "arithmetic_test.counts.csv"
+    ).exists()
 
 
 def turn(trainer: str, term: bool, seconds: list[float], peaks: list[int]) -> Row:
@@ -80,7 +90,13 @@ def test_medians_and_ratios_by_hand() -> None:
         turn("stock", False, [2.0, 2.0], [gib, gib]),
         turn("ours", False, [3.0, 9.0], [gib, gib]),
         turn("ours", True, [7.0], []),
-        {"policy": "p", "length": 8, "entropy_term": True, "trainer": "stock", "error": "out of memory"},
+        {
+            "policy": "p",
+            "length": 8,
+            "entropy_term": True,
+            "trainer": "stock",
+            "error": "out of memory",
+        },
     ]
     without, with_term = compare(rows)
     assert (without["ours_s"], without["stock_s"]) == (3.5, 1.5)  # of 2 3 4 9 and 1 1 2 2
@@ -88,19 +104,26 @@ def test_medians_and_ratios_by_hand() -> None:
     assert without["pair_ratios"] == [3.0, 3.0]
     assert (without["ours_gib"], without["stock_gib"], without["memory_ratio"]) == (3.0, 2.0, 1.5)
     assert (without["term_ratio"], with_term["term_ratio"]) == (None, 2.0)
-    assert (with_term["time_ratio"], with_term["ours_gib"], with_term["fault"]) == (None, None, "out of memory")
+    assert (with_term["time_ratio"], with_term["ours_gib"], with_term["fault"]) == (
+        None,
+        None,
+        "out of memory",
+    )
 
 
 def test_a_part_that_fails_says_so(tmp_path: Path) -> None:
     job = gpu.Job(tmp_path, toy=True)
     assert (
-        job.run("part", [sys.executable, "-c", "print('why'); exit(3)"], 60) == "failed with exit code 3, see part.log"
+        job.run("part", [sys.executable, "-c", "print('why'); exit(3)"], 60)
+        == "failed with exit code 3, see part.log"
     )
     assert (tmp_path / "part.log").read_text() == "why\n"
 
 
 def test_a_part_is_stopped_with_all_that_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell that ignores the interrupt, and its child, which holds the pipe open as long as it lives."""
+    """A shell that ignores the interrupt, and its child, which holds the pipe open as long as it
+    lives.
+    """
     monkeypatch.setattr(gpu, "GRACE_S", 0.0)
     command = ["bash", "-c", "trap '' INT; tail -f /dev/null & echo started; wait"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
@@ -111,7 +134,9 @@ def test_a_part_is_stopped_with_all_that_it_started(monkeypatch: pytest.MonkeyPa
     assert process.communicate(timeout=60) == (b"", None)
 
 
-def test_results_are_kept_when_there_was_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_kept_when_there_was_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gpu, "GRACE_S", 0.0)
     gpu.run(gpu.Job(tmp_path, toy=True), ["steps", "parity"], minutes=0.0)
     results = json.loads((tmp_path / "results.json").read_text())
@@ -122,5 +147,8 @@ def test_results_are_kept_when_there_was_no_time(tmp_path: Path, monkeypatch: py
 def test_without_a_gpu_it_says_what_to_do(tmp_path: Path) -> None:
     done = script(tmp_path / "out", PATH="")
     assert done.returncode == 2
-    assert done.stderr == "error: nvidia-smi finds no GPU here: run it where there is one, or with --toy\n"
+    assert (
+        done.stderr
+        == "error: nvidia-smi finds no GPU here: run it where there is one, or with --toy\n"
+    )
     assert not (tmp_path / "out").exists()

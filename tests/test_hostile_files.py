@@ -1,4 +1,6 @@
-"""Files that others wrote: every one is read as it stands or refused in one message. Inputs that once broke a reader."""
+"""Files that others wrote: every one is read as it stands or refused in one message. Inputs that
+once broke a reader.
+"""
 
 import csv
 import io
@@ -9,16 +11,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import read, spec
-from analysis.counts import read_counts
-from eval import csv_text, json_text
-from eval.errors import BadInput
-from experiments.data_folder import load_ready
-from experiments.launcher import configuration
-from experiments.resolve import write_spec
-from experiments.schema import load, with_arms
-from experiments.study import find_study
-from experiments.tasks import read_pass_rates
+from analysis.results import folder as read
+from analysis.results import spec
+from analysis.results.counts import read_counts
+from eval.files import csv_text, json_text
+from eval.files.errors import BadInput
+from experiments.spec.data_folder import load_ready
+from experiments.spec.resolved import write_spec
+from experiments.spec.schema import load, with_arms
+from experiments.sweep.sweep_file import find_study
+from experiments.tasks.counts import read_pass_rates
+from experiments.workflow.launcher import configuration
 
 SMOKE = Path(__file__).parents[1] / "experiments" / "smoke.yaml"
 LAUGHS = "a: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40))
@@ -81,7 +84,10 @@ YAML = {
     "half a surrogate pair": ('a: "\\ud800"', "text holds the character"),
     "an escaped NUL": ('a: "\\0"', "text holds the character"),
     "a key that turns the direction": ('"a\\u202e": 1', "text holds the character"),
-    "an object": ("a: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
+    "an object": (
+        "a: !!python/object/apply:os.system ['true']",
+        "could not determine a constructor",
+    ),
     "a megabyte": ("a: " + "x" * 1_000_000, "over 1,000,000 bytes"),
 }
 
@@ -125,7 +131,9 @@ def test_names_of_other_files_that_are_none(name: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"arms\.x\.from: there is no file"):
         with_arms({"arms": {"x": {"from": name}}}, tmp_path / "x.yaml")
     path = tmp_path / "x.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(SMOKE.read_text()) | {"data_dir": name.replace("\0", "")}))
+    path.write_text(
+        yaml.safe_dump(yaml.safe_load(SMOKE.read_text()) | {"data_dir": name.replace("\0", "")})
+    )
     with pytest.raises(BadInput, match="data_dir: there is no folder"):
         load_ready(path)
 
@@ -158,7 +166,10 @@ def test_counts_that_would_be_lost_or_misread(name: str, tmp_path: Path) -> None
     path.write_bytes(f"problem_id,n,correct\n{row}\n".encode("utf-8", "surrogateescape"))
     with pytest.raises(BadInput, match=said):
         read_counts(path)
-    if name not in ("a billion samples", "neighbours that one float stands for"):  # rates are made of exact integers
+    if name not in (
+        "a billion samples",
+        "neighbours that one float stands for",
+    ):  # rates are made of exact integers
         with pytest.raises(BadInput):
             read_pass_rates(path)
 
@@ -177,7 +188,9 @@ def test_a_column_twice_among_very_many(tmp_path: Path) -> None:
         read_counts(path)
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=4))
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=4)
+)
 def test_csv_gives_back_what_was_written_and_no_formula(cells: list[str]) -> None:
     text = csv_text.csv_text([cells])
     shown = next(csv.reader(io.StringIO(text, newline="")))
@@ -194,18 +207,26 @@ def test_pass_rates_of_ids_that_look_like_formulas(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["..", "../x", "a/b", "/etc", "a\\b", ".hidden", ""])
 def test_names_in_a_spec_stay_in_their_folder(name: str, tmp_path: Path) -> None:
-    for content in ({"arms": {name: {}}, "seeds": [0]}, {"arms": {"a": {}}, "seeds": [f"0/../{name}"]}):
+    for content in (
+        {"arms": {name: {}}, "seeds": [0]},
+        {"arms": {"a": {}}, "seeds": [f"0/../{name}"]},
+    ):
         (tmp_path / "spec.yaml").write_text(yaml.safe_dump(content))
         with pytest.raises(BadInput, match="write it again"):
             spec.read_spec(tmp_path / "spec.yaml")
     benchmarks = {"benchmarks": {name: {"k": [1]}}}
-    (tmp_path / "spec.yaml").write_text(yaml.safe_dump({"arms": {"a": {}}, "seeds": [0], "evaluation": benchmarks}))
+    (tmp_path / "spec.yaml").write_text(
+        yaml.safe_dump({"arms": {"a": {}}, "seeds": [0], "evaluation": benchmarks})
+    )
     with pytest.raises(BadInput, match="write it again"):
         spec.read_spec(tmp_path / "spec.yaml")
 
 
 def test_a_spec_that_is_no_text_is_written_again(tmp_path: Path) -> None:
-    experiment, spec = load("smoke").model_copy(update={"question": "¿Qué?"}), tmp_path / "spec.yaml"
+    experiment, spec = (
+        load("smoke").model_copy(update={"question": "¿Qué?"}),
+        tmp_path / "spec.yaml",
+    )
     write_spec(experiment, spec)
     whole = spec.read_bytes()
     spec.write_bytes(whole[: whole.index("¿".encode()) + 1])
@@ -225,7 +246,9 @@ def test_links_out_of_a_results_folder_are_not_followed(tmp_path: Path) -> None:
     (inside / "spec.yaml").write_text("{arms: {a: {}}, seeds: [0]}")
     (inside / "a").symlink_to(outside)
     results = read.load(inside)
-    assert [str(gap) for gap in results.missing] == ["a, seed 0: is a link out of the results folder"]
+    assert [str(gap) for gap in results.missing] == [
+        "a, seed 0: is a link out of the results folder"
+    ]
     assert results.runs[0].info == {}
     (inside / "report.html").symlink_to(outside / "target")
     with pytest.raises(BadInput, match="leads out of"):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.errors import BadInput
-from eval.jsonl import Appender, read_rows
+from eval.files.errors import BadInput
+from eval.files.jsonl import Appender, read_rows
 
 ROWS = [
     {"i": 0, "text": "a"},
@@ -88,7 +88,9 @@ def test_any_bytes_are_rows_or_bad_input(tmp_path_factory: pytest.TempPathFactor
         assert all(isinstance(row, dict) for row in read_rows(path, torn_ok=True))
 
 
-def test_rows_are_on_the_disk_when_the_file_is_synced_or_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_rows_are_on_the_disk_when_the_file_is_synced_or_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
     with Appender(tmp_path / "rows.jsonl") as file:

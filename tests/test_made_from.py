@@ -1,4 +1,6 @@
-"""What shared steps are made from: a policy that is there whole is taken, and sources outside the results folder count."""
+"""What shared steps are made from: a policy that is there whole is taken, and sources outside the
+results folder count.
+"""
 
 import shutil
 from pathlib import Path
@@ -6,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from eval.checksums import CHECKSUMS, damage
-from eval.durable import locked
-from eval.errors import BadInput
-from eval.plan import policy_hash
-from experiments.contents import SEEN, changed, content_digests, remember
-from experiments.made_from import MADE_FROM, MARK, is_whole, made_from, make_policy_folder
+from eval.files.checksums import CHECKSUMS, damage
+from eval.files.durable import locked
+from eval.files.errors import BadInput
+from eval.sampling.jobs import policy_hash
+from experiments.workflow.contents import SEEN, changed, content_digests, remember
+from experiments.workflow.made_from import MADE_FROM, MARK, is_whole, made_from, make_policy_folder
 
 
 class Maker:
@@ -40,11 +42,15 @@ def policy(tmp_path: Path, maker: Maker) -> Path:
 
 def damaged(policy: Path, name: str) -> None:
     (policy / name).write_text("{")
-    (policy / CHECKSUMS).unlink()  # as the start does (experiments/mend.py), and Snakemake before a job
+    (
+        policy / CHECKSUMS
+    ).unlink()  # as the start does (experiments/workflow/repair.py), and Snakemake before a job
 
 
 @pytest.mark.parametrize("name", ["accuracy.json", CHECKSUMS])
-def test_a_policy_whose_weights_are_whole_is_not_made_again(policy: Path, maker: Maker, name: str) -> None:
+def test_a_policy_whose_weights_are_whole_is_not_made_again(
+    policy: Path, maker: Maker, name: str
+) -> None:
     before = policy_hash(policy)
     damaged(policy, name)
     make_policy_folder(policy, "source", maker)
@@ -66,11 +72,16 @@ def test_a_policy_made_from_something_else_is_made_again(policy: Path, maker: Ma
     make_policy_folder(policy, "another source", maker)
     assert maker.made == 2
     assert made_from(policy) == "another source"
-    assert policy_hash(policy) == before, "an equal policy is the same policy, whatever it was made from"
+    assert policy_hash(policy) == before, (
+        "an equal policy is the same policy, whatever it was made from"
+    )
 
 
 def test_a_second_process_is_refused_before_it_makes_anything(policy: Path, maker: Maker) -> None:
-    with locked(policy.with_name(".policy.job")), pytest.raises(BadInput, match="another process is at work here"):
+    with (
+        locked(policy.with_name(".policy.job")),
+        pytest.raises(BadInput, match="another process is at work here"),
+    ):
         make_policy_folder(policy, "another source", maker)
     assert maker.made == 1
 
@@ -97,12 +108,14 @@ def test_a_file_counts_by_content_and_while_it_is_away_as_it_was_seen(tmp_path: 
     assert changed(files, root)
 
 
-def test_a_file_of_the_same_size_and_time_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_the_same_size_and_time_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(b"weights")
     remember([weights], tmp_path)
     seen = content_digests([weights], tmp_path)
-    monkeypatch.setattr("experiments.contents.digest", None)
+    monkeypatch.setattr("experiments.workflow.contents.digest", None)
     assert content_digests([weights], tmp_path) == seen
 
 

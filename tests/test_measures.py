@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.measures import Scored, interval, measure, measure_all
+from eval.scoring.measures import Scored, interval, measure, measure_all
 
 
 def verdict(correct: bool, tokens: int = 10, **changed: Any) -> dict[str, Any]:
@@ -26,7 +26,12 @@ def test_success_by_hand():
     assert found["pass_at_k"]["2"] == pytest.approx((1 + 1 / 2 + 0) / 3)
     assert found["pass_at_k"]["4"] == pytest.approx(2 / 3)
     assert found["maj_at_k"]["4"] == pytest.approx(1 / 3)
-    assert found["cover_at_tau"] == {"0.25": pytest.approx(2 / 3), "0.5": 1 / 3, "0.75": 1 / 3, "1.0": 0}
+    assert found["cover_at_tau"] == {
+        "0.25": pytest.approx(2 / 3),
+        "0.5": 1 / 3,
+        "0.75": 1 / 3,
+        "1.0": 0,
+    }
     assert found["missing"] == []
 
 
@@ -78,7 +83,11 @@ def test_each_problem_has_its_own_n():
 
 
 def test_levels_and_subjects_are_measured_apart():
-    set_ = [problem("a", 4, 0, "1", "algebra"), problem("b", 0, 2, "2", "algebra"), problem("c", 1, 1, "2")]
+    set_ = [
+        problem("a", 4, 0, "1", "algebra"),
+        problem("b", 0, 2, "2", "algebra"),
+        problem("c", 1, 1, "2"),
+    ]
     found = measure_all(set_, [4])
     assert found["levels"]["1"]["avg_at_n"] == 1
     assert found["levels"]["2"]["avg_at_n"] == 0.25
@@ -91,12 +100,20 @@ def test_levels_and_subjects_are_measured_apart():
 def test_nothing_sampled_is_null_not_zero():
     found = measure([problem("a", 0, 0)], [1])
     json.dumps(found, allow_nan=False)
-    for name in ("avg_at_n", "avg_at_n_interval", "truncated", "accuracy_finished", "strict_disagreement"):
+    for name in (
+        "avg_at_n",
+        "avg_at_n_interval",
+        "truncated",
+        "accuracy_finished",
+        "strict_disagreement",
+    ):
         assert found[name] is None
     assert found["length"] == {"mean": None, "median": None, "p95": None}
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(any), min_size=1, max_size=6))
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(any), min_size=1, max_size=6)
+)
 def test_avg_is_pass_at_1(counts: list[tuple[int, int]]):
     found = measure([problem(str(i), right, wrong) for i, (right, wrong) in enumerate(counts)], [1])
     assert found["avg_at_n"] == pytest.approx(found["pass_at_k"]["1"], abs=1e-12)
@@ -108,7 +125,10 @@ def test_wilson_by_hand():
     z2 = 1.9599639845400545**2
     assert interval(0, 30) == (0.0, pytest.approx(z2 / (30 + z2)))
     assert interval(30, 30) == (pytest.approx(30 / (30 + z2)), 1.0)
-    assert interval(50, 100) == (pytest.approx(0.403832, abs=1e-6), pytest.approx(0.596168, abs=1e-6))
+    assert interval(50, 100) == (
+        pytest.approx(0.403832, abs=1e-6),
+        pytest.approx(0.596168, abs=1e-6),
+    )
 
 
 @given(st.integers(1, 500), st.floats(0, 1), st.floats(0.5, 0.999))

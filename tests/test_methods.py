@@ -12,7 +12,15 @@ from pydantic import TypeAdapter
 from torch import tensor
 
 from methods import AER, AnyMethod, ClipHigher, FixedCoefficient, NoEntropy, Signals
-from methods.aer import RULES, SHAPES, difficulty_weight, integral, multiplicative, sign, target_entropy
+from methods.aer import (
+    RULES,
+    SHAPES,
+    difficulty_weight,
+    integral,
+    multiplicative,
+    sign,
+    target_entropy,
+)
 
 METHODS: list[AnyMethod] = [
     NoEntropy(),
@@ -34,7 +42,9 @@ def test_every_method_is_under_test() -> None:
 @pytest.mark.parametrize("method", METHODS, ids=repr)
 @given(accuracy=accuracies, entropy=entropies)
 def test_laws(method: AnyMethod, accuracy: list[float], entropy: list[float]) -> None:
-    """Weights are finite, not negative and per row; calls are pure; the state is finite and survives JSON."""
+    """Weights are finite, not negative and per row; calls are pure; the state is finite and
+    survives JSON.
+    """
     accuracy_B = tensor(accuracy)
     before = accuracy_B.clone()
     state = method.init()
@@ -57,7 +67,9 @@ def test_laws(method: AnyMethod, accuracy: list[float], entropy: list[float]) ->
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
 def test_weights_follow_the_device_and_type_of_the_accuracies(method: AnyMethod) -> None:
-    weight = method.control(method.init(), torch.zeros(3, dtype=torch.float64, device="meta")).weight_B
+    weight = method.control(
+        method.init(), torch.zeros(3, dtype=torch.float64, device="meta")
+    ).weight_B
     assert (weight.device.type, weight.dtype) == ("meta", torch.float64)
 
 
@@ -69,7 +81,9 @@ def test_settings_survive_the_schema(method: AnyMethod) -> None:
 
 def test_fixed_coefficient_is_the_same_everywhere() -> None:
     method = FixedCoefficient(0.003)
-    assert method.control({}, tensor([0.0, 0.5, 1.0])).weight_B.tolist() == pytest.approx([0.003] * 3)
+    assert method.control({}, tensor([0.0, 0.5, 1.0])).weight_B.tolist() == pytest.approx(
+        [0.003] * 3
+    )
 
 
 def test_clip_higher_sets_the_clip_and_nothing_else() -> None:
@@ -88,7 +102,9 @@ def test_difficulty_weights_by_hand() -> None:
     }
     assert set(by_hand) == set(SHAPES)
     for shape, expected in by_hand.items():
-        assert difficulty_weight(accuracy, rho=0.5, shape=shape).tolist() == pytest.approx(expected), shape
+        assert difficulty_weight(accuracy, rho=0.5, shape=shape).tolist() == pytest.approx(
+            expected
+        ), shape
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=10), st.floats(0.01, 1))
@@ -102,7 +118,9 @@ def test_harder_questions_never_weigh_less(accuracy: list[float], rho: float) ->
 def test_target_and_rules_by_hand() -> None:
     assert target_entropy(tau=0.4, initial_entropy=0.5) == pytest.approx(0.2)
     assert integral(0.1, error=0.05, eta=2.0) == pytest.approx(0.2)
-    assert [sign(0.1, error, eta=0.02) for error in (0.3, -0.3, 0.0)] == pytest.approx([0.12, 0.08, 0.1])
+    assert [sign(0.1, error, eta=0.02) for error in (0.3, -0.3, 0.0)] == pytest.approx(
+        [0.12, 0.08, 0.1]
+    )
     assert multiplicative(0.1, error=-0.5, eta=2.0) == pytest.approx(0.1 * math.exp(-1))
     assert set(RULES) == {"integral", "sign", "multiplicative"}
 
@@ -115,7 +133,13 @@ def test_aer_by_hand_over_three_rollouts() -> None:
     assert method.control(state, accuracy).weight_B.tolist() == [0.0] * 4
     state = method.observe(state, Signals(0, 0.5, accuracy))
     assert state == pytest.approx(
-        {"alpha": 0.0, "error": -0.3, "initial_entropy": 0.5, "target": 0.2, "difficulty_weight": 0.625}
+        {
+            "alpha": 0.0,
+            "error": -0.3,
+            "initial_entropy": 0.5,
+            "target": 0.2,
+            "difficulty_weight": 0.625,
+        }
     )
     state = method.observe(state, Signals(1, 0.1, accuracy))
     assert state["alpha"] == pytest.approx(0.2)

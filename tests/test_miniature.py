@@ -1,4 +1,6 @@
-"""The path of a run on real problems, in one process and on made-up ones: tokens, policy, GRPO, samples, counts."""
+"""The path of a run on real problems, in one process and on made-up ones: tokens, policy, GRPO,
+samples, counts.
+"""
 
 import csv
 import json
@@ -12,18 +14,21 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 from eval import sample, score
-from eval.engines import end_ids
-from eval.plan import plan_job
-from eval.problems import Problem, write_problems
-from eval.prompts import TEMPLATES, render
-from experiments.miniature_policy import PAD, document, make_policy, make_tokenizer
-from experiments.schema import Experiment, load
+from eval.questions.problems import Problem, write_problems
+from eval.sampling.engines import end_ids
+from eval.sampling.jobs import plan_job
+from eval.sampling.prompts import TEMPLATES, render
+from experiments.policies.miniature import PAD, document, make_policy, make_tokenizer
+from experiments.spec.schema import Experiment, load
 from experiments.train import run
-from experiments.trainer import EntropyControlTrainer
+from experiments.training.trainer import EntropyControlTrainer
 
 PROBLEMS = [
     Problem(
-        f"p-{i}", f"A box holds ${i} + x^2$ balls, \\frac{{{i}}}{{7}} of them red. How many are there?", str(i % 3), "1"
+        f"p-{i}",
+        f"A box holds ${i} + x^2$ balls, \\frac{{{i}}}{{7}} of them red. How many are there?",
+        str(i % 3),
+        "1",
     )
     for i in range(10)
 ]
@@ -60,7 +65,9 @@ def test_the_markup_is_single_tokens_and_every_text_comes_back(tokenizer: Any) -
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
     assert len(tokenizer("345")["input_ids"]) == 3, "a digit is a token"
     assert len(tokenizer) <= SHRUNK["vocabulary"]
-    assert tokenizer.decode(tokenizer(document(PROBLEMS[0], "qwen_boxed"))["input_ids"], skip_special_tokens=True)
+    assert tokenizer.decode(
+        tokenizer(document(PROBLEMS[0], "qwen_boxed"))["input_ids"], skip_special_tokens=True
+    )
 
 
 def test_both_end_a_completion_at_the_same_token(root: Path, tokenizer: Any) -> None:
@@ -72,14 +79,20 @@ def test_both_end_a_completion_at_the_same_token(root: Path, tokenizer: Any) -> 
 def adds_a_start(tokenizer: Any) -> Any:
     """The tokenizer, made to put a start token before every text, as many do."""
     start = (PAD, tokenizer.pad_token_id)
-    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single=f"{PAD} $A", special_tokens=[start])
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{PAD} $A", special_tokens=[start]
+    )
     assert tokenizer("x")["input_ids"][0] == tokenizer.pad_token_id
     return tokenizer
 
 
-@pytest.mark.parametrize("template", [name for name, template in TEMPLATES.items() if not template.chat])
+@pytest.mark.parametrize(
+    "template", [name for name, template in TEMPLATES.items() if not template.chat]
+)
 @pytest.mark.parametrize("start", [False, True])
-def test_training_and_evaluation_see_the_same_tokens(template: str, start: bool, tmp_path: Path) -> None:
+def test_training_and_evaluation_see_the_same_tokens(
+    template: str, start: bool, tmp_path: Path
+) -> None:
     tokenizer: Any = make_tokenizer([problem.text for problem in PROBLEMS], 400)
     tokenizer = adds_a_start(tokenizer) if start else tokenizer
     prompts = [render(template, problem.text, tokenizer) for problem in PROBLEMS]
@@ -106,11 +119,22 @@ def test_a_run_trains_answers_and_is_scored(root: Path) -> None:
     rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
     assert [row["rollout"] for row in rows] == [0, 1]
     assert 0 < rows[0]["entropy"] < torch.tensor(400.0).log()
-    settings = ["--template", "qwen_boxed", "--temperature", "1", "--top-p", "1", "--max-tokens", "8"]
+    settings = [
+        "--template",
+        "qwen_boxed",
+        "--temperature",
+        "1",
+        "--top-p",
+        "1",
+        "--max-tokens",
+        "8",
+    ]
     settings += ["--seed", "1", "--samples", "2"]
     write_problems(root / "problems" / "math_500.jsonl", PROBLEMS[:4])
     problems = ["--problems", str(root / "problems" / "math_500.jsonl")]
     sample.main(["--policy", str(out / "policy"), "--out", str(out / "eval"), *problems, *settings])
     score.main(["--out", str(out / "eval"), *problems, "--workers", "1"])
     with (out / "eval" / "math_500.counts.csv").open(newline="") as file:
-        assert [(row["problem_id"], row["n"]) for row in csv.DictReader(file)] == [(p.id, "2") for p in PROBLEMS[:4]]
+        assert [(row["problem_id"], row["n"]) for row in csv.DictReader(file)] == [
+            (p.id, "2") for p in PROBLEMS[:4]
+        ]

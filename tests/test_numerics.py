@@ -1,4 +1,6 @@
-"""Numbers that are not finite end a run and can be seen again; explosions are told by hand-made rollouts."""
+"""Numbers that are not finite end a run and can be seen again; explosions are told by hand-made
+rollouts.
+"""
 
 import json
 import math
@@ -11,11 +13,12 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from eval.errors import BadInput
-from experiments import explosion, fault_dump, reproduce
-from experiments.explosion import Limits, Vitals, observe
-from experiments.numerics import Guard, refuse_after_fault
-from experiments.trainer import EntropyControlTrainer
+from eval.files.errors import BadInput
+from experiments import reproduce
+from experiments.run import explosion, fault_dump
+from experiments.run.explosion import Limits, Vitals, observe
+from experiments.run.numerics import Guard, refuse_after_fault
+from experiments.training.trainer import EntropyControlTrainer
 from methods import FixedCoefficient
 from tests.grpo_runs import ours, training
 
@@ -25,7 +28,9 @@ MANY = {"updates_per_rollout": 2, "per_device_train_batch_size": 4}  # two micro
 def guarded(out: Path, **changes: Any) -> EntropyControlTrainer:
     """A trainer whose faults are dumped into <out>/fault."""
     settings = training(**changes)
-    guard = Guard(out / "fault", "arm x, seed 7", {"seed": 7, "training": settings.model_dump(mode="json")})
+    guard = Guard(
+        out / "fault", "arm x, seed 7", {"seed": 7, "training": settings.model_dump(mode="json")}
+    )
     return ours(FixedCoefficient(0.1), settings, out / "checkpoints", guard=guard)
 
 
@@ -52,7 +57,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_is_reproduced(
     trainer = guarded(tmp_path, **MANY)
     after_updates(trainer, 3, spoil_a_weight)
     with pytest.raises(
-        BadInput, match="arm x, seed 7, rollout 1, update 3: not finite in an update: loss, entropy, gradient"
+        BadInput,
+        match="arm x, seed 7, rollout 1, update 3: not finite in an update: loss, entropy, gradient",
     ):
         trainer.train()
     dump = tmp_path / "fault"
@@ -67,11 +73,17 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_is_reproduced(
     with pytest.raises(SystemExit) as ended:
         reproduce.main()
     assert ended.value.code == 0
-    assert re.search(r"^loss of micro-batch 0 +found nan +now nan$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(
+        r"^loss of micro-batch 0 +found nan +now nan$", capsys.readouterr().out, re.MULTILINE
+    )
 
 
-def test_the_numbers_of_a_dump_are_the_runs_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an update in the middle of a healthy run, told to be a fault: with masking, a bonus and an old policy."""
+def test_the_numbers_of_a_dump_are_the_runs_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an update in the middle of a healthy run, told to be a fault: with masking, a bonus and an
+    old policy.
+    """
     usual = Guard.check
 
     def check(guard: Guard, trainer: Any, norm: float) -> None:
@@ -92,7 +104,9 @@ def test_the_numbers_of_a_dump_are_the_runs_bit_for_bit(tmp_path: Path, monkeypa
 def test_a_policy_that_nothing_can_be_drawn_from_is_told(tmp_path: Path) -> None:
     trainer = guarded(tmp_path)
     after_updates(trainer, 2, spoil_a_weight)
-    with pytest.raises(BadInput, match="rollout 2, update 2: the policy's next-token probabilities are not finite"):
+    with pytest.raises(
+        BadInput, match="rollout 2, update 2: the policy's next-token probabilities are not finite"
+    ):
         trainer.train()
     numbers, broken = reproduce.reproduce(tmp_path / "fault")
     assert broken == 1
@@ -113,14 +127,19 @@ def test_a_run_that_ended_in_a_fault_is_not_begun_again(tmp_path: Path) -> None:
     assert f"delete {tmp_path}/fault alone" in str(first.value)
 
 
-def test_one_number_of_one_process_is_enough_to_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_number_of_one_process_is_enough_to_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The loss of one of two micro-batches here, the entropy on the other process."""
     there = torch.tensor([[False, True, False]])
     accelerator = SimpleNamespace(device="cpu", gather=lambda here: torch.cat([here, there]))
     told: list[str] = []
     monkeypatch.setattr(Guard, "stop", lambda guard, trainer, what, norm: told.append(what))
     guard = Guard(tmp_path / "fault", "arm x, seed 7")
-    guard.batches = [{"found.loss": torch.tensor(loss), "found.entropy": torch.ones(())} for loss in (1.0, math.nan)]
+    guard.batches = [
+        {"found.loss": torch.tensor(loss), "found.entropy": torch.ones(())}
+        for loss in (1.0, math.nan)
+    ]
     guard.check(SimpleNamespace(accelerator=accelerator), 1.0)
     assert told == ["not finite in an update: loss, entropy"]
 
@@ -128,7 +147,14 @@ def test_one_number_of_one_process_is_enough_to_end_the_run(tmp_path: Path, monk
 def a_dump(folder: Path) -> Path:
     """With one micro-batch of zeros."""
     (folder / "policy").mkdir(parents=True)
-    fault = {"what": "told to", "where": "arm x", "rollout": 1, "update": 2, "gradient_norm": "nan", "processes": 1}
+    fault = {
+        "what": "told to",
+        "where": "arm x",
+        "rollout": 1,
+        "update": 2,
+        "gradient_norm": "nan",
+        "processes": 1,
+    }
     settings = {"seed": 7, "training": training().model_dump(mode="json")}
     (folder / "fault.json").write_text(json.dumps(fault | settings))
     names = [*fault_dump.INPUTS, *(f"found.{name}" for name in fault_dump.FOUND)]
@@ -140,7 +166,10 @@ def a_dump(folder: Path) -> Path:
 CUT = {
     "an empty batch": ("batch-0.safetensors", b""),
     "a cut batch": ("batch-0.safetensors", None),
-    "a batch without what was found": ("batch-0.safetensors", save({"0.prompt_ids": torch.zeros(1)})),
+    "a batch without what was found": (
+        "batch-0.safetensors",
+        save({"0.prompt_ids": torch.zeros(1)}),
+    ),
     "a batch of no number": ("batch-0.safetensors", save({"x": torch.zeros(1)})),
     "a cut fault": ("fault.json", b'{"what": '),
     "a list": ("fault.json", b"[]"),
@@ -199,7 +228,9 @@ def test_reward_that_goes_for_long_is_an_explosion() -> None:
     assert (found.exploded, found.why) == (3, "no reward for 3 rollouts")
 
 
-def test_an_exploded_run_ends_early_where_it_is_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exploded_run_ends_early_where_it_is_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(explosion, "GROWN", 0.0)  # the tiny policy begins near uniform
     for stop, rollouts in ((False, 4), (True, 2)):
         settings = training(rollouts=4, checkpoint_every=4)

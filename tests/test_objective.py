@@ -14,12 +14,24 @@ from methods.objective import clipped, entropy_bonus, grpo_objective
 CLIP = (0.2, 0.2)
 
 
-def objective(logp: Tensor, old: Tensor, advantage: Tensor, entropy: Tensor, mask: Tensor, weight: Tensor, **more):
-    return grpo_objective(logp, old, advantage, entropy, mask, Control(weight, more.pop("clip", CLIP)), **more)
+def objective(
+    logp: Tensor,
+    old: Tensor,
+    advantage: Tensor,
+    entropy: Tensor,
+    mask: Tensor,
+    weight: Tensor,
+    **more,
+):
+    return grpo_objective(
+        logp, old, advantage, entropy, mask, Control(weight, more.pop("clip", CLIP)), **more
+    )
 
 
 def test_by_hand() -> None:
-    """Two completions of two tokens and one token; ratios 1.1, 1.5 (clipped at 1.2) and 0.5; T = 3."""
+    """Two completions of two tokens and one token; ratios 1.1, 1.5 (clipped at 1.2) and 0.5; T
+    = 3.
+    """
     old = torch.zeros(2, 2)
     logp = tensor([[1.1, 1.5], [0.5, 9.0]]).log()
     mask = tensor([[1.0, 1.0], [1.0, 0.0]])
@@ -33,9 +45,18 @@ def test_by_hand() -> None:
 
 
 def test_asymmetric_clip_by_hand() -> None:
-    """Clip to [0.9, 1.3]. A = 2: r = 1.5 counts as 1.3, r = 0.5 as it is. A = -1: r = 0.5 counts as 0.9, r = 1.5 as it is."""
+    """Clip to [0.9, 1.3]. A = 2: r = 1.5 counts as 1.3, r = 0.5 as it is. A = -1: r = 0.5 counts as
+    0.9, r = 1.5 as it is.
+    """
     logp = tensor([[1.5, 0.5], [0.5, 1.5]]).log()
-    arguments = (logp, torch.zeros(2, 2), tensor([2.0, -1.0]), torch.zeros(2, 2), torch.ones(2, 2), torch.zeros(2))
+    arguments = (
+        logp,
+        torch.zeros(2, 2),
+        tensor([2.0, -1.0]),
+        torch.zeros(2, 2),
+        torch.ones(2, 2),
+        torch.zeros(2),
+    )
     loss = objective(*arguments, tokens=1.0, clip=(0.1, 0.3))
     assert loss.policy.item() == pytest.approx(-2 * (1.3 + 0.5) + (0.9 + 1.5), abs=1e-6)
 
@@ -50,7 +71,14 @@ def test_clipped_by_hand() -> None:
 
 
 def test_correction_multiplies_the_policy_term_only() -> None:
-    args = (torch.zeros(1, 2), torch.zeros(1, 2), tensor([1.0]), torch.ones(1, 2), torch.ones(1, 2), tensor([0.5]))
+    args = (
+        torch.zeros(1, 2),
+        torch.zeros(1, 2),
+        tensor([1.0]),
+        torch.ones(1, 2),
+        torch.ones(1, 2),
+        tensor([0.5]),
+    )
     plain = objective(*args, tokens=2.0)
     halved = objective(*args, tokens=2.0, correction_BT=tensor([[0.5]]))
     assert halved.policy.item() == plain.policy.item() / 2
@@ -97,7 +125,13 @@ def test_bonus_raises_entropy_and_its_absence_does_not() -> None:
             entropy = -(logp.exp() * logp).sum(-1)
             taken = logp[..., 0]
             total = objective(
-                taken, taken.detach(), tensor([0.0]), entropy, torch.ones(1, 1), tensor([weight]), tokens=1.0
+                taken,
+                taken.detach(),
+                tensor([0.0]),
+                entropy,
+                torch.ones(1, 1),
+                tensor([weight]),
+                tokens=1.0,
             )
             (gradient,) = torch.autograd.grad(total.total, logits)
             logits = (logits - gradient).detach().requires_grad_()
@@ -112,29 +146,44 @@ def test_bonus_raises_entropy_and_its_absence_does_not() -> None:
 def test_gradient_descent_with_the_sign_turned_would_be_seen() -> None:
     entropy = tensor([[0.5]], requires_grad=True)
     loss = objective(
-        torch.zeros(1, 1), torch.zeros(1, 1), tensor([0.0]), entropy, torch.ones(1, 1), tensor([1.0]), tokens=1.0
+        torch.zeros(1, 1),
+        torch.zeros(1, 1),
+        tensor([0.0]),
+        entropy,
+        torch.ones(1, 1),
+        tensor([1.0]),
+        tokens=1.0,
     )
     loss.total.backward()
     assert entropy.grad is not None
     assert entropy.grad.item() == -1.0
 
 
-batches = st.integers(1, 6).flatmap(lambda rows: st.tuples(st.just(rows), st.integers(1, 5), st.integers(0, 2**16)))
+batches = st.integers(1, 6).flatmap(
+    lambda rows: st.tuples(st.just(rows), st.integers(1, 5), st.integers(0, 2**16))
+)
 
 
 @given(batches)
 @settings(max_examples=50, deadline=None)
 def test_a_token_weighs_the_same_in_any_split(shape: tuple[int, int, int]) -> None:
-    """The loss of a rollout is the sum of its micro-batches' losses, however uneven their lengths."""
+    """The loss of a rollout is the sum of its micro-batches' losses, however uneven their
+    lengths.
+    """
     rows, tokens, seed = shape
     generator = torch.Generator().manual_seed(seed)
     logp, old, entropy = (torch.rand(rows, tokens, generator=generator).double() for _ in range(3))
     lengths = torch.randint(1, tokens + 1, (rows, 1), generator=generator)
     mask = (torch.arange(tokens) < lengths).double()
-    advantage, weight = torch.randn(rows, generator=generator).double(), torch.rand(rows, generator=generator).double()
+    advantage, weight = (
+        torch.randn(rows, generator=generator).double(),
+        torch.rand(rows, generator=generator).double(),
+    )
     whole = objective(logp, old, advantage, entropy, mask, weight, tokens=mask.sum())
     parts = [
-        objective(logp[i], old[i], advantage[i], entropy[i], mask[i], weight[i], tokens=mask.sum()).total
+        objective(
+            logp[i], old[i], advantage[i], entropy[i], mask[i], weight[i], tokens=mask.sum()
+        ).total
         for i in torch.arange(rows).split(2)
     ]
     torch.testing.assert_close(torch.stack(parts).sum(), whole.total)

@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 
-from eval.checksums import CHECKSUMS
-from experiments import graph as module
-from experiments.graph import Graph
-from experiments.made_from import MADE_FROM, leave
-from experiments.outdated import forget_outdated
-from experiments.resolve import write_spec
-from experiments.schema import Experiment, load, run_spec, spec_hash
+from eval.files.checksums import CHECKSUMS
+from experiments.spec.resolved import write_spec
+from experiments.spec.schema import Experiment, load, run_spec, spec_hash
+from experiments.workflow import layout as module
+from experiments.workflow.layout import Graph
+from experiments.workflow.made_from import MADE_FROM, leave
+from experiments.workflow.outdated import forget_outdated
 
 RUNS = {f"{arm}/seed-{seed}" for arm in load("smoke").arms for seed in load("smoke").seeds}
-EVALUATED = {f"{run}/eval/arithmetic_test.{kind}" for run in RUNS | {"base"} for kind in ("sampled", "scored")}
+EVALUATED = {
+    f"{run}/eval/arithmetic_test.{kind}"
+    for run in RUNS | {"base"}
+    for kind in ("sampled", "scored")
+}
 PAGES = {f"tables/{CHECKSUMS}", f"figures/{CHECKSUMS}", f"report.{CHECKSUMS}"}
 
 
@@ -36,7 +40,11 @@ def graph(results: Path, **changes: Any) -> Graph:
 def done(tmp_path: Path) -> Graph:
     """The marks of the whole experiment, and what they are compared by."""
     made = graph(tmp_path)
-    marks = {f"problems/{CHECKSUMS}", f"base/policy/{CHECKSUMS}", *(f"{run}/{CHECKSUMS}" for run in RUNS)}
+    marks = {
+        f"problems/{CHECKSUMS}",
+        f"base/policy/{CHECKSUMS}",
+        *(f"{run}/{CHECKSUMS}" for run in RUNS),
+    }
     for name in marks | EVALUATED | PAGES:
         (made.root / name).parent.mkdir(parents=True, exist_ok=True)
         (made.root / name).write_text("{}")
@@ -55,10 +63,19 @@ def done(tmp_path: Path) -> Graph:
     [
         ({}, set()),
         ({"question": "Another?"}, PAGES),
-        ({"arms__aer__method__eta": 0.7}, {f"aer/seed-{seed}/{CHECKSUMS}" for seed in load("smoke").seeds} | PAGES),
+        (
+            {"arms__aer__method__eta": 0.7},
+            {f"aer/seed-{seed}/{CHECKSUMS}" for seed in load("smoke").seeds} | PAGES,
+        ),
         ({"evaluation__temperature": 0.5}, EVALUATED | PAGES),
-        ({"model__steps": 3}, {f"base/policy/{CHECKSUMS}", *(f"{run}/{CHECKSUMS}" for run in RUNS)} | PAGES),
-        ({"task__seed": 9}, {f"problems/{CHECKSUMS}", *(f"{run}/{CHECKSUMS}" for run in RUNS)} | PAGES),
+        (
+            {"model__steps": 3},
+            {f"base/policy/{CHECKSUMS}", *(f"{run}/{CHECKSUMS}" for run in RUNS)} | PAGES,
+        ),
+        (
+            {"task__seed": 9},
+            {f"problems/{CHECKSUMS}", *(f"{run}/{CHECKSUMS}" for run in RUNS)} | PAGES,
+        ),
     ],
     ids=["nothing", "question", "arm", "evaluation", "model", "task"],
 )
@@ -78,9 +95,19 @@ def lost(done: Graph, now: Graph) -> set[str]:
     return {str(path.relative_to(done.root)) for path in before - set(done.root.rglob("*"))}
 
 
-@pytest.mark.parametrize("file", ["experiments/tasks.py", "eval/arithmetic.py", "eval/contamination.py"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "experiments/tasks/problem_files.py",
+        "eval/questions/arithmetic.py",
+        "eval/questions/contamination.py",
+    ],
+)
 def test_the_code_that_makes_the_problems_counts(
-    done: Graph, file: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    done: Graph,
+    file: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     checkout = tmp_path_factory.mktemp("checkout")
     for part in ("eval", "experiments", "methods"):
@@ -93,7 +120,9 @@ def test_the_code_that_makes_the_problems_counts(
 
 
 @pytest.mark.parametrize("name", ["problems", "base/policy"])
-def test_a_step_that_does_not_say_what_it_was_made_from_is_done_again(done: Graph, name: str) -> None:
+def test_a_step_that_does_not_say_what_it_was_made_from_is_done_again(
+    done: Graph, name: str
+) -> None:
     (done.root / name / MADE_FROM).unlink()
     assert lost(done, done) == {f"{name}/{CHECKSUMS}"}
 
@@ -145,7 +174,10 @@ def test_weights_of_a_local_policy_count(done: Graph, tmp_path: Path) -> None:
     assert lost(done, now) == set()
     (policy / "model.safetensors").write_text("two")
     assert now.base_hash() != before
-    assert lost(done, now) == {"base/eval/arithmetic_test.sampled", *(f"{run}/{CHECKSUMS}" for run in RUNS)}
+    assert lost(done, now) == {
+        "base/eval/arithmetic_test.sampled",
+        *(f"{run}/{CHECKSUMS}" for run in RUNS),
+    }
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000])

@@ -1,4 +1,6 @@
-"""pass@k, maj@k and Cover@tau against hand-computed numbers, enumeration of subsets and exact fractions."""
+"""pass@k, maj@k and Cover@tau against hand-computed numbers, enumeration of subsets and exact
+fractions.
+"""
 
 import subprocess
 import sys
@@ -12,13 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.errors import BadInput
-from eval.pass_at_k import cover_at, maj_at_k, pass_at_k
+from eval.files.errors import BadInput
+from eval.scoring.pass_at_k import cover_at, maj_at_k, pass_at_k
 
 
 def test_pass_by_hand():
     # 1 - C(3,2)/C(5,2) = 1 - 3/10;  1 - C(1,2)/... = 1;  no right sample: 0
-    np.testing.assert_allclose(pass_at_k([5, 5, 5], [2, 4, 0], 2), [0.7, 1.0, 0.0], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(
+        pass_at_k([5, 5, 5], [2, 4, 0], 2), [0.7, 1.0, 0.0], rtol=0, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("n", range(1, 8))
@@ -26,7 +30,9 @@ def test_pass_equals_enumeration(n: int):
     for c in range(n + 1):
         for k in range(1, n + 1):
             subsets = list(combinations([i < c for i in range(n)], k))
-            assert pass_at_k([n], [c], k)[0] == pytest.approx(sum(map(any, subsets)) / len(subsets), abs=1e-15)
+            assert pass_at_k([n], [c], k)[0] == pytest.approx(
+                sum(map(any, subsets)) / len(subsets), abs=1e-15
+            )
 
 
 @pytest.mark.parametrize("n", [1, 3, 64, 1000, 4096])
@@ -94,8 +100,12 @@ def test_majority_equals_enumeration(labels: list[int], right: list[float]):
     for k in range(1, len(labels) + 1):
         votes = [Counter(g for g in subset if g >= 0) for subset in combinations(labels, k)]
         winners = [[g for g in vote if vote[g] == max(vote.values())] for vote in votes]
-        expected = sum(sum(right[g] for g in tied) / len(tied) for tied in winners if tied) / len(votes)
-        assert maj_at_k(sizes, [right[g] for g in classes], labels.count(-1), k) == pytest.approx(expected, abs=1e-12)
+        expected = sum(sum(right[g] for g in tied) / len(tied) for tied in winners if tied) / len(
+            votes
+        )
+        assert maj_at_k(sizes, [right[g] for g in classes], labels.count(-1), k) == pytest.approx(
+            expected, abs=1e-12
+        )
 
 
 def test_majority_of_many_samples_stays_finite():
@@ -118,5 +128,5 @@ def test_cover_by_hand():
 
 def test_needs_numpy_only():
     heavy = {"torch", "transformers", "pandas", "sympy"}
-    code = f"import sys, eval.pass_at_k; sys.exit(bool({heavy} & sys.modules.keys()))"
+    code = f"import sys, eval.scoring.pass_at_k; sys.exit(bool({heavy} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,11 +17,18 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "profiles", "methods", "experiments", "eval", "analysis")
 
 
-def snakemake(checkout: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    checkout: Path, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     """Runs snakemake there on the smoke experiment; output and errors together."""
     command = [sys.executable, "-m", "snakemake", *arguments, "--config", "experiment=smoke"]
     done = subprocess.run(
-        command, cwd=checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=checkout,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     assert not check or done.returncode == 0, done.stdout[-3000:]
     return done
@@ -30,7 +37,9 @@ def snakemake(checkout: Path, *arguments: str, check: bool = True) -> subprocess
 def planned(checkout: Path) -> dict[str, int]:
     """Rule → number of jobs that a run would start now."""
     table = snakemake(checkout, "all", "-n").stdout.rpartition("Job stats:")[2].partition("\n\n")[0]
-    counts = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    counts = {
+        name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)
+    }
     return {name: count for name, count in counts.items() if name not in ("all", "total")}
 
 
@@ -97,7 +106,11 @@ def test_arms_of_a_seed_see_the_same_first_rollout(checkout: Path) -> None:
     """Same policy, same prompts, same draws: until a method acts, its arm is the reference arm."""
     for seed in (1, 2):
         first = [
-            json.loads((results(checkout) / arm / f"seed-{seed}" / "train.jsonl").read_text().splitlines()[0])
+            json.loads(
+                (results(checkout) / arm / f"seed-{seed}" / "train.jsonl")
+                .read_text()
+                .splitlines()[0]
+            )
             for arm in ("none", "clip_higher", "aer")
         ]
         for key in ("entropy", "reward", "length_mean", "levels"):
@@ -126,7 +139,10 @@ def test_a_finished_run_that_has_lost_its_policy_is_refused_by_name(checkout: Pa
     done = snakemake(checkout, "all", check=False)
     aside.rename(policy)
     assert done.returncode != 0
-    assert "Put back a whole copy of results/smoke/none/seed-1, or delete it to train this run again" in done.stdout
+    assert (
+        "Put back a whole copy of results/smoke/none/seed-1, or delete it to train this run again"
+        in done.stdout
+    )
     assert "Traceback" not in done.stdout
 
 
@@ -155,7 +171,9 @@ def test_editing_an_analysis_never_trains(checkout: Path) -> None:
 
 
 def test_changing_an_arm_in_the_experiment_concerns_that_arm_only(checkout: Path) -> None:
-    with edited(checkout / "experiments" / "smoke.yaml", lambda text: text.replace("eta: 0.1", "eta: 0.2")):
+    with edited(
+        checkout / "experiments" / "smoke.yaml", lambda text: text.replace("eta: 0.1", "eta: 0.2")
+    ):
         jobs = planned(checkout)
     assert jobs["train"] == jobs["sample"] == 2
     assert "base_policy" not in jobs
@@ -169,10 +187,14 @@ def test_the_code_that_makes_the_problems_concerns_them(checkout: Path) -> None:
 
 
 def test_what_is_made_again_equal_costs_no_training(checkout: Path, tmp_path: Path) -> None:
-    """In a fresh clone at another place, to which the results were copied; a small file of the base policy is damaged."""
+    """In a fresh clone at another place, to which the results were copied; a small file of the base
+    policy is damaged.
+    """
     clone = copied(tmp_path / "clone")
     shutil.copytree(results(checkout), results(clone))
-    for file in (file for part in ("methods", "experiments", "eval") for file in (clone / part).rglob("*.py")):
+    for file in (
+        file for part in ("methods", "experiments", "eval") for file in (clone / part).rglob("*.py")
+    ):
         file.touch()
     with (clone / "eval" / "arithmetic.py").open("a") as source:
         source.write("# makes the same problems\n")
@@ -189,9 +211,12 @@ def test_what_is_made_again_equal_costs_no_training(checkout: Path, tmp_path: Pa
 
 
 def test_lint_graph_and_report(checkout: Path) -> None:
-    lints = set(re.findall(r"^ +\* (.+)$", snakemake(checkout, "--lint", check=False).stdout, re.MULTILINE))
-    # The project's own environment is the environment; rules do not name another. How a run is launched is no parameter of
-    # it: as one, a run on another number of processes would be made again.
+    lints = set(
+        re.findall(r"^ +\* (.+)$", snakemake(checkout, "--lint", check=False).stdout, re.MULTILINE)
+    )
+    # The project's own environment is the environment; rules do not name another. How a run is
+    # launched is no parameter of it: as one, a run on another number of processes would be made
+    # again.
     launcher = "Shell command directly uses variable LAUNCHER from outside of the rule:"
     assert lints <= {"Specify a conda environment or container for each rule.:", launcher}
     assert "digraph" in snakemake(checkout, "all", "--rulegraph").stdout
@@ -200,7 +225,9 @@ def test_lint_graph_and_report(checkout: Path) -> None:
 
 
 def test_tables_are_made_when_an_arm_fails(checkout: Path) -> None:
-    """One run cannot write its log: the others' tables are made, say what is missing, and the exit code is not 0."""
+    """One run cannot write its log: the others' tables are made, say what is missing, and the exit
+    code is not 0.
+    """
     root = results(checkout)
     shutil.rmtree(root / "clip_higher" / "seed-1")
     (root / "clip_higher" / "seed-1" / "train.jsonl").mkdir(parents=True)
@@ -213,14 +240,20 @@ def test_tables_are_made_when_an_arm_fails(checkout: Path) -> None:
     assert len(pd.read_csv(root / "tables" / "main.csv")) > 0
 
 
-def test_a_bad_experiment_is_one_message_and_nothing_is_written(checkout: Path, tmp_path: Path) -> None:
+def test_a_bad_experiment_is_one_message_and_nothing_is_written(
+    checkout: Path, tmp_path: Path
+) -> None:
     bad = tmp_path / "bad.yaml"
-    bad.write_text((checkout / "experiments" / "smoke.yaml").read_text().replace("eta: 0.1", "eta: -1"))
+    bad.write_text(
+        (checkout / "experiments" / "smoke.yaml").read_text().replace("eta: 0.1", "eta: -1")
+    )
     before = sorted((checkout / "results").iterdir())
     command = [sys.executable, "-m", "snakemake", "all", "--config", f"experiment={bad}"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert said == [f"error: {bad}: arms.aer.method.eta: Input should be greater than or equal to 0, not -1"]
+    assert said == [
+        f"error: {bad}: arms.aer.method.eta: Input should be greater than or equal to 0, not -1"
+    ]
     assert "Traceback" not in done.stderr
     assert sorted((checkout / "results").iterdir()) == before

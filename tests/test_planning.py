@@ -1,4 +1,6 @@
-"""The planner: geometry against transformers, activations against what autograd saves, refusals with what would fit."""
+"""The planner: geometry against transformers, activations against what autograd saves, refusals
+with what would fit.
+"""
 
 import re
 import subprocess
@@ -11,17 +13,17 @@ import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from eval.errors import BadInput
-from experiments.activations import BYTES, Precision, cache_bytes, layer_bytes
-from experiments.cost import Assumed, questions, training_cost
-from experiments.fit import Case, engine_needs, fit, least_launch, load_of, remedies
-from experiments.geometry import QWEN3, Geometry, geometry_of, read_config
-from experiments.memory import Launch, Load, estimate
-from experiments.plan import make_plan
-from experiments.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
-from experiments.schema import load
-from experiments.throughput import GPUS, Speed, generation_seconds, update_seconds
-from experiments.training_settings import Lora
+from eval.files.errors import BadInput
+from experiments.plan.activations import BYTES, Precision, cache_bytes, layer_bytes
+from experiments.plan.command import make_plan
+from experiments.plan.cost import Assumed, questions, training_cost
+from experiments.plan.fit import Case, engine_needs, fit, least_launch, load_of, remedies
+from experiments.plan.geometry import QWEN3, Geometry, geometry_of, read_config
+from experiments.plan.memory import Launch, Load, estimate
+from experiments.plan.throughput import GPUS, Speed, generation_seconds, update_seconds
+from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
+from experiments.spec.schema import load
+from experiments.spec.training_settings import Lora
 
 SMALL = Geometry(96, 2, 4, 2, 40, 200, 64, tied=True)
 
@@ -32,7 +34,8 @@ def config_of(shape: Geometry) -> Qwen3Config:
     )
 
 
-# ---- geometry ---------------------------------------------------------------------------------------------------------
+# ---- geometry
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", QWEN3)
@@ -54,7 +57,8 @@ def test_published_sizes() -> None:
 
 
 def test_small_policies_have_the_shape_that_they_are_made_with() -> None:
-    from experiments import base_policy, miniature_policy
+    from experiments.policies import miniature as miniature_policy
+    from experiments.policies import tiny as base_policy
 
     tiny, mini = TinyPolicy(source="tiny"), MiniaturePolicy(source="miniature", vocabulary=900)
     for policy, model in (
@@ -80,23 +84,31 @@ def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
         geometry_of(HubPolicy(source="pretrained", name="Some/Model", revision="0" * 40))
 
 
-# ---- activations ------------------------------------------------------------------------------------------------------
+# ---- activations
+# ------------------------------------------------------------------------------------------------------
 
 
 def saved_bytes(layers: int, precision: Precision, rows: int, length: int) -> int:
-    """Bytes that autograd keeps in a forward pass of the backbone, weights left out, one sequence padded."""
+    """Bytes that autograd keeps in a forward pass of the backbone, weights left out, one sequence
+    padded.
+    """
     shape = Geometry(**{**vars(SMALL), "layers": layers})
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     model: Any = Qwen3ForCausalLM(config_of(shape))
     model.to(dtype)
     # weights and what autocast makes of them: neither grows with the tokens
-    fixed = {p.shape for p in model.parameters()} | {p.t().shape for p in model.parameters() if p.ndim == 2}
+    fixed = {p.shape for p in model.parameters()} | {
+        p.t().shape for p in model.parameters() if p.ndim == 2
+    }
     kept: dict[int, tuple[int, Any]] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         if tensor.shape not in fixed:
             storage = tensor.untyped_storage()
-            kept[storage.data_ptr()] = storage.nbytes(), tensor  # held, so that no address is used twice
+            kept[storage.data_ptr()] = (
+                storage.nbytes(),
+                tensor,
+            )  # held, so that no address is used twice
         return tensor
 
     mask = torch.ones(rows, length, dtype=torch.long)
@@ -127,11 +139,22 @@ def test_the_cache_holds_what_the_formula_says(precision: Precision) -> None:
     assert cache_bytes(SMALL, 3, 20, precision) == held
 
 
-# ---- memory -----------------------------------------------------------------------------------------------------------
+# ---- memory
+# -----------------------------------------------------------------------------------------------------------
 
 FOUR = QWEN3["Qwen/Qwen3-4B"]
 P = FOUR.parameters
-SHORT = Load(FOUR, "float32", True, True, "flash_attention_2", rows=1, generated_rows=1, prompt=8, completion=8)
+SHORT = Load(
+    FOUR,
+    "float32",
+    True,
+    True,
+    "flash_attention_2",
+    rows=1,
+    generated_rows=1,
+    prompt=8,
+    completion=8,
+)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +164,25 @@ SHORT = Load(FOUR, "float32", True, True, "flash_attention_2", rows=1, generated
         ("bfloat16", Launch("single"), 2 * P, 4 * P, 2 * P),  # no float32 copy: autocast makes none
         ("float32", Launch("ddp", 2), 4 * P, 8 * P, 8 * P),  # the buckets that are averaged
         ("float32", Launch("fsdp2", 2), 2 * P, 4 * P, 2 * P),
-        ("bfloat16", Launch("fsdp2", 2), 2 * P, 4 * P, 2 * P),  # accelerate makes trained weights float32
-        ("bfloat16", Launch("zero3", 4), P // 2, 3 * P, P // 2),  # ZeRO: 16 bytes per parameter, shared by four
+        (
+            "bfloat16",
+            Launch("fsdp2", 2),
+            2 * P,
+            4 * P,
+            2 * P,
+        ),  # accelerate makes trained weights float32
+        (
+            "bfloat16",
+            Launch("zero3", 4),
+            P // 2,
+            3 * P,
+            P // 2,
+        ),  # ZeRO: 16 bytes per parameter, shared by four
     ],
 )
-def test_states_by_hand(dtype: Any, launch: Launch, weights: int, optimizer: int, gradients: int) -> None:
+def test_states_by_hand(
+    dtype: Any, launch: Launch, weights: int, optimizer: int, gradients: int
+) -> None:
     found = estimate(replace(SHORT, dtype=dtype), launch)
     assert (found.weights, found.optimizer, found.gradients) == (weights, optimizer, gradients)
 
@@ -172,27 +209,37 @@ def test_what_takes_less_memory_is_said_to_take_less() -> None:
 def test_an_engine_that_sleeps_leaves_its_memory_to_the_update() -> None:
     awake = replace(SHORT, engine="colocate", engine_bytes=10**10)
     asleep = replace(awake, engine_sleeps=True)
-    difference = estimate(awake, Launch("single")).update - estimate(asleep, Launch("single")).update
+    difference = (
+        estimate(awake, Launch("single")).update - estimate(asleep, Launch("single")).update
+    )
     assert difference == 10**10
     assert estimate(asleep, Launch("single")).generation == 10**10
 
 
 def test_bfloat16_weights_lose_the_updates_of_the_published_learning_rate() -> None:
-    """Why pretrained policies are loaded in float32: 100 equal steps of 1e-6 on weights of the usual size."""
+    """Why pretrained policies are loaded in float32: 100 equal steps of 1e-6 on weights of the
+    usual size.
+    """
     start = 0.02 * torch.randn(10_000, generator=torch.Generator().manual_seed(0))
     gone = {}
     for dtype in (torch.bfloat16, torch.float32):
         weights = torch.nn.Parameter(start.to(dtype))
-        before, adam = weights.detach().clone(), torch.optim.AdamW([weights], lr=1e-6, weight_decay=0.0)
+        before, adam = (
+            weights.detach().clone(),
+            torch.optim.AdamW([weights], lr=1e-6, weight_decay=0.0),
+        )
         for _ in range(100):
             weights.grad = torch.ones_like(weights)
             adam.step()
-        gone[dtype] = ((before - weights).float().mean() / 1e-4).item()  # share of the way that was meant
+        gone[dtype] = (
+            (before - weights).float().mean() / 1e-4
+        ).item()  # share of the way that was meant
     assert gone[torch.float32] == pytest.approx(1.0, abs=0.02)
     assert gone[torch.bfloat16] < 0.05
 
 
-# ---- does it fit, and what would ---------------------------------------------------------------------------------------
+# ---- does it fit, and what would
+# ---------------------------------------------------------------------------------------
 
 
 ONE = Launch("single")
@@ -222,7 +269,9 @@ def test_the_commands_that_are_shown_fit_on_cards_of_80_gb(path: str) -> None:
     assert len(shown) == text.count("experiment=qwen3_4b") > 0
     for name, gpus, kind in shown:
         assert fit(case_of(name, launch=Launch(kind, int(gpus)))).problem is None
-    assert fit(case_of("qwen3_4b", launch=Launch("ddp", 4))).problem is not None, "why they name a launch"
+    assert fit(case_of("qwen3_4b", launch=Launch("ddp", 4))).problem is not None, (
+        "why they name a launch"
+    )
 
 
 def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
@@ -243,29 +292,48 @@ def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
 def test_an_engine_share_too_small_for_the_weights_is_told_apart() -> None:
     case = case_of("qwen3_8b", launch=Launch("fsdp2", 8), vllm_gpu_memory_utilization=0.1)
     assert (
-        "vLLM's 10% of the GPU are 8.6 GB, and weights with the cache of one sequence of 4,608 tokens take 17"
-        in str(fit(case).problem)
+        "vLLM's 10% of the GPU are 8.6 GB, and weights with the cache of one sequence of 4,608"
+        " tokens take 17" in str(fit(case).problem)
     )
     assert any(name.startswith("vllm_gpu_memory_utilization: ") for name in remedies(case))
 
 
 def test_what_training_refuses_on_shards_is_no_way_out() -> None:
     shards = Launch("fsdp2", 4)
-    assert "adapters (lora) cannot" in str(fit(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8))).problem)
-    assert "adapters" not in str(fit(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8), vllm="none")).problem)
-    assert "gradient_share_every" in str(fit(case_of("qwen3_4b", launch=shards, gradient_share_every=5)).problem)
+    assert "adapters (lora) cannot" in str(
+        fit(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8))).problem
+    )
+    assert "adapters" not in str(
+        fit(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8), vllm="none")).problem
+    )
+    assert "gradient_share_every" in str(
+        fit(case_of("qwen3_4b", launch=shards, gradient_share_every=5)).problem
+    )
 
 
 def test_an_engine_has_room_for_the_longest_sequence_that_it_takes() -> None:
-    """0.6B in bfloat16 is 1.2 GB; a token of cache is 28 layers x 2 x 1024 x 2 bytes, so 32,768 of them are 3.8 GB."""
-    case = case_of("qwen3_0_6b_one_gpu", "l4", vllm_max_model_length=None, vllm_gpu_memory_utilization=0.15)
-    assert engine_needs(case, load_of(case)) == 2 * QWEN3["Qwen/Qwen3-0.6B"].parameters + 32_768 * 28 * 2 * 1024 * 2
+    """0.6B in bfloat16 is 1.2 GB; a token of cache is 28 layers x 2 x 1024 x 2 bytes, so 32,768 of
+    them are 3.8 GB.
+    """
+    case = case_of(
+        "qwen3_0_6b_one_gpu", "l4", vllm_max_model_length=None, vllm_gpu_memory_utilization=0.15
+    )
+    assert (
+        engine_needs(case, load_of(case))
+        == 2 * QWEN3["Qwen/Qwen3-0.6B"].parameters + 32_768 * 28 * 2 * 1024 * 2
+    )
     assert "one sequence of 32,768 tokens take 5.0 GB" in str(fit(case).problem)
     assert "vllm_max_model_length: 1520" in remedies(case)
-    assert geometry_of(HubPolicy(source="pretrained", name="Qwen/Qwen3-4B", revision="0" * 40)).positions == 40_960
+    assert (
+        geometry_of(
+            HubPolicy(source="pretrained", name="Qwen/Qwen3-4B", revision="0" * 40)
+        ).positions
+        == 40_960
+    )
 
 
-# ---- tokens and hours --------------------------------------------------------------------------------------------------
+# ---- tokens and hours
+# --------------------------------------------------------------------------------------------------
 
 ROUND = Geometry(1000, 10, 10, 10, 100, 2000, 1000, tied=True)  # 10 million per layer
 GPU = replace(GPUS["h100"], teraflops=100, bandwidth=1000)
@@ -273,16 +341,24 @@ GPU = replace(GPUS["h100"], teraflops=100, bandwidth=1000)
 
 def test_seconds_by_hand() -> None:
     assert ROUND.layer_matrices == 10_000_000
-    # forward: 2 · (10 · 10M + 1M) = 202M, attention 4 · 10 · 1000 · 50 = 2M; 204M · 4 passes · 1e6 tokens / 50e12
-    assert update_seconds(ROUND, 1e6, 50, 4, GPU, Speed(mfu=0.5)) == pytest.approx(204e6 * 4e6 / 50e12)
+    # forward: 2 · (10 · 10M + 1M) = 202M, attention 4 · 10 · 1000 · 50 = 2M; 204M · 4 passes · 1e6
+    # tokens / 50e12
+    assert update_seconds(ROUND, 1e6, 50, 4, GPU, Speed(mfu=0.5)) == pytest.approx(
+        204e6 * 4e6 / 50e12
+    )
     # a step reads 2 bytes of each parameter; the cache of one row of 0 tokens is nothing
-    seconds = generation_seconds(ROUND, 1, 1, 1, "vllm", replace(GPU, teraflops=1e9), Speed(use=0.5))
+    seconds = generation_seconds(
+        ROUND, 1, 1, 1, "vllm", replace(GPU, teraflops=1e9), Speed(use=0.5)
+    )
     cache = 1 * 0.5 * 10 * 2 * 1000 * 2
     assert seconds == pytest.approx((2 * ROUND.parameters + cache) / 500e9)
     assert generation_seconds(ROUND, 10, 50, 90, "vllm", GPU, Speed(tokens_per_second=25)) == 20.0
-    # vLLM goes on until the longest is done, for the rows that are left: 90 steps of 500 / 90 rows; four at once: 125 of 4
+    # vLLM goes on until the longest is done, for the rows that are left: 90 steps of 500 / 90 rows;
+    # four at once: 125 of 4
     for at_once, steps, live in ((None, 90, 500 / 90), (4, 125, 4)):
-        seconds = generation_seconds(ROUND, 10, 50, 90, "vllm", replace(GPU, teraflops=1e9), Speed(use=0.5), at_once)
+        seconds = generation_seconds(
+            ROUND, 10, 50, 90, "vllm", replace(GPU, teraflops=1e9), Speed(use=0.5), at_once
+        )
         read = 2 * ROUND.parameters + live * 25 * 10 * 2 * 1000 * 2
         assert seconds == pytest.approx(steps * read / 500e9)
     # transformers does for all rows, and a layer takes its time
@@ -304,7 +380,10 @@ def test_tokens_of_a_run_and_questions_of_a_set() -> None:
 def test_a_server_makes_the_completions_of_all_processes() -> None:
     """So that more of them do not shorten the rollout, in which all wait for it."""
     assumed = Assumed(GPUS["h100"], Speed(), 0.5, 100)
-    cases = [case_of("qwen3_4b", launch=Launch("fsdp2", processes), vllm="server") for processes in (2, 4)]
+    cases = [
+        case_of("qwen3_4b", launch=Launch("fsdp2", processes), vllm="server")
+        for processes in (2, 4)
+    ]
     two, four = (training_cost(case, fit(case), assumed).generating for case in cases)
     assert two / 3 == pytest.approx(four / 5)
 
@@ -327,9 +406,19 @@ def planned(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_prints_the_cost_or_refuses_with_a_remedy() -> None:
     good = planned("qwen3_4b")
     assert good.returncode == 0, good.stderr
-    for word in ("27 runs", "4.02 billion", "2 x h100 (fsdp2)", "GPU-hours", "clip_higher", "total", "disk:"):
+    for word in (
+        "27 runs",
+        "4.02 billion",
+        "2 x h100 (fsdp2)",
+        "GPU-hours",
+        "clip_higher",
+        "total",
+        "disk:",
+    ):
         assert word in good.stdout
-    assert good.stdout.endswith("start: snakemake all --config experiment=qwen3_4b gpus=2 launch=fsdp2\n")
+    assert good.stdout.endswith(
+        "start: snakemake all --config experiment=qwen3_4b gpus=2 launch=fsdp2\n"
+    )
     bad = planned("qwen3_8b", "--launch", "single")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "arms.none does not fit on one h100" in bad.stderr
@@ -338,5 +427,5 @@ def test_the_command_prints_the_cost_or_refuses_with_a_remedy() -> None:
 
 
 def test_planning_loads_no_trainer() -> None:
-    code = "import sys, experiments.plan; assert 'trl' not in sys.modules and 'transformers' not in sys.modules"
+    code = "import sys, experiments.plan.command; assert 'trl' not in sys.modules and 'transformers' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,6 @@
-"""Problem files and named sets: good ones are read as they stand, bad ones are refused by name and line."""
+"""Problem files and named sets: good ones are read as they stand, bad ones are refused by name and
+line.
+"""
 
 import json
 import os
@@ -13,31 +15,38 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eval import hub, problems
-from eval.duplicates import drop_repeats, normal_form
-from eval.errors import BadInput
-from eval.problems import Problem, load_counted, load_set, read_problems, write_problems
-from eval.sources import SOURCES, Source
+from eval.files.errors import BadInput
+from eval.questions import hub, problems
+from eval.questions.duplicates import drop_repeats, normal_form
+from eval.questions.named_sets import SOURCES, Source
+from eval.questions.problems import Problem, load_counted, load_set, read_problems, write_problems
 
 GOOD = {"id": "a", "text": "1+1?", "answer": "2"}
 
 
 def _file(tmp_path: Path, *lines: str | bytes) -> Path:
     path = tmp_path / "set.jsonl"
-    path.write_bytes(b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines))
+    path.write_bytes(
+        b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
+    )
     return path
 
 
 def test_a_line_is_one_problem(tmp_path: Path) -> None:
     other = '{"id": "b", "problem": "x?", "answer": 7, "level": 5, "subject": null}'
     path = _file(tmp_path, json.dumps(GOOD), other)
-    assert read_problems(path) == [Problem("a", "1+1?", "2"), Problem("b", "x?", "7", level="5", subject="")]
+    assert read_problems(path) == [
+        Problem("a", "1+1?", "2"),
+        Problem("b", "x?", "7", level="5", subject=""),
+    ]
 
 
 def test_only_newlines_end_a_line(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl"
     byte_order_mark, separator = b"\xef\xbb\xbf", b"\xe2\x80\xa8"
-    path.write_bytes(byte_order_mark + b'{"id": "a", "text": "one' + separator + b'two", "answer": "2"}')
+    path.write_bytes(
+        byte_order_mark + b'{"id": "a", "text": "one' + separator + b'two", "answer": "2"}'
+    )
     assert read_problems(path) == [Problem("a", "one\u2028two", "2")]
 
 
@@ -78,7 +87,10 @@ def test_reading_gives_back_what_was_written(tmp_path: Path, drawn: list[Problem
         ('{"id": "b", "text": "x\\u0000", "answer": "1"}', "the text is damaged"),
         ('{"id": "b", "text": "x\\ud83d", "answer": "1"}', "the text is damaged"),
         ('{"id": "a", "text": "x", "answer": "1"}', "id 'a' is that of line 1"),
-        (b'{"id": "b", "text": "' + b"x" * 10_000_000 + b'", "answer": "1"}', "over 1,000,000 bytes"),
+        (
+            b'{"id": "b", "text": "' + b"x" * 10_000_000 + b'", "answer": "1"}',
+            "over 1,000,000 bytes",
+        ),
     ],
     ids=range(20),
 )
@@ -99,7 +111,9 @@ def test_missing_and_empty_files_are_refused(tmp_path: Path) -> None:
         read_problems(_file(tmp_path))
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "set.jsonl"
     write_problems(path, [Problem("a", "old", "1")])
     with pytest.raises(BadInput, match="'answer' is empty"):
@@ -121,7 +135,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_every_revision_is_a_commit() -> None:
-    assert all(re.fullmatch("[0-9a-f]{40}", source.revision or "0" * 40) for source in SOURCES.values())
+    assert all(
+        re.fullmatch("[0-9a-f]{40}", source.revision or "0" * 40) for source in SOURCES.values()
+    )
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -181,14 +197,21 @@ def test_a_wrong_count_is_named(tmp_path: Path) -> None:
 # The hub, replaced by rows in its shape
 
 
-def _from_hub(monkeypatch: pytest.MonkeyPatch, name: str, rows: list[dict[str, Any]]) -> list[Problem]:
+def _from_hub(
+    monkeypatch: pytest.MonkeyPatch, name: str, rows: list[dict[str, Any]]
+) -> list[Problem]:
     monkeypatch.setattr(hub, "_download", lambda name, source: rows)
     monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], count=len(rows), hub_count=None))
     return load_set(name)
 
 
 def test_hub_fields_are_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    math = {"problem": "q", "solution": r"\boxed{1} or \boxed{\frac{1}{2}}.", "level": "Level 5", "type": "A"}
+    math = {
+        "problem": "q",
+        "solution": r"\boxed{1} or \boxed{\frac{1}{2}}.",
+        "level": "Level 5",
+        "type": "A",
+    }
     empty = {"problem": "r", "solution": r"so $\boxed{}$", "level": "Level ?", "type": "A"}
     assert _from_hub(monkeypatch, "math_train", [math, empty]) == [
         Problem("math_train-00000", "q", r"\frac{1}{2}", "5", "A"),
@@ -246,7 +269,9 @@ def test_the_hub_is_asked_for_the_pinned_commit(monkeypatch: pytest.MonkeyPatch)
 
 def test_without_a_pinned_commit_the_hub_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SOURCES, "loose", Source("loose.jsonl", 1, "someone/loose", "test", None))
-    with pytest.raises(BadInput, match=r"no pinned revision .*: give data_dir, or set the revision"):
+    with pytest.raises(
+        BadInput, match=r"no pinned revision .*: give data_dir, or set the revision"
+    ):
         load_set("loose")
 
 
@@ -260,7 +285,11 @@ def test_without_a_pinned_commit_the_hub_is_refused(monkeypatch: pytest.MonkeyPa
         (r"\boxed{1} and \boxed{2", "1"),
         (r"\boxed{\text{\boxed{5}}}", "5"),
         ("none", ""),
-        pytest.param(r"\boxed{7}" + r"\boxed{" * 200_000, "7", id="so many open ones that only a linear reader ends"),
+        pytest.param(
+            r"\boxed{7}" + r"\boxed{" * 200_000,
+            "7",
+            id="so many open ones that only a linear reader ends",
+        ),
     ],
 )
 def test_last_boxed(solution: str, boxed: str) -> None:
@@ -288,12 +317,23 @@ def test_the_command_writes_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[
     out = tmp_path / "new" / "aime.jsonl"
     problems.main(["--set", "aime_2024", "--data-dir", str(tmp_path), "--out", str(out)])
     assert read_problems(out) == load_set("aime_2024", tmp_path)
-    assert "aime_2024: 30 problems; dropped 0 repeated and 0 conflicting rows" in capsys.readouterr().err
+    assert (
+        "aime_2024: 30 problems; dropped 0 repeated and 0 conflicting rows"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_command_says_one_line_on_bad_input(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    command = [sys.executable, "-m", "eval.problems", "--set", "aime_2024", "--data-dir", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "eval.questions.problems",
+        "--set",
+        "aime_2024",
+        "--data-dir",
+        str(tmp_path),
+    ]
     done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")

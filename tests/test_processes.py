@@ -1,7 +1,8 @@
-"""Two processes give what one gives: control, state, entropy, metrics, loss, gradients and weights, on the same batch.
+"""Two processes give what one gives: control, state, entropy, metrics, loss, gradients and weights,
+on the same batch.
 
-Both read the same completions (tests/process_worker.py), short ones on the first process and long ones on the second, so
-that a token which weighed differently there would show in the gradient.
+Both read the same completions (tests/process_worker.py), short ones on the first process and long
+ones on the second, so that a token which weighed differently there would show in the gradient.
 """
 
 import json
@@ -16,8 +17,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from experiments.launcher import FOLDER
-from faults.alive import acts, unlearnt
+from experiments.workflow.launcher import FOLDER
+from tests.faults.alive import acts, unlearnt
 from tests.process_worker import SCENARIOS, SHARDED, run
 
 ROOT = Path(__file__).parents[1]
@@ -65,11 +66,19 @@ def close(one: Any, two: Any, relative: float = 1e-5) -> bool:
     """Equal to rounding, whatever the nesting; strings, counts and None exactly."""
     if isinstance(one, dict):
         return one.keys() == two.keys() and all(close(one[key], two[key], relative) for key in one)
-    return one == two if isinstance(one, int | str | None) else one == pytest.approx(two, rel=relative, abs=1e-7)
+    return (
+        one == two
+        if isinstance(one, int | str | None)
+        else one == pytest.approx(two, rel=relative, abs=1e-7)
+    )
 
 
-def test_a_signal_to_one_process_stops_all_of_them_at_the_same_rollout(folders: dict[int, Path]) -> None:
-    """That the launcher has ended says that no process waits for another; both have saved together."""
+def test_a_signal_to_one_process_stops_all_of_them_at_the_same_rollout(
+    folders: dict[int, Path],
+) -> None:
+    """That the launcher has ended says that no process waits for another; both have saved
+    together.
+    """
     for count, folder in folders.items():
         told = json.loads((folder / "asked.json").read_text())
         assert told["interrupted"]
@@ -81,7 +90,9 @@ def test_a_signal_to_one_process_stops_all_of_them_at_the_same_rollout(folders: 
 @pytest.mark.parametrize("name", ["one_update", "masked"])
 def test_rows_and_state_are_equal(name: str, folders: dict[int, Path]) -> None:
     """Every rollout: the runs stay together because what they do to the policy is the same."""
-    one, two = (json.loads((folders[count] / f"{name}.json").read_text())["rows"] for count in (1, 2))
+    one, two = (
+        json.loads((folders[count] / f"{name}.json").read_text())["rows"] for count in (1, 2)
+    )
     assert len(one) == len(two) == 3
     for a, b in zip(one, two, strict=True):
         assert {key: a[key] for key in COUNTED} == {key: b[key] for key in COUNTED}
@@ -91,20 +102,37 @@ def test_rows_and_state_are_equal(name: str, folders: dict[int, Path]) -> None:
     assert one[0]["gradient_share"] > 0
 
 
-def test_before_its_updates_a_rollout_is_the_same_however_it_is_split(folders: dict[int, Path]) -> None:
-    """With several updates per rollout each process shuffles its own rows, so that other rows meet in an update. What
-    was measured and decided before the first update is equal all the same."""
-    one, two = (json.loads((folders[count] / "two_updates.json").read_text())["rows"][0] for count in (1, 2))
+def test_before_its_updates_a_rollout_is_the_same_however_it_is_split(
+    folders: dict[int, Path],
+) -> None:
+    """With several updates per rollout each process shuffles its own rows, so that other rows meet
+    in an update. What was measured and decided before the first update is equal all the same.
+    """
+    one, two = (
+        json.loads((folders[count] / "two_updates.json").read_text())["rows"][0] for count in (1, 2)
+    )
     assert {key: one[key] for key in COUNTED} == {key: two[key] for key in COUNTED}
-    for key in ("entropy", "entropy_mc", "coefficient_mean", "coefficient_max", "levels", "strata", "groups", "state"):
+    for key in (
+        "entropy",
+        "entropy_mc",
+        "coefficient_mean",
+        "coefficient_max",
+        "levels",
+        "strata",
+        "groups",
+        "state",
+    ):
         assert close(one[key], two[key]), key
 
 
 @pytest.mark.parametrize("name", ["one_update", "masked"])
 def test_loss_gradients_and_weights_are_equal(name: str, folders: dict[int, Path]) -> None:
-    one, two = (json.loads((folders[count] / f"{name}.json").read_text())["losses"] for count in (1, 2))
+    one, two = (
+        json.loads((folders[count] / f"{name}.json").read_text())["losses"] for count in (1, 2)
+    )
     assert one == pytest.approx(two, rel=1e-5)
-    # Gradients: rounding of float32 sums. Weights: three steps of Adam, which divides by the size of the gradient.
+    # Gradients: rounding of float32 sums. Weights: three steps of Adam, which divides by the size
+    # of the gradient.
     for kind, tolerance in (("gradients", 1e-5), ("weights", 1e-4)):
         a, b = (load_file(folders[count] / f"{name}.{kind}") for count in (1, 2))
         assert a.keys() == b.keys()
@@ -115,7 +143,9 @@ def test_loss_gradients_and_weights_are_equal(name: str, folders: dict[int, Path
 
 def test_shards_give_what_one_process_gives(folders: dict[int, Path], shards: Path) -> None:
     """FSDP2, with an entropy term that acts: rows, state, gradients, weights."""
-    one, two = (json.loads((path / "sharded.json").read_text())["rows"] for path in (folders[1], shards))
+    one, two = (
+        json.loads((path / "sharded.json").read_text())["rows"] for path in (folders[1], shards)
+    )
     for a, b in zip(one, two, strict=True):
         for key in a.keys() - TIMES:
             assert close(a[key], b[key]), key
@@ -127,13 +157,17 @@ def test_shards_give_what_one_process_gives(folders: dict[int, Path], shards: Pa
 
 
 def test_shards_take_the_gradients_of_each_forward_pass(shards: Path) -> None:
-    """Two passes make an update. Kept whole until the second, the gradients of the first would be in no parameter."""
+    """Two passes make an update. Kept whole until the second, the gradients of the first would be
+    in no parameter.
+    """
     assert json.loads((shards / "sharded.json").read_text())["summed"] == [False, True]
 
 
 def test_shards_in_bfloat16_return_float32(folders: dict[int, Path], shards: Path) -> None:
-    """A ratio of two log-probabilities that were rounded to bfloat16 is 1 or noise. The forward pass itself is rounded
-    at other places than one process' autocast does, so norms agree to its 8 bits."""
+    """A ratio of two log-probabilities that were rounded to bfloat16 is 1 or noise. The forward
+    pass itself is rounded at other places than one process' autocast does, so norms agree to its 8
+    bits.
+    """
     one, two = (json.loads((path / "mixed.json").read_text()) for path in (folders[1], shards))
     assert one["types"] == two["types"] == ["torch.float32"]
     for a, b in zip(one["rows"], two["rows"], strict=True):
@@ -142,7 +176,9 @@ def test_shards_in_bfloat16_return_float32(folders: dict[int, Path], shards: Pat
 
 
 def test_adapters_on_shards_are_written_merged(folders: dict[int, Path], shards: Path) -> None:
-    one, two = (load_file(path / "adapted.policy" / "model.safetensors") for path in (folders[1], shards))
+    one, two = (
+        load_file(path / "adapted.policy" / "model.safetensors") for path in (folders[1], shards)
+    )
     base = load_file(shards / "base" / "model.safetensors")
     assert one.keys() == two.keys() == base.keys()
     # Three steps of Adam, which divides by the size of the gradient.
@@ -152,7 +188,10 @@ def test_adapters_on_shards_are_written_merged(folders: dict[int, Path], shards:
 
 def test_shards_go_on_from_a_checkpoint(shards: Path) -> None:
     """The resumed run is the uninterrupted one, bit for bit."""
-    whole, rest = (json.loads((shards / f"{label}.json").read_text())["rows"] for label in ("sharded", "resumed"))
+    whole, rest = (
+        json.loads((shards / f"{label}.json").read_text())["rows"]
+        for label in ("sharded", "resumed")
+    )
     assert not list(unlearnt(whole)), "there is something to lose"
     assert all(map(acts, whole))
     assert [{k: row[k] for k in row.keys() - TIMES} for row in rest] == [

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.errors import BadInput
-from eval.prompts import TEMPLATES, prompt_hash, render
+from eval.files.errors import BadInput
+from eval.sampling.prompts import TEMPLATES, prompt_hash, render
 
 
 class Chat:
@@ -32,7 +32,8 @@ def test_templates_by_hand() -> None:
         "<|im_start|>user\nQ?<|im_end|>\n<|im_start|>assistant\n"
     )
     assert render("boxed_chat", "Q?", Chat()) == (
-        "<user>Q?\n\nPlease reason step by step, and put your final answer within \\boxed{}.<assistant>"
+        "<user>Q?\n\nPlease reason step by step, and put your final answer within"
+        " \\boxed{}.<assistant>"
     )
 
 

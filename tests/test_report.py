@@ -1,4 +1,6 @@
-"""The report: self-contained, safe against hostile names, shown without complaint by a real browser."""
+"""The report: self-contained, safe against hostile names, shown without complaint by a real
+browser.
+"""
 
 import base64
 import re
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis import report, tables
-from analysis.captions import CAPTIONS
+from analysis.figures.captions import CAPTIONS
+from analysis.report import make as report
+from analysis.tables import make as tables
 from tests import browser
 from tests.synthetic import make
 
@@ -73,7 +76,8 @@ def test_the_page_needs_nothing_from_outside(folder: Path) -> None:
 def test_verdicts_come_first_then_tables(folder: Path) -> None:
     text = (folder / "report.html").read_text(encoding="utf-8")
     places = [
-        text.index(f'id="{name}"') for name in ("verdicts", "results", "checks", "settings", "provenance", "missing")
+        text.index(f'id="{name}"')
+        for name in ("verdicts", "results", "checks", "settings", "provenance", "missing")
     ]
     assert places == sorted(places)
     assert "Does holding entropy at a target" in text
@@ -102,7 +106,9 @@ def test_what_is_missing_is_listed(folder: Path, tmp_path: Path) -> None:
     assert "The table “budget” has not been made yet." in text
 
 
-def test_a_figure_that_is_a_link_out_of_the_folder_is_not_on_the_page(folder: Path, tmp_path: Path) -> None:
+def test_a_figure_that_is_a_link_out_of_the_folder_is_not_on_the_page(
+    folder: Path, tmp_path: Path
+) -> None:
     results, private = Path(shutil.copytree(folder, tmp_path / "demo")), tmp_path / "private.png"
     private.write_bytes(b"for no eyes but mine")
     (results / "figures" / "phase.png").unlink()
@@ -125,8 +131,15 @@ def hostile(folder: Path) -> str:
     """The page of an experiment whose names, question and settings try to run a script."""
     make(folder, seeds=(0,), rollouts=4, questions=4)
     spec = yaml.safe_load((folder / "spec.yaml").read_text())
-    arms = spec["arms"] | {HOSTILE.replace("/", " "): {"method": {"name": HOSTILE, HOSTILE: HOSTILE}}}
-    changes = {"name": HOSTILE, "question": HOSTILE, "arms": arms, "task": {HOSTILE: HOSTILE, "b": 1}}
+    arms = spec["arms"] | {
+        HOSTILE.replace("/", " "): {"method": {"name": HOSTILE, HOSTILE: HOSTILE}}
+    }
+    changes = {
+        "name": HOSTILE,
+        "question": HOSTILE,
+        "arms": arms,
+        "task": {HOSTILE: HOSTILE, "b": 1},
+    }
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec | changes))
     return finish(folder)
 
@@ -153,12 +166,16 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize(("width", "phone"), [(1280, False), (390, True)])
-def test_a_browser_shows_it_without_complaint(folder: Path, page: browser.Page, width: int, phone: bool) -> None:
+def test_a_browser_shows_it_without_complaint(
+    folder: Path, page: browser.Page, width: int, phone: bool
+) -> None:
     page.resize(width, 900, phone)
     page.open(folder / "report.html")
     assert page.complaints() == []
     assert page.evaluate("document.images.length") == len(CAPTIONS)
-    assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    assert page.evaluate(
+        "[...document.images].every((image) => image.complete && image.naturalWidth > 0)"
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

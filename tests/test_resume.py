@@ -8,35 +8,51 @@ from typing import Any
 
 import pytest
 
-from eval.checksums import CHECKSUMS, mark_folder
-from eval.durable import write_text
-from experiments.checkpoint import checkpoints
-from experiments.identity import FINISHED, MARK
-from faults.alive import acts, unlearnt
+from eval.files.checksums import CHECKSUMS, mark_folder
+from eval.files.durable import write_text
+from experiments.run.checkpoint import checkpoints
+from experiments.run.identity import FINISHED, MARK
+from tests.faults.alive import acts, unlearnt
 from tests.killed_runs import make_root, start
 
 TIMES = {"seconds_rollout", "seconds_update", "seconds_rest", "seconds", "started", "finished"}
-KILLS = [  # where the process kills itself (function, call, what the call is about); checkpoints that it leaves
+# where the process kills itself (function, call, what the call is about); checkpoints that it
+# leaves
+KILLS = [
     (("torch:multinomial", 3, ""), []),  # in generation
-    (("experiments.trainer:EntropyControlTrainer._clip_grad_norm", 2, ""), []),  # between two updates of a rollout
+    (
+        ("experiments.training.trainer:EntropyControlTrainer._clip_grad_norm", 2, ""),
+        [],
+    ),  # between two updates of a rollout
     (("torch:save", 1, "optimizer.pt"), []),  # in the middle of a checkpoint
-    (("eval.jsonl:Appender.sync", 2, ""), [2]),  # a row is written, its checkpoint is not
+    (("eval.files.jsonl:Appender.sync", 2, ""), [2]),  # a row is written, its checkpoint is not
     (("os:replace", 1, "manifest.json"), [2]),  # a checkpoint has all files but its manifest
-    (("os:replace", 1, "checkpoints/checkpoint-4"), [2]),  # a checkpoint is complete and has no name
+    (
+        ("os:replace", 1, "checkpoints/checkpoint-4"),
+        [2],
+    ),  # a checkpoint is complete and has no name
     (("os:replace", 1, ".checkpoint-2.old"), [2, 4, 6]),  # more of them than are to be kept
     (("shutil:rmtree", 2, ".checkpoint-4.old"), [6, 8]),  # one is being deleted
     (("torch:multinomial", 2, ""), [6, 8]),  # in the last rollout
     (("os:replace", 1, "/policy"), [8, 10]),  # all is done and nothing visible
     (("os:replace", 1, "run.json"), [8, 10]),  # the policy is, but not the record that ends the run
-    (("os:replace", 1, "seed-1/checksums.json"), [8, 10]),  # the record is there, the run's mark is not
-    (("os:replace", 1, ".checkpoints.old"), [8, 10]),  # the run is complete and its checkpoints are still there
+    (
+        ("os:replace", 1, "seed-1/checksums.json"),
+        [8, 10],
+    ),  # the record is there, the run's mark is not
+    (
+        ("os:replace", 1, ".checkpoints.old"),
+        [8, 10],
+    ),  # the run is complete and its checkpoints are still there
 ]
 
 
 def outcome(root: Path) -> dict[str, Any]:
     """Everything that a run leaves, without times."""
     run = root / "aer" / "seed-1"
-    found: dict[str, Any] = {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    found: dict[str, Any] = {
+        str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()
+    }
     found["train.jsonl"] = [without_times(line) for line in found["train.jsonl"].splitlines()]
     found["run.json"] = without_times(found["run.json"])
     found[FINISHED] = without_times(json.dumps(json.loads(found[FINISHED])["record"]).encode())
@@ -50,7 +66,10 @@ def without_times(text: bytes) -> dict[str, Any]:
 
 
 def saved(root: Path) -> list[int]:
-    return [int(path.name.removeprefix("checkpoint-")) for path in checkpoints(root / "aer" / "seed-1" / "checkpoints")]
+    return [
+        int(path.name.removeprefix("checkpoint-"))
+        for path in checkpoints(root / "aer" / "seed-1" / "checkpoints")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +79,27 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert start(root) == 0
     found = outcome(root)
     assert has_something_to_lose(found["train.jsonl"])
-    assert found["policy/model.safetensors"] != (root / "base" / "policy" / "model.safetensors").read_bytes()
+    assert (
+        found["policy/model.safetensors"]
+        != (root / "base" / "policy" / "model.safetensors").read_bytes()
+    )
     return found
 
 
 def has_something_to_lose(rows: list[dict[str, Any]]) -> bool:
-    """Rewards, gradients and a state that move: else a start that forgets them would end like the quiet run."""
-    return not list(unlearnt(rows)) and any(map(acts, rows)) and len({row["state"]["alpha"] for row in rows}) > 2
+    """Rewards, gradients and a state that move: else a start that forgets them would end like the
+    quiet run.
+    """
+    return (
+        not list(unlearnt(rows))
+        and any(map(acts, rows))
+        and len({row["state"]["alpha"] for row in rows}) > 2
+    )
 
 
-def test_a_run_killed_at_every_stage_ends_as_the_undisturbed_one(quiet: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_killed_at_every_stage_ends_as_the_undisturbed_one(
+    quiet: dict[str, Any], tmp_path: Path
+) -> None:
     root = make_root(tmp_path)
     for kill_at, left in KILLS:
         assert start(root, kill_at) == -9, (kill_at, (root / "log").read_text())
@@ -89,7 +119,9 @@ def test_a_finished_run_is_taken_as_it_is_unless_it_rests_on_something_else(tmp_
     for name in ("run.json", CHECKSUMS):
         (run / name).unlink()
     assert start(root) == 0
-    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == made  # its times, too
+    assert {
+        path.name: path.read_bytes() for path in run.iterdir() if path.is_file()
+    } == made  # its times, too
     assert not (run / "checkpoints").exists()
 
     prompts = root / "problems" / "train.jsonl"
@@ -103,7 +135,10 @@ def test_a_run_is_not_gone_on_with_on_another_base_policy(tmp_path: Path) -> Non
     assert start(root, ("torch:multinomial", 1, "")) == -9
     flip_a_byte(root / "base" / "policy" / "model.safetensors")
     assert start(root) == 2
-    assert "was begun with other base policy: to start this run anew delete" in (root / "log").read_text()
+    assert (
+        "was begun with other base policy: to start this run anew delete"
+        in (root / "log").read_text()
+    )
 
 
 def test_a_damaged_base_policy_is_not_trained(tmp_path: Path) -> None:
@@ -114,14 +149,18 @@ def test_a_damaged_base_policy_is_not_trained(tmp_path: Path) -> None:
     flip_a_byte(base / "model.safetensors")
     assert start(root) == 2
     said = (root / "log").read_text()
-    assert said.startswith(f"error: {base}/model.safetensors: does not hold what was written: put back a whole copy")
+    assert said.startswith(
+        f"error: {base}/model.safetensors: does not hold what was written: put back a whole copy"
+    )
     assert said.count("\n") == 1
     flip_a_byte(base / "model.safetensors")
     assert start(root) == 0
 
 
 def test_no_run_is_trained_beside_those_of_another_base_policy(tmp_path: Path) -> None:
-    """Made again on another machine, it has other last bits: neither hours of training nor a mixture was asked for."""
+    """Made again on another machine, it has other last bits: neither hours of training nor a
+    mixture was asked for.
+    """
     root = make_root(tmp_path, rollouts=1)
     weights, run = root / "base" / "policy" / "model.safetensors", root / "aer" / "seed-1"
     assert start(root) == 0
@@ -131,7 +170,8 @@ def test_no_run_is_trained_beside_those_of_another_base_policy(tmp_path: Path) -
         assert start(root, seed=seed) == 2
         said = (root / "log").read_text().splitlines()[-1]
         assert said == (
-            f"error: {run}: trained with other base policy than {root}/base has now, with the same settings, code and"
+            f"error: {run}: trained with other base policy than {root}/base has now, with the same"
+            " settings, code and"
             f" prompts: put back the old {root}/base, or delete what is named to train it again"
         )
     flip_a_byte(weights)
@@ -146,7 +186,10 @@ def test_no_run_is_trained_beside_those_of_another_base_policy(tmp_path: Path) -
 def test_of_the_pass_rates_only_the_strata_count(tmp_path: Path) -> None:
     root = make_root(tmp_path, rollouts=1)
     counts, run = root / "base" / "eval" / "train.counts.csv", root / "aer" / "seed-1"
-    names = [json.loads(line)["id"] for line in (root / "problems" / "train.jsonl").read_text().splitlines()]
+    names = [
+        json.loads(line)["id"]
+        for line in (root / "problems" / "train.jsonl").read_text().splitlines()
+    ]
     write_counts(counts, names, right=1, tokens=100)
     assert start(root) == 0
     made = (run / "run.json").read_bytes()
@@ -155,7 +198,9 @@ def test_of_the_pass_rates_only_the_strata_count(tmp_path: Path) -> None:
     assert (run / "run.json").read_bytes() == made, "2 of 8 is in the stratum of 1 of 8"
     write_counts(counts, names, right=3, tokens=90)
     assert start(root) == 2
-    assert f"{run}: trained with other strata than {root}/base has now" in (root / "log").read_text()
+    assert (
+        f"{run}: trained with other strata than {root}/base has now" in (root / "log").read_text()
+    )
 
 
 def write_counts(path: Path, names: list[str], right: int, tokens: int) -> None:
@@ -169,7 +214,9 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(data)
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(quiet: dict[str, Any], tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
+    quiet: dict[str, Any], tmp_path: Path
+) -> None:
     root = make_root(tmp_path)
     folder = root / "aer" / "seed-1" / "checkpoints"
     assert start(root, ("os:replace", 1, ".checkpoint-2.old")) == -9
@@ -180,7 +227,8 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(quiet: dict[st
     said = [line for line in (root / "log").read_text().splitlines() if line.startswith("warning")]
     assert said == [
         f"warning: {folder}/checkpoint-6: not what was written: model.safetensors: not used",
-        f"warning: {folder}/checkpoint-4: rng_state.pth cannot be read (No such file or directory): not used",
+        f"warning: {folder}/checkpoint-4: rng_state.pth cannot be read (No such file or"
+        " directory): not used",
     ]
     assert saved(root) == [2]
     assert start(root) == 0
@@ -188,24 +236,38 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(quiet: dict[st
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_is_asked_to_stop_saves_and_goes_on(number: int, quiet: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_that_is_asked_to_stop_saves_and_goes_on(
+    number: int, quiet: dict[str, Any], tmp_path: Path
+) -> None:
     """In generation and between two updates, whether or not checkpoints are written on the way."""
     root = make_root(tmp_path, checkpoint_every=0)
     assert start(root, ("torch:multinomial", 1, ""), number) == 75
     assert saved(root) == [2]
-    assert start(root, ("experiments.trainer:EntropyControlTrainer._clip_grad_norm", 3, ""), number) == 75
+    assert (
+        start(
+            root,
+            ("experiments.training.trainer:EntropyControlTrainer._clip_grad_norm", 3, ""),
+            number,
+        )
+        == 75
+    )
     assert saved(root) == [2, 6], "two more rollouts"
     assert "asked to stop" in (root / "log").read_text()
-    assert start(root, ("experiments.trainer:EntropyControlTrainer._clip_grad_norm", 4, ""), number) == 0, (
-        "the last one"
-    )
+    assert (
+        start(
+            root,
+            ("experiments.training.trainer:EntropyControlTrainer._clip_grad_norm", 4, ""),
+            number,
+        )
+        == 0
+    ), "the last one"
     assert outcome(root) == quiet
 
 
 def test_a_second_ctrl_c_ends_a_run_at_once_and_a_second_sigterm_does_not(
     quiet: dict[str, Any], tmp_path: Path
 ) -> None:
-    twice = ("experiments.trainer:EntropyControlTrainer._clip_grad_norm", range(3, 5), "")
+    twice = ("experiments.training.trainer:EntropyControlTrainer._clip_grad_norm", range(3, 5), "")
     for name in ("interrupted", "terminated"):
         (tmp_path / name).mkdir()
     root = make_root(tmp_path / "interrupted")

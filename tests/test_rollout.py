@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import tensor
 
-from experiments.rollout import RATES, Rows, UpdateTotals, rate_code, summarise
+from experiments.training.rollout_row import RATES, Rows, UpdateTotals, rate_code, summarise
 
 LABELS = {"level": ["1", "2"], "stratum": RATES}
 
@@ -25,7 +25,9 @@ def rows(**changes: list[float]) -> Rows:
         "entropy_B": [1, 2, 3, 4],
         "logp_B": [-2, -2, -3, -3],
     }
-    return Rows(**{name: tensor(value, dtype=torch.float64) for name, value in (columns | changes).items()})
+    return Rows(
+        **{name: tensor(value, dtype=torch.float64) for name, value in (columns | changes).items()}
+    )
 
 
 def test_summary_by_hand() -> None:
@@ -62,9 +64,20 @@ def test_summary_by_hand() -> None:
 
 
 def test_what_was_not_measured_is_null() -> None:
-    cut = rows(truncated_B=[1, 1, 1, 1], weight_B=[0, 0, 0, 0], correct_B=[math.nan] * 4, accuracy_B=[math.nan] * 4)
+    cut = rows(
+        truncated_B=[1, 1, 1, 1],
+        weight_B=[0, 0, 0, 0],
+        correct_B=[math.nan] * 4,
+        accuracy_B=[math.nan] * 4,
+    )
     found = summarise(cut, torch.zeros(4, dtype=torch.float64), LABELS)
-    for key in ("length_terminated", "entropy_term_all_wrong", "accuracy", "entropy_update", "clip_high"):
+    for key in (
+        "length_terminated",
+        "entropy_term_all_wrong",
+        "accuracy",
+        "entropy_update",
+        "clip_high",
+    ):
         assert found[key] is None, key
     assert found["groups"] == {}
 
@@ -72,7 +85,16 @@ def test_what_was_not_measured_is_null() -> None:
 def test_rate_bins() -> None:
     rates = tensor([0.0, 0.125, 0.25, 0.375, 0.5, 0.875, 1.0, math.nan])
     names = [RATES[code] if code >= 0 else None for code in rate_code(rates).tolist()]
-    assert names == ["0", "(0, 0.25]", "(0, 0.25]", "(0.25, 0.5]", "(0.25, 0.5]", "(0.5, 1)", "1", None]
+    assert names == [
+        "0",
+        "(0, 0.25]",
+        "(0, 0.25]",
+        "(0.25, 0.5]",
+        "(0.25, 0.5]",
+        "(0.5, 1)",
+        "1",
+        None,
+    ]
 
 
 def test_columns_survive_gathering() -> None:

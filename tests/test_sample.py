@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from eval.engines import sample_seed
-from eval.errors import BadInput, exit_with_message
-from eval.jsonl import read_rows
+from eval.files.errors import BadInput, exit_with_message
+from eval.files.jsonl import read_rows
 from eval.sample import main
+from eval.sampling.engines import sample_seed
 from eval.score import SETTINGS
 from tests.tiny_policy import write_policy, write_sums
 
@@ -65,9 +65,13 @@ def test_every_sample_once_with_all_fields(home: Path):
         (f"sum-{i}", j) for i in range(7) for j in range(SAMPLES)
     )
     assert len(rows) == 7 * SAMPLES
-    fields = "run arm train_seed step benchmark problem_id template prompt_hash index seed text tokens"
+    fields = (
+        "run arm train_seed step benchmark problem_id template prompt_hash index seed text tokens"
+    )
     assert {*fields.split(), *SETTINGS} <= rows[0].keys()
-    assert all(row["seed"] == sample_seed(5, "sums", row["problem_id"], row["index"]) for row in rows)
+    assert all(
+        row["seed"] == sample_seed(5, "sums", row["problem_id"], row["index"]) for row in rows
+    )
 
 
 def test_restart_from_any_prefix_gives_the_same_bytes(home: Path, tmp_path: Path):
@@ -78,7 +82,9 @@ def test_restart_from_any_prefix_gives_the_same_bytes(home: Path, tmp_path: Path
         assert file_of(tmp_path).read_bytes() == whole
 
 
-def test_a_whole_file_needs_no_policy_loaded(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_whole_file_needs_no_policy_loaded(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     file_of(tmp_path).write_bytes(file_of(home / "quiet").read_bytes())
     monkeypatch.setattr("eval.sample.make_engine", lambda *_: pytest.fail("loaded"))
     main(arguments(home, tmp_path))
@@ -89,13 +95,19 @@ def test_more_samples_extend_a_file(home: Path, tmp_path: Path):
     main(arguments(home, tmp_path, samples=SAMPLES + 3))
     fresh = tmp_path / "fresh"
     main(arguments(home, fresh, samples=SAMPLES + 3))
-    assert sorted(file_of(tmp_path).read_text().splitlines()) == sorted(file_of(fresh).read_text().splitlines())
+    assert sorted(file_of(tmp_path).read_text().splitlines()) == sorted(
+        file_of(fresh).read_text().splitlines()
+    )
 
 
 def test_sigkill_at_any_moment_loses_and_repeats_nothing(home: Path, tmp_path: Path):
-    """Killed once its file has reached each of these sizes, started again each time, at last left alone."""
+    """Killed once its file has reached each of these sizes, started again each time, at last left
+    alone.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["eval.engine_transformers", "transformers.models.qwen3.modeling_qwen3"])
+    context.set_forkserver_preload(
+        ["eval.sampling.engine_transformers", "transformers.models.qwen3.modeling_qwen3"]
+    )
     whole = file_of(home / "quiet").read_bytes()
     killed = 0
     for share in (0.0, 0.3, 0.7):
@@ -129,7 +141,9 @@ def size(path: Path) -> int:
         ({"samples": SAMPLES - 1}, "sample 9 of problem 'sum-0' is not asked for now"),
     ],
 )
-def test_rows_of_other_settings_are_not_mixed(home: Path, tmp_path: Path, changed: dict[str, Any], said: str):
+def test_rows_of_other_settings_are_not_mixed(
+    home: Path, tmp_path: Path, changed: dict[str, Any], said: str
+):
     before = file_of(home / "quiet").read_bytes()
     file_of(tmp_path).write_bytes(before)
     with pytest.raises(BadInput, match=said):
@@ -181,7 +195,11 @@ def test_a_repeated_row_is_refused(home: Path, tmp_path: Path):
     ],
 )
 def test_bad_commands_are_one_line_and_exit_2(
-    home: Path, tmp_path: Path, changed: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+    home: Path,
+    tmp_path: Path,
+    changed: dict[str, Any],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
 ):
     with pytest.raises(SystemExit) as exit_code, exit_with_message():
         main(arguments(home, tmp_path, **changed))
@@ -201,7 +219,10 @@ def test_a_damaged_policy_is_refused(home: Path, tmp_path: Path):
 
 def test_a_policy_with_absent_weights_is_refused(home: Path, tmp_path: Path):
     policy = write_policy(tmp_path / "policy")
-    config = json.loads((policy / "config.json").read_text()) | {"num_hidden_layers": 3, "layer_types": None}
+    config = json.loads((policy / "config.json").read_text()) | {
+        "num_hidden_layers": 3,
+        "layer_types": None,
+    }
     (policy / "config.json").write_text(json.dumps(config))
     with pytest.raises(BadInput, match=r"weights are absent, such as model\.layers\.2"):
         main(arguments(home, tmp_path / "out", policy=policy))

@@ -1,4 +1,6 @@
-"""What the schema accepts and how it refuses: one clear message with file and key, exit code 2, nothing written."""
+"""What the schema accepts and how it refuses: one clear message with file and key, exit code 2,
+nothing written.
+"""
 
 import os
 import subprocess
@@ -9,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from eval.errors import BadInput
-from experiments.resolve import resolved
-from experiments.schema import Experiment, load, run_spec, shipped, spec_hash
+from eval.files.errors import BadInput
+from experiments.spec.resolved import resolved
+from experiments.spec.schema import Experiment, load, run_spec, shipped, spec_hash
 from methods import AER
 
 FOLDER = Path(__file__).parents[1] / "experiments"
@@ -54,27 +56,43 @@ REFUSED = [
     ("arms.aer.method.tau", 0.0, "arms.aer.method.tau: Input should be greater than 0"),
     ("arms.aer.method.tau", 1.5, "arms.aer.method.tau: Input should be less than or equal to 1"),
     ("arms.aer.method.rule", "multiplicative", "never leaves 0"),
-    ("arms.none.method", {"name": "fixed_coefficient", "coefficient": -1}, "arms.none.method.coefficient:"),
+    (
+        "arms.none.method",
+        {"name": "fixed_coefficient", "coefficient": -1},
+        "arms.none.method.coefficient:",
+    ),
     ("arms.none.method", {"name": "fixed_coefficient"}, "arms.none.method.coefficient: is missing"),
     ("arms.none.method", {}, "arms.none.method: needs a key 'name'"),
     ("arms.none.training", {"learning_rat": 1}, "arms.none.training.learning_rat: unknown key"),
     ("arms.none.training", {"rollouts": 5}, "change the budget"),
     ("arms.base", {"method": {"name": "no_entropy"}}, "an arm cannot be called 'base'"),
     ("arms", {"../x": {"method": {"name": "no_entropy"}}}, "arms.../x"),
-    ("training.updates_per_rollout", 1, "arms.clip_higher: an asymmetric clip (0.2, 0.28) does nothing"),
+    (
+        "training.updates_per_rollout",
+        1,
+        "arms.clip_higher: an asymmetric clip (0.2, 0.28) does nothing",
+    ),
     ("training.updates_per_rollout", 3, "not divisible by updates_per_rollout 3"),
     ("training.num_generations", 3, "training:"),
     ("training.per_device_train_batch_size", 3, "per_device_train_batch_size 3 does not divide"),
     ("training.learning_rate", None, "training.learning_rate: is missing"),
     ("training.learning_rate", "fast", "training.learning_rate:"),
-    ("evaluation.benchmarks.arithmetic_test.k", [8], "k = 8 needs at least 8 samples per question, not 4"),
+    (
+        "evaluation.benchmarks.arithmetic_test.k",
+        [8],
+        "k = 8 needs at least 8 samples per question, not 4",
+    ),
     ("evaluation.benchmarks.aime_1066", {"samples": 4, "k": [1]}, "unknown benchmark 'aime_1066'"),
     ("evaluation.benchmarks.train", ARITHMETIC, "a benchmark cannot be called train"),
     ("evaluation.benchmarks.arithmetic_test.per_level", None, "levels and per_level go together"),
     ("task.prompts", "arithmetics", "unknown prompts 'arithmetics'"),
     ("task.template", "boxt", "unknown template 'boxt'"),
     ("model", {"source": "pretrained", "name": "Qwen/Qwen3-4B-Base"}, "model.revision is missing"),
-    ("model", {"source": "pretrained", "name": "Qwen/Qwen3-4B-Base", "revision": "main"}, "model.revision: "),
+    (
+        "model",
+        {"source": "pretrained", "name": "Qwen/Qwen3-4B-Base", "revision": "main"},
+        "model.revision: ",
+    ),
     ("model.source", "hub", "model: unknown source 'hub'"),
     ("model.heads", 1, "heads 1 is odd"),
     ("model", {"source": "miniature"}, "a miniature policy learns from a named training set"),
@@ -88,7 +106,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "value", "message"), REFUSED, ids=lambda x: str(x)[:40])
-def test_refusals_name_file_key_and_remedy(path: str, value: Any, message: str, tmp_path: Path) -> None:
+def test_refusals_name_file_key_and_remedy(
+    path: str, value: Any, message: str, tmp_path: Path
+) -> None:
     file = changed(tmp_path, path, value)
     with pytest.raises(BadInput) as refusal:
         load(file)
@@ -124,7 +144,7 @@ def test_unknown_experiment_lists_the_known_ones() -> None:
 def test_a_command_says_it_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
     file = changed(tmp_path, "arms.aer.method.tau", 2)
     out = tmp_path / "results" / "spec.yaml"
-    command = [sys.executable, "-m", "experiments.resolve", str(file), "--out", str(out)]
+    command = [sys.executable, "-m", "experiments.spec.resolved", str(file), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {file}: arms.aer.method.tau: ")
@@ -143,11 +163,20 @@ MINI = (FOLDER / "maths_mini.yaml").read_text()
         ("$HERE", "has no math_train.jsonl: put the set math_train there"),
     ],
 )
-def test_missing_data_is_one_message_before_anything_is_written(data_dir: str, message: str, tmp_path: Path) -> None:
+def test_missing_data_is_one_message_before_anything_is_written(
+    data_dir: str, message: str, tmp_path: Path
+) -> None:
     file = tmp_path / "mini.yaml"
     file.write_text(MINI.replace("$BENCHMARK_DATA", data_dir))
     assert load(file).name == "maths_mini", "the file itself is sound"
-    command = [sys.executable, "-m", "experiments.resolve", str(file), "--out", str(tmp_path / "results" / "spec.yaml")]
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.spec.resolved",
+        str(file),
+        "--out",
+        str(tmp_path / "results" / "spec.yaml"),
+    ]
     environment = {**os.environ, "HERE": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 2
@@ -157,7 +186,9 @@ def test_missing_data_is_one_message_before_anything_is_written(data_dir: str, m
     assert not (tmp_path / "results").exists()
 
 
-def test_the_resolved_spec_names_the_folder_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_resolved_spec_names_the_folder_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path))
     file = tmp_path / "spec.yaml"
     file.write_text(resolved(load("maths_mini")))
@@ -174,4 +205,6 @@ def test_run_specs_differ_where_the_runs_do_and_only_there(tmp_path: Path) -> No
     assert hash_of(before, "aer", 1) != hash_of(after, "aer", 1)
     assert hash_of(before, "none", 1) == hash_of(after, "none", 1)
     assert hash_of(before, "none", 1) != hash_of(before, "none", 2)
-    assert hash_of(before, "none", 1) == hash_of(load(changed(tmp_path, "question", "Why?")), "none", 1)
+    assert hash_of(before, "none", 1) == hash_of(
+        load(changed(tmp_path, "question", "Why?")), "none", 1
+    )

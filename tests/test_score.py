@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from eval.errors import BadInput
-from eval.jsonl import Appender, read_rows
-from eval.problems import Problem, write_problems
+from eval.files.errors import BadInput
+from eval.files.jsonl import Appender, read_rows
+from eval.questions.problems import Problem, write_problems
 from eval.sample import main as sample
 from eval.score import main, score_file
-from eval.verify import VERIFIER_VERSION, Verdict
+from eval.verify.verifier import VERIFIER_VERSION, Verdict
 from tests.tiny_policy import write_policy, write_sums
 
 TEXTS = {  # problem: text, tokens, finish_reason
@@ -49,7 +49,11 @@ def folder(tmp_path: Path) -> Path:
         Problem("c", "0=", "0"),
     ]
     write_problems(tmp_path / "problems.jsonl", problems)
-    rows = [row(name, index, *sample) for name, samples in TEXTS.items() for index, sample in enumerate(samples)]
+    rows = [
+        row(name, index, *sample)
+        for name, samples in TEXTS.items()
+        for index, sample in enumerate(samples)
+    ]
     with Appender(tmp_path / "out" / "problems.samples.jsonl") as file:
         file.write(rows[::-1])
     return tmp_path

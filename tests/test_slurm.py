@@ -1,4 +1,6 @@
-"""The Slurm profile on a real Slurm of one node: `make test-slurm`. Skipped, with the reason, where there can be none."""
+"""The Slurm profile on a real Slurm of one node: `make test-slurm`. Skipped, with the reason, where
+there can be none.
+"""
 
 import os
 import re
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.schema import load
+from experiments.spec.schema import load
 from tests.slurm_cluster import ask, lacking, private_slurm, wait_until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
@@ -23,7 +25,7 @@ rule train:
     output: "result"
     benchmark: "benchmark.tsv"
     resources: gpu=2, mem_mb=500, runtime=10
-    shell: "exec python -m experiments.devices --gpus {resources.gpu} -- python job.py > log 2>&1"
+    shell: "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python job.py > log 2>&1"
 """
 WRITES_ITS_DEVICES = """
 import os
@@ -55,15 +57,36 @@ def slurm() -> Iterator[Environment]:
 
 
 def command(snakefile: Path, folder: Path, *more: str) -> list[str]:
-    line = [sys.executable, "-m", "snakemake", "-s", str(snakefile), "--directory", str(folder), *more]
+    line = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        str(snakefile),
+        "--directory",
+        str(folder),
+        *more,
+    ]
     line += ["--workflow-profile", str(ROOT / "profiles" / "slurm"), "--latency-wait", "10"]
-    return [*line, "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"]
+    return [
+        *line,
+        "--slurm-status-command",
+        "squeue",
+        "--slurm-init-seconds-before-status-checks",
+        "2",
+    ]
 
 
 def through(environment: Environment, line: list[str], folder: Path) -> str:
     """Runs Snakemake, and gives what it said."""
     done = subprocess.run(
-        line, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        line,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
     return done.stdout
@@ -76,16 +99,27 @@ def one_rule(folder: Path, job: str) -> list[str]:
     return command(folder / "Snakefile", folder)
 
 
-def test_a_job_with_two_gpus_is_started_once_and_sees_both(slurm: Environment, tmp_path: Path) -> None:
+def test_a_job_with_two_gpus_is_started_once_and_sees_both(
+    slurm: Environment, tmp_path: Path
+) -> None:
     through(slurm, one_rule(tmp_path, WRITES_ITS_DEVICES), tmp_path)
     assert (tmp_path / "started").read_text() == "0,1\n"
 
 
-def test_sigterm_reaches_the_run_which_goes_on_when_it_is_sent_again(slurm: Environment, tmp_path: Path) -> None:
-    """As before a time limit, where the profile asks Slurm for the signal: to the steps of the job, not to its shell."""
+def test_sigterm_reaches_the_run_which_goes_on_when_it_is_sent_again(
+    slurm: Environment, tmp_path: Path
+) -> None:
+    """As before a time limit, where the profile asks Slurm for the signal: to the steps of the job,
+    not to its shell.
+    """
     log = (tmp_path / "snakemake.log").open("w+")
     line = one_rule(tmp_path, ENDS_AT_SIGTERM)
-    with log, subprocess.Popen(line, cwd=tmp_path, env=slurm, stdout=log, stderr=subprocess.STDOUT) as snakemake:
+    with (
+        log,
+        subprocess.Popen(
+            line, cwd=tmp_path, env=slurm, stdout=log, stderr=subprocess.STDOUT
+        ) as snakemake,
+    ):
         wait_until((tmp_path / "ready").exists, tmp_path)
         said = ask(slurm, "squeue", "--noheader", "--states=RUNNING", "--format=%i")
         assert said.isdigit()
@@ -98,17 +132,23 @@ def test_sigterm_reaches_the_run_which_goes_on_when_it_is_sent_again(slurm: Envi
 
 
 def test_the_whole_graph_goes_through_slurm(slurm: Environment, tmp_path: Path) -> None:
-    """The smoke experiment with one seed, so that it takes minutes: every rule that is not local is a job of Slurm's."""
+    """The smoke experiment with one seed, so that it takes minutes: every rule that is not local is
+    a job of Slurm's.
+    """
     content = load("smoke").model_dump(mode="json") | {"seeds": [1]}
     (tmp_path / "smoke.yaml").write_text(yaml.safe_dump(content))
     before = ask(slurm, "squeue", "--noheader", "--states=all", "--format=%i").splitlines()
-    line = command(ROOT / "Snakefile", tmp_path, "all", "--config", f"experiment={tmp_path / 'smoke.yaml'}")
+    line = command(
+        ROOT / "Snakefile", tmp_path, "all", "--config", f"experiment={tmp_path / 'smoke.yaml'}"
+    )
     said = through(slurm, line, tmp_path)
     table = said.partition("Job stats:")[2].partition("\n\n")[0]
     jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     remote = jobs["total"] - sum(jobs.get(name, 0) for name in ("all", "problems", "tracked"))
     states = ask(slurm, "squeue", "--noheader", "--states=all", "--format=%i %T").splitlines()
-    assert [state.split()[1] for state in states if state.split()[0] not in before] == ["COMPLETED"] * remote
+    assert [state.split()[1] for state in states if state.split()[0] not in before] == [
+        "COMPLETED"
+    ] * remote
     assert (tmp_path / "results" / "smoke" / "report.html").exists()
     for arm in load("smoke").arms:
         assert (tmp_path / "results" / "smoke" / arm / "seed-1" / "run.json").exists()

@@ -1,4 +1,6 @@
-"""What the Slurm profile asks of the cluster, through Snakemake's own executor, with stand-ins for Slurm's commands."""
+"""What the Slurm profile asks of the cluster, through Snakemake's own executor, with stand-ins for
+Slurm's commands.
+"""
 
 import json
 import os
@@ -10,18 +12,23 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eval.errors import BadInput
-from experiments.graph import Graph
-from experiments.launcher import retries
-from experiments.made_from import leave
-from experiments.resources import needs
-from experiments.schema import load
+from eval.files.errors import BadInput
+from experiments.spec.schema import load
+from experiments.workflow.launcher import retries
+from experiments.workflow.layout import Graph
+from experiments.workflow.made_from import leave
+from experiments.workflow.resources import needs
 
 ROOT = Path(__file__).parents[1]
 RUN = "results/qwen3_4b/none/seed-1/run.json"
-LEFT = [RUN, "results/qwen3_4b/none/seed-1/checksums.json", "results/qwen3_4b/benchmarks/none_1_train.tsv"]
+LEFT = [
+    RUN,
+    "results/qwen3_4b/none/seed-1/checksums.json",
+    "results/qwen3_4b/benchmarks/none_1_train.tsv",
+]
 
-# Notes how it was called. The first job fails, as one does that has met its time limit; the second leaves the result.
+# Notes how it was called. The first job fails, as one does that has met its time limit; the second
+# leaves the result.
 SBATCH = """\
 import json, pathlib, sys
 calls = pathlib.Path("calls.jsonl")
@@ -32,8 +39,17 @@ if job == 2:
     for path in map(pathlib.Path, %s): path.parent.mkdir(parents=True, exist_ok=True); path.touch()
 print(job)
 """
-STATES = "import pathlib; print(*(path.read_text() for path in pathlib.Path().glob('states')), end='')"
-COMMANDS = {"sbatch": SBATCH % LEFT, "squeue": STATES, "sacct": STATES, "scancel": "", "sinfo": "", "scontrol": ""}
+STATES = (
+    "import pathlib; print(*(path.read_text() for path in pathlib.Path().glob('states')), end='')"
+)
+COMMANDS = {
+    "sbatch": SBATCH % LEFT,
+    "squeue": STATES,
+    "sacct": STATES,
+    "scancel": "",
+    "sinfo": "",
+    "scontrol": "",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +66,25 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
     profile.parent.mkdir()
     text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
     profile.write_text(text.replace("# slurm_partition: gpu", "slurm_partition: gpu"))
-    line = [sys.executable, "-m", "snakemake", RUN, "-s", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    line += ["--workflow-profile", str(profile.parent), "--allowed-rules", "train", "--latency-wait", "5", "--no-hooks"]
+    line = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        RUN,
+        "-s",
+        str(ROOT / "Snakefile"),
+        "--directory",
+        str(folder),
+    ]
+    line += [
+        "--workflow-profile",
+        str(profile.parent),
+        "--allowed-rules",
+        "train",
+        "--latency-wait",
+        "5",
+        "--no-hooks",
+    ]
     line += [
         "--slurm-init-seconds-before-status-checks",
         "1",
@@ -60,9 +93,18 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
         "gpus=4",
         "launch=fsdp2",
     ]
-    path = os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "ENTROPY_CONTROL_TRACKING": "off"}
-    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    path = os.pathsep.join(
+        [str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "PYTHONPATH": str(ROOT),
+        "ENTROPY_CONTROL_TRACKING": "off",
+    }
+    done = subprocess.run(
+        line, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
 
@@ -80,20 +122,32 @@ def upstream(folder: Path) -> None:
 
 def test_a_run_asks_for_what_it_needs(calls: list[list[str]]) -> None:
     asked = set(calls[0])
-    assert {"--gpus=4", "--cpus-per-task=32", "--nodes=1", "--requeue", "--signal=TERM@600"} <= asked
+    assert {
+        "--gpus=4",
+        "--cpus-per-task=32",
+        "--nodes=1",
+        "--requeue",
+        "--signal=TERM@600",
+    } <= asked
     assert calls[0][calls[0].index("--mem") + 1] == "256000"
     assert calls[0][calls[0].index("-t") + 1] == "1440"
     assert calls[0][calls[0].index("-p") + 1] == "gpu"
 
 
 def test_it_is_started_once_and_not_once_for_each_gpu(calls: list[list[str]]) -> None:
-    assert not [option for option in calls[0] if re.match("--ntasks|--ntasks-per-gpu|--gres|--gpus-per", option)]
+    assert not [
+        option
+        for option in calls[0]
+        if re.match("--ntasks|--ntasks-per-gpu|--gres|--gpus-per", option)
+    ]
     wrapped = next(option for option in calls[0] if option.startswith("--wrap="))
     assert "--target-jobs 'train:arm=none,seed=1'" in wrapped
 
 
 def test_jobs_start_no_follower_of_their_own(calls: list[list[str]]) -> None:
-    """MLflow's store is written where Snakemake runs, never from a node: hooks are off in what is sent."""
+    """MLflow's store is written where Snakemake runs, never from a node: hooks are off in what is
+    sent.
+    """
     wrapped = next(option for option in calls[0] if option.startswith("--wrap="))
     assert " --no-hooks " in wrapped
     snakefile = (ROOT / "Snakefile").read_text()
@@ -103,7 +157,10 @@ def test_jobs_start_no_follower_of_their_own(calls: list[list[str]]) -> None:
 
 def test_a_job_that_met_its_time_limit_is_sent_again(calls: list[list[str]]) -> None:
     assert len(calls) == 2
-    options = [[option for option in call if re.match("--(gpus|cpus|signal|nodes)", option)] for call in calls]
+    options = [
+        [option for option in call if re.match("--(gpus|cpus|signal|nodes)", option)]
+        for call in calls
+    ]
     assert options[0] == options[1]
 
 
@@ -136,13 +193,18 @@ def test_the_page_says_how_often_a_run_is_sent_again() -> None:
     assert retries({}) == 3
     assert "retries: RETRIES" in (ROOT / "experiments" / "rules" / "policies.smk").read_text()
     page = " ".join((ROOT / "docs" / "cluster.md").read_text().split())
-    assert "sends the job again, up to three times (`--config retries=N`; `retries: 5` of the profile is for" in page
+    assert (
+        "sends the job again, up to three times (`--config retries=N`; `retries: 5` of the profile"
+        " is for" in page
+    )
 
 
 def test_the_profile_names_rules_that_there_are() -> None:
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     rules = re.findall(
-        r"^rule (\w+):", "".join(p.read_text() for p in (ROOT / "experiments" / "rules").iterdir()), re.M
+        r"^rule (\w+):",
+        "".join(p.read_text() for p in (ROOT / "experiments" / "rules").iterdir()),
+        re.M,
     )
     assert set(profile["set-resources"]) <= set(rules)
     assert not {"tasks", "tasks_per_gpu"} & set(yaml.safe_dump(profile).replace(":", " ").split())

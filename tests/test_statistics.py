@@ -7,10 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.bootstrap import seed_draws
-from analysis.counts import read_runs, scores
-from analysis.statistics import Comparison, Counts, compare, estimate, holm, load_counts, sentence, verdict
-from eval.errors import BadInput
+from analysis.inference.bootstrap import seed_draws
+from analysis.inference.statistics import (
+    Comparison,
+    Counts,
+    compare,
+    estimate,
+    holm,
+    load_counts,
+    sentence,
+    verdict,
+)
+from analysis.results.counts import read_runs, scores
+from eval.files.errors import BadInput
 
 DRAWS = 400
 
@@ -22,7 +31,12 @@ def rng(seed: int = 0) -> np.random.Generator:
 def counts(correct_SQ, n: int = 8, seeds=None) -> Counts:
     correct_SQ = np.asarray(correct_SQ)
     S, Q = correct_SQ.shape
-    return Counts(tuple(seeds or range(S)), tuple(f"p{q:02d}" for q in range(Q)), np.full((S, Q), n), correct_SQ)
+    return Counts(
+        tuple(seeds or range(S)),
+        tuple(f"p{q:02d}" for q in range(Q)),
+        np.full((S, Q), n),
+        correct_SQ,
+    )
 
 
 @st.composite
@@ -45,7 +59,9 @@ def write(path: Path, rows: list[tuple], header: str = "problem_id,n,correct") -
 def test_scores_by_hand():
     arm = counts([[2, 0], [4, 1]], n=4)
     np.testing.assert_allclose(scores(arm, 1), [[0.5, 0], [1, 0.25]])
-    np.testing.assert_allclose(scores(arm, 2), [[1 - 1 / 6, 0], [1, 0.5]])  # 1 - C(2,2)/C(4,2); 1 - C(3,2)/C(4,2)
+    np.testing.assert_allclose(
+        scores(arm, 2), [[1 - 1 / 6, 0], [1, 0.5]]
+    )  # 1 - C(2,2)/C(4,2); 1 - C(3,2)/C(4,2)
 
 
 def test_estimate_and_difference_are_means_over_questions_and_seeds():
@@ -55,9 +71,12 @@ def test_estimate_and_difference_are_means_over_questions_and_seeds():
 
 
 def test_probability_of_improvement_by_hand():
-    # question 0: {8, 4} against {4, 4}: 1 and 1/2; question 1: {0, 0} against {1, 0}: 0, 1/2, 0, 1/2
+    # question 0: {8, 4} against {4, 4}: 1 and 1/2; question 1: {0, 0} against {1, 0}: 0, 1/2, 0,
+    # 1/2
     found = compare(counts([[8, 0], [4, 0]]), counts([[4, 1], [4, 0]]), 1, draws=DRAWS, rng=rng())
-    assert found.probability_of_improvement == pytest.approx((1 + 0.5 + 1 + 0.5 + 0 + 0.5 + 0 + 0.5) / 8)
+    assert found.probability_of_improvement == pytest.approx(
+        (1 + 0.5 + 1 + 0.5 + 0 + 0.5 + 0 + 0.5) / 8
+    )
 
 
 def test_holm_by_hand():
@@ -71,7 +90,9 @@ def test_holm_refuses_nan():
         holm([0.1, float("nan")])
 
 
-@pytest.mark.parametrize(("solved", "low", "high"), [(0, 0.0, 0.0807), (10, 0.1846, 0.5126), (30, 0.9193, 1.0)])
+@pytest.mark.parametrize(
+    ("solved", "low", "high"), [(0, 0.0, 0.0807), (10, 0.1846, 0.5126), (30, 0.9193, 1.0)]
+)
 def test_single_samples_give_the_interval_of_jeffreys(solved, low, high):
     """Beta(c + 1/2, 30 - c + 1/2) quantiles, from tables; the correction of the spread adds 3 %."""
     found = estimate(counts([[1] * solved + [0] * (30 - solved)], n=1), 1, draws=20_000, rng=rng())
@@ -80,18 +101,23 @@ def test_single_samples_give_the_interval_of_jeffreys(solved, low, high):
 
 
 def test_sign_flip_p_by_hand():
-    """One seed, four questions all better by the same: only 2 of the 16 sign patterns lie as far from 0."""
+    """One seed, four questions all better by the same: only 2 of the 16 sign patterns lie as far
+    from 0.
+    """
     found = compare(counts([[4] * 4]), counts([[2] * 4]), 1, draws=20_000, rng=rng())
     assert found.p == pytest.approx(2 / 16, abs=0.01)
 
 
 def test_seeds_that_dominate_give_students_t():
-    """Every question of a seed gains alike, so the seeds' differences (1, 2, 3)/64 are all there is to know.
+    """Every question of a seed gains alike, so the seeds' differences (1, 2, 3)/64 are all there is
+    to know.
 
     t of 2 degrees of freedom: mean +- 4.303 sd / sqrt(3), and t = 2 / (1 / sqrt(3)) has p = .0742.
     """
     gains = np.array([[1], [2], [3]]) + np.zeros((3, 200), int)
-    found = compare(counts(gains + 20, n=64), counts(0 * gains + 20, n=64), 1, draws=40_000, rng=rng())
+    found = compare(
+        counts(gains + 20, n=64), counts(0 * gains + 20, n=64), 1, draws=40_000, rng=rng()
+    )
     half = 4.303 / np.sqrt(3) / 64
     assert (found.low, found.high) == pytest.approx((2 / 64 - half, 2 / 64 + half), abs=0.03 * half)
     assert found.p == pytest.approx(0.0742, abs=0.01)
@@ -99,9 +125,13 @@ def test_seeds_that_dominate_give_students_t():
 
 
 def test_seeds_add_only_what_their_own_noise_does_not_explain():
-    """Seeds as far apart as chance puts them: MS_A = MS_AB, so half of the draws, more or less, add nothing."""
+    """Seeds as far apart as chance puts them: MS_A = MS_AB, so half of the draws, more or less, add
+    nothing.
+    """
     y_SQ = rng(0).random((4, 200))
-    y_SQ += (0 - y_SQ.mean(axis=1) + np.sqrt(1 / 12 / 200) * np.array([-1.16, -0.39, 0.39, 1.16]))[:, None]
+    y_SQ += (0 - y_SQ.mean(axis=1) + np.sqrt(1 / 12 / 200) * np.array([-1.16, -0.39, 0.39, 1.16]))[
+        :, None
+    ]
     share = (seed_draws(y_SQ, 4000, rng()) == 0).mean()
     assert 0.3 < share < 0.5  # P(chi2 of 3 > 3) = .39
     assert not seed_draws(y_SQ[:1], 10, rng()).any()
@@ -133,7 +163,10 @@ def test_swapping_arms_flips_signs(arms, k):
 @given(pairs())
 @settings(max_examples=60, deadline=None)
 def test_values_lie_in_their_intervals_and_ranges(arms):
-    score, found = estimate(arms[0], 1, draws=50, rng=rng()), compare(arms[0], arms[1], 1, draws=50, rng=rng())
+    score, found = (
+        estimate(arms[0], 1, draws=50, rng=rng()),
+        compare(arms[0], arms[1], 1, draws=50, rng=rng()),
+    )
     assert 0 <= score.low <= score.value <= score.high <= 1
     assert score.low < score.high
     assert -1 <= found.low <= found.difference <= found.high <= 1
@@ -151,9 +184,16 @@ def test_same_seed_same_numbers():
 def test_order_of_rows_and_files_changes_nothing(tmp_path_factory, rows, seeds):
     folder = tmp_path_factory.mktemp("counts")
     table = {(s, q): (7 * s + 5 * q) % 9 for s in range(3) for q in range(6)}
-    sorted_ = {s: write(folder / f"a{s}.csv", [(f"p{q}", 8, table[s, q]) for q in range(6)]) for s in range(3)}
-    mixed = {s: write(folder / f"b{s}.csv", [(f"p{q}", 8, table[s, q]) for q in rows]) for s in seeds}
-    one, other = (estimate(load_counts(files), 1, draws=50, rng=rng()) for files in (sorted_, mixed))
+    sorted_ = {
+        s: write(folder / f"a{s}.csv", [(f"p{q}", 8, table[s, q]) for q in range(6)])
+        for s in range(3)
+    }
+    mixed = {
+        s: write(folder / f"b{s}.csv", [(f"p{q}", 8, table[s, q]) for q in rows]) for s in seeds
+    }
+    one, other = (
+        estimate(load_counts(files), 1, draws=50, rng=rng()) for files in (sorted_, mixed)
+    )
     assert one == other
 
 
@@ -182,10 +222,14 @@ def test_several_seeds_decide():
     assert verdict(found, found.p) == "better"
     assert verdict(compare(b, a, 1, draws=DRAWS, rng=rng()), found.p) == "worse"
     assert verdict(found, 0.06) == "not distinguishable"
-    assert "aime: aer is better than none, +83.3 points of pass@1" in sentence(found, "aer", "none", "aime", 1, 0.01)
+    assert "aime: aer is better than none, +83.3 points of pass@1" in sentence(
+        found, "aer", "none", "aime", 1, 0.01
+    )
 
 
-@pytest.mark.parametrize(("difference", "low", "high"), [(0.02, -0.01, 0.05), (-0.02, -0.05, 0.01), (0.02, 0.0, 0.04)])
+@pytest.mark.parametrize(
+    ("difference", "low", "high"), [(0.02, -0.01, 0.05), (-0.02, -0.05, 0.01), (0.02, 0.0, 0.04)]
+)
 def test_a_test_whose_interval_holds_0_decides_nothing(difference, low, high):
     found = Comparison(difference, low, high, 0.001, 0.5, 0.05, "", 3, ())
     assert verdict(found, 0.001) == "not distinguishable"
@@ -193,7 +237,9 @@ def test_a_test_whose_interval_holds_0_decides_nothing(difference, low, high):
 
 def test_undecided_sentence_tells_what_could_have_been_seen():
     found = Comparison(0.01, -0.03, 0.05, 0.4, 0.5, 0.062, "", 3, ())
-    assert "would see a true difference of 6.2 points" in sentence(found, "aer", "none", "aime", 1, 0.4)
+    assert "would see a true difference of 6.2 points" in sentence(
+        found, "aer", "none", "aime", 1, 0.4
+    )
 
 
 def test_missing_seed_is_seen_and_left_out():
@@ -268,5 +314,7 @@ def test_too_few_samples_or_questions_are_refused():
 
 
 def test_seed_column_splits_a_file_into_runs(tmp_path):
-    path = write(tmp_path / "a.csv", [("p0", 8, 1, 4), ("p0", 8.0, 2, 5)], "problem_id,n,correct,seed")
+    path = write(
+        tmp_path / "a.csv", [("p0", 8, 1, 4), ("p0", 8.0, 2, 5)], "problem_id,n,correct,seed"
+    )
     assert read_runs(path) == {4: {"p0": (8, 1)}, 5: {"p0": (8, 2)}}

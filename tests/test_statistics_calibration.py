@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 
-from analysis import calibrate
-from analysis.bootstrap import plain_means
-from analysis.simulate import AIME, MATH, Study, same_method, simulate, true_scores
-from eval.errors import BadInput
+from analysis.calibrate import measure as calibrate
+from analysis.calibrate.simulated_studies import (
+    AIME,
+    MATH,
+    Study,
+    same_method,
+    simulate,
+    true_scores,
+)
+from analysis.inference.bootstrap import plain_means
+from eval.files.errors import BadInput
 
 
 @pytest.mark.parametrize("population", [AIME, MATH])
@@ -16,7 +23,9 @@ def test_true_scores_are_what_simulation_converges_to(population):
     found = [arm.correct_SQ.sum() / arm.n_SQ.sum() for arm in arms]
     truth = true_scores(study)
     assert truth[0] - truth[1] == pytest.approx(0.02, abs=1e-9)
-    assert found == pytest.approx(truth, abs=3 * 0.33 / 400**0.5)  # 0.33: largest spread of success rates
+    assert found == pytest.approx(
+        truth, abs=3 * 0.33 / 400**0.5
+    )  # 0.33: largest spread of success rates
     assert found[0] - found[1] == pytest.approx(0.02, abs=0.01)
 
 
@@ -24,7 +33,9 @@ def test_without_seeds_and_effect_the_mean_is_that_of_beta():
     study = same_method(Study(AIME, 30, 3, 8, seed_sd=0.0, effect=0.02))
     assert study.effect == 0
     population = (AIME.a + 0.0) / (AIME.a + AIME.b)
-    assert true_scores(study) == pytest.approx((population, population), abs=0.01)  # J_sq pulls towards 1/2
+    assert true_scores(study) == pytest.approx(
+        (population, population), abs=0.01
+    )  # J_sq pulls towards 1/2
 
 
 def test_seed_effects_have_the_asked_size():
@@ -44,12 +55,16 @@ def test_one_method_with_other_seeds_is_rarely_called_different():
 
 
 def test_one_seed_would_be_called_different():
-    assert calibrate.one_seed(Study(MATH, 200, 1, 8, seed_sd=0.03), studies=50, draws=300, seed=0) > 0.2
+    assert (
+        calibrate.one_seed(Study(MATH, 200, 1, 8, seed_sd=0.03), studies=50, draws=300, seed=0)
+        > 0.2
+    )
 
 
 def test_more_seeds_more_power():
     few, many = (
-        calibrate.power(Study(MATH, 200, seeds, 8, effect=0.03), studies=60, draws=200, seed=0) for seeds in (3, 10)
+        calibrate.power(Study(MATH, 200, seeds, 8, effect=0.03), studies=60, draws=200, seed=0)
+        for seeds in (3, 10)
     )
     assert many[0] > few[0]
     assert many[1] < few[1]
@@ -68,7 +83,18 @@ def test_tables_go_between_their_marks(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- one-seed:begin -->\nold\n<!-- one-seed:end -->\nafter\n")
     monkeypatch.setattr(calibrate, "ONE_SEED", [Study(AIME, 30, 1, 8)])
-    arguments = ["--studies", "3", "--draws", "20", "--processes", "1", "--only", "one-seed", "--out", str(page)]
+    arguments = [
+        "--studies",
+        "3",
+        "--draws",
+        "20",
+        "--processes",
+        "1",
+        "--only",
+        "one-seed",
+        "--out",
+        str(page),
+    ]
     monkeypatch.setattr("sys.argv", ["calibrate", *arguments])
     calibrate.main()
     text = page.read_text()

@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 import yaml
 
-from eval.engines import check_weights
-from eval.errors import BadInput
-from experiments.policy import policy_source
-from experiments.schema import load
-from experiments.tracking_metrics import metric_name
-from experiments.tracking_store import without_secrets
+from eval.files.errors import BadInput
+from eval.sampling.engines import check_weights
+from experiments.policies.load import policy_source
+from experiments.spec.schema import load
+from experiments.tracking.address import without_secrets
+from experiments.tracking.metrics import metric_name
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [
-    path for name in ("methods", "experiments", "eval", "analysis") for path in sorted((ROOT / name).rglob("*.py"))
+    path
+    for name in ("methods", "experiments", "eval", "analysis")
+    for path in sorted((ROOT / name).rglob("*.py"))
 ]
 SECRETS = {
     "HF_TOKEN": "hf_canary",
@@ -45,7 +47,9 @@ def test_only_a_whole_commit_is_a_pin(revision: str, tmp_path: Path) -> None:
         load(experiment(tmp_path, source="pretrained", name="a/b", revision=revision))
 
 
-@pytest.mark.parametrize("name", ["$(true)", "a/b; true", "-x", "../a", "a/b/c", "", "a" * 6000, "https://u:p@h/x"])
+@pytest.mark.parametrize(
+    "name", ["$(true)", "a/b; true", "-x", "../a", "a/b/c", "", "a" * 6000, "https://u:p@h/x"]
+)
 def test_a_model_is_a_folder_or_an_id(name: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput):
         load(experiment(tmp_path, source="pretrained", name=name, revision="0" * 40))
@@ -80,7 +84,9 @@ def test_no_module_loads_pickles_or_code_or_evaluates_text(path: Path) -> None:
         "yaml.unsafe_load",
         "yaml.full_load",
     }
-    assert not any(keyword.arg in ("trust_remote_code", "shell") for call in calls for keyword in call.keywords)
+    assert not any(
+        keyword.arg in ("trust_remote_code", "shell") for call in calls for keyword in call.keywords
+    )
 
 
 def test_servers_listen_on_this_machine_alone_and_say_so() -> None:
@@ -108,7 +114,8 @@ def test_secrets_are_left_out_wherever_they_stand(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "level", ["../../x", "/etc", "代数", "", ".", "..", "a//b", "x" * 5000, "\ud800", "a\0b", "5'; --"]
+    "level",
+    ["../../x", "/etc", "代数", "", ".", "..", "a//b", "x" * 5000, "\ud800", "a\0b", "5'; --"],
 )
 def test_levels_become_names_that_mlflow_takes(level: str) -> None:
     from mlflow.utils.validation import _validate_metric_name
@@ -123,11 +130,13 @@ def test_levels_become_names_that_mlflow_takes(level: str) -> None:
 PIPELINE = """
 import sys
 from pathlib import Path
-from analysis import report, tables
-from experiments import tasks, tracking
-from experiments.base_policy import make_tokenizer, train
-from experiments.resolve import write_spec
-from experiments.schema import load
+from analysis.report import make as report
+from analysis.tables import make as tables
+from experiments.tasks import problem_files as tasks
+from experiments.tracking import command as tracking
+from experiments.policies.tiny import make_tokenizer, train
+from experiments.spec.resolved import write_spec
+from experiments.spec.schema import load
 from experiments.train import run
 
 root = Path(sys.argv[1])
@@ -148,13 +157,21 @@ tracking.sync(root, mark=root / "mlflow.logged")
 
 
 @pytest.mark.parametrize(
-    "uri", ["http://me:uri-canary@127.0.0.1:9/x?token=uri-canary", "postgresql://me:uri-canary@127.0.0.1:9/db"]
+    "uri",
+    [
+        "http://me:uri-canary@127.0.0.1:9/x?token=uri-canary",
+        "postgresql://me:uri-canary@127.0.0.1:9/db",
+    ],
 )
 def test_no_secret_of_the_environment_is_written_down(uri: str, tmp_path: Path) -> None:
     root = tmp_path / "results" / "smoke"
     environment = os.environ | SECRETS | {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", PIPELINE, str(root)], env=environment, capture_output=True, cwd=tmp_path, check=False
+        [sys.executable, "-c", PIPELINE, str(root)],
+        env=environment,
+        capture_output=True,
+        cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:].decode()
     assert (root / "none" / f"seed-{load('smoke').seeds[0]}" / "run.json").exists()
@@ -162,5 +179,7 @@ def test_no_secret_of_the_environment_is_written_down(uri: str, tmp_path: Path) 
     written = {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert len(written) > 10
     assert [
-        name for name, content in {**written, "said": done.stdout + done.stderr}.items() if b"canary" in content
+        name
+        for name, content in {**written, "said": done.stdout + done.stderr}.items()
+        if b"canary" in content
     ] == []

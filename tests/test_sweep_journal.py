@@ -1,4 +1,6 @@
-"""Workers that start at once, die and come back: the number of trials stays exact. No training here."""
+"""Workers that start at once, die and come back: the number of trials stays exact. No training
+here.
+"""
 
 import os
 import signal
@@ -11,10 +13,18 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from eval.durable import locked
-from eval.errors import BadInput
-from experiments.study import Study
-from experiments.sweep_journal import SPARE_WORKERS, Journal, Taken, ended, first_tries, held, sampler
+from eval.files.durable import locked
+from eval.files.errors import BadInput
+from experiments.sweep.journal import (
+    SPARE_WORKERS,
+    Journal,
+    Taken,
+    ended,
+    first_tries,
+    held,
+    sampler,
+)
+from experiments.sweep.sweep_file import Study
 from tests.test_sweep_study import SMOKE
 
 WORKER = """
@@ -45,7 +55,11 @@ def journal(folder: Path, trials: int, **changes: object) -> Journal:
 def worker(folder: Path, trials: int, name: str, how: str = "work") -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WORKER, str(folder), str(trials), name, how]
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
     )
 
 
@@ -77,7 +91,9 @@ def test_four_workers_at_once_make_exactly_the_trials_that_were_asked_for(tmp_pa
     own = journal(tmp_path, 9)
     assert states(own) == {"COMPLETE": 18}
     assert [trial.params["method.tau"] for trial in own.open("one").trials[:2]] == [0.2, 0.8]
-    assert len({trial.params["method.tau"] for trial in own.open("two").trials}) == 9  # no two draw the same stream
+    assert (
+        len({trial.params["method.tau"] for trial in own.open("two").trials}) == 9
+    )  # no two draw the same stream
 
 
 def test_a_killed_workers_trial_is_failed_and_its_values_are_tried_again(tmp_path: Path) -> None:
@@ -88,14 +104,18 @@ def test_a_killed_workers_trial_is_failed_and_its_values_are_tried_again(tmp_pat
     victim.kill()
     victim.wait()
     journal_file = tmp_path / "journal.log"
-    journal_file.write_bytes(journal_file.read_bytes() + b'{"op_code": 5, "wor')  # and it died while it wrote
+    journal_file.write_bytes(
+        journal_file.read_bytes() + b'{"op_code": 5, "wor'
+    )  # and it died while it wrote
     again = [worker(tmp_path, 3, name) for name in ("0", "1")]
     go(*again)
     assert [each.wait() for each in again] == [0, 0]
     own = journal(tmp_path, 3)
     assert states(own) == {"COMPLETE": 6, "FAIL": 1}
     lost = next(trial for trial in own.open("one").trials if trial.state == TrialState.FAIL)
-    retry = next(trial for trial in own.open("one").trials if trial.user_attrs.get("retry_of") == lost.number)
+    retry = next(
+        trial for trial in own.open("one").trials if trial.user_attrs.get("retry_of") == lost.number
+    )
     assert retry.params == lost.params
     assert len(ended(own.open("one"))) == 3
 
@@ -135,7 +155,10 @@ def test_a_worker_is_called_by_nothing_that_leads_elsewhere(name: object, tmp_pa
     take(own, "1")
     assert states(own)["FAIL"] == 1
     assert not list(tmp_path.rglob("*escaped*"))
-    with pytest.raises(BadInput, match="give a name of letters"), own.signed_on(str(name) if name != 5 else "a/b"):
+    with (
+        pytest.raises(BadInput, match="give a name of letters"),
+        own.signed_on(str(name) if name != 5 else "a/b"),
+    ):
         pass
 
 
@@ -147,7 +170,10 @@ def test_a_worker_signs_on_while_another_looks_whether_it_lives(tmp_path: Path) 
             return "signed on"
 
     with ThreadPoolExecutor() as threads:
-        with held(tmp_path / "queue.lock"), locked(tmp_path / "workers" / "0.lock"):  # as one that takes a trial
+        with (
+            held(tmp_path / "queue.lock"),
+            locked(tmp_path / "workers" / "0.lock"),
+        ):  # as one that takes a trial
             signing = threads.submit(sign_on)
             assert not wait([signing], timeout=0.2).done
         assert signing.result() == "signed on"
@@ -159,7 +185,13 @@ def test_more_trials_continue_a_study_and_as_many_have_nothing_to_do(tmp_path: P
         while taken := own.take("0"):
             taken.study.tell(taken.trial, 0.5)
         assert states(own) == {"COMPLETE": total}
-    assert [trial.user_attrs["origin"] for trial in own.open("one").trials] == ["grid", "grid", "tpe", "tpe", "tpe"]
+    assert [trial.user_attrs["origin"] for trial in own.open("one").trials] == [
+        "grid",
+        "grid",
+        "tpe",
+        "tpe",
+        "tpe",
+    ]
 
 
 def test_a_trial_that_fails_every_time_counts_once(tmp_path: Path) -> None:
@@ -192,7 +224,9 @@ def test_what_failed_for_the_last_time_is_tried_again_once_per_start(tmp_path: P
     own.renew("fourth")
     assert own.take("0") is None
     assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
-    assert {trial.params["method.tau"] for trial in own.open("two").trials} | {0.2, 0.8} == set(tried)
+    assert {trial.params["method.tau"] for trial in own.open("two").trials} | {0.2, 0.8} == set(
+        tried
+    )
 
 
 def test_a_trial_that_kills_every_worker_is_given_up_across_starts(tmp_path: Path) -> None:
@@ -219,7 +253,9 @@ def test_a_trial_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
     own = journal(tmp_path, 2, retries=1)
     while own.take("0"):
         pass
-    assert states(own) == {"FAIL": 4 * (1 + 1 + SPARE_WORKERS)}  # 2 searches, 2 trials, each tried once and then again
+    assert states(own) == {
+        "FAIL": 4 * (1 + 1 + SPARE_WORKERS)
+    }  # 2 searches, 2 trials, each tried once and then again
     assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
 
 
@@ -257,4 +293,9 @@ def test_a_sampler_repeats_itself_only_for_the_same_worker_and_trial(tmp_path: P
         return float(sampler(study, *place)._rng.rng.uniform())  # type: ignore[arg-type, attr-defined]
 
     assert first("one", "0", 3) == first("one", "0", 3)
-    assert len({first("one", "0", 3), first("one", "1", 3), first("one", "0", 4), first("two", "0", 3)}) == 4
+    assert (
+        len(
+            {first("one", "0", 3), first("one", "1", 3), first("one", "0", 4), first("two", "0", 3)}
+        )
+        == 4
+    )

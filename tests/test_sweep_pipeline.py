@@ -1,4 +1,6 @@
-"""A sweep through the real Snakefile at miniature size: four workers at once, one of them killed in the middle of a trial."""
+"""A sweep through the real Snakefile at miniature size: four workers at once, one of them killed in
+the middle of a trial.
+"""
 
 import json
 import os
@@ -16,27 +18,31 @@ import pandas as pd
 import pytest
 import yaml
 
-from eval.checksums import mark_folder
-from eval.durable import discard
-from eval.errors import BadInput
-from experiments import sweep as commands
-from experiments.mend import mend
-from experiments.resolve import write_spec
-from experiments.study import load_study
-from experiments.study_settings import MedianPruning
-from experiments.sweep import desk_of, gather, journal_of, leave
-from experiments.sweep_journal import Journal
-from experiments.sweep_trial import Desk, growing, is_worse, question_scores, seen
+from eval.files.checksums import mark_folder
+from eval.files.durable import discard
+from eval.files.errors import BadInput
+from experiments.spec.resolved import write_spec
+from experiments.sweep import commands
+from experiments.sweep.commands import desk_of, gather, journal_of, leave
+from experiments.sweep.journal import Journal
+from experiments.sweep.settings import MedianPruning
+from experiments.sweep.sweep_file import load_study
+from experiments.sweep.trial import Desk, growing, is_worse, question_scores, seen
+from experiments.workflow.repair import mend
 from tests.test_pipeline import copied, edited
 from tests.test_sweep_study import SMOKE, study_file
 
 STUDY = SMOKE | {"seeds": [11], "trials": 2, "workers": 4, "retries": 0}
 
 
-def sweep(checkout: Path, *arguments: str, config: Sequence[str] = (), target: str = "sweep") -> subprocess.Popen[str]:
+def sweep(
+    checkout: Path, *arguments: str, config: Sequence[str] = (), target: str = "sweep"
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "snakemake", target, "--cores", "4", *arguments]
     command += ["--config", "sweep=study.yaml", *config]
-    return subprocess.Popen(command, cwd=checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        command, cwd=checkout, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 def finished(job: subprocess.Popen[str]) -> str:
@@ -72,7 +78,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_sweep_goes_without_an_arm_that_it_is_to_make(checkout: Path) -> None:
     tuned = "arms:\n  tuned: {from: results/smoke/sweep/smoke_ratio/aer/best.yaml}"
-    with edited(checkout / "experiments" / "smoke.yaml", lambda text: text.replace("arms:", tuned, 1)):
+    with edited(
+        checkout / "experiments" / "smoke.yaml", lambda text: text.replace("arms:", tuned, 1)
+    ):
         assert "sweep_gather" in finished(sweep(checkout, "-n"))
         job = sweep(checkout, "-n", target="all")
         assert "arms.tuned.from: there is no file" in job.communicate()[0]
@@ -80,12 +88,16 @@ def test_a_sweep_goes_without_an_arm_that_it_is_to_make(checkout: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the workers in /proc")
-def test_a_bad_launch_file_and_a_killed_worker_cost_no_trial_and_make_none_too_many(checkout: Path) -> None:
+def test_a_bad_launch_file_and_a_killed_worker_cost_no_trial_and_make_none_too_many(
+    checkout: Path,
+) -> None:
     (checkout / "bad.yaml").write_text("no configuration of accelerate")
     job = sweep(checkout, config=["launch=bad.yaml"])
     output, _ = job.communicate()
     assert job.returncode != 0
-    assert re.search(r"error: .*aer: 2 trials of 2, 2 of them failed \(training .* start the sweep again", output)
+    assert re.search(
+        r"error: .*aer: 2 trials of 2, 2 of them failed \(training .* start the sweep again", output
+    )
 
     job = sweep(checkout)
     folder = checkout / "results" / "smoke" / "sweep" / "smoke_ratio"
@@ -118,7 +130,9 @@ def test_a_bad_launch_file_and_a_killed_worker_cost_no_trial_and_make_none_too_m
     smoke = checkout / "experiments" / "smoke.yaml"
     with edited(smoke, lambda text: re.sub(r"draws: \d+", "draws: 123", text)):
         assert "Nothing to be done" in finished(sweep(checkout, "-n"))
-    with edited(smoke, lambda text: re.sub(r"learning_rate: \S+", "learning_rate: 0.002", text, count=1)):
+    with edited(
+        smoke, lambda text: re.sub(r"learning_rate: \S+", "learning_rate: 0.002", text, count=1)
+    ):
         plan = finished(sweep(checkout, "-n")).rpartition("Job stats:")[2].partition("\n\n")[0]
     assert sorted(re.findall(r"^(sweep_\w+) +(\d+)$", plan, re.MULTILINE)) == [
         ("sweep_gather", "1"),
@@ -140,7 +154,9 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def end(journal: Journal, *scores: float) -> None:
-    """Ends all trials: the first with these scores, the others with a failure that repeats itself."""
+    """Ends all trials: the first with these scores, the others with a failure that repeats
+    itself.
+    """
     waiting = list(scores)
     while taken := journal.take("0"):
         if waiting:
@@ -153,10 +169,17 @@ def test_a_sweep_without_a_result_is_refused_and_the_next_start_goes_on(
     journal: Journal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = journal.folder
-    done, mark, best = folder / "workers" / "0.done", folder / "trials.checksums.json", folder / "aer" / "best.yaml"
+    done, mark, best = (
+        folder / "workers" / "0.done",
+        folder / "trials.checksums.json",
+        folder / "aer" / "best.yaml",
+    )
     end(journal)
     done.touch()
-    with pytest.raises(BadInput, match=r"aer: 3 trials of 3, 3 of them failed \(no driver\).* start the sweep again"):
+    with pytest.raises(
+        BadInput,
+        match=r"aer: 3 trials of 3, 3 of them failed \(no driver\).* start the sweep again",
+    ):
         gather(folder)
     assert not done.exists()  # or the next start would gather again, and try nothing
     assert not mark.exists()
@@ -171,7 +194,9 @@ def test_a_sweep_without_a_result_is_refused_and_the_next_start_goes_on(
     assert yaml.safe_load(best.read_text())["method"]["tau"] == 0.2
 
 
-def test_a_best_arm_is_never_gone_while_there_is_one(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_best_arm_is_never_gone_while_there_is_one(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An experiment that reads it as an arm could not be loaded, not even to make it again."""
     end(journal, 0.5, 0.6, 0.7)
     gather(journal.folder)
@@ -192,8 +217,20 @@ def results(tmp_path: Path) -> Path:
         "problem_id,n,correct,truncated,tokens\na,4,1,1,10\nb,4,3,0,30\n"
     )
     rows = [
-        {"rollout": 0, "entropy": 0.5, "tokens_generated": 70, "seconds_rollout": 1.0, "seconds_rest": 0.5},
-        {"rollout": 1, "entropy": 0.2, "tokens_generated": 150, "seconds_rollout": 2.0, "seconds_rest": 0.5},
+        {
+            "rollout": 0,
+            "entropy": 0.5,
+            "tokens_generated": 70,
+            "seconds_rollout": 1.0,
+            "seconds_rest": 0.5,
+        },
+        {
+            "rollout": 1,
+            "entropy": 0.2,
+            "tokens_generated": 150,
+            "seconds_rollout": 2.0,
+            "seconds_rest": 0.5,
+        },
     ]
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return tmp_path
@@ -213,7 +250,9 @@ def test_what_a_seed_showed_by_hand(tmp_path: Path) -> None:
     }
     objective = {"benchmark": "arithmetic_validation", "measure": "pass_at_k", "k": 2}
     pairs, _ = load_study(study_file(tmp_path, objective=objective))
-    assert question_scores(pairs, run / "eval") == pytest.approx([1 / 2, 1.0])  # 1 - C(3,2)/C(4,2), 1 - C(1,2)/C(4,2)
+    assert question_scores(pairs, run / "eval") == pytest.approx(
+        [1 / 2, 1.0]
+    )  # 1 - C(3,2)/C(4,2), 1 - C(1,2)/C(4,2)
 
 
 class Judge:
@@ -241,9 +280,7 @@ def test_the_wilcoxon_pruner_sees_each_question_under_a_step_of_its_own(tmp_path
 
 def test_a_growing_log_is_read_to_its_end_once(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
-    writer = (
-        "import sys\nwith open(sys.argv[1], 'w') as f:\n  for i in range(3): print('{\"rollout\": %d}' % i, file=f)"
-    )
+    writer = "import sys\nwith open(sys.argv[1], 'w') as f:\n  for i in range(3): print('{\"rollout\": %d}' % i, file=f)"
     job = subprocess.Popen([sys.executable, "-c", writer, str(path)])
     assert [row["rollout"] for row in growing(path, job)] == [0, 1, 2]
 
@@ -271,8 +308,10 @@ def test_a_kill_while_a_policy_is_deleted_leaves_a_sound_folder(
     assert list(policy.parent.iterdir()) == []
 
 
-def test_a_bad_trial_and_a_stopped_one_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from experiments import sweep_trial
+def test_a_bad_trial_and_a_stopped_one_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experiments.sweep import trial as sweep_trial
 
     study, experiment = load_study(study_file(tmp_path, pruner={"name": "median", "warmup": 0.0}))
     assert isinstance(study.pruner, MedianPruning)
@@ -296,8 +335,12 @@ def test_a_bad_trial_and_a_stopped_one_are_told_apart(tmp_path: Path, monkeypatc
     assert judge.shown == [(0.25, 0)]
     monkeypatch.setattr(sweep_trial, "start", command("raise SystemExit(3)"))
     none, _ = load_study(study_file(tmp_path))
-    with pytest.raises(sweep_trial.Failed, match=r"training of seed 11 ended with code 3, see .*: the last words"):
-        sweep_trial.run_trial(Desk(none, experiment, desk.folder, "code"), "aer", {"method.tau": 0.4}, judge)
+    with pytest.raises(
+        sweep_trial.Failed, match=r"training of seed 11 ended with code 3, see .*: the last words"
+    ):
+        sweep_trial.run_trial(
+            Desk(none, experiment, desk.folder, "code"), "aer", {"method.tau": 0.4}, judge
+        )
     with pytest.raises(BadInput, match=r"at method\.tau = 7"):
         sweep_trial.run_trial(desk, "aer", {"method.tau": 7}, judge)
 
@@ -313,9 +356,13 @@ signal.pause()
 """
 
 
-def test_a_worker_that_is_told_to_end_lets_its_training_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM comes before a time limit; SIGKILL to the training would cost what it has not saved."""
-    from experiments.sweep_trial import attended, start
+def test_a_worker_that_is_told_to_end_lets_its_training_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM comes before a time limit; SIGKILL to the training would cost what it has not
+    saved.
+    """
+    from experiments.sweep.trial import attended, start
 
     monkeypatch.chdir(tmp_path)
     job = start(["python", "-c", SAVES_AT_SIGTERM], tmp_path / "log", 1)

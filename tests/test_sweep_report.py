@@ -1,4 +1,6 @@
-"""The report of a sweep: numbers in its tables, sentences and warnings, faults in its files, and what is hostile."""
+"""The report of a sweep: numbers in its tables, sentences and warnings, faults in its files, and
+what is hostile.
+"""
 
 import csv
 import json
@@ -14,25 +16,28 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis import style, sweep
-from analysis.figures_map import is_mapped
-from analysis.figures_response import response
-from analysis.figures_sweep import CAPTIONS, FIGURES
-from analysis.plotting import NothingToPlot, plt
-from analysis.study import Setting
-from analysis.sweep_read import read
-from analysis.sweep_summary import summarise
-from analysis.sweep_tables import regret_table, trials_table
-from analysis.sweep_words import chosen, tuning, verdict, warnings
-from eval.checksums import CHECKSUMS
-from eval.errors import BadInput
-from experiments.mend import undo_damaged
+from analysis.figures import style
+from analysis.figures.plotting import NothingToPlot, plt
+from analysis.sweep import make as sweep
+from analysis.sweep.figures import CAPTIONS, FIGURES
+from analysis.sweep.map import is_mapped
+from analysis.sweep.read import read
+from analysis.sweep.response import response
+from analysis.sweep.searches import Setting
+from analysis.sweep.summary import summarise
+from analysis.sweep.tables import regret_table, trials_table
+from analysis.sweep.words import chosen, tuning, verdict, warnings
+from eval.files.checksums import CHECKSUMS
+from eval.files.errors import BadInput
+from experiments.workflow.repair import undo_damaged
 from tests import browser, synthetic_sweep
 from tests.synthetic_sweep import row, study, write
 
 FORMS = ("pdf", "png", "csv", "json", "rst")
 TAU = "method.tau"
-HOSTILE = '"><script>document.title = "hacked"</script> =cmd|1 \\input{x} {{ 7 * 7 }} | `a` $x$ %\n# next'
+HOSTILE = (
+    '"><script>document.title = "hacked"</script> =cmd|1 \\input{x} {{ 7 * 7 }} | `a` $x$ %\n# next'
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +48,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def small(folder: Path, scores: list[list[float]], seeds: tuple[int, ...] = (101, 102), **more: Any) -> Path:
+def small(
+    folder: Path, scores: list[list[float]], seeds: tuple[int, ...] = (101, 102), **more: Any
+) -> Path:
     """A study of one search over τ with these scores at τ = .1, .2, …"""
-    rows = [row("aer", i, {TAU: 0.1 * (i + 1)}, each, seeds, **more) for i, each in enumerate(scores)]
+    rows = [
+        row("aer", i, {TAU: 0.1 * (i + 1)}, each, seeds, **more) for i, each in enumerate(scores)
+    ]
     return write(folder, study(seeds, aer=(TAU,)), rows, {"aer": {TAU: 1.0}})
 
 
@@ -66,18 +75,24 @@ def test_the_trials_table_by_hand(tmp_path: Path) -> None:
     found = read(small(tmp_path, [[m - half, m + half] for m in (0.8, 0.5, 0.4)]))
     frame = trials_table(found, summarise(found)).frame
     assert frame["score_low"].tolist() == pytest.approx([0.575, 0.275, 0.175], abs=1e-4)
-    assert frame["score_high"].tolist() == pytest.approx([1.0, 0.725, 0.625], abs=1e-4)  # within [0, 1]
+    assert frame["score_high"].tolist() == pytest.approx(
+        [1.0, 0.725, 0.625], abs=1e-4
+    )  # within [0, 1]
     assert frame["score_best"].tolist() == [True, False, False]
     assert frame["score_tied"].tolist() == [False, True, False]
     assert frame["entropy_share"].tolist() == pytest.approx([0.1 / 0.307] * 3)
 
 
 def test_the_regret_table_by_hand(tmp_path: Path) -> None:
-    """Both seeds agree, so leaving one out changes no choice: k = 1 is the mean, k = 3 the best of three."""
+    """Both seeds agree, so leaving one out changes no choice: k = 1 is the mean, k = 3 the best of
+    three.
+    """
     found = read(small(tmp_path, [[0.6, 0.6], [0.3, 0.3], [0.3, 0.3]]))
     line = regret_table(found, summarise(found)).frame.iloc[0]
     assert line[["at_1", "at_few", "at_common"]].tolist() == pytest.approx([0.4, 0.6, 0.6])
-    assert line[["regret_1", "regret_few", "held_out", "chosen"]].tolist() == pytest.approx([0.2, 0.0, 0.6, 0.6])
+    assert line[["regret_1", "regret_few", "held_out", "chosen"]].tolist() == pytest.approx(
+        [0.2, 0.0, 0.6, 0.6]
+    )
     assert (line["drawn"], line["tied"]) == (3, 1)
     assert line["ranges"] == "method.tau 0.1 to 0.1, 0 % of its range"
 
@@ -90,7 +105,11 @@ def test_the_budget_is_drawn_from_the_grid_not_from_what_a_sampler_placed(tmp_pa
     ]
     folder = write(tmp_path, study(aer=(TAU,)), rows)
     (found,) = summarise(read(folder))
-    assert (found.source, found.at(1), found.held_out) == ("grid", pytest.approx(0.2), pytest.approx(0.9))
+    assert (found.source, found.at(1), found.held_out) == (
+        "grid",
+        pytest.approx(0.2),
+        pytest.approx(0.9),
+    )
     write(folder, study(aer=(TAU,)), rows[2:])
     assert [each.source for each in summarise(read(folder))] == ["random"]
     write(folder, study(aer=(TAU,)), rows[2:3])
@@ -99,7 +118,10 @@ def test_the_budget_is_drawn_from_the_grid_not_from_what_a_sampler_placed(tmp_pa
 
 
 def test_positions_and_shares_of_settings() -> None:
-    log, named = Setting("c", 0.001, 10, log=True), Setting("w", choices=("hinge", "step", "linear"))
+    log, named = (
+        Setting("c", 0.001, 10, log=True),
+        Setting("w", choices=("hinge", "step", "linear")),
+    )
     assert log.share(0.1) == pytest.approx(0.5)
     assert [named.position("step"), named.share("linear")] == [1, 1]
     assert np.isnan([named.position(""), log.position(0.0)]).all()
@@ -112,8 +134,14 @@ def test_verdicts_say_what_was_found(tmp_path: Path) -> None:
     half = 0.01 / np.sqrt(2)
     folder = small(tmp_path, [[m - half, m + half] for m in (0.4, 0.59, 0.6, 0.5, 0.3)])
     said, warned = told(folder)
-    assert "Best at method.tau = 0.3: 60.0 [58.2, 61.8] points of avg@16 on arithmetic_validation." in said
-    assert "2 of 5 trials are not distinguishable from the best, itself among them: method.tau 0.2 to 0.3, 11 %" in said
+    assert (
+        "Best at method.tau = 0.3: 60.0 [58.2, 61.8] points of avg@16 on arithmetic_validation."
+        in said
+    )
+    assert (
+        "2 of 5 trials are not distinguishable from the best, itself among them: method.tau 0.2 to"
+        " 0.3, 11 %" in said
+    )
     assert "A setting picked blind from its 5 grid trials scores 47.8" in said
     assert "5 trials of the 11 that the study asks for" in warned
     assert tuning(read(folder)) == "Tuning budget equal: 5 trials each, 10 trainings each."
@@ -121,7 +149,10 @@ def test_verdicts_say_what_was_found(tmp_path: Path) -> None:
 
 def test_warnings_of_the_default_sweep(made: Path) -> None:
     _, warned = told(made)
-    assert "Tuning budget not equal: aer 11 trials and 21 trainings, fixed 11 trials and 22 trainings." in warned
+    assert (
+        "Tuning budget not equal: aer 11 trials and 21 trainings, fixed 11 trials and 22 trainings."
+        in warned
+    )
     assert "aer: 1 pruned" in warned
     assert "fixed: 1 failed; 1 of its trials are a second try." in warned
 
@@ -153,10 +184,14 @@ def test_one_seed_is_said_to_be_optimistic(tmp_path: Path) -> None:
 
 
 def test_every_file_is_written(made: Path) -> None:
-    tables = {f"{name}.{form}" for name in ("sweep", "regret") for form in ("csv", "md", "tex", "html")}
+    tables = {
+        f"{name}.{form}" for name in ("sweep", "regret") for form in ("csv", "md", "tex", "html")
+    }
     assert {path.name for path in (made / "tables").iterdir()} == tables
     assert set(FIGURES) == set(CAPTIONS)
-    assert {path.name for path in (made / "figures").iterdir()} == {f"{n}.{form}" for n in FIGURES for form in FORMS}
+    assert {path.name for path in (made / "figures").iterdir()} == {
+        f"{n}.{form}" for n in FIGURES for form in FORMS
+    }
     record = json.loads((made / "figures" / "budget.json").read_text())
     assert set(record["inputs"]) == {"study.yaml", "trials.csv", "importance.csv"}
     assert record["missing"] == ""
@@ -175,7 +210,9 @@ def test_a_damaged_file_of_a_sweep_takes_its_mark_away(made: Path, tmp_path: Pat
 def test_figures_hold_the_numbers_of_the_files(made: Path) -> None:
     shown: Any = pd.read_csv(made / "figures" / "response.csv")
     rows = list(csv.DictReader((made / "trials.csv").open()))
-    assert shown["score"].dropna().tolist() == pytest.approx([float(line["score"]) for line in rows if line["score"]])
+    assert shown["score"].dropna().tolist() == pytest.approx(
+        [float(line["score"]) for line in rows if line["score"]]
+    )
     assert shown.query("chosen")["value"].tolist() == [0.4, 0.0003]
     curve: Any = pd.read_csv(made / "figures" / "budget.csv")
     assert curve.groupby("search")["k"].max().to_dict() == {"aer": 8, "fixed": 8}
@@ -188,7 +225,9 @@ def test_another_process_writes_the_same_bytes(made: Path) -> None:
     before = {path: path.read_bytes() for path in paths}
     code = "import sys\nfrom analysis import sweep\nsweep.main(sys.argv[1:])\n"
     code += "heavy = {'torch', 'optuna', 'experiments', 'methods'} & set(sys.modules)\nassert not heavy, heavy"
-    subprocess.run([sys.executable, "-c", code, str(made)], check=True, cwd=Path(__file__).parents[1])
+    subprocess.run(
+        [sys.executable, "-c", code, str(made)], check=True, cwd=Path(__file__).parents[1]
+    )
     assert [path.name for path in paths if path.read_bytes() != before[path]] == []
 
 
@@ -240,9 +279,19 @@ def test_a_browser_shows_it_without_complaint(made: Path, tmp_path: Path) -> Non
         ([[0.5, "nan"], [0.4, 0.6]], {"final_entropy": "inf"}),
         ([["", ""], ["nan", "inf"]], {"initial_entropy": "nan"}),
     ],
-    ids=["no trial", "all failed", "one trial", "all pruned", "all equal", "cells that are no number", "no score"],
+    ids=[
+        "no trial",
+        "all failed",
+        "one trial",
+        "all pruned",
+        "all equal",
+        "cells that are no number",
+        "no score",
+    ],
 )
-def test_a_report_is_made_of_whatever_there_is(tmp_path: Path, scores: list[list[Any]], more: dict[str, Any]) -> None:
+def test_a_report_is_made_of_whatever_there_is(
+    tmp_path: Path, scores: list[list[Any]], more: dict[str, Any]
+) -> None:
     folder = small(tmp_path, scores, **more)
     sweep.main([str(folder)])
     assert "Verdicts" in (folder / "report.html").read_text()
@@ -256,18 +305,25 @@ def test_several_settings_categories_and_a_map(tmp_path: Path) -> None:
         row("two", i, {TAU: tau, "method.rho": rho}, [0.5 + 0.1 * i, 0.5])
         for i, (tau, rho) in enumerate([(0.1, 0.5), (0.9, 0.5), (0.5, 0.9)])
     ]
-    rows += [row("named", i, {TAU: 0.3, "method.weight": name}, [0.5, 0.4]) for i, name in enumerate(("hinge", "step"))]
+    rows += [
+        row("named", i, {TAU: 0.3, "method.weight": name}, [0.5, 0.4])
+        for i, name in enumerate(("hinge", "step"))
+    ]
     found = read(write(tmp_path, spec, rows, {"two": {TAU: 0.8, "method.rho": 0.2}}))
     two, named = summarise(found)
     assert (is_mapped(two), is_mapped(named)) == (True, False)
     style.use()
     drawn = response(found)
-    assert len([axes for axes in drawn.figure.axes if axes.get_xlabel()]) == 5  # a panel per setting, and the map
+    assert (
+        len([axes for axes in drawn.figure.axes if axes.get_xlabel()]) == 5
+    )  # a panel per setting, and the map
     assert len(FIGURES["importance"](found).numbers) == 2
     assert len(FIGURES["parallel"](found).figure.axes) == 3  # two searches and the colours
     plt.close("all")
     assert chosen(named.search, named.search.trials[1]) == "method.tau = 0.3, method.weight = step"
-    rows = [each | {"method.rho": 0.5} for each in rows if each["search"] == "two"]  # on one line: no area to fill
+    rows = [
+        each | {"method.rho": 0.5} for each in rows if each["search"] == "two"
+    ]  # on one line: no area to fill
     assert not is_mapped(summarise(read(write(tmp_path, spec, rows)))[0])
 
 
@@ -290,14 +346,21 @@ def test_hostile_text_is_only_text(tmp_path: Path) -> None:
     spec = study(aer=(TAU,))
     spec |= {"name": HOSTILE, "question": HOSTILE, "experiment": HOSTILE}
     spec["searches"] = {HOSTILE: spec["searches"]["aer"] | {"arm": HOSTILE}}
-    rows = [row(HOSTILE, i, {TAU: 0.1 * (i + 1)}, [0.5, 0.5], remarks=HOSTILE, origin=HOSTILE) for i in range(2)]
+    rows = [
+        row(HOSTILE, i, {TAU: 0.1 * (i + 1)}, [0.5, 0.5], remarks=HOSTILE, origin=HOSTILE)
+        for i in range(2)
+    ]
     folder = write(tmp_path, spec, rows)
     sweep.main([str(folder)])
     assert Tags((folder / "report.html").read_text()).scripts == 1
     assert "<script" not in (folder / "tables" / "sweep.html").read_text()
     assert "<script" not in (folder / "tables" / "sweep.md").read_text()
     assert "\\input{" not in (folder / "tables" / "sweep.tex").read_text()
-    write(folder, study(aer=(TAU,)), [row("aer", 0, {TAU: 0.5}, [0.5, 0.5], remarks="'=cmd", origin="=1+1")])
+    write(
+        folder,
+        study(aer=(TAU,)),
+        [row("aer", 0, {TAU: 0.5}, [0.5, 0.5], remarks="'=cmd", origin="=1+1")],
+    )
     sweep.main([str(folder)])
     cells = next(csv.DictReader((folder / "tables" / "sweep.csv").open()))
     assert (cells["origin"], cells["remarks"]) == ("'=1+1", "chosen; =cmd")
@@ -317,7 +380,11 @@ def edited(made: Path, tmp_path: Path, old: str, new: str, name: str = "trials.c
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("aer,1,complete", "aer,1,done", "line 3: state must be one of complete, pruned, failed, not 'done'"),
+        (
+            "aer,1,complete",
+            "aer,1,done",
+            "line 3: state must be one of complete, pruned, failed, not 'done'",
+        ),
         ("aer,1,", "aer,0,", "line 3: trial 0 of aer stands there twice"),
         ("aer,1,", "aer,1.5,", "line 3: trial must be a whole number"),
         ("aer,1,", "none,1,", "line 3: search 'none' is not in study.yaml"),
@@ -329,7 +396,9 @@ def edited(made: Path, tmp_path: Path, old: str, new: str, name: str = "trials.c
         (",score,", ",points,", "line 1: column(s) score are missing"),
     ],
 )
-def test_bad_trials_are_refused_with_their_line(made: Path, tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_bad_trials_are_refused_with_their_line(
+    made: Path, tmp_path: Path, old: str, new: str, message: str
+) -> None:
     with pytest.raises(BadInput) as caught:
         read(edited(made, tmp_path, old, new))
     assert message in str(caught.value)
@@ -347,10 +416,15 @@ def test_a_score_that_is_not_the_mean_of_its_seeds_is_refused(tmp_path: Path) ->
         ({"seeds": []}, "seeds missing, empty"),
         ({"searches": {"aer": {"settings": {TAU: 3}}}}, "a search needs `settings`"),
         ({"searches": {"aer": {"settings": {TAU: {"low": 0}}}}}, "needs numbers `low` and `high`"),
-        ({"searches": {"aer": {"settings": {TAU: {"low": 0, "high": 1, "log": True}}}}}, "must be above 0"),
+        (
+            {"searches": {"aer": {"settings": {TAU: {"low": 0, "high": 1, "log": True}}}}},
+            "must be above 0",
+        ),
     ],
 )
-def test_bad_studies_are_refused(made: Path, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+def test_bad_studies_are_refused(
+    made: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
     folder = Path(shutil.copytree(made, tmp_path / "study"))
     spec = yaml.safe_load((folder / "study.yaml").read_text()) | change
     (folder / "study.yaml").write_text(yaml.safe_dump(spec))
@@ -361,7 +435,9 @@ def test_bad_studies_are_refused(made: Path, tmp_path: Path, change: dict[str, A
 def test_a_study_that_does_not_say_what_it_asks_has_a_page(tmp_path: Path) -> None:
     folder = small(tmp_path, [[0.4, 0.6], [0.5, 0.7]])
     spec = yaml.safe_load((folder / "study.yaml").read_text())
-    (folder / "study.yaml").write_text(yaml.safe_dump({"searches": spec["searches"], "seeds": spec["seeds"]}))
+    (folder / "study.yaml").write_text(
+        yaml.safe_dump({"searches": spec["searches"], "seeds": spec["seeds"]})
+    )
     sweep.report(read(folder))
     page = (folder / "report.html").read_text()
     assert "No question is stated in the study." in page
@@ -395,5 +471,7 @@ def test_missing_and_binary_files_are_one_message(
 def test_columns_that_nobody_knows_are_left_aside(made: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(made, tmp_path / "study"))
     lines = (folder / "trials.csv").read_text().splitlines()
-    (folder / "trials.csv").write_text("\n".join([lines[0] + ",new", *(line + ",1" for line in lines[1:])]) + "\n")
+    (folder / "trials.csv").write_text(
+        "\n".join([lines[0] + ",new", *(line + ",1" for line in lines[1:])]) + "\n"
+    )
     assert read(folder).searches == read(made).searches

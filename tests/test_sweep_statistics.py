@@ -1,4 +1,6 @@
-"""Intervals of trials and the budget curve: numbers by hand, then every subset counted one by one."""
+"""Intervals of trials and the budget curve: numbers by hand, then every subset counted one by
+one.
+"""
 
 import math
 from itertools import combinations
@@ -9,12 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.student import half_width
-from analysis.sweep_statistics import best_of, budget, held_out, noise, undecided, value
+from analysis.sweep.statistics import best_of, budget, held_out, noise, undecided, value
+from analysis.sweep.student import half_width
 
 
 @pytest.mark.parametrize(
-    ("dof", "t"), [(1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (11, 2.2010), (22, 2.0739), (120, 1.9799)]
+    ("dof", "t"),
+    [
+        (1, 12.7062),
+        (2, 4.3027),
+        (3, 3.1824),
+        (4, 2.7764),
+        (11, 2.2010),
+        (22, 2.0739),
+        (120, 1.9799),
+    ],
 )
 def test_students_t_as_in_printed_tables(dof: int, t: float) -> None:
     assert half_width(0.95, dof) == pytest.approx(t, abs=5e-5)
@@ -29,7 +40,9 @@ def test_students_t_at_other_levels() -> None:
 
 
 def test_noise_is_pooled_over_trials() -> None:
-    """Deviations ±.1 and ±0 of two trials with two seeds, and 0, ±.2 of one with three: .02 + 0 + .08 over 1 + 1 + 2."""
+    """Deviations ±.1 and ±0 of two trials with two seeds, and 0, ±.2 of one with three: .02 + 0 +
+    .08 over 1 + 1 + 2.
+    """
     found = noise([(0.4, 0.6), (0.5, 0.5), (0.1, 0.3, 0.5)])
     assert found.dof == 4
     assert found.sd == pytest.approx(math.sqrt(0.1 / 4))
@@ -52,7 +65,9 @@ def test_with_one_seed_each_the_noise_is_unknown() -> None:
 
 def test_undecided_are_those_within_the_margin_of_a_difference() -> None:
     """sd .1, 3 degrees of freedom: the margin of a difference is 3.182 × .1 = .318."""
-    centred = [(m - 0.1 / math.sqrt(2), m + 0.1 / math.sqrt(2)) for m in (0.9, 0.9 - 0.31, 0.9 - 0.33)]
+    centred = [
+        (m - 0.1 / math.sqrt(2), m + 0.1 / math.sqrt(2)) for m in (0.9, 0.9 - 0.31, 0.9 - 0.33)
+    ]
     assert noise(centred).sd == pytest.approx(0.1)
     assert undecided(centred) == [True, True, False]
     assert undecided([]) == []
@@ -63,17 +78,25 @@ def test_undecided_are_those_within_the_margin_of_a_difference() -> None:
 
 
 def test_rank_probabilities_by_hand() -> None:
-    """Of three trials two are drawn: the best is among them in 2 of 3 draws, and is beaten by none."""
-    assert best_of(3) == pytest.approx(np.array([[1 / 3, 2 / 3, 1], [1 / 3, 1 / 3, 0], [1 / 3, 0, 0]]))
+    """Of three trials two are drawn: the best is among them in 2 of 3 draws, and is beaten by
+    none.
+    """
+    assert best_of(3) == pytest.approx(
+        np.array([[1 / 3, 2 / 3, 1], [1 / 3, 1 / 3, 0], [1 / 3, 0, 0]])
+    )
     assert best_of(7).sum(axis=0) == pytest.approx(np.ones(7))
 
 
 def test_one_seed_chooses_and_scores() -> None:
-    assert value(np.array([[0.1], [0.6], [0.2]])) == pytest.approx([0.3, 2 / 3 * 0.6 + 1 / 3 * 0.2, 0.6])
+    assert value(np.array([[0.1], [0.6], [0.2]])) == pytest.approx(
+        [0.3, 2 / 3 * 0.6 + 1 / 3 * 0.2, 0.6]
+    )
 
 
 def test_a_trial_is_chosen_by_the_other_seed() -> None:
-    """Seed 2 likes trial 1, which scores .4 with seed 1; seed 1 likes trial 0, which scores .1 with seed 2."""
+    """Seed 2 likes trial 1, which scores .4 with seed 1; seed 1 likes trial 0, which scores .1 with
+    seed 2.
+    """
     y_TS = np.array([[0.5, 0.1], [0.4, 0.6]])
     assert value(y_TS) == pytest.approx([0.4, 0.25])
     assert held_out(y_TS) == pytest.approx(0.25)
@@ -82,7 +105,9 @@ def test_a_trial_is_chosen_by_the_other_seed() -> None:
 
 def test_the_band_holds_the_central_four_fifths_of_the_draws() -> None:
     found = budget(np.arange(10.0)[:, None] / 10)
-    assert (found.low[0], found.high[0]) == pytest.approx((0.0, 0.8))  # of ten equal chances: the first and the ninth
+    assert (found.low[0], found.high[0]) == pytest.approx(
+        (0.0, 0.8)
+    )  # of ten equal chances: the first and the ninth
     assert (found.low[-1], found.high[-1]) == pytest.approx((0.9, 0.9))
 
 
@@ -132,5 +157,7 @@ def test_scale_and_shift_go_through(y_TS: np.ndarray, scale: float, shift: float
 def test_a_hundred_trials_are_no_trouble() -> None:
     y_TS = np.random.default_rng(0).random((100, 2))
     found = budget(y_TS)
-    assert found.low[-1] == found.high[-1] == pytest.approx(found.value[-1])  # all of them can be drawn in one way only
+    assert (
+        found.low[-1] == found.high[-1] == pytest.approx(found.value[-1])
+    )  # all of them can be drawn in one way only
     assert (found.low <= found.high).all()

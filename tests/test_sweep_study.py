@@ -7,14 +7,20 @@ from typing import Any
 import pytest
 import yaml
 
-from eval.errors import BadInput
-from experiments import graph
-from experiments.graph import Graph
-from experiments.schema import Experiment, load
-from experiments.study import Search, asked_experiment, asked_study, load_study, trial_experiment
-from experiments.study_settings import Range
-from experiments.sweep_identity import ground_hash, search_hash, sweep_hash
-from experiments.sweep_trial import run_key
+from eval.files.errors import BadInput
+from experiments.spec.schema import Experiment, load
+from experiments.sweep.hashes import ground_hash, search_hash, sweep_hash
+from experiments.sweep.settings import Range
+from experiments.sweep.sweep_file import (
+    Search,
+    asked_experiment,
+    asked_study,
+    load_study,
+    trial_experiment,
+)
+from experiments.sweep.trial import run_key
+from experiments.workflow import layout as graph
+from experiments.workflow.layout import Graph
 
 SMOKE: dict[str, Any] = {
     "name": "smoke_ratio",
@@ -32,7 +38,9 @@ SMOKE: dict[str, Any] = {
 }  # fmt: skip
 
 
-TEN_TO_THE_12 = {f"method.x{i}": {"choices": list(range(10))} for i in range(12)}  # no memory holds this grid
+TEN_TO_THE_12 = {
+    f"method.x{i}": {"choices": list(range(10))} for i in range(12)
+}  # no memory holds this grid
 
 
 def study_file(tmp_path: Path, **changes: Any) -> Path:
@@ -58,7 +66,9 @@ def test_the_shipped_studies_load() -> None:
 
 def test_a_trial_is_the_experiment_with_one_arm_and_the_values_set(tmp_path: Path) -> None:
     study, experiment = load_study(study_file(tmp_path))
-    trial = trial_experiment(study, experiment, "aer", {"method.tau": 0.3, "training.learning_rate": 0.002})
+    trial = trial_experiment(
+        study, experiment, "aer", {"method.tau": 0.3, "training.learning_rate": 0.002}
+    )
     assert list(trial.arms) == ["aer"]
     assert trial.arms["aer"].method.tau == 0.3  # type: ignore[union-attr]
     assert trial.arms["aer"].method.eta == 0.1  # type: ignore[union-attr]  # the experiment's own
@@ -68,8 +78,13 @@ def test_a_trial_is_the_experiment_with_one_arm_and_the_values_set(tmp_path: Pat
 
 
 def test_the_grid_is_every_combination_and_leaves_the_rest_to_the_sampler() -> None:
-    settings = {"method.tau": Range(low=0, high=1, grid=(0.2, 0.8)), "method.eta": Range(low=0.01, high=1, log=True)}
-    shape = Search.model_validate({"arm": "aer", "settings": {"method.shape": {"choices": ["hinge", "step"]}}}).settings
+    settings = {
+        "method.tau": Range(low=0, high=1, grid=(0.2, 0.8)),
+        "method.eta": Range(low=0.01, high=1, log=True),
+    }
+    shape = Search.model_validate(
+        {"arm": "aer", "settings": {"method.shape": {"choices": ["hinge", "step"]}}}
+    ).settings
     assert Search(arm="aer", settings=settings | shape).grid() == [
         {"method.tau": 0.2, "method.shape": "hinge"},
         {"method.tau": 0.2, "method.shape": "step"},
@@ -82,12 +97,31 @@ def test_the_grid_is_every_combination_and_leaves_the_rest_to_the_sampler() -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"searches__aer__settings": {"method.tua": {"low": 0.1, "high": 1}}}, "method.tua: unknown key"),
-        ({"searches__aer__settings": {"method.tau": {"low": 0.1, "high": 2}}}, "less than or equal to 1"),
-        ({"searches__aer__settings": {"method.tau": {"low": 0.1, "high": 1, "grid": [3]}}}, "outside"),
-        ({"searches__aer__settings": {"method.tau": {"low": 0, "high": 1, "log": True}}}, "logarithm"),
+        (
+            {"searches__aer__settings": {"method.tua": {"low": 0.1, "high": 1}}},
+            "method.tua: unknown key",
+        ),
+        (
+            {"searches__aer__settings": {"method.tau": {"low": 0.1, "high": 2}}},
+            "less than or equal to 1",
+        ),
+        (
+            {"searches__aer__settings": {"method.tau": {"low": 0.1, "high": 1, "grid": [3]}}},
+            "outside",
+        ),
+        (
+            {"searches__aer__settings": {"method.tau": {"low": 0, "high": 1, "log": True}}},
+            "logarithm",
+        ),
         ({"searches__aer__settings": {"method.name.x": {"low": 0, "high": 1}}}, "no such setting"),
-        ({"searches__aer__settings": {"training.rollouts": {"low": 2, "high": 4, "integer": True}}}, "unequal_budget"),
+        (
+            {
+                "searches__aer__settings": {
+                    "training.rollouts": {"low": 2, "high": 4, "integer": True}
+                }
+            },
+            "unequal_budget",
+        ),
         ({"searches__aer__arm": "aerr"}, "has no arm 'aerr'"),
         ({"validation__arithmetic_validation__stream": "test"}, "tuning on test questions"),
         ({"objective__benchmark": "aime_2024"}, "is no validation set"),
@@ -98,7 +132,10 @@ def test_the_grid_is_every_combination_and_leaves_the_rest_to_the_sampler() -> N
         ({"trials": 1}, "less than the 2 grid points"),
         ({"searches__aer__settings": TEN_TO_THE_12}, "less than the 1,000,000,000,000 grid points"),
         ({"searches__aer__settings": {"method.tau": {"choices": [0.5, 0.5]}}}, "repeats a value"),
-        ({"searches__aer__settings": {"method.tau": {"choices": [1, True]}}}, "1, 1.0 and true are equal"),
+        (
+            {"searches__aer__settings": {"method.tau": {"choices": [1, True]}}},
+            "1, 1.0 and true are equal",
+        ),
         ({"trials": 100_001}, "trials: Input should be less than or equal to 100000"),
         ({"workers": 1_001}, "workers: Input should be less than or equal to 1000"),
         ({"seeds": [1, 1]}, "not all different"),
@@ -134,7 +171,12 @@ def test_the_hash_is_of_what_scores_depend_on(tmp_path: Path) -> None:
         return search_hash(*load_study(study_file(tmp_path, **changes)), "aer", code)
 
     assert hashed() == hashed(trials=9) == hashed(workers=7) == hashed(question="Another?")
-    others = [hashed("y"), hashed(seeds=[11]), hashed(sampler={"seed": 1}), hashed(pruner={"name": "wilcoxon"})]
+    others = [
+        hashed("y"),
+        hashed(seeds=[11]),
+        hashed(sampler={"seed": 1}),
+        hashed(pruner={"name": "wilcoxon"}),
+    ]
     assert len({hashed(), *others}) == 5
 
 
@@ -155,9 +197,13 @@ def test_a_sweep_is_out_of_date_after_a_change_of_what_its_trials_use(tmp_path: 
         changed(experiment, "task", seed=9),
         changed(experiment, "arms", aer={"method": {"name": "aer", "eta": 0.7}}),
     ]
-    assert len({hashed(each) for each in [experiment, *others]} | {hashed(experiment, trials=9)}) == 6
+    assert (
+        len({hashed(each) for each in [experiment, *others]} | {hashed(experiment, trials=9)}) == 6
+    )
     assert hashed(changed(experiment, "analysis", draws=100)) == hashed(experiment)
-    assert hashed(changed(experiment, "arms", again={"method": {"name": "no_entropy"}})) == hashed(experiment)
+    assert hashed(changed(experiment, "arms", again={"method": {"name": "no_entropy"}})) == hashed(
+        experiment
+    )
 
 
 def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_method(
@@ -180,7 +226,11 @@ def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_metho
         ground(),
         ground(changed(experiment, "evaluation", benchmarks={})),
     ]  # prompts that a benchmark has are dropped
-    for file in ("experiments/base_policy.py", "experiments/trainer.py", "methods/aer.py"):
+    for file in (
+        "experiments/policies/tiny.py",
+        "experiments/training/trainer.py",
+        "methods/aer.py",
+    ):
         with (tmp_path / file).open("a") as source:
             source.write("# edited\n")
         found.append(ground())
@@ -195,7 +245,9 @@ def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_metho
 def test_an_arm_can_be_read_from_a_file(tmp_path: Path) -> None:
     folder = Path(__file__).parents[1] / "experiments"
     content = yaml.safe_load((folder / "smoke.yaml").read_text())
-    (tmp_path / "best.yaml").write_text("method: {name: aer, tau: 0.9}\ntraining: {learning_rate: 0.5}\n")
+    (tmp_path / "best.yaml").write_text(
+        "method: {name: aer, tau: 0.9}\ntraining: {learning_rate: 0.5}\n"
+    )
     content["arms"]["tuned"] = {"from": "best.yaml"}
     path = tmp_path / "smoke.yaml"
     path.write_text(yaml.safe_dump(content))

@@ -18,9 +18,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analysis import cells, render, scores, tables
-from analysis.read import BASE, load
-from eval.errors import BadInput
+from analysis.results.folder import BASE, load
+from analysis.tables import cells, render, scores
+from analysis.tables import make as tables
+from eval.files.errors import BadInput
 from tests.synthetic import make
 
 NAN = float("nan")
@@ -57,9 +58,14 @@ def shown(table: cells.Table, form: str) -> str:
 
 def test_main_table_holds_the_plain_means(folder: Path) -> None:
     frame: Any = scores.main_frame(load(folder)).set_index(["benchmark", "arm"])
-    counts = [pd.read_csv(path) for path in sorted((folder / "aer").glob("seed-*/eval/arithmetic_test.counts.csv"))]
+    counts = [
+        pd.read_csv(path)
+        for path in sorted((folder / "aer").glob("seed-*/eval/arithmetic_test.counts.csv"))
+    ]
     row = frame.loc[("arithmetic_test", "aer")]
-    assert row["pass_at_1"] == pytest.approx(np.mean([table["correct"] / table["n"] for table in counts]))
+    assert row["pass_at_1"] == pytest.approx(
+        np.mean([table["correct"] / table["n"] for table in counts])
+    )
     assert row["pass_at_1_low"] < row["pass_at_1"] < row["pass_at_1_high"]
     assert (row["seeds"], row["k"], row["length"]) == (3, 8, 25.0)
     assert frame.index[0] == ("arithmetic_test", BASE)
@@ -69,7 +75,9 @@ def test_main_table_holds_the_plain_means(folder: Path) -> None:
 
 def test_numbers_do_not_depend_on_the_other_arms(folder: Path) -> None:
     whole = load(folder)
-    fewer = replace(whole, spec=whole.spec | {"arms": {arm: whole.spec["arms"][arm] for arm in ("none", "aer")}})
+    fewer = replace(
+        whole, spec=whole.spec | {"arms": {arm: whole.spec["arms"][arm] for arm in ("none", "aer")}}
+    )
     kept = ["arm", "benchmark", "pass_at_1", "pass_at_1_low", "pass_at_k_high"]
     frames: list[Any] = [scores.main_frame(each).query("arm == 'aer'") for each in (whole, fewer)]
     a, b = (frame[kept].reset_index(drop=True) for frame in frames)
@@ -91,7 +99,9 @@ def test_equal_arms_are_all_the_best(broken: Path) -> None:
     for seed in (0, 1, 2):
         here = broken / f"aer/seed-{seed}/eval/arithmetic_test.counts.csv"
         shutil.copy(here, broken / f"fixed_low/seed-{seed}/eval/arithmetic_test.counts.csv")
-    frame: Any = scores.main_frame(load(broken)).query("benchmark == 'arithmetic_test'").set_index("arm")
+    frame: Any = (
+        scores.main_frame(load(broken)).query("benchmark == 'arithmetic_test'").set_index("arm")
+    )
     assert frame.query("pass_at_1_best").index.tolist() == ["fixed_low", "aer"]
     assert not frame.loc[["fixed_low", "aer"], "pass_at_1_tied"].any()
 
@@ -137,7 +147,9 @@ def test_hostile_names_stay_text(name: str) -> None:
     table = cell_table(name)
     assert "<img" not in shown(table, "html") + shown(table, "md")
     assert not any(
-        cell.startswith(("=", "@", "+", "-")) for row in csv.reader(io.StringIO(shown(table, "csv"))) for cell in row
+        cell.startswith(("=", "@", "+", "-"))
+        for row in csv.reader(io.StringIO(shown(table, "csv")))
+        for cell in row
     )
     assert r"\input{" not in shown(table, "tex")
     row = next(line for line in shown(table, "md").splitlines() if line.endswith("12.3 |"))
@@ -201,7 +213,9 @@ def test_stored_tables_show_the_same_cells(folder: Path) -> None:
     for name in tables.LAYOUTS:
         stored = tables.stored(name, load(folder))
         assert stored is not None
-        assert render.to_html(stored) == (folder / "tables" / f"{name}.html").read_text(encoding="utf-8")
+        assert render.to_html(stored) == (folder / "tables" / f"{name}.html").read_text(
+            encoding="utf-8"
+        )
 
 
 def test_footnotes_carry_the_conditions(folder: Path) -> None:
@@ -233,7 +247,10 @@ def test_a_failed_arm_and_a_missing_seed_are_shown(broken: Path) -> None:
     assert main.loc[("arithmetic_test", "fixed_low"), "remarks"] == "not evaluated"
     assert main.loc[("arithmetic_test", "aer"), "remarks"] == "2 of 3 seeds"
     said = (broken / "tables" / "main.md").read_text(encoding="utf-8").replace("\\", "")
-    assert "the run has not been made (fixed_low, seed 0; fixed_low, seed 1; fixed_low, seed 2; aer, seed 1)" in said
+    assert (
+        "the run has not been made (fixed_low, seed 0; fixed_low, seed 1; fixed_low, seed 2; aer,"
+        " seed 1)" in said
+    )
     assert "train.jsonl line 2 cannot be read; 1 rows are left out (clip_higher, seed 2)" in said
     assert "ended as 'crashed' after 30 rollouts (none, seed 0)" in said
     compared = pd.read_csv(broken / "tables" / "comparisons.csv").set_index("arm")
@@ -260,12 +277,14 @@ def test_a_folder_with_only_a_spec_still_gives_tables(tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     shutil.copy(tmp_path / "whole" / "spec.yaml", tmp_path / "bare")
     tables.main([str(tmp_path / "bare")])
-    assert "no evaluation on arithmetic_hard (base policy)" in (tmp_path / "bare/tables/main.md").read_text().replace(
-        "\\", ""
-    )
+    assert "no evaluation on arithmetic_hard (base policy)" in (
+        tmp_path / "bare/tables/main.md"
+    ).read_text().replace("\\", "")
 
 
-@pytest.mark.parametrize("text", ["", "arms: [", "- a list", "arms: {}\nseeds: [0]", "arms: {a: {}}"])
+@pytest.mark.parametrize(
+    "text", ["", "arms: [", "- a list", "arms: {}\nseeds: [0]", "arms: {a: {}}"]
+)
 def test_an_unreadable_spec_is_one_line_and_exit_2(
     tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,16 +311,21 @@ def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
     path.write_text(
         yaml.safe_dump(
             spec
-            | {"arms": spec["arms"] | {re.sub(r"[/\\]", " ", name): {"method": {"name": name}} for name in HOSTILE}}
+            | {
+                "arms": spec["arms"]
+                | {re.sub(r"[/\\]", " ", name): {"method": {"name": name}} for name in HOSTILE}
+            }
         )
     )
     tables.main([str(tmp_path / "demo")])
     for form in ("md", "html"):
-        assert "<img" not in (tmp_path / "demo" / "tables" / f"main.{form}").read_text(encoding="utf-8")
+        assert "<img" not in (tmp_path / "demo" / "tables" / f"main.{form}").read_text(
+            encoding="utf-8"
+        )
 
 
 def test_the_analysis_needs_no_torch() -> None:
-    code = "import sys, analysis.tables, analysis.figures, analysis.report; sys.exit('torch' in sys.modules)"
+    code = "import sys, analysis.tables.make, analysis.figures.make, analysis.report.make; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -1,4 +1,6 @@
-"""Problem files of an experiment: cleaned, counted, cut; the training data set; the reward as the trainer calls it."""
+"""Problem files of an experiment: cleaned, counted, cut; the training data set; the reward as the
+trainer calls it.
+"""
 
 import csv
 import json
@@ -9,24 +11,27 @@ from typing import Any
 
 import pytest
 
-from analysis.footnotes import overlap_note
-from analysis.read import load as read_results
-from eval.durable import locked
-from eval.errors import BadInput
-from eval.problems import Problem, load_set, read_problems, write_problems
-from eval.sources import SOURCES
-from eval.verify import Verifier
-from experiments.graph import Graph
-from experiments.made_from import made_from
-from experiments.resolve import resolved
-from experiments.rewards import VerifiedReward
-from experiments.schema import Experiment, Task, load
-from experiments.tasks import UNKNOWN, make_dataset, write_all
+from analysis.results.folder import load as read_results
+from analysis.tables.footnotes import overlap_note
+from eval.files.durable import locked
+from eval.files.errors import BadInput
+from eval.questions.named_sets import SOURCES
+from eval.questions.problems import Problem, load_set, read_problems, write_problems
+from eval.verify.verifier import Verifier
+from experiments.spec.resolved import resolved
+from experiments.spec.schema import Experiment, Task, load
+from experiments.tasks.dataset import UNKNOWN, make_dataset
+from experiments.tasks.problem_files import write_all
+from experiments.training.rewards import VerifiedReward
+from experiments.workflow.layout import Graph
+from experiments.workflow.made_from import made_from
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 
 
-def mini(data_dir: Path, task: dict[str, Any] | None = None, limit: int | None = None) -> Experiment:
+def mini(
+    data_dir: Path, task: dict[str, Any] | None = None, limit: int | None = None
+) -> Experiment:
     """maths_mini on another folder, asking all of aime_2024 and `limit` questions of math_500."""
     content = load("maths_mini").model_dump()
     content["data_dir"] = str(data_dir)
@@ -41,9 +46,12 @@ def problems(name: str, texts: list[str]) -> list[Problem]:
 
 @pytest.fixture
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Made-up sets under the real names: seven training rows, of which one is a repeat, two disagree, one is near and
-    one is word for word a question of math_500."""
-    train = problems("t", ["What is A?", "what is a", "Find b.", "Find b", f"{WORDS} x", "Count c", "Say d."])
+    """Made-up sets under the real names: seven training rows, of which one is a repeat, two
+    disagree, one is near and one is word for word a question of math_500.
+    """
+    train = problems(
+        "t", ["What is A?", "what is a", "Find b.", "Find b", f"{WORDS} x", "Count c", "Say d."]
+    )
     train[1] = replace(train[1], answer="0")  # repeats train[0]; train[2] and train[3] disagree
     sets = {
         "math_train": train,
@@ -101,7 +109,10 @@ def test_arithmetic_streams_are_examined_too(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
-    with locked(tmp_path / ".problems.lock"), pytest.raises(BadInput, match="another process is at work here"):
+    with (
+        locked(tmp_path / ".problems.lock"),
+        pytest.raises(BadInput, match="another process is at work here"),
+    ):
         write_all(load("smoke"), tmp_path / "problems")
     assert not (tmp_path / "problems").exists()
 
@@ -111,7 +122,9 @@ def test_problems_say_what_they_were_made_from(data_dir: Path, tmp_path: Path) -
     graph = Graph(experiment, tmp_path)
     write_all(experiment, graph.root / "problems")
     assert made_from(graph.root / "problems") == graph.problems_hash()
-    (data_dir / "aime_2024.jsonl").write_text((data_dir / "aime_2024.jsonl").read_text().replace('"1"', '"7"'))
+    (data_dir / "aime_2024.jsonl").write_text(
+        (data_dir / "aime_2024.jsonl").read_text().replace('"1"', '"7"')
+    )
     assert made_from(graph.root / "problems") != graph.problems_hash()
 
 
@@ -120,14 +133,22 @@ def test_the_counts_stand_under_the_tables(data_dir: Path, tmp_path: Path) -> No
     write_all(experiment, tmp_path / "out" / "problems")
     (tmp_path / "out" / "spec.yaml").write_text(resolved(experiment))
     assert overlap_note(read_results(tmp_path / "out")) == (
-        "Problems that overlap with the training set, dropped from training: aime_2024: 0 exact, 0 near or exact;"
-        " math_500: 1 exact, 2 near or exact. Left out of the training set as well: 2 conflicting rows, 1 repeated rows."
+        "Problems that overlap with the training set, dropped from training: aime_2024: 0 exact, 0"
+        " near or exact;"
+        " math_500: 1 exact, 2 near or exact. Left out of the training set as well: 2 conflicting"
+        " rows, 1 repeated rows."
     )
 
 
 def test_the_data_set_has_prompts_levels_and_strata() -> None:
-    rows = [Problem("p", "1+1=", "2", "10"), Problem("q", "2+2=", "4", "9"), Problem("r", "3=", "3")]
-    task = Task.model_validate({"prompts": "arithmetic", "template": "plain", "levels": [1], "per_level": 1})
+    rows = [
+        Problem("p", "1+1=", "2", "10"),
+        Problem("q", "2+2=", "4", "9"),
+        Problem("r", "3=", "3"),
+    ]
+    task = Task.model_validate(
+        {"prompts": "arithmetic", "template": "plain", "levels": [1], "per_level": 1}
+    )
     dataset, levels = make_dataset(rows, task, None, {"q": 4})
     assert levels == ["9", "10"], "in the order of numbers"
     assert dataset["level"] == [1, 0, UNKNOWN]
@@ -138,7 +159,15 @@ def test_the_data_set_has_prompts_levels_and_strata() -> None:
 
 # The reward
 
-NAMES = ["math_500", "aime_2024", "aime_2025", "aime_2026", "amc_2023", "hmmt_feb_2025", "minerva_math"]
+NAMES = [
+    "math_500",
+    "aime_2024",
+    "aime_2025",
+    "aime_2026",
+    "amc_2023",
+    "hmmt_feb_2025",
+    "minerva_math",
+]
 NAMES += ["olympiadbench", "gsm8k"]
 
 
@@ -149,7 +178,9 @@ def reward() -> Iterator[VerifiedReward]:
 
 
 def called(reward: VerifiedReward, answers: list[str], golds: list[str]) -> list[float]:
-    """As TRL calls a reward: every column of the data set by name, and what it knows of the rollout."""
+    """As TRL calls a reward: every column of the data set by name, and what it knows of the
+    rollout.
+    """
     columns = {"answer": golds, "level": [0] * len(golds), "stratum": [UNKNOWN] * len(golds)}
     texts = [rf"Therefore the answer is $\boxed{{{answer}}}$." for answer in answers]
     more = {"completion_ids": [[0]] * len(golds), "trainer_state": None}

@@ -1,4 +1,6 @@
-"""MLflow shows what the files say: found again, never twice, the same when made anew, and in nobody's way."""
+"""MLflow shows what the files say: found again, never twice, the same when made anew, and in
+nobody's way.
+"""
 
 import json
 import math
@@ -15,42 +17,63 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis import tables
-from experiments import tracking
-from experiments.resolve import resolved
-from experiments.schema import load, run_spec, spec_hash
-from experiments.tracking_metrics import measure_names, metric_name, numbers, row_points
-from experiments.tracking_mlflow import MAKING, make_view
-from experiments.tracking_store import Unreachable, check_answers, own_uri, without_secrets
-from experiments.tracking_view import views
+from analysis.tables import make as tables
+from experiments.spec.resolved import resolved
+from experiments.spec.schema import load, run_spec, spec_hash
+from experiments.tracking import command as tracking
+from experiments.tracking.address import Unreachable, check_answers, own_uri, without_secrets
+from experiments.tracking.metrics import measure_names, metric_name, numbers, row_points
+from experiments.tracking.mlflow_store import MAKING, make_view
+from experiments.tracking.runs import views
 from tests.synthetic import log, make
 
 CHECKOUT = Path(__file__).parents[1]
 ARMS = ("none", "aer")
 SEEDS = (1, 2)
 BENCHMARK = "arithmetic_test"
-RUN_NAMES = ["aer", "aer/seed-1", "aer/seed-2", "base", "comparison", "none", "none/seed-1", "none/seed-2"]
+RUN_NAMES = [
+    "aer",
+    "aer/seed-1",
+    "aer/seed-2",
+    "base",
+    "comparison",
+    "none",
+    "none/seed-1",
+    "none/seed-2",
+]
 Shown = dict[str, Any]
 
 
 def make_results(root: Path, rollouts: int = 6) -> Path:
-    """Results of two arms and two seeds under a spec that the schema takes; only the numbers are invented."""
+    """Results of two arms and two seeds under a spec that the schema takes; only the numbers are
+    invented.
+    """
     make(root, seeds=SEEDS, rollouts=rollouts, questions=6)
     invented = yaml.safe_load((root / "spec.yaml").read_text())["evaluation"]["benchmarks"]
     spec = yaml.safe_load((CHECKOUT / "experiments" / "smoke.yaml").read_text())
-    spec["evaluation"]["benchmarks"] = {name: b | {"levels": [1], "per_level": 6} for name, b in invented.items()}
-    spec |= {"name": root.name, "arms": {arm: spec["arms"][arm] for arm in ARMS}, "seeds": list(SEEDS)}
+    spec["evaluation"]["benchmarks"] = {
+        name: b | {"levels": [1], "per_level": 6} for name, b in invented.items()
+    }
+    spec |= {
+        "name": root.name,
+        "arms": {arm: spec["arms"][arm] for arm in ARMS},
+        "seeds": list(SEEDS),
+    }
     (root / "spec.yaml").write_text(yaml.safe_dump(spec))
     experiment = load(root / "spec.yaml")
     (root / "spec.yaml").write_text(resolved(experiment))
     for arm, seed in ((arm, seed) for arm in ARMS for seed in SEEDS):
         path = run_folder(root, arm, seed) / "run.json"
-        record = json.loads(path.read_text()) | {"spec_hash": spec_hash(run_spec(experiment, arm, seed))}
+        record = json.loads(path.read_text()) | {
+            "spec_hash": spec_hash(run_spec(experiment, arm, seed))
+        }
         path.write_text(json.dumps(record))
     for name in ("train", *invented):
         (root / "problems" / f"{name}.jsonl").write_text('{"id": "1"}\n{"id": "2"}\n')
     (root / "benchmarks").mkdir()
-    (root / "benchmarks" / "aer_1_train.tsv").write_text("s\tmax_rss\tmean_load\tcpu_time\n46.5\t1085.5\t89\t-\n")
+    (root / "benchmarks" / "aer_1_train.tsv").write_text(
+        "s\tmax_rss\tmean_load\tcpu_time\n46.5\t1085.5\t89\t-\n"
+    )
     tables.main([str(root)])
     return root
 
@@ -60,13 +83,17 @@ def run_folder(root: Path, arm: str = "aer", seed: int = 1) -> Path:
 
 
 def shown(results: Path) -> Shown:
-    """All that the store holds of each run, apart from ids and times. Read from a copy: MLflow keeps what it opened."""
+    """All that the store holds of each run, apart from ids and times. Read from a copy: MLflow
+    keeps what it opened.
+    """
     from mlflow.tracking import MlflowClient
 
     copy = f"copy-{time.time_ns()}.db"
     shutil.copy(results / "mlflow.db", results / copy)
     client: Any = MlflowClient(own_uri(results, copy))
-    runs = [run for e in client.search_experiments() for run in client.search_runs([e.experiment_id])]
+    runs = [
+        run for e in client.search_experiments() for run in client.search_runs([e.experiment_id])
+    ]
     names = {run.info.run_id: run.info.run_name for run in runs}
     assert len(set(names.values())) == len(runs), "a run is there twice"
     found = {}
@@ -79,7 +106,10 @@ def shown(results: Path) -> Shown:
             "tags": tags,
             "params": dict(run.data.params),
             "metrics": curves,
-            "data": sorted((i.dataset.name, i.dataset.digest, i.dataset.profile) for i in run.inputs.dataset_inputs),
+            "data": sorted(
+                (i.dataset.name, i.dataset.digest, i.dataset.profile)
+                for i in run.inputs.dataset_inputs
+            ),
             "artifacts": sorted(file.path for file in client.list_artifacts(run.info.run_id)),
         }
     return found
@@ -99,13 +129,17 @@ def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished experiment that was followed while it ran: crash, resume, the rest."""
     made = make_results(tmp_path_factory.mktemp("results") / "demo")
-    finish = {path: path.read_text() for arm in ARMS for path in run_folder(made, arm).glob("*.json*")}
+    finish = {
+        path: path.read_text() for arm in ARMS for path in run_folder(made, arm).glob("*.json*")
+    }
     for arm in ARMS:
         (run_folder(made, arm) / "run.json").unlink()
     for count in (0, 4, 2, 3, 5):  # it dies after rollout 4 and goes on from a checkpoint after 2
         for arm in ARMS:
             path = run_folder(made, arm) / "train.jsonl"
-            path.write_text("".join(line + "\n" for line in finish[path].splitlines()[:count]) + "{'torn")
+            path.write_text(
+                "".join(line + "\n" for line in finish[path].splitlines()[:count]) + "{'torn"
+            )
         make_view(made, alive=True, whole=False)
     for path, text in finish.items():
         path.write_text(text)
@@ -155,7 +189,9 @@ def test_scores_of_arms_have_intervals_and_differences(root: Path) -> None:
 
 def test_data_sets_and_artifacts(root: Path) -> None:
     found = shown(root.parent)
-    names = [name for name, _, profile in found["aer/seed-1"]["data"] if profile == '{"num_rows": 2}']
+    names = [
+        name for name, _, profile in found["aer/seed-1"]["data"] if profile == '{"num_rows": 2}'
+    ]
     assert names == ["arithmetic_hard", "arithmetic_test", "train"]
     assert found["comparison"]["artifacts"] == ["spec.yaml", "tables"]
     assert found["aer/seed-1"]["artifacts"] == ["run.json"]
@@ -172,13 +208,20 @@ def test_a_rebuilt_database_equals_the_live_one(root: Path) -> None:
 def test_processes_that_start_at_once_make_no_run_twice(tmp_path: Path) -> None:
     made = make_results(tmp_path / "results" / "demo", rollouts=2)
     command = [sys.executable, "-m", "experiments.tracking", "sync", str(made)]
-    started = [subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    started = [
+        subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
     assert [(p.communicate()[1], p.returncode) for p in started] == [("", 0)] * 2
     assert sorted(shown(made.parent)) == RUN_NAMES
-    path = run_folder(made) / "train.jsonl"  # trained anew with other code: a run in the place of the old one
+    path = (
+        run_folder(made) / "train.jsonl"
+    )  # trained anew with other code: a run in the place of the old one
     path.write_text("".join(json.dumps(row) + "\n" for row in log("none", 9, 2)))
     tracking.sync(made)
-    assert shown(made.parent)["aer/seed-1"]["metrics"]["entropy"][0][1] == log("none", 9, 2)[0]["entropy"]
+    assert (
+        shown(made.parent)["aer/seed-1"]["metrics"]["entropy"][0][1]
+        == log("none", 9, 2)[0]["entropy"]
+    )
     edited = yaml.safe_load((made / "spec.yaml").read_text())
     edited["arms"]["aer"]["method"]["eta"] = 0.2
     (made / "spec.yaml").write_text(yaml.safe_dump(edited))
@@ -198,7 +241,9 @@ def test_a_store_whose_making_was_cut_short_is_made_again(
         patched.setattr(Path, "replace", stop)
         with pytest.raises(KeyboardInterrupt):
             make_view(root, alive=False, whole=True, uri=uri)
-    assert (tmp_path / "mlflow.db").stat().st_size == 0  # made by the look whether it can be written
+    assert (
+        tmp_path / "mlflow.db"
+    ).stat().st_size == 0  # made by the look whether it can be written
     killed = tmp_path / f"{MAKING}1"
     killed.mkdir()
     (killed / "mlflow.db").write_bytes((root.parent / "mlflow.db").read_bytes()[:5000])
@@ -207,7 +252,9 @@ def test_a_store_whose_making_was_cut_short_is_made_again(
     assert not list(tmp_path.glob(f"{MAKING}*"))
 
 
-def test_a_locked_database_is_one_warning(root: Path, capsys: pytest.CaptureFixture[str], patience: None) -> None:
+def test_a_locked_database_is_one_warning(
+    root: Path, capsys: pytest.CaptureFixture[str], patience: None
+) -> None:
     with closing(sqlite3.connect(root.parent / "mlflow.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         mark = root.parent / "mark"
@@ -218,7 +265,7 @@ def test_a_locked_database_is_one_warning(root: Path, capsys: pytest.CaptureFixt
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.tracking_store.PATIENCE", 0.05)
+    monkeypatch.setattr("experiments.tracking.address.PATIENCE", 0.05)
 
 
 def test_a_server_that_is_away_is_one_warning_without_its_password(
@@ -276,12 +323,21 @@ def test_names_and_numbers() -> None:
     assert metric_name("(0, 0.25]") == "0_to_0.25"
     assert metric_name("pass@1") == "pass_at_1"
     assert metric_name("length_mean") == "length_mean"
-    row = {"rollout": 3, "entropy": 0.5, "clip": None, "bad": float("nan"), "levels": {"2": {"rows": 4, "length": 7}}}
+    row = {
+        "rollout": 3,
+        "entropy": 0.5,
+        "clip": None,
+        "bad": float("nan"),
+        "levels": {"2": {"rows": 4, "length": 7}},
+    }
     assert list(numbers(row)) == [("entropy", 0.5), ("levels/2/length", 7.0)]
 
 
 def test_times_count_back_from_the_last_row() -> None:
-    rows = [{"rollout": i, "entropy": 1.0, "seconds_rollout": 2.0, "seconds_update": i + 1.0} for i in range(3)]
+    rows = [
+        {"rollout": i, "entropy": 1.0, "seconds_rollout": 2.0, "seconds_update": i + 1.0}
+        for i in range(3)
+    ]
     assert [row[0].time for row in row_points(rows, 100.0)] == [91_000, 95_000, 100_000]
     for no_time in (math.nan, math.inf, -math.inf, 1e300, -1.0, "1"):
         rows[2]["seconds_update"] = no_time
@@ -289,7 +345,12 @@ def test_times_count_back_from_the_last_row() -> None:
 
 
 def test_measures_get_plain_names() -> None:
-    measures = {"pass_at_k": {"1": 0.5, "8": 1.0}, "avg_at_n": 0.5, "avg_at_n_interval": [0.4, 0.6], "levels": {}}
+    measures = {
+        "pass_at_k": {"1": 0.5, "8": 1.0},
+        "avg_at_n": 0.5,
+        "avg_at_n_interval": [0.4, 0.6],
+        "levels": {},
+    }
     expected = {"pass_at_1": 0.5, "pass_at_8": 1.0, "pass_at_1_low": 0.4, "pass_at_1_high": 0.6}
     assert measure_names(measures | {"length": {"mean": 3.0}}) == expected | {
         "avg_at_n": 0.5,
@@ -304,7 +365,10 @@ def test_measures_get_plain_names() -> None:
     ("text", "clean"),
     [
         ("postgresql://me:secret@host:5432/db", "postgresql://host:5432/db"),
-        ("no answer from https://me:a@b@host/x?token=secret now", "no answer from https://host/x now"),
+        (
+            "no answer from https://me:a@b@host/x?token=secret now",
+            "no answer from https://host/x now",
+        ),
         ("sqlite:////results/mlflow.db", "sqlite:////results/mlflow.db"),
     ],
 )

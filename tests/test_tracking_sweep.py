@@ -1,4 +1,6 @@
-"""MLflow shows a sweep: a run per study, search and trial, while it goes on and from its files alone."""
+"""MLflow shows a sweep: a run per study, search and trial, while it goes on and from its files
+alone.
+"""
 
 import csv
 import json
@@ -9,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eval.errors import BadInput
-from experiments import tracking
-from experiments.tracking_mlflow import make_view
-from experiments.tracking_sweep import sweep_views, told
+from eval.files.errors import BadInput
+from experiments.tracking import command as tracking
+from experiments.tracking.mlflow_store import make_view
+from experiments.tracking.sweeps import sweep_views, told
 from tests import synthetic_sweep
 from tests.synthetic import log
 from tests.test_tracking import make_results, shown
@@ -34,14 +36,18 @@ def outcomes(folder: Path) -> None:
         run = folder / row["run"]
         (run / "seed-101").mkdir(parents=True)
         rows = log("aer", int(row["trial"]), 3)
-        (run / "seed-101" / "train.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+        (run / "seed-101" / "train.jsonl").write_text(
+            "".join(json.dumps(each) + "\n" for each in rows)
+        )
         typed = {key: None if cell == "" else cell for key, cell in row.items()}
         (run / "outcome.json").write_text(json.dumps(typed | {"score": float(row["score"])}))
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An experiment with a sweep that was followed while it went on: five trials, then all, then trials.csv."""
+    """An experiment with a sweep that was followed while it went on: five trials, then all, then
+    trials.csv.
+    """
     made = make_results(tmp_path_factory.mktemp("results") / "demo", rollouts=2)
     folder = synthetic_sweep.make(made / NAME)
     outcomes(folder)
@@ -62,11 +68,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_trial_is_there_once_under_its_search(root: Path) -> None:
     found = {name: run for name, run in shown(root.parent).items() if name.startswith("sweep/")}
-    trials = [f"{NAME}/aer/trial-{n}" for n in range(11)] + [f"{NAME}/fixed/trial-{n}" for n in range(12)]
+    trials = [f"{NAME}/aer/trial-{n}" for n in range(11)] + [
+        f"{NAME}/fixed/trial-{n}" for n in range(12)
+    ]
     assert sorted(found) == sorted([NAME, f"{NAME}/aer", f"{NAME}/fixed", *trials])
     assert found[f"{NAME}/aer"]["tags"]["parent"] == NAME
     assert {found[name]["tags"]["parent"] for name in trials} == {f"{NAME}/aer", f"{NAME}/fixed"}
-    assert [found[name]["tags"]["kind"] for name in (NAME, f"{NAME}/aer", trials[0])] == ["study", "search", "trial"]
+    assert [found[name]["tags"]["kind"] for name in (NAME, f"{NAME}/aer", trials[0])] == [
+        "study",
+        "search",
+        "trial",
+    ]
 
 
 def test_a_trial_holds_its_settings_scores_and_curves(root: Path) -> None:
@@ -77,7 +89,14 @@ def test_a_trial_holds_its_settings_scores_and_curves(root: Path) -> None:
     metrics = run["metrics"]
     assert metrics["score"] == [(0, float(row["score"]))]
     assert metrics["score/seed_102"] == [(0, float(row["score_seed_102"]))]
-    for name in ("initial_entropy", "final_entropy", "length", "truncated", "tokens_generated", "seconds"):
+    for name in (
+        "initial_entropy",
+        "final_entropy",
+        "length",
+        "truncated",
+        "tokens_generated",
+        "seconds",
+    ):
         assert metrics[name] == [(0, float(row[name]))]
     rows = log("aer", 0, 3)
     assert metrics["entropy"] == [(i, each["entropy"]) for i, each in enumerate(rows)]
@@ -108,7 +127,9 @@ def test_a_rebuilt_database_equals_the_live_one(root: Path) -> None:
     assert shown(root.parent) == live
 
 
-def test_a_study_with_more_trials_is_the_same_and_one_with_other_seeds_another(tmp_path: Path) -> None:
+def test_a_study_with_more_trials_is_the_same_and_one_with_other_seeds_another(
+    tmp_path: Path,
+) -> None:
     folder = synthetic_sweep.make(tmp_path / NAME)
     keys = [view.key for view in sweep_views(tmp_path, alive=True)]
     spec = yaml.safe_load((folder / "study.yaml").read_text())
@@ -125,7 +146,9 @@ def test_the_later_file_tells_of_a_trial(tmp_path: Path) -> None:
     path = folder / "aer" / "runs" / "new" / "outcome.json"
     path.parent.mkdir(parents=True)
     path.write_text(
-        json.dumps({"search": "aer", "trial": 0, "state": "complete", "score": 0.25, "run": "aer/runs/new"})
+        json.dumps(
+            {"search": "aer", "trial": 0, "state": "complete", "score": 0.25, "run": "aer/runs/new"}
+        )
     )
     os.utime(folder / "trials.csv", (1e9, 1e9))
     assert told(folder)["aer", 0].cells["score"] == "0.25"

@@ -1,6 +1,8 @@
-"""MLflow's own pages, driven in a headless browser: the experiment is listed, two runs are compared by entropy.
+"""MLflow's own pages, driven in a headless browser: the experiment is listed, two runs are compared
+by entropy.
 
-With SCREENSHOT set to a path, the compare view is saved there; with RESULTS set, it is that of real results.
+With SCREENSHOT set to a path, the compare view is saved there; with RESULTS set, it is that of real
+results.
 """
 
 import json
@@ -18,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tracking_store import own_uri
+from experiments.tracking.address import own_uri
 from tests.browser import Page, executable, page
 from tests.test_tracking import make_results
 
@@ -27,7 +29,9 @@ STEPS = "[...document.querySelectorAll('label')].find(e => e.innerText.trim() ==
 CLOSE_ASSISTANT = "document.elementFromPoint(innerWidth - 36, 36)?.closest('button')?.click()"
 LIMIT = 90.0  # seconds until pages that do not come count as broken
 
-pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium or Chrome on this machine")
+pytestmark = pytest.mark.skipif(
+    executable() is None, reason="no Chromium or Chrome on this machine"
+)
 
 
 def free_port() -> int:
@@ -40,8 +44,22 @@ def free_port() -> int:
 def served(results: Path) -> Iterator[str]:
     """The address of an MLflow UI on a database, ended on the way out with all of its workers."""
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
+    environment = os.environ | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
     server = subprocess.Popen(
         [*command, "--backend-store-uri", own_uri(results)],
         env=environment,
@@ -96,9 +114,7 @@ def run_ids(results: Path, names: list[str]) -> tuple[str, list[str]]:
     copy = shutil.copy(results / "mlflow.db", results / "mlflow.copy.db")
     database = sqlite3.connect(copy)
     marks = ", ".join("?" * len(names))
-    query = (
-        f"SELECT experiment_id, run_uuid FROM runs WHERE lifecycle_stage = 'active' AND name IN ({marks}) ORDER BY name"
-    )
+    query = f"SELECT experiment_id, run_uuid FROM runs WHERE lifecycle_stage = 'active' AND name IN ({marks}) ORDER BY name"
     rows = database.execute(query, names).fetchall()
     database.close()
     Path(copy).unlink()
@@ -107,7 +123,10 @@ def run_ids(results: Path, names: list[str]) -> tuple[str, list[str]]:
 
 def last_entropy(results: Path, run: str) -> str:
     """As the page writes it."""
-    seed = [json.loads(line) for line in (results / "arithmetic" / run / "train.jsonl").read_text().splitlines()]
+    seed = [
+        json.loads(line)
+        for line in (results / "arithmetic" / run / "train.jsonl").read_text().splitlines()
+    ]
     return json.dumps(seed[-1]["entropy"])
 
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from trl.trainer.grpo_config import GRPOConfig
 
-from experiments.gradient_share import GradientShare
-from experiments.grpo_config import grpo_config
 from experiments.train import keep_rows
-from faults.alive import acts, unlearnt
+from experiments.training.gradient_share import GradientShare
+from experiments.training.grpo_config import grpo_config
 from methods import AER, Control, FixedCoefficient, NoEntropy, Signals, State
 from tests import grpo_runs
+from tests.faults.alive import acts, unlearnt
 from tests.grpo_runs import differences, ours, training, weights, weights_after
 
 TIMES = {"seconds_rollout", "seconds_update", "seconds_rest"}
@@ -57,19 +57,27 @@ def test_a_method_is_asked_and_told_once_per_rollout(updates: int, tmp_path: Pat
         asked, told = recorder.calls[2 * rollout][1], recorder.calls[2 * rollout + 1][1]
         assert told.rollout == row["rollout"] == rollout
         assert told.entropy == row["entropy"]
-        assert torch.equal(asked.view(4, 4), asked.view(4, 4)[:, :1].expand(4, 4)), "one accuracy per group"
+        assert torch.equal(asked.view(4, 4), asked.view(4, 4)[:, :1].expand(4, 4)), (
+            "one accuracy per group"
+        )
         assert sorted(told.accuracy_B.tolist()) == pytest.approx(sorted(asked.tolist()))
         assert asked.mean().item() == pytest.approx(row["accuracy"])
 
 
 def test_entropy_is_that_of_the_generating_policy_however_many_updates(tmp_path: Path) -> None:
-    """The first rollout comes from the same policy, so its entropy is the same; the updates then see another one."""
+    """The first rollout comes from the same policy, so its entropy is the same; the updates then
+    see another one.
+    """
     one, _ = run(NoEntropy(), tmp_path / "a", updates_per_rollout=1)
     four, _ = run(NoEntropy(), tmp_path / "b", updates_per_rollout=4, per_device_train_batch_size=4)
-    assert one[0]["entropy"] == pytest.approx(four[0]["entropy"], rel=1e-5)  # float32, other batch sizes
+    assert one[0]["entropy"] == pytest.approx(
+        four[0]["entropy"], rel=1e-5
+    )  # float32, other batch sizes
     assert one[0]["entropy_update"] == pytest.approx(one[0]["entropy"], rel=1e-6)
     assert four[0]["entropy_update"] != pytest.approx(four[0]["entropy"], rel=1e-4)
-    assert one[0]["entropy_mc"] == pytest.approx(one[0]["entropy"], rel=0.2), "same expectation, 150 tokens"
+    assert one[0]["entropy_mc"] == pytest.approx(one[0]["entropy"], rel=0.2), (
+        "same expectation, 150 tokens"
+    )
 
 
 def test_the_applied_coefficient_is_the_one_from_before_the_rollout(tmp_path: Path) -> None:
@@ -82,7 +90,11 @@ def test_the_applied_coefficient_is_the_one_from_before_the_rollout(tmp_path: Pa
 
 
 def test_same_seed_same_rows_and_policy(tmp_path: Path) -> None:
-    changes = {"updates_per_rollout": 2, "per_device_train_batch_size": 4, "gradient_share_every": 1}
+    changes = {
+        "updates_per_rollout": 2,
+        "per_device_train_batch_size": 4,
+        "gradient_share_every": 1,
+    }
     first, second = (run(FixedCoefficient(0.1), tmp_path / name, **changes) for name in "ab")
     assert first[0] == second[0]
     assert differences(first[1], second[1]) == 0.0
@@ -102,7 +114,9 @@ def test_gradient_share_measuring_leaves_the_run_alone(tmp_path: Path) -> None:
 def test_gradient_share_with_gradient_checkpointing(tmp_path: Path) -> None:
     """The second backward pass goes through layers that are computed anew."""
     plain = run(FixedCoefficient(0.1), tmp_path / "a", gradient_share_every=1)
-    anew = run(FixedCoefficient(0.1), tmp_path / "b", gradient_share_every=1, gradient_checkpointing=True)
+    anew = run(
+        FixedCoefficient(0.1), tmp_path / "b", gradient_share_every=1, gradient_checkpointing=True
+    )
     assert differences(plain[1], anew[1]) < 1e-6
     assert anew[0][0]["gradient_share"] == pytest.approx(plain[0][0]["gradient_share"])
 
@@ -135,7 +149,9 @@ def test_gradient_share_by_hand() -> None:
 def test_masking_truncated_completions_leaves_entropy_alone(tmp_path: Path) -> None:
     short = {"max_completion_length": 3, "updates_per_rollout": 2, "per_device_train_batch_size": 8}
     kept, kept_weights = run(NoEntropy(), tmp_path / "a", **short)
-    masked, masked_weights = run(NoEntropy(), tmp_path / "b", mask_truncated_completions=True, **short)
+    masked, masked_weights = run(
+        NoEntropy(), tmp_path / "b", mask_truncated_completions=True, **short
+    )
     assert kept[0]["truncated"] > 0
     assert masked[0]["entropy"] == kept[0]["entropy"]
     assert masked[0]["length_mean"] == kept[0]["length_mean"]
@@ -145,7 +161,12 @@ def test_masking_truncated_completions_leaves_entropy_alone(tmp_path: Path) -> N
 def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> None:
     """State and H_0 included: a controller that acts from the first rollout on."""
     method = AER(tau=1.0, rho=1.0, eta=1.0)
-    changes = {"updates_per_rollout": 2, "per_device_train_batch_size": 4, "rollouts": 4, "checkpoint_every": 2}
+    changes = {
+        "updates_per_rollout": 2,
+        "per_device_train_batch_size": 4,
+        "rollouts": 4,
+        "checkpoint_every": 2,
+    }
     whole: list[Row] = []
     expected = weights_after(ours(method, training(**changes), tmp_path / "whole", whole.append))
     rest: list[Row] = []
@@ -154,7 +175,10 @@ def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> No
     found = weights(resumed)
     assert differences(expected, found) == 0.0
     assert not list(unlearnt(whole)), "there is something to lose"
-    assert differences(expected, weights(ours(method, training(**changes), tmp_path / "untrained"))) > 0
+    assert (
+        differences(expected, weights(ours(method, training(**changes), tmp_path / "untrained")))
+        > 0
+    )
     assert any(map(acts, whole))
     clean = [{key: row[key] for key in row if key not in TIMES} for row in whole[2:]]
     assert [{key: row[key] for key in row if key not in TIMES} for row in rest] == clean

@@ -1,4 +1,6 @@
-"""Every training setting reaches TRL under TRL's name, and what cannot work is refused before anything runs."""
+"""Every training setting reaches TRL under TRL's name, and what cannot work is refused before
+anything runs.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +8,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from eval.errors import BadInput
-from experiments import policy
-from experiments.batch import batch
-from experiments.grpo_config import PASSED_ON, grpo_config
-from experiments.policy import attention_for, lora_config
-from experiments.rewards import SoftOverlong, soft_overlong
-from experiments.schema import load, run_spec
+from eval.files.errors import BadInput
+from experiments.policies import load as policy
+from experiments.policies.load import attention_for, lora_config
+from experiments.spec.schema import load, run_spec
+from experiments.spec.training_settings import MACHINE, Lora, Training
 from experiments.train import rewards
-from experiments.training_settings import MACHINE, Lora, Training
+from experiments.training.grpo_config import PASSED_ON, grpo_config
+from experiments.training.micro_batches import batch
+from experiments.training.rewards import SoftOverlong, soft_overlong
 from tests.grpo_runs import training
 
 OTHER: dict[str, Any] = {
@@ -72,7 +74,9 @@ def test_who_generates(who: str, uses: bool, tmp_path: Path) -> None:
     assert not uses or config.vllm_mode == who
 
 
-def test_gradients_are_summed_in_shards_where_there_are_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients_are_summed_in_shards_where_there_are_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     summed = []
     for sharded in ("false", "true"):
         monkeypatch.setenv("ACCELERATE_USE_FSDP", sharded)
@@ -81,7 +85,8 @@ def test_gradients_are_summed_in_shards_where_there_are_shards(tmp_path: Path, m
     assert summed == [None, {"sync_each_batch": True}]
 
 
-GEOMETRY = [  # processes, per_device_train_batch_size, then size, accumulation, steps per generation
+# processes, per_device_train_batch_size, then size, accumulation, steps per generation
+GEOMETRY = [
     (1, 16, (16, 1, 2)),
     (2, 16, (8, 1, 2)),
     (2, 4, (4, 2, 4)),
@@ -92,9 +97,13 @@ GEOMETRY = [  # processes, per_device_train_batch_size, then size, accumulation,
 
 
 @pytest.mark.parametrize(("processes", "size", "expected"), GEOMETRY)
-def test_one_file_on_any_number_of_processes(processes: int, size: int, expected: tuple[int, int, int]) -> None:
+def test_one_file_on_any_number_of_processes(
+    processes: int, size: int, expected: tuple[int, int, int]
+) -> None:
     """32 completions per rollout, 16 per update, always."""
-    settings = training(prompts_per_rollout=8, updates_per_rollout=2, per_device_train_batch_size=size)
+    settings = training(
+        prompts_per_rollout=8, updates_per_rollout=2, per_device_train_batch_size=size
+    )
     per_device, accumulation, steps = batch(settings, processes).values()
     assert (per_device, accumulation, steps) == expected
     assert processes * per_device * accumulation == settings.completions_per_update
@@ -134,14 +143,18 @@ def test_what_cannot_work_is_refused(settings: dict[str, Any], message: str) -> 
 
 def test_where_an_engine_stands_is_no_part_of_a_run() -> None:
     here, there = load("smoke"), load("smoke")
-    moved = there.training.model_copy(update={"vllm_server_port": 9000, "vllm_gpu_memory_utilization": 0.9})
+    moved = there.training.model_copy(
+        update={"vllm_server_port": 9000, "vllm_gpu_memory_utilization": 0.9}
+    )
     there = there.model_copy(update={"training": moved})
     assert run_spec(here, "none", 1) == run_spec(there, "none", 1)
     assert MACHINE.isdisjoint(run_spec(here, "none", 1)["training"])
     assert set(Training.model_fields) >= MACHINE
 
 
-def test_auto_attention_takes_flash_attention_on_a_gpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_attention_takes_flash_attention_on_a_gpu_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert attention_for("eager", "float32") == "eager"
     monkeypatch.setattr(policy, "is_flash_attn_2_available", lambda: True)
     monkeypatch.setattr(policy.torch.cuda, "is_available", lambda: False)

@@ -1,4 +1,6 @@
-"""Verdicts: what is accepted, what is refused, the same for every order, batch and number of workers."""
+"""Verdicts: what is accepted, what is refused, the same for every order, batch and number of
+workers.
+"""
 
 import json
 import random
@@ -11,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eval.errors import BadInput
-from eval.extract import clean
-from eval.verify import VERIFIER_VERSION, Verdict, Verifier, check_gold, is_correct
+from eval.files.errors import BadInput
+from eval.verify.extract import clean
+from eval.verify.verifier import VERIFIER_VERSION, Verdict, Verifier, check_gold, is_correct
 from tests.verdicts import NOT_TOLERATED, REPAIRED_RIGHT, REPAIRED_WRONG, RIGHT, TOLERATED, WRONG
 
 
@@ -31,10 +33,14 @@ def judge(verifier: Verifier, pairs: list[tuple[str, str]]) -> list[Verdict]:
     return verifier.verify([boxed(answer) for _, answer in pairs], [gold for gold, _ in pairs])
 
 
-def misjudged(verifier: Verifier, pairs: list[tuple[str, str]], expected: bool) -> list[tuple[str, str]]:
+def misjudged(
+    verifier: Verifier, pairs: list[tuple[str, str]], expected: bool
+) -> list[tuple[str, str]]:
     verdicts = judge(verifier, pairs)
     assert all(verdict.status in ("ok", "unparsed") for verdict in verdicts)
-    return [pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict.correct != expected]
+    return [
+        pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict.correct != expected
+    ]
 
 
 def test_right_answers_are_accepted(verifier: Verifier) -> None:
@@ -62,20 +68,32 @@ def test_documented_verdicts_of_math_verify_stand(verifier: Verifier) -> None:
 
 def test_only_the_box_counts(verifier: Verifier) -> None:
     none = Verdict(False, None, "unparsed", False)
-    completions = [r"so $x=3$. the answer is \boxed{2", "3", "$3$", "", r"\boxed{3}, \boxed{4}", r"\boxed{}"]
+    completions = [
+        r"so $x=3$. the answer is \boxed{2",
+        "3",
+        "$3$",
+        "",
+        r"\boxed{3}, \boxed{4}",
+        r"\boxed{}",
+    ]
     assert verifier.verify(completions, ["3"] * len(completions)) == [none] * len(completions)
     assert verifier.verify([r"$x=3$, so \boxed{2}"], ["3"]) == [Verdict(False, "2", "ok", False)]
 
 
 def test_a_gold_is_wrapped_once(verifier: Verifier) -> None:
     golds = [r"\frac{1}{2}", r"$\frac{1}{2}$", r"\boxed{\frac{1}{2}}", r"\(\frac{1}{2}\)"]
-    assert all(verdict.correct and verdict.strict for verdict in judge(verifier, [(g, r"\frac{1}{2}") for g in golds]))
+    assert all(
+        verdict.correct and verdict.strict
+        for verdict in judge(verifier, [(g, r"\frac{1}{2}") for g in golds])
+    )
     cut_short = [(r"3\sqrt{13}", "3"), ("6 - 5i", "5"), (r"\left( 3, \frac{\pi}{2} \right)", "3")]
     assert misjudged(verifier, cut_short, False) == []
 
 
 def test_the_strict_verdict_is_a_second_opinion(verifier: Verifier) -> None:
-    half, same, integer = judge(verifier, [(r"\frac{1}{2}", "0.5"), (r"\frac{1}{2}", r"\dfrac{1}{2}"), ("025", "25")])
+    half, same, integer = judge(
+        verifier, [(r"\frac{1}{2}", "0.5"), (r"\frac{1}{2}", r"\dfrac{1}{2}"), ("025", "25")]
+    )
     assert half == Verdict(True, "0.5", "ok", False)
     assert (same.correct, same.strict) == (integer.correct, integer.strict) == (True, True)
 
@@ -92,7 +110,9 @@ def test_unreadable_answers_are_said_to_be(verifier: Verifier) -> None:
         "\ud800",
         "12 13",
     ]
-    assert {verdict.status for verdict in judge(verifier, [("3", answer) for answer in answers])} == {"unparsed"}
+    assert {
+        verdict.status for verdict in judge(verifier, [("3", answer) for answer in answers])
+    } == {"unparsed"}
 
 
 INTEGERS = [
@@ -110,20 +130,24 @@ INTEGERS = [
     r"1,\!234",
     "1234.0",
 ]
-INTEGERS.extend([r"7^\circ", r"7^{\circ}", r"\$7", "12", "21", "123456789012345678901", "123456789012345678902"])
+INTEGERS.extend(
+    [r"7^\circ", r"7^{\circ}", r"\$7", "12", "21", "123456789012345678901", "123456789012345678902"]
+)
 
 
 def test_the_integer_path_agrees_with_math_verify(verifier: Verifier) -> None:
     pairs = [(gold, answer) for gold in INTEGERS for answer in INTEGERS]
     by_parser = verifier._pool.compare([(clean(gold), clean(answer)) for gold, answer in pairs])
     short = [(verdict.correct, verdict.status) for verdict in judge(verifier, pairs)]
-    assert [p for p, ours, theirs in zip(pairs, short, by_parser, strict=True) if ours != theirs] == []
+    assert [
+        p for p, ours, theirs in zip(pairs, short, by_parser, strict=True) if ours != theirs
+    ] == []
 
 
 def test_two_stage_parsing_changes_no_expression() -> None:
     from latex2sympy2_extended.latex2sympy2 import latex2sympy
 
-    from eval.latex_parser import two_stage
+    from eval.verify.latex_parser import two_stage
 
     pairs = RIGHT + WRONG + REPAIRED_RIGHT + TOLERATED
     answers = sorted({clean(answer) for pair in pairs for answer in pair})
@@ -149,14 +173,16 @@ def test_two_stage_parsing_changes_no_expression() -> None:
 def test_integers_start_no_worker_and_import_no_computer_algebra() -> None:
     program = r"""
 import sys
-from eval.verify import check_gold, default_verifier, is_correct
+from eval.verify.verifier import check_gold, default_verifier, is_correct
 check_gold("1,234")
 assert is_correct(r"so \boxed{027.0}", "27").correct and not is_correct(r"so \boxed{28}", "27").correct
 assert default_verifier().equivalent(["27", "27.0", None]) == [0, 0, -1]
 assert default_verifier()._pool.pids() == []
 print(sorted({"sympy", "math_verify", "torch", "numpy"} & set(sys.modules)))
 """
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert run.stdout == "[]\n"
 
 
@@ -165,26 +191,40 @@ def test_verdicts_do_not_depend_on_order_batch_or_workers(verifier: Verifier) ->
     expected = dict(zip(pairs, judge(verifier, pairs), strict=True))
     shuffled = random.Random(0).sample(pairs, len(pairs)) * 2
     with Verifier(workers=1, limit_s=20) as alone:
-        batches = [judge(alone, shuffled[start : start + 17]) for start in range(0, len(shuffled), 17)]
-    assert [verdict for batch in batches for verdict in batch] == [expected[pair] for pair in shuffled]
+        batches = [
+            judge(alone, shuffled[start : start + 17]) for start in range(0, len(shuffled), 17)
+        ]
+    assert [verdict for batch in batches for verdict in batch] == [
+        expected[pair] for pair in shuffled
+    ]
 
 
-def test_a_known_pair_is_not_verified_again(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_pair_is_not_verified_again(
+    verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[list[tuple[str, str]]] = []
     compare = verifier._pool.compare
-    monkeypatch.setattr(verifier._pool, "compare", lambda pairs: asked.append(pairs) or compare(pairs))
+    monkeypatch.setattr(
+        verifier._pool, "compare", lambda pairs: asked.append(pairs) or compare(pairs)
+    )
     for _ in range(2):
-        judge(verifier, [(r"\frac{7}{9}", answer) for answer in ("x/9", r"\frac{14}{18}", "$x/9$", "x/9")])
+        judge(
+            verifier,
+            [(r"\frac{7}{9}", answer) for answer in ("x/9", r"\frac{14}{18}", "$x/9$", "x/9")],
+        )
     assert asked == [[(r"\frac{7}{9}", r"\frac{14}{18}"), (r"\frac{7}{9}", "x/9")], []]
 
 
 def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.verify.CACHED", 3)
+    monkeypatch.setattr("eval.verify.verifier.CACHED", 3)
     monkeypatch.setattr(
-        "eval.verify_pool.Pool.compare", lambda _, pairs: [(gold == answer, "ok") for gold, answer in pairs]
+        "eval.verify.pool.Pool.compare",
+        lambda _, pairs: [(gold == answer, "ok") for gold, answer in pairs],
     )
     verifier = Verifier()
-    assert all(verdict.correct for verdict in judge(verifier, [(f"x_{i}", f"x_{i}") for i in range(9)]))
+    assert all(
+        verdict.correct for verdict in judge(verifier, [(f"x_{i}", f"x_{i}") for i in range(9)])
+    )
     assert list(verifier._known) == [("x_6", "x_6"), ("x_7", "x_7"), ("x_8", "x_8")]
 
 
@@ -207,34 +247,61 @@ def test_classes_of_equivalent_answers(verifier: Verifier) -> None:
 
 
 @pytest.mark.parametrize("pair", [("5", "5t"), ("6=5", r"5\text{ m}")])
-def test_a_class_needs_answers_that_accept_each_other(pair: tuple[str, str], verifier: Verifier) -> None:
-    """Each pair is right one way round only: the shorter as gold in the first, as answer in the second."""
+def test_a_class_needs_answers_that_accept_each_other(
+    pair: tuple[str, str], verifier: Verifier
+) -> None:
+    """Each pair is right one way round only: the shorter as gold in the first, as answer in the
+    second.
+    """
     there, back = judge(verifier, [pair, (pair[1], pair[0])])
     assert there.correct != back.correct
     assert verifier.equivalent(pair) == [0, 1]
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.permutations(["50", r"50\%", "0.5", r"\frac{1}{2}", "5", "y=5", "x=5", "1,2", "(1,2)", "0.50"]))
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.permutations(
+        ["50", r"50\%", "0.5", r"\frac{1}{2}", "5", "y=5", "x=5", "1,2", "(1,2)", "0.50"]
+    )
+)
 def test_classes_do_not_depend_on_order(verifier: Verifier, answers: list[str]) -> None:
     def partition(given: list[str]) -> set[frozenset[str]]:
         classes = verifier.equivalent(given)
-        return {frozenset(a for a, c in zip(given, classes, strict=True) if c == which) for which in set(classes)}
+        return {
+            frozenset(a for a, c in zip(given, classes, strict=True) if c == which)
+            for which in set(classes)
+        }
 
     assert partition(answers) == partition(sorted(answers)) == partition(answers * 3)
 
 
-BENCHMARKS = ["math_500", "aime_2024", "aime_2025", "aime_2026", "amc_2023", "hmmt_feb_2025", "minerva_math"]
+BENCHMARKS = [
+    "math_500",
+    "aime_2024",
+    "aime_2025",
+    "aime_2026",
+    "amc_2023",
+    "hmmt_feb_2025",
+    "minerva_math",
+]
 BENCHMARKS.extend(["olympiadbench", "gsm8k_test"])
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_every_gold_is_accepted_and_a_wrong_answer_refused(name: str, verifier: Verifier, benchmark_data: Path) -> None:
+def test_every_gold_is_accepted_and_a_wrong_answer_refused(
+    name: str, verifier: Verifier, benchmark_data: Path
+) -> None:
     lines = (benchmark_data / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     golds = [json.loads(line)["answer"] for line in lines]
     verifier.check_golds(golds)
     own = judge(verifier, [(gold, gold) for gold in golds])
-    assert [gold for gold, verdict in zip(golds, own, strict=True) if not (verdict.correct and verdict.strict)] == []
+    assert [
+        gold
+        for gold, verdict in zip(golds, own, strict=True)
+        if not (verdict.correct and verdict.strict)
+    ] == []
     assert misjudged(verifier, [(gold, "7919") for gold in golds], False) == []
 
 
@@ -286,10 +353,14 @@ LATEX = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(LATEX, LATEX), max_size=6))
 def test_any_text_gets_a_verdict(verifier: Verifier, pairs: list[tuple[str, str]]) -> None:
-    for verdict in judge(verifier, pairs) + judge(verifier, [(answer, gold) for gold, answer in pairs]):
+    for verdict in judge(verifier, pairs) + judge(
+        verifier, [(answer, gold) for gold, answer in pairs]
+    ):
         assert verdict.status in ("ok", "unparsed", "timeout", "error")
         assert not verdict.correct or (verdict.status == "ok" and verdict.answer)
     classes = verifier.equivalent([answer for _, answer in pairs])

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.extract import MAX_ANSWER, MAX_DEPTH, as_words, clean, extract, integer, is_parsable, normal, words
+from eval.verify.extract import (
+    MAX_ANSWER,
+    MAX_DEPTH,
+    as_words,
+    clean,
+    extract,
+    integer,
+    is_parsable,
+    normal,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +100,9 @@ def test_ten_megabytes_of_anything_are_read(unit: str) -> None:
     assert extract(text + r"\\ so the answer has to be \boxed{7}") == "7"
 
 
-@given(st.text(alphabet=st.characters(), max_size=80) | st.text(alphabet=r"\{}boxed 1$,.", max_size=60))
+@given(
+    st.text(alphabet=st.characters(), max_size=80) | st.text(alphabet=r"\{}boxed 1$,.", max_size=60)
+)
 def test_an_answer_is_part_of_the_text(text: str) -> None:
     answer = extract(text)
     assert answer is None or (answer == answer.strip() != "" and answer in text)

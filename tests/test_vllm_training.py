@@ -1,8 +1,9 @@
 """The whole path of vLLM rollouts, with a stand-in engine at TRL's own seam (`VLLMGeneration`).
 
-The stand-in is handed what TRL hands the real one, and returns completions with log-probabilities that differ from the
-trainer's by a known amount, so that the importance ratio in the objective is known beforehand. What it cannot show: the
-engine itself and the transfer of weights to it, which need a GPU.
+The stand-in is handed what TRL hands the real one, and returns completions with log-probabilities
+that differ from the trainer's by a known amount, so that the importance ratio in the objective is
+known beforehand. What it cannot show: the engine itself and the transfer of weights to it, which
+need a GPU.
 """
 
 import math
@@ -16,24 +17,28 @@ from accelerate.utils import set_seed
 from torch import Tensor
 from trl.trainer import grpo_trainer
 
-from eval.errors import BadInput
-from experiments import trainer as trainer_module
-from experiments.generation import LOGPROBS, check_server, engine_seed
-from experiments.policy import lora_config
-from experiments.schema import load
-from experiments.shards import prepare_shards
-from experiments.training_settings import Lora
-from experiments.vllm_server import serve_command
+from eval.files.errors import BadInput
+from experiments.policies.load import lora_config
+from experiments.spec.schema import load
+from experiments.spec.training_settings import Lora
+from experiments.training import trainer as trainer_module
+from experiments.training.generation import LOGPROBS, check_server, engine_seed
+from experiments.training.sharding import prepare_shards
+from experiments.training.vllm_server import serve_command
 from methods import FixedCoefficient
 from methods.objective import Loss, grpo_objective
 from tests.grpo_runs import ours, training
 
 RATIOS = (1.0, 2.0, 4.0, 0.25)
-"""π_trainer / π_engine of a whole completion, by row modulo 4; all of it falls on the completion's first token."""
+"""π_trainer / π_engine of a whole completion, by row modulo 4; all of it falls on the completion's
+first token.
+"""
 
 
 class Engine:
-    """Completions of random words; remembers what it was asked and when its weights were renewed."""
+    """Completions of random words; remembers what it was asked and when its weights were
+    renewed.
+    """
 
     seed = engine_seed(7)
 
@@ -41,7 +46,9 @@ class Engine:
         self.settings, self.syncs, self.asked = settings, [], []
         info = {"model_config": {"seed": self.seed, "logprobs_mode": LOGPROBS}}
         self.vllm_client = SimpleNamespace(get_server_info=lambda: info)
-        torch.manual_seed(settings["accelerator"].process_index)  # as TRL seeds the engine in this process
+        torch.manual_seed(
+            settings["accelerator"].process_index
+        )  # as TRL seeds the engine in this process
 
     def sync_weights(self) -> None:
         self.syncs.append(next(self.settings["model"].parameters()).detach().clone())
@@ -50,15 +57,25 @@ class Engine:
         self, prompts: list[list[int]], images: None, num_generations: int, profiler: Any
     ) -> tuple[list[list[int]], list[list[int]], list[list[list[float]]], None]:
         self.asked.append((prompts, num_generations))
-        completions = [[*torch.randint(2, 12, (3 + i % 4,)).tolist(), 1] for i in range(len(prompts))]
-        logprobs = [self.score(p, c, RATIOS[i % 4]) for i, (p, c) in enumerate(zip(prompts, completions, strict=True))]
+        completions = [
+            [*torch.randint(2, 12, (3 + i % 4,)).tolist(), 1] for i in range(len(prompts))
+        ]
+        logprobs = [
+            self.score(p, c, RATIOS[i % 4])
+            for i, (p, c) in enumerate(zip(prompts, completions, strict=True))
+        ]
         return prompts, completions, logprobs, None
 
     @torch.no_grad()
     def score(self, prompt: list[int], completion: list[int], ratio: float) -> list[list[float]]:
         ids_1T = torch.tensor([prompt + completion])
-        logits_TV = self.settings["model"](ids_1T).logits[0, len(prompt) - 1 : -1] / self.settings["temperature"]
-        logp_T = logits_TV.log_softmax(-1).gather(1, torch.tensor(completion).unsqueeze(1)).squeeze(1)
+        logits_TV = (
+            self.settings["model"](ids_1T).logits[0, len(prompt) - 1 : -1]
+            / self.settings["temperature"]
+        )
+        logp_T = (
+            logits_TV.log_softmax(-1).gather(1, torch.tensor(completion).unsqueeze(1)).squeeze(1)
+        )
         logp_T[0] -= math.log(ratio)
         return [[value] for value in logp_T.tolist()]
 
@@ -84,10 +101,15 @@ def corrected(mode: str, ratio: float) -> float:
     return ratio if 0.5 <= ratio <= 3.0 else 0.0
 
 
-@pytest.mark.parametrize("mode", ["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"])
+@pytest.mark.parametrize(
+    "mode", ["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
+)
 def test_the_ratio_enters_the_objective(mode: str, calls: list[Any], tmp_path: Path) -> None:
     settings = training(
-        rollouts=1, vllm="server", vllm_importance_sampling_mode=mode, vllm_importance_sampling_clip_min=0.5
+        rollouts=1,
+        vllm="server",
+        vllm_importance_sampling_mode=mode,
+        vllm_importance_sampling_clip_min=0.5,
     )
     ours(FixedCoefficient(0.1), settings, tmp_path).train()
     [(arguments, loss)] = calls
@@ -96,13 +118,18 @@ def test_the_ratio_enters_the_objective(mode: str, calls: list[Any], tmp_path: P
     expected = sorted(corrected(mode, ratio) for ratio in RATIOS * 4)
     assert sorted(correction[:, 0].tolist()) == pytest.approx(expected, rel=1e-4)
     if mode.startswith("token"):
-        assert correction[:, 1:][mask_BT[:, 1:] > 0].sub(1).abs().max() < 1e-4, "only the first token differs"
-    # One update: the probability ratio is 1, so that the policy term is what can be added up by hand.
+        assert correction[:, 1:][mask_BT[:, 1:] > 0].sub(1).abs().max() < 1e-4, (
+            "only the first token differs"
+        )
+    # One update: the probability ratio is 1, so that the policy term is what can be added up by
+    # hand.
     weight_BT: Tensor = correction.expand_as(mask_BT) * mask_BT
     policy = -(advantage_B.unsqueeze(1) * weight_BT).sum() / mask_BT.sum()
     torch.testing.assert_close(loss.policy, policy)
     bonus = (control.weight_B.unsqueeze(1) * entropy_BT * mask_BT).sum() / mask_BT.sum()
-    torch.testing.assert_close(loss.bonus, bonus, msg="the correction leaves the entropy term alone")
+    torch.testing.assert_close(
+        loss.bonus, bonus, msg="the correction leaves the entropy term alone"
+    )
     assert float(tokens) == float(mask_BT.sum())
     assert logp_BT.requires_grad
 
@@ -117,7 +144,11 @@ def test_without_correction_there_is_no_ratio(calls: list[Any], tmp_path: Path) 
 
 def test_weights_are_sent_before_every_rollout(calls: list[Any], tmp_path: Path) -> None:
     settings = training(
-        rollouts=3, updates_per_rollout=2, per_device_train_batch_size=8, vllm="server", temperature=0.7
+        rollouts=3,
+        updates_per_rollout=2,
+        per_device_train_batch_size=8,
+        vllm="server",
+        temperature=0.7,
     )
     trainer = ours(FixedCoefficient(0.1), settings, tmp_path)
     trainer.train()
@@ -125,8 +156,16 @@ def test_weights_are_sent_before_every_rollout(calls: list[Any], tmp_path: Path)
     assert len(engine.syncs) == len(engine.asked) == 3
     assert not torch.equal(engine.syncs[0], engine.syncs[1])
     assert [(len(prompts), count) for prompts, count in engine.asked] == [(16, 4)] * 3
-    told = {name: engine.settings[name] for name in ("mode", "temperature", "max_completion_length", "server_host")}
-    assert told == {"mode": "server", "temperature": 0.7, "max_completion_length": 12, "server_host": "127.0.0.1"}
+    told = {
+        name: engine.settings[name]
+        for name in ("mode", "temperature", "max_completion_length", "server_host")
+    }
+    assert told == {
+        "mode": "server",
+        "temperature": 0.7,
+        "max_completion_length": 12,
+        "server_host": "127.0.0.1",
+    }
     assert len(calls) == 3 * 2
 
 
@@ -151,7 +190,9 @@ def test_what_shards_cannot_do_is_refused(kind: str, calls: list[Any], tmp_path:
     trainer = ours(FixedCoefficient(0.1), settings, tmp_path, peft_config=lora_config(Lora(rank=2)))
     prepare_shards(trainer)
     setattr(trainer, kind, True)
-    with pytest.raises(BadInput, match=r"training\.gradient_share_every cannot be measured on sharded parameters"):
+    with pytest.raises(
+        BadInput, match=r"training\.gradient_share_every cannot be measured on sharded parameters"
+    ):
         prepare_shards(trainer)
     trainer.gradient_share_every = 0
     with pytest.raises(BadInput, match=r"training\.lora with vllm on sharded parameters"):
@@ -164,7 +205,9 @@ def test_a_server_with_another_seed_is_refused(
     calls: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Engine, "seed", 0)
-    with pytest.raises(BadInput, match=r"has seed 0 where this run needs 7000021.*experiments\.vllm_server"):
+    with pytest.raises(
+        BadInput, match=r"has seed 0 where this run needs 7000021.*experiments\.vllm_server"
+    ):
         ours(FixedCoefficient(0.1), training(vllm="server"), tmp_path)
     with pytest.raises(BadInput, match="logprobs_mode 'raw_logprobs'"):
         check_server({"seed": engine_seed(7), "logprobs_mode": "raw_logprobs"}, 7)

@@ -1,4 +1,6 @@
-"""Pairs of gold and answer whose verdict is known: right, wrong, and the ones that docs/verification.md tells of."""
+"""Pairs of gold and answer whose verdict is known: right, wrong, and the ones that
+docs/verification.md tells of.
+"""
 
 RIGHT = [
     ("7", "007"),
@@ -113,7 +115,8 @@ REPAIRED_WRONG = [
     ("x+1", "x+1 t"),
 ]
 
-# accepted as math-verify accepts them: told in docs/verification.md, held here so that a change is noticed
+# accepted as math-verify accepts them: told in docs/verification.md, held here so that a change is
+# noticed
 TOLERATED = [
     ("50", r"50\%"),
     ("0.5", r"50\%"),
@@ -131,4 +134,9 @@ TOLERATED = [
     ("abc", "cab"),
     ("C", "c"),
 ]
-NOT_TOLERATED = [("1/3", "0.333"), (r"\frac{200}{3}", "66.67"), ("i", r"\sqrt{-1}"), ("120_3", "15")]
+NOT_TOLERATED = [
+    ("1/3", "0.333"),
+    (r"\frac{200}{3}", "66.67"),
+    ("i", r"\sqrt{-1}"),
+    ("120_3", "15"),
+]

@@ -28,7 +28,7 @@ rule sample:
         label=EXPERIMENT.name,
         hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
     shell:
-        "exec python -m experiments.devices --gpus {resources.gpu} -- python -m eval.sample"
+        "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python -m eval.sample"
         " --policy {params.folder}/policy --problems {params.problems} --samples {params.samples}"
         " --out {params.folder}/eval {params.sampling} --seed {wildcards.seed} --threads {threads} --stale replace"
         " --label run={params.label} --label arm={wildcards.arm} --label train_seed={wildcards.seed} > {log} 2>&1"
@@ -88,7 +88,7 @@ rule base_sample:
         out=subpath(output.sampled, parent=True),
         hash=GRAPH.base_hash(),
     shell:
-        "exec python -m experiments.devices --gpus {resources.gpu} -- python -m eval.sample"
+        "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python -m eval.sample"
         " --policy {params.policy:q} --problems {input.problems} --samples {params.samples}"
         " --out {params.out} {params.sampling} --seed {params.seed} --threads {threads} --stale replace"
         " --label run={params.label} --label arm=base --label step=0 > {log} 2>&1"

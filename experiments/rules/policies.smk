@@ -42,7 +42,7 @@ rule base_policy:
         module=GRAPH.base_module(),
         hash=GRAPH.base_hash(),
     shell:
-        "exec python -m experiments.devices --gpus {resources.gpu} -- python -m experiments.{params.module}"
+        "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python -m experiments.policies.{params.module}"
         " --spec {params.spec} --out {params.out} > {log} 2>&1"
 
 
@@ -72,6 +72,6 @@ rule train:
         spec=GRAPH.spec,
         hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
     shell:
-        "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.devices --gpus {resources.gpu} --"
+        "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.workflow.devices --gpus {resources.gpu} --"
         " {LAUNCHER} experiments.train"
         " --spec {params.spec} --arm {wildcards.arm} --seed {wildcards.seed} > {log} 2>&1"

@@ -1,6 +1,6 @@
 # From a study to its report. Workers share one journal and may die at any time; they are started again like any job.
 
-from experiments.sweep_identity import validation_hash
+from experiments.sweep.hashes import validation_hash
 
 
 rule sweep_prepare:
@@ -46,7 +46,7 @@ rule sweep_work:
         folder=subpath(input.study, parent=True),
         hash=sweep_hash(STUDY, GRAPH),
     shell:
-        "exec python -m experiments.devices --gpus {resources.gpu} --"
+        "exec python -m experiments.workflow.devices --gpus {resources.gpu} --"
         " python -m experiments.sweep work {params.folder} --worker {wildcards.worker}"
         " --launcher '{LAUNCHER}' >> {log} 2>&1"
 

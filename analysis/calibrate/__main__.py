@@ -1,0 +1,6 @@
+"""python -m analysis.calibrate: see measure.py."""
+
+from analysis.calibrate.measure import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Where analysis.compare.command reads from: experiments' folders and CSVs of other evaluation
+tools.
+
+A source is either a folder results/NAME, whose arms are called NAME/ARM, or
+
+    ARM=FILE.csv        columns problem_id, n, correct, and seed if it holds several runs (without: seed 0)
+    ARM=FILE.csv:2      the same without a seed column: this file is the run with training seed 2
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.results.counts import Counts, load_counts, read_counts, read_runs, tabulate
+from analysis.results.spec import read_spec
+from eval.files.errors import BadInput
+
+SUFFIX = ".counts.csv"
+ANY = ""  # benchmark of a CSV: whichever is compared
+Arms = dict[str, dict[str, Counts]]  # arm -> benchmark -> counts
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that was found, and what a spec asked for that was not."""
+
+    arms: Arms
+    reference: str  # the first experiment's, else the first arm
+    missing: tuple[str, ...]
+
+
+def load(sources: Iterable[str]) -> Sources:
+    """Reads every source. Raises BadInput where one holds nothing usable."""
+    sources = list(sources)
+    names = _names([Path(source) for source in sources if "=" not in source])
+    arms: Arms = {}
+    references, missing = [], []
+    for folder, name in names.items():
+        spec = _spec(folder)
+        found = experiment(folder, name)
+        references.append(f"{name}/{spec.get('reference')}")
+        missing += _missing(found, name, spec)
+        arms |= found
+    for arm, counts in plain([each for each in sources if "=" in each]).items():
+        if arm in arms:
+            raise BadInput(f"two arms are called {arm}: give the CSV's another name.")
+        arms[arm] = {ANY: counts}
+    return Sources(
+        arms, next((each for each in references if each in arms), next(iter(arms))), tuple(missing)
+    )
+
+
+def experiment(folder: Path, name: str) -> Arms:
+    """Every arm of results/NAME that has been evaluated, as NAME/ARM."""
+    files: dict[str, dict[str, dict[int, Path]]] = {}
+    for path in sorted(folder.glob(f"*/seed-*/eval/*{SUFFIX}")):
+        arm, run, benchmark = path.parts[-4], path.parts[-3], path.name.removesuffix(SUFFIX)
+        seed = run.removeprefix("seed-")
+        if not seed.isdecimal():
+            raise BadInput(f"{path}: the folder {run} names no seed; expected seed-<number>.")
+        files.setdefault(f"{name}/{arm}", {}).setdefault(benchmark, {})[int(seed)] = path
+    if not files:
+        raise BadInput(
+            f"{folder} holds no ARM/seed-N/eval/BENCHMARK{SUFFIX}. Is it an experiment that was"
+            " evaluated?"
+        )
+    return {
+        arm: {each: load_counts(seeds) for each, seeds in sets.items()}
+        for arm, sets in files.items()
+    }
+
+
+def plain(sources: Iterable[str]) -> dict[str, Counts]:
+    """arm -> counts from ARM=FILE[:SEED] of any evaluation tool; an arm's name may come once per
+    seed.
+    """
+    runs: dict[str, dict[int, Mapping[str, tuple[int, int]]]] = {}
+    for source in sources:
+        arm, _, file = source.partition("=")
+        path, colon, seed = file.rpartition(":")
+        if not (colon and seed.isdecimal()):
+            path, seed = file, ""
+        found = {int(seed): read_counts(Path(path))} if seed else read_runs(Path(path))
+        twice = sorted(found.keys() & runs.setdefault(arm, {}).keys())
+        if twice:
+            raise BadInput(
+                f"{source}: {arm} already has a seed {twice[0]}. Say which one this is:"
+                f" {arm}={path}:SEED"
+            )
+        runs[arm] |= found
+    return {arm: tabulate(seeds) for arm, seeds in runs.items()}
+
+
+def shared_benchmarks(arms: Arms, asked: str | None) -> list[str]:
+    """Benchmarks to compare on: the one asked for, or all that at least two arms were evaluated
+    on.
+    """
+    named = sorted({benchmark for sets in arms.values() for benchmark in sets} - {ANY})
+    if asked is not None:
+        if named and asked not in named:
+            raise BadInput(f"no arm was evaluated on {asked}. There is: {', '.join(named)}.")
+        return [asked]
+    if len(named) > 1 and any(ANY in sets for sets in arms.values()):
+        raise BadInput(
+            "a CSV does not say which benchmark it holds. Choose with --benchmark:"
+            f" {', '.join(named)}."
+        )
+    return (
+        [each for each in named if sum(each in sets for sets in arms.values()) > 1]
+        or named
+        or ["benchmark"]
+    )
+
+
+def on(arms: Arms, benchmark: str) -> dict[str, Counts]:
+    """arm -> counts on that benchmark, of the arms that have it."""
+    found = {arm: sets.get(benchmark, sets.get(ANY)) for arm, sets in arms.items()}
+    return {arm: counts for arm, counts in found.items() if counts is not None}
+
+
+def _names(folders: list[Path]) -> dict[Path, str]:
+    """Each experiment's name: its folder's, or the whole path where two folders share one."""
+    short = {folder: folder.resolve().name for folder in folders}
+    taken = list(short.values())
+    return {
+        folder: name if taken.count(name) == 1 else str(folder) for folder, name in short.items()
+    }
+
+
+def _spec(folder: Path) -> dict:
+    path = folder / "spec.yaml"
+    return read_spec(path) if path.exists() else {}
+
+
+def _missing(found: Arms, name: str, spec: dict) -> list[str]:
+    """Arms and seeds that the spec lists and the folder lacks."""
+    lines = [
+        f"{name}/{arm} has no evaluation"
+        for arm in spec.get("arms") or ()
+        if f"{name}/{arm}" not in found
+    ]
+    for arm, sets in found.items():
+        for benchmark, counts in sets.items():
+            lacking = sorted(set(spec.get("seeds") or ()) - set(counts.seeds))
+            if lacking:
+                lines.append(f"{arm} lacks seed(s) {', '.join(map(str, lacking))} on {benchmark}")
+    return lines

@@ -1,0 +1,126 @@
+"""What each figure shows and how to read it: used by the report page and by `snakemake
+--report`.
+"""
+
+from typing import NamedTuple
+
+
+class Caption(NamedTuple):
+    category: str
+    title: str
+    text: str  # plain text without markup, so that HTML and reStructuredText can both show it
+
+
+BAND = "Line: mean over seeds; band: smallest to largest seed; thin lines: single seeds."
+
+CAPTIONS: dict[str, Caption] = {
+    "pass_at_k": Caption(
+        "Evaluation",
+        "pass@k",
+        "Unbiased pass@k against k on a log2 axis, per benchmark. Band: 95 % bootstrap interval"
+        " over seeds "
+        "and questions. Dashed grey: the base policy. Below each panel: the smallest k from which"
+        " the base "
+        "policy solves more questions than the arm, where there is one.",
+    ),
+    "entropy": Caption(
+        "Training",
+        "Policy entropy",
+        "Entropy in nats per token under the policy that generated the rollout, before its first"
+        " update. "
+        f"{BAND} Dashed: the arm's target. Logarithmic axis.",
+    ),
+    "entropy_tokens": Caption(
+        "Training",
+        "Policy entropy against generated tokens",
+        f"As the entropy figure, against the tokens that a run has generated so far. {BAND}",
+    ),
+    "reward": Caption(
+        "Training",
+        "Reward",
+        f"Mean reward of a rollout's completions. {BAND}",
+    ),
+    "reward_tokens": Caption(
+        "Training",
+        "Reward against generated tokens",
+        "Mean reward of a rollout's completions, against the tokens that a run has generated so"
+        f" far. {BAND}",
+    ),
+    "length": Caption(
+        "Training",
+        "Length and truncation",
+        "Mean length of a completion in tokens, and the share of completions cut off at the"
+        f" limit. {BAND}",
+    ),
+    "length_tokens": Caption(
+        "Training",
+        "Length and truncation against generated tokens",
+        f"As the length figure, against the tokens that a run has generated so far. {BAND}",
+    ),
+    "phase": Caption(
+        "Training",
+        "Reward against entropy",
+        "One point per rollout and seed, later rollouts darker. Black: least-squares fit of R = -a"
+        " exp(H) "
+        "+ b, the law of the entropy-mechanism paper (arXiv 2505.22617), with its share of"
+        " explained "
+        "variance.",
+    ),
+    "controller": Caption(
+        "Controller",
+        "Controller state",
+        "Per seed, for arms that adjust their coefficient: the coefficient alpha (loss units per"
+        " nat), the "
+        "mean difficulty weight, and entropy beside its target (dashed). Wind-up shows as alpha"
+        " that rises "
+        "while the weight is near zero.",
+    ),
+    "levels": Caption(
+        "Difficulty",
+        "Entropy and accuracy per level",
+        f"Training completions by the level of their problem. {BAND}",
+    ),
+    "strata": Caption(
+        "Difficulty",
+        "Entropy and accuracy per frozen stratum",
+        "Training completions by the base policy's pass rate on their prompt, so that a stratum"
+        " holds the "
+        f"same prompts throughout training. {BAND}",
+    ),
+    "groups": Caption(
+        "Difficulty",
+        "Entropy and accuracy per current group accuracy",
+        "Training completions by the share of their group that is correct in this very rollout:"
+        " the "
+        "quantity that a difficulty weight acts on. Prompts change their bin as training goes on."
+        f" {BAND}",
+    ),
+    "questions": Caption(
+        "Evaluation",
+        "Question by arm",
+        "Success rate per question, mean over seeds; questions ordered by the base policy's rate."
+        " Bars: "
+        "questions that the base policy solves at most half of the time and the arm more often"
+        " (gained), "
+        "and the reverse (lost).",
+    ),
+    "histograms": Caption(
+        "Evaluation",
+        "Success rates",
+        "Number of questions by success rate, mean over seeds; grey outline: the base policy."
+        " Sharpening "
+        "moves questions to both ends, learning moves them to the right.",
+    ),
+}
+
+
+def rst(name: str) -> str:
+    """The caption of a figure as a reStructuredText paragraph."""
+    return plain_rst(CAPTIONS[name].text)
+
+
+def plain_rst(text: str) -> str:
+    """Text as a reStructuredText paragraph; `snakemake --report` fills it in as a Jinja
+    template.
+    """
+    return text.replace("{", "").replace("}", "").replace("*", r"\*") + "\n"

@@ -1,0 +1,100 @@
+"""A drawn figure -> <name>.{pdf,png,csv,json,rst}. Equal inputs give equal bytes.
+
+The CSV holds the plotted numbers. The JSON says what the figure was made from: input files with
+their digests, the digest of the spec, the git revision and the command. The .rst is the caption,
+for `snakemake --report`. A figure that has nothing to show is a page that says so, and its JSON has
+the reason under "missing".
+"""
+
+import hashlib
+import io
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.figures.captions import plain_rst
+from analysis.figures.plotting import Drawn, NothingToPlot, panels, plt
+from analysis.results.folder import own
+from analysis.tables.render import frame_csv
+from eval.files.durable import write_bytes, write_text
+
+METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+def save(
+    folder: Path, name: str, draw: Callable[[], Drawn], text: str, origin: dict[str, Any]
+) -> str:
+    """Draws and writes one figure into `folder`, `text` as its caption; "" or why there is nothing
+    to show.
+    """
+    why = ""
+    try:
+        drawn = draw()
+    except NothingToPlot as error:
+        why = str(error)
+        drawn = blank(why)
+    own(folder, folder.parent).mkdir(parents=True, exist_ok=True)
+    drawn.figure.draw_without_rendering()  # lays the panels out, once for both files
+    drawn.figure.set_layout_engine("none")
+    for form, metadata in METADATA.items():
+        picture = io.BytesIO()
+        drawn.figure.savefig(picture, format=form, metadata=metadata)
+        write_bytes(folder / f"{name}.{form}", picture.getvalue())
+    plt.close("all")
+    write_text(folder / f"{name}.csv", frame_csv(drawn.numbers))
+    write_text(folder / f"{name}.rst", plain_rst(text))
+    record = json.dumps({"figure": name} | origin | {"missing": why}, indent=2)
+    write_text(folder / f"{name}.json", record + "\n")
+    return why
+
+
+def blank(why: str) -> Drawn:
+    """A figure that says why it is empty."""
+    figure, axes = panels(1, 1, 1.0)
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0.5, 0.5, f"Nothing to show: {why}.", ha="center", va="center", color="#555555")
+    return Drawn(figure, pd.DataFrame({"missing": [why]}))
+
+
+def provenance(root: Path, inputs: Sequence[Path], spec: str, command: str) -> dict[str, Any]:
+    """What a figure rests on: files below `root` with their SHA-256, the spec's among them by its
+    name.
+    """
+    return {
+        "inputs": {path.relative_to(root).as_posix(): digest(path) for path in inputs},
+        "spec_sha256": digest(root / spec),
+        "git_revision": git_revision(),
+        "command": f"{command} {root.as_posix()}",
+    }
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def git_revision() -> str | None:
+    """The commit of this code, with "+" where the analysis has been edited since; None without
+    git.
+    """
+    here = Path(__file__).parents[1]
+    try:
+        revision = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        )
+        edited = subprocess.run(
+            ["git", "status", "--porcelain", "."],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return revision.stdout.strip() + "+" * bool(edited.stdout.strip())

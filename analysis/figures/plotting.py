@@ -1,0 +1,149 @@
+"""What the figures share: curves over rollouts or tokens with their band, legends, the numbers as
+rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from analysis.figures import style
+from analysis.results.folder import Results, Run
+
+
+class NothingToPlot(Exception):
+    """No run has measured what the figure shows."""
+
+
+class Drawn(NamedTuple):
+    """A figure and the numbers in it."""
+
+    figure: Figure
+    numbers: pd.DataFrame
+
+
+class Curve(NamedTuple):
+    """One quantity of one arm on a common x axis: (X,) each, and the single seeds (S, X)."""
+
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    seeds_SX: np.ndarray
+    seeds: tuple[int, ...]
+
+
+def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
+    """A figure of README width with rows by columns axes, each row `height` inches high."""
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(style.WIDTH, rows * height + 0.45),
+        squeeze=False,
+        layout="constrained",
+        **options,
+    )
+    return figure, axes
+
+
+def curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | None:
+    """The arm's curve over "rollouts" or "tokens"; None where nothing was measured.
+
+    Rollouts: the mean at a rollout is over the seeds that reached it. Tokens: seeds are
+    interpolated to 200 points of the range that all of them cover.
+    """
+    values = {run.seed: (position(run, over), run.series(*keys)) for run in runs}
+    values = {
+        seed: (x[ok], y[ok])
+        for seed, (x, y) in values.items()
+        if (ok := ~(np.isnan(x) | np.isnan(y))).any()
+    }
+    if not values:
+        return None
+    x, seeds_SX = gridded([*values.values()], over)
+    if not len(x):
+        return None
+    mean, low, high = (reduce(seeds_SX, axis=0) for reduce in (np.nanmean, np.nanmin, np.nanmax))
+    return Curve(x, mean, low, high, seeds_SX, tuple(values))
+
+
+def position(run: Run, over: str) -> np.ndarray:
+    """(R,) place of each rollout on the x axis: its number, or millions of tokens generated up to
+    its end.
+    """
+    return run.series("tokens_generated") / 1e6 if over == "tokens" else run.series("rollout")
+
+
+def gridded(lines: list[tuple[np.ndarray, np.ndarray]], over: str) -> tuple[np.ndarray, np.ndarray]:
+    """(X,) and (S, X): the seeds on one grid."""
+    if over == "tokens":
+        low, high = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
+        grid = np.linspace(low, high, 200) if high > low else np.empty(0)
+        return grid, np.array([np.interp(grid, x, y) for x, y in lines])
+    grid = np.unique(np.concatenate([x for x, _ in lines]))
+    seeds_SX = np.full((len(lines), len(grid)), np.nan)
+    for filled, (x, y) in zip(seeds_SX, lines, strict=True):
+        filled[np.searchsorted(grid, x)] = y
+    return grid, seeds_SX
+
+
+def draw(axes: Axes, found: Curve, look: style.Look, raw: bool = True) -> None:
+    """Mean, band where there are two seeds, single seeds behind them."""
+    if len(found.seeds) > 1:
+        axes.fill_between(
+            found.x, found.low, found.high, color=look.color, alpha=style.BAND, linewidth=0
+        )
+        for line in found.seeds_SX if raw else ():
+            axes.plot(found.x, line, color=look.color, **style.RAW)
+    axes.plot(found.x, found.mean, color=look.color, linestyle=look.linestyle)
+
+
+def rows(found: Curve, **names: Any) -> pd.DataFrame:
+    """The curve's numbers, one row per x, with a column per seed."""
+    seeds = {f"seed_{seed}": line for seed, line in zip(found.seeds, found.seeds_SX, strict=True)}
+    frame = pd.DataFrame(
+        {"x": found.x, "mean": found.mean, "low": found.low, "high": found.high} | seeds
+    )
+    for place, (name, value) in enumerate(names.items()):
+        frame.insert(place, name, value)
+    return frame
+
+
+def legend(
+    figure: Figure, results: Results, arms: Iterable[str], extra: Sequence[Line2D] = ()
+) -> None:
+    """One legend above all panels, in the order of the spec."""
+    looks = style.looks(results)
+    named = [
+        Line2D([], [], color=looks[arm].color, linestyle=looks[arm].linestyle, label=arm)
+        for arm in arms
+    ]
+    handles = [*named, *extra]
+    if handles:
+        columns = min(len(handles), 7)
+        figure.legend(
+            handles=handles,
+            loc="outside upper center",
+            ncols=columns,
+            handlelength=1.8,
+            columnspacing=1.4,
+        )
+
+
+def x_axis(axes: Axes, over: str = "rollouts") -> None:
+    """Title of the x axis; whole numbers where it counts rollouts."""
+    axes.set_xlabel("generated tokens (millions)" if over == "tokens" else "rollout")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=over != "tokens"))
+
+
+def together(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """All curves' numbers; raises NothingToPlot where there are none."""
+    if not frames:
+        raise NothingToPlot("no run has measured it")
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,76 @@
+"""How figures look: one colour per arm everywhere, sizes that stay readable at the width of a
+README.
+
+Colours: Okabe and Ito's palette for colour-blind readers (jfly.uni-koeln.de/color), without its
+yellow, which is too light on white. The arm that others are compared with is dark grey, the base
+policy a lighter grey and always dashed. From the eighth arm on colours repeat with another line
+style, so that no two arms look the same.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+
+from analysis.results.folder import BASE, Results
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+REFERENCE, BASE_COLOUR = "#3b3b3b", "#8a8a8a"
+GAINED, LOST = "#009E73", "#D55E00"
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+
+WIDTH = 7.2  # inches: 1,080 pixels at DPI, so a README shows it at about three quarters
+DPI = 150
+BAND = 0.18  # opacity of bands
+RAW: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.6}  # single seeds behind the mean
+
+RC: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.edgecolor": "#555555",
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "xtick.labelcolor": "#222222",
+    "ytick.labelcolor": "#222222",
+    "axes.grid": True,
+    "grid.color": "#ececec",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "pdf.fonttype": 42,
+    "text.parse_math": False,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Line style of an arm."""
+
+    color: str
+    linestyle: Any = "-"
+
+
+def looks(results: Results) -> dict[str, Look]:
+    """{arm: look}, by the order of the spec, with the base policy among them."""
+    others = [arm for arm in results.arms if arm != results.reference]
+    chosen = {
+        arm: Look(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
+        for i, arm in enumerate(others)
+    }
+    return {BASE: Look(BASE_COLOUR, (0, (4, 2))), results.reference: Look(REFERENCE)} | chosen
+
+
+def use() -> None:
+    """Sets the backend that needs no screen, and the defaults above."""
+    mpl.use("Agg")
+    mpl.rcParams.update(RC)

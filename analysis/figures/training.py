@@ -1,0 +1,221 @@
+"""Figures of training: entropy, reward, length, the phase plot, the controller. One function per
+figure.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter, PercentFormatter
+
+from analysis.figures import style
+from analysis.figures.plotting import (
+    Drawn,
+    NothingToPlot,
+    curve,
+    draw,
+    legend,
+    panels,
+    rows,
+    together,
+    x_axis,
+)
+from analysis.results.folder import Results, Run
+from analysis.tables import diagnostics
+
+
+def entropy(results: Results, over: str = "rollouts") -> Drawn:
+    """Policy entropy on a logarithmic axis, each arm's target dashed in its colour."""
+    figure, axes = panels(1, 1, 3.1)
+    arms, frames = draw_arms(results, axes[0, 0], ("entropy",), over)
+    numbers = together(frames)
+    targets = [arm for arm in arms if draw_target(results, axes[0, 0], arm, over)]
+    logarithmic(axes[0, 0])
+    x_axis(axes[0, 0], over)
+    axes[0, 0].set_ylabel("entropy (nats per token)")
+    extra = (
+        [Line2D([], [], color="#555555", linestyle=(0, (4, 2)), linewidth=1, label="target")]
+        if targets
+        else []
+    )
+    legend(figure, results, arms, extra)
+    return Drawn(figure, numbers)
+
+
+def draw_arms(
+    results: Results, axes: Axes, keys: tuple[str, ...], over: str, raw: bool = True
+) -> tuple[list[str], list[pd.DataFrame]]:
+    """Draws a quantity for every arm that has it; the arms drawn and their numbers."""
+    looks, drawn, frames = style.looks(results), [], []
+    for arm in results.arms:
+        found = curve(results.of(arm), keys, over)
+        if found is not None:
+            draw(axes, found, looks[arm], raw)
+            drawn.append(arm)
+            frames.append(rows(found, quantity=".".join(keys), arm=arm))
+    return drawn, frames
+
+
+def draw_target(results: Results, axes: Axes, arm: str, over: str) -> bool:
+    """The mean target over seeds as a dashed line, and whether the arm has one."""
+    found = curve(results.of(arm), ("state", "target"), over)
+    if found is None:
+        return False
+    axes.plot(
+        found.x,
+        found.mean,
+        color=style.looks(results)[arm].color,
+        linestyle=(0, (4, 2)),
+        linewidth=1,
+    )
+    return True
+
+
+def logarithmic(axes: Axes) -> None:
+    """A log axis with plain numbers, also over less than a decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def reward(results: Results, over: str = "rollouts") -> Drawn:
+    """Mean reward."""
+    figure, axes = panels(1, 1, 3.1)
+    arms, frames = draw_arms(results, axes[0, 0], ("reward",), over)
+    x_axis(axes[0, 0], over)
+    axes[0, 0].set_ylabel("mean reward")
+    legend(figure, results, arms)
+    return Drawn(figure, together(frames))
+
+
+def length(results: Results, over: str = "rollouts") -> Drawn:
+    """Mean length beside the truncated share."""
+    figure, axes = panels(1, 2, 2.7)
+    arms, lengths = draw_arms(results, axes[0, 0], ("length_mean",), over)
+    _, truncated = draw_arms(results, axes[0, 1], ("truncated",), over)
+    x_axis(axes[0, 0], over)
+    axes[0, 0].set_ylabel("mean length (tokens)")
+    x_axis(axes[0, 1], over)
+    axes[0, 1].set_ylabel("truncated completions")
+    axes[0, 1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0, 1].set_ylim(bottom=min(0, axes[0, 1].get_ylim()[0]))
+    legend(figure, results, arms)
+    return Drawn(figure, together(lengths + truncated))
+
+
+def phase(results: Results) -> Drawn:
+    """Reward against entropy with the fit R = -a exp(H) + b, a panel per arm."""
+    arms = [arm for arm in results.arms if results.of(arm)]
+    if not arms:
+        raise NothingToPlot("no run has a training log")
+    columns = min(3, len(arms))
+    figure, axes = panels(-(-len(arms) // columns), columns, 2.1, sharey=True)
+    frames = [phase_panel(results, panel, arm) for panel, arm in zip(axes.flat, arms, strict=False)]
+    for panel in axes.flat[len(arms) :]:
+        panel.set_visible(False)
+    figure.supxlabel("entropy (nats per token)", fontsize=9)
+    figure.supylabel("mean reward", fontsize=9)
+    return Drawn(figure, together(frames))
+
+
+def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
+    runs, color = results.of(arm), style.looks(results)[arm].color
+    frame = pd.concat([phase_points(run) for run in runs]).dropna()
+    rollout = frame["rollout"].to_numpy(float)
+    age: Any = rollout / max(1.0, rollout.max(initial=0))
+    axes.scatter(
+        frame["entropy"], frame["reward"], s=7, color=color, alpha=0.15 + 0.7 * age, linewidth=0
+    )
+    axes.set_title(f"{arm}\n", color=color, loc="left", fontweight="bold")
+    axes.set_ylim(padded(results))
+    fit = fitted(frame["entropy"].to_numpy(), frame["reward"].to_numpy())
+    if fit is not None:
+        a, b, explained = fit
+        grid = np.linspace(frame["entropy"].min(), frame["entropy"].max(), 100)
+        axes.plot(grid, -a * np.exp(grid) + b, color="black", linewidth=1)
+        said = f"R = {b:.3g} {'-' if a >= 0 else '+'} {abs(a):.2g} exp(H),  R² = {explained:.2f}"
+        axes.text(0, 1.03, said, transform=axes.transAxes, va="bottom", fontsize=7, color="#333333")
+    names = dict(zip(("a", "b", "explained"), fit or (float("nan"),) * 3, strict=True))
+    return frame.assign(arm=arm, **names)
+
+
+def padded(results: Results) -> tuple[float, float]:
+    """Limits that hold every reward, so that a fit which leaves them does not squeeze the
+    points.
+    """
+    rewards = np.concatenate([run.series("reward") for run in results.runs if run.log])
+    low, high = diagnostics.extreme(rewards, np.nanmin), diagnostics.extreme(rewards, np.nanmax)
+    margin = 0.06 * (high - low) if high > low else 0.5
+    return (low - margin, high + margin) if np.isfinite(margin) else (0.0, 1.0)
+
+
+def phase_points(run: Run) -> pd.DataFrame:
+    values = {name: run.series(name) for name in ("rollout", "entropy", "reward")}
+    return pd.DataFrame({"seed": run.seed} | values)
+
+
+def fitted(entropy_R: np.ndarray, reward_R: np.ndarray) -> tuple[float, float, float] | None:
+    """(a, b, share of explained variance) of the least-squares fit R = -a exp(H) + b; None without
+    spread.
+    """
+    x = np.exp(entropy_R)
+    if len(x) < 3 or np.ptp(x) < 1e-9 or np.ptp(reward_R) < 1e-9:
+        return None
+    slope, b = np.polyfit(x, reward_R, 1)
+    explained = 1 - np.var(reward_R - slope * x - b) / np.var(reward_R)
+    return -float(slope), float(b), float(explained)
+
+
+CONTROLLER = (
+    (("state", "alpha"), "alpha"),
+    (("state", "difficulty_weight"), "difficulty weight"),
+    (("entropy",), "entropy (nats)"),
+)
+
+
+def controller(results: Results) -> Drawn:
+    """alpha, difficulty weight and entropy with its target, per seed; a column per arm that has an
+    alpha.
+    """
+    arms = [
+        arm
+        for arm in results.arms
+        if curve(results.of(arm), ("state", "alpha"), "rollouts") is not None
+    ]
+    if not arms:
+        raise NothingToPlot("no arm adjusts its coefficient")
+    figure, axes = panels(len(CONTROLLER), len(arms), 1.7, sharex=True)
+    frames = []
+    for column, arm in enumerate(arms):
+        axes[0, column].set_title(
+            arm, color=style.looks(results)[arm].color, fontweight="bold", loc="left"
+        )
+        x_axis(axes[-1, column])
+        for panel, (keys, title) in zip(axes[:, column], CONTROLLER, strict=True):
+            frames += controller_panel(results, panel, arm, keys)
+            panel.set_ylabel(title if column == 0 else "")
+    seeds = [Line2D([], [], color="#555555", linestyle=style.DASHES[i % 4], label=f"seed {seed}")
+             for i, seed in enumerate(results.seeds)]  # fmt: skip
+    target = Line2D([], [], color="black", linestyle=(0, (4, 2)), linewidth=1, label="target")
+    legend(figure, results, (), [*seeds, target])
+    return Drawn(figure, together(frames))
+
+
+def controller_panel(
+    results: Results, axes: Axes, arm: str, keys: tuple[str, ...]
+) -> list[pd.DataFrame]:
+    color, frames = style.looks(results)[arm].color, []
+    for run in results.of(arm):
+        found = curve((run,), keys, "rollouts")
+        target = curve((run,), ("state", "target"), "rollouts") if keys == ("entropy",) else None
+        if found is not None:
+            dashes = style.DASHES[results.seeds.index(run.seed) % 4]
+            axes.plot(found.x, found.mean, color=color, linestyle=dashes, linewidth=1.2)
+            frames.append(rows(found, quantity=".".join(keys), arm=arm, seed=run.seed).iloc[:, :5])
+        if target is not None:
+            axes.plot(target.x, target.mean, color="black", linestyle=(0, (4, 2)), linewidth=0.8)
+            frames.append(rows(target, quantity="state.target", arm=arm, seed=run.seed).iloc[:, :5])
+    return frames

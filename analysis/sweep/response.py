@@ -1,0 +1,223 @@
+"""The response of the score and of the final entropy to each setting that a sweep varies.
+
+A panel per search and setting; where a search varies several, the others vary within its panels. A
+search of exactly two numbers gets a map of both as well.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+
+from analysis.figures import style
+from analysis.figures.plotting import Drawn, NothingToPlot, panels, together
+from analysis.sweep.map import clipped, draw_map, is_mapped, scale_x
+from analysis.sweep.searches import FAILED, GRID, NAN, PRUNED, RANDOM, Setting, Study, Trial
+from analysis.sweep.summary import Summary, summarise
+from analysis.sweep.words import shown
+
+SCORE, ENTROPY, LOST = style.PALETTE[0], style.PALETTE[1], "#8a8a8a"
+MARKERS = {GRID: "o", RANDOM: "s"}
+OTHER = "D"  # of trials that a sampler placed
+WIDE = 10.0  # entropies that far apart get a logarithmic axis
+
+
+def response(study: Study) -> Drawn:
+    """Score with interval against each setting, final entropy on the right."""
+    found = [(each, setting) for each in summarise(study) for setting in each.search.settings]
+    found = [(each, setting) for each, setting in found if each.search.trials]
+    if not found:
+        raise NothingToPlot("no trial has been made")
+    mapped = [each for each in summarise(study) if is_mapped(each)]
+    columns = min(2, len(found) + len(mapped))
+    rows = -(-(len(found) + len(mapped)) // columns)
+    figure, axes = panels(rows, columns, 2.75)
+    frames = [
+        response_panel(study, panel, *each) for panel, each in zip(axes.flat, found, strict=False)
+    ]
+    for panel, each in zip(axes.flat[len(found) :], mapped, strict=False):
+        draw_map(study, panel, each)
+    for panel in axes.flat[len(found) + len(mapped) :]:
+        panel.set_visible(False)
+    figure.legend(
+        handles=key(study), loc="outside upper center", ncols=4, handlelength=1.6, columnspacing=1.4
+    )
+    return Drawn(figure, together(frames))
+
+
+def response_panel(study: Study, axes: Axes, found: Summary, setting: Setting) -> pd.DataFrame:
+    """One search against one setting; the numbers in it."""
+    right = axes.twinx()
+    axes.set_zorder(right.get_zorder() + 1)  # scores over entropies
+    axes.patch.set_visible(False)
+    placed = places(found.search.trials, setting)
+    scale_x(axes, setting)
+    draw_entropy(right, placed, joined=len(found.search.settings) == 1 and not setting.choices)
+    for trial, x in placed:
+        draw_trial(axes, found, trial, x)
+    if found.best:
+        axes.axhline(found.best.score, color=SCORE, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+    if found.search.chosen:
+        x = setting.position(found.search.chosen.settings[setting.path])
+        axes.axvline(x, color="#222222", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    axes.set_title(title(found, setting), loc="left", fontweight="bold")
+    axes.set_xlabel(setting.path)
+    axes.set_ylabel(f"{study.measure} (points)", color=SCORE)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    return numbers(found, setting, placed)
+
+
+def places(trials: Sequence[Trial], setting: Setting) -> list[tuple[Trial, float]]:
+    """Every trial with its place on the axis; trials with one name stand side by side."""
+    spread = np.linspace(-0.25, 0.25, len(trials)) if setting.choices else np.zeros(len(trials))
+    placed = [(trial, setting.position(trial.settings[setting.path])) for trial in trials]
+    return [
+        (trial, x + float(aside))
+        for (trial, x), aside in zip(placed, spread, strict=True)
+        if not np.isnan(x)
+    ]
+
+
+def title(found: Summary, setting: Setting) -> str:
+    said = (
+        [f"chosen {shown(found.search.chosen.settings[setting.path])}"]
+        if found.search.chosen
+        else []
+    )
+    said += ["others vary"] if len(found.search.settings) > 1 else []
+    return (
+        f"{clipped(found.search.name)}: {', '.join(said)}" if said else clipped(found.search.name)
+    )
+
+
+def draw_trial(axes: Axes, found: Summary, trial: Trial, x: float) -> None:
+    """A mean with its interval, the single seeds faint; pruned and failed trials as crosses."""
+    if trial.state == FAILED or np.isnan(trial.score):
+        axes.plot(
+            x,
+            0.025,
+            marker="X",
+            color=LOST,
+            markersize=6,
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+        )
+        return
+    pruned = trial.state == PRUNED
+    color = LOST if pruned else SCORE
+    low, high = found.ends(trial)
+    if low == low:
+        axes.plot(
+            [x, x], [low, high], color=color, linewidth=1.1, alpha=0.75, solid_capstyle="butt"
+        )
+    axes.plot(
+        [x] * len(trial.seeds),
+        trial.seeds,
+        "o",
+        color=color,
+        alpha=0.4,
+        markersize=3,
+        markeredgewidth=0,
+    )
+    marker = "x" if pruned else MARKERS.get(trial.origin, OTHER)
+    axes.plot(
+        x,
+        trial.score,
+        marker=marker,
+        color=color,
+        markersize=5.2,
+        markeredgecolor=color if pruned else "white",
+    )
+
+
+def draw_entropy(axes: Axes, placed: list[tuple[Trial, float]], joined: bool) -> None:
+    """Final entropy as open points, joined along a single setting."""
+    known = sorted(
+        (x, trial.final_entropy) for trial, x in placed if not np.isnan(trial.final_entropy)
+    )
+    x, y = (
+        (np.array(side, dtype=float) for side in zip(*known, strict=True))
+        if known
+        else (np.empty(0), np.empty(0))
+    )
+    axes.plot(
+        x,
+        y,
+        "o",
+        color=ENTROPY,
+        markerfacecolor="white",
+        markersize=3.4,
+        markeredgewidth=0.9,
+        alpha=0.9,
+    )
+    if joined:
+        axes.plot(x, y, color=ENTROPY, linewidth=0.8, alpha=0.5, zorder=1)
+    if len(y) and y.min() > 0 and y.max() > WIDE * y.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    elif len(y):
+        axes.set_ylim(bottom=0)
+    axes.set_ylabel("final entropy (nats)", color=ENTROPY)
+    axes.grid(False)
+
+
+def key(study: Study) -> list[Line2D]:
+    """Legend of the marks that the figure has."""
+    trials = [trial for search in study.searches for trial in search.trials]
+    ended = {trial.origin for search in study.searches for trial in search.complete}
+    marks = [
+        mark(MARKERS.get(origin, OTHER), f"{origin or 'unknown'} trial, 95 % interval", SCORE)
+        for origin in sorted(ended)
+    ]
+    marks += (
+        [mark("o", "single seed", SCORE, alpha=0.4, markersize=3)] if len(study.seeds) > 1 else []
+    )
+    marks += [mark("x", "pruned", LOST)] if any(trial.state == PRUNED for trial in trials) else []
+    marks += [mark("X", "failed", LOST)] if any(trial.state == FAILED for trial in trials) else []
+    marks += [mark("o", "final entropy, right axis", ENTROPY, markerfacecolor="white")]
+    if any(trial.chosen for trial in trials):
+        marks.append(
+            Line2D([], [], color="#222222", linewidth=0.8, linestyle=(0, (4, 2)), label="chosen")
+        )
+    return [
+        *marks,
+        Line2D([], [], color=SCORE, linewidth=0.7, linestyle=(0, (1, 2)), label="best score"),
+    ]
+
+
+def mark(marker: str, label: str, color: str, **more: Any) -> Line2D:
+    look: dict[str, Any] = {"markersize": 5} | more
+    return Line2D([], [], linestyle="none", marker=marker, color=color, label=label, **look)
+
+
+def numbers(found: Summary, setting: Setting, placed: list[tuple[Trial, float]]) -> pd.DataFrame:
+    rows = []
+    for trial, _ in placed:
+        low, high = found.ends(trial)
+        row = {
+            "search": found.search.name,
+            "setting": setting.path,
+            "value": trial.settings[setting.path],
+        }
+        row |= {
+            "trial": trial.number,
+            "origin": trial.origin,
+            "state": trial.state,
+            "chosen": trial.chosen,
+        }
+        row |= {
+            "score": trial.score,
+            "score_low": low,
+            "score_high": high,
+            "final_entropy": trial.final_entropy,
+        }
+        rows.append(row | {f"seed_{i}": score for i, score in enumerate(trial.scores)})
+    return pd.DataFrame(
+        rows or [{"search": found.search.name, "setting": setting.path, "value": NAN}]
+    )

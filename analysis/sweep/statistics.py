@@ -1,0 +1,172 @@
+"""How sure is a trial's score, which trials cannot be told from the best, and what does a tuning
+budget buy?
+
+y_is is the score of trial i (one choice of settings) with training seed s, over S_i seeds; ȳ_i its
+mean.
+
+    noise         σ̂² = Σ_i Σ_s (y_is − ȳ_i)² / ν,  ν = Σ_i (S_i − 1)
+    interval      ȳ_i ± t_{.975, ν} σ̂ / √S_i
+    difference    not distinguishable where |ȳ_i − ȳ_best| <= t_{.975, ν} σ̂ √(1/S_i + 1/S_best)
+    budget        P(the trial of rank r is the best of k drawn from T) = C(T − r, k − 1) / C(T, k)
+                  value(k) = mean over s of Σ_i P(rank of i without seed s) y_is
+
+All trials of a search answer the same questions, so the choice of questions moves them together and
+is left out of these intervals; what remains between trials is the noise of training. Two or three
+seeds per trial say little about it, so it is pooled over the trials, as in an analysis of variance:
+this takes it to be as large at one setting as at another. That trials share their seeds is not
+used, and there is no correction for the number of trials.
+
+The budget curve is that of "Show Your Work" (Dodge et al. 2019, arXiv 1909.03004): the score that k
+random trials lead to. Trials are drawn without replacement, as in Tang et al. 2020 (arXiv
+2004.13705), whose estimate is unbiased for it. The departure: a trial is chosen by the mean of its
+other seeds and scored on the seed left out, so that a maximum over noise does not count as a gain.
+Of trials that are equal the earlier one is chosen.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.sweep.student import half_width
+
+LEVEL = 0.95
+BAND = (0.1, 0.9)  # central 80 % of the draws
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Spread of a score over training seeds, pooled over trials."""
+
+    sd: float  # σ̂; NaN where no trial has two seeds
+    dof: int  # ν
+
+    def margin(self, *seeds: int) -> float:
+        """Half the 95 % interval of a mean over that many seeds, or of the difference of two
+        means.
+        """
+        if not self.dof:
+            return math.nan
+        return half_width(LEVEL, self.dof) * self.sd * math.sqrt(sum(1 / count for count in seeds))
+
+
+def noise(trials: Sequence[Sequence[float]]) -> Noise:
+    """σ̂ and ν of the trials' scores by seed; trials with one seed add nothing."""
+    dof = sum(len(scores) - 1 for scores in trials if len(scores))
+    squares = sum(
+        float(np.square(np.subtract(scores, np.mean(scores))).sum())
+        for scores in trials
+        if len(scores)
+    )
+    return Noise(math.sqrt(squares / dof) if dof else math.nan, dof)
+
+
+def undecided(trials: Sequence[Sequence[float]]) -> list[bool]:
+    """Which trials cannot be told from the one with the highest mean, itself among them; all, where
+    σ̂ is unknown.
+    """
+    if not trials:
+        return []
+    means = [float(np.mean(scores)) for scores in trials]
+    best, spread = int(np.argmax(means)), noise(trials)
+    gaps = [(means[best] - mean, spread.margin(len(scores), len(trials[best])))
+            for mean, scores in zip(means, trials, strict=True)]  # fmt: skip
+    return [math.isnan(margin) or gap <= margin + 1e-12 for gap, margin in gaps]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """(T,) each: after k = 1..T random trials, the score that the chosen one reaches, and the
+    central 80 % over draws.
+    """
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def regret(self, k: int, of: int) -> float:
+        """What k trials fall short of `of` trials; counts above T are T."""
+        last = len(self.value)
+        return float(self.value[min(of, last) - 1] - self.value[min(k, last) - 1])
+
+
+def budget(y_TS: np.ndarray) -> Budget:
+    """The budget curve of T trials with S seeds each. One seed both chooses and scores, which is
+    optimistic.
+    """
+    low, high = band(y_TS)
+    return Budget(value(y_TS), low, high)
+
+
+def value(y_TS: np.ndarray) -> np.ndarray:
+    """(T,) expected score of the trial that k random trials lead to, k = 1..T."""
+    chance_TK = best_of(len(y_TS))
+    return np.mean([chance_TK.T @ y_TS[order, s] for s, order in enumerate(orders(y_TS))], axis=0)
+
+
+def best_of(T: int) -> np.ndarray:
+    """(T, T) probability that the trial of rank r = 1..T is the best of k = 1..T drawn without
+    replacement.
+    """
+    return np.array(
+        [
+            [math.comb(T - r, k - 1) / math.comb(T, k) for k in range(1, T + 1)]
+            for r in range(1, T + 1)
+        ]
+    )
+
+
+def orders(y_TS: np.ndarray) -> list[np.ndarray]:
+    """For each seed the trials from best to worst by the mean of the other seeds; of a single seed,
+    by itself.
+    """
+    S = y_TS.shape[1]
+    judged = [np.delete(y_TS, s, axis=1) if S > 1 else y_TS for s in range(S)]
+    return [
+        np.argsort(-others.mean(axis=1).round(12), kind="stable") for others in judged
+    ]  # rounding is no difference
+
+
+def held_out(y_TS: np.ndarray) -> float:
+    """Score of the best of all trials on the seed that did not choose it, mean over seeds."""
+    return float(value(y_TS)[-1])
+
+
+def band(y_TS: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) each: 10 % and 90 % quantile, over all draws of k trials, of the score that the draw
+    leads to.
+    """
+    T = len(y_TS)
+    found = np.array(sorted(draws(y_TS)), dtype=float)
+    ways_MFK = np.array(
+        [[[math.comb(free, k - fixed) / math.comb(T, k) if k >= fixed else 0.0 for k in range(1, T + 1)]
+          for free in range(T)] for fixed in range(1, y_TS.shape[1] + 1)])  # fmt: skip
+    share_NK = ways_MFK[found[:, 1].astype(int) - 1, found[:, 2].astype(int)].cumsum(axis=0)
+    low, high = (found[(share_NK >= quantile - 1e-9).argmax(axis=0), 0] for quantile in BAND)
+    return low, high
+
+
+def draws(y_TS: np.ndarray) -> Iterator[tuple[float, int, int]]:
+    """All draws, put together by what they lead to: (score, trials that must be drawn, trials that
+    may be).
+
+    Seed by seed one trial is the best that was drawn, and all others of the draw stand below it.
+    Sets are bit masks.
+    """
+    T, S = y_TS.shape
+    ranked = orders(y_TS)
+    below = [
+        {i: sum(1 << int(j) for j in order[place:]) for place, i in enumerate(order)}
+        for order in ranked
+    ]
+
+    def grow(s: int, must: int, may: int, total: float) -> Iterator[tuple[float, int, int]]:
+        if s == S:
+            yield round(total / S, 12), must.bit_count(), (may & ~must).bit_count()
+            return
+        for i in range(T):
+            if may >> i & 1 and not must & ~below[s][i]:
+                yield from grow(s + 1, must | 1 << i, may & below[s][i], total + float(y_TS[i, s]))
+
+    return grow(0, 0, (1 << T) - 1, 0.0)

@@ -1,0 +1,165 @@
+"""What a sweep found, in sentences: a verdict per search, and what to beware of."""
+
+from collections.abc import Iterator
+
+from analysis.sweep.searches import COMPLETE, FAILED, PRUNED, Search, Setting, Study, Trial
+from analysis.sweep.summary import Summary, common
+from analysis.tables.cells import points
+
+SOURCES = {
+    "grid": "grid trials",
+    "random": "random trials",
+    "all": "trials, which a sampler placed",
+}
+
+
+def verdict(study: Study, found: Summary, summaries: tuple[Summary, ...]) -> list[str]:
+    """What one search says."""
+    if not found.best:
+        return [f"No trial ended with a score; {found.search.count(FAILED)} failed."]
+    return [
+        f"Best at {chosen(found.search, found.best)}:"
+        f" {points(found.best.score)}{interval(found, found.best)} points of "
+        f"{study.measure} on {study.benchmark}.",
+        alike(study, found),
+        *([honest(found)] if len(study.seeds) > 1 else []),
+        *([blind(study, found, common(summaries))] if found.budget else []),
+    ]
+
+
+def alike(study: Study, found: Summary) -> str:
+    """How many trials are as good as the best, as far as can be told."""
+    if found.noise.dof == 0:
+        return "How far its trials differ beyond the noise of training is unknown: no trial has two seeds."
+    trials = len(found.search.complete)
+    if trials == 1:
+        return "It is the only trial with a score."
+    if len(found.tied) == 1:
+        return f"All {trials - 1} other trials are distinguishably worse."
+    return f"{len(found.tied)} of {trials} trials are not distinguishable from the best, itself among them: {ranges(found)}."
+
+
+def honest(found: Summary) -> str:
+    return (
+        f"As a maximum over {len(found.search.complete)} trials that score flatters; chosen by the"
+        " other seeds, the best "
+        f"trial scores {points(found.held_out)} on the seed left out."
+    )
+
+
+def blind(study: Study, found: Summary, k: int) -> str:
+    """What tuning is worth."""
+    gain = found.at(k) - found.at(1)
+    seen = "" if len(study.seeds) > 1 else ", scored on the seed that chose it, which is optimistic"
+    return (
+        f"A setting picked blind from its {len(found.drawn)} {SOURCES[found.source]} scores"
+        f" {points(found.at(1))}, the best "
+        f"of {k} scores {points(found.at(k))}{seen}: picking blind costs {points(gain)} points."
+    )
+
+
+def chosen(search: Search, trial: Trial) -> str:
+    return ", ".join(
+        f"{each.path} = {shown(trial.settings[each.path])}" for each in search.settings
+    )
+
+
+def shown(value: float | str) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value) or "–"
+
+
+def interval(found: Summary, trial: Trial) -> str:
+    low, high = found.ends(trial)
+    return f" [{points(low)}, {points(high)}]" if low == low else ""
+
+
+def ranges(found: Summary) -> str:
+    """For every setting, what the trials span that cannot be told from the best."""
+    spans = "; ".join(span(each, found.tied) for each in found.search.settings)
+    gaps = between(found) if len(found.search.settings) == 1 else 0
+    return f"{spans}, with {gaps} worse between them" if gaps else spans
+
+
+def between(found: Summary) -> int:
+    """Distinguishable trials of a single numeric setting within the range of the others."""
+    (setting,) = found.search.settings
+    tied = [setting.position(trial.settings[setting.path]) for trial in found.tied]
+    rest = [
+        trial.settings[setting.path] for trial in found.search.complete if trial not in found.tied
+    ]
+    return (
+        0
+        if setting.choices
+        else sum(min(tied) < setting.position(value) < max(tied) for value in rest)
+    )
+
+
+def span(setting: Setting, trials: tuple[Trial, ...]) -> str:
+    values = [trial.settings[setting.path] for trial in trials]
+    if setting.choices:
+        return f"{setting.path} {', '.join(name for name in setting.choices if name in values)}"
+    ordered = sorted(value for value in values if isinstance(value, float))
+    width = setting.share(ordered[-1]) - setting.share(ordered[0])
+    scale = " on its logarithmic scale" if setting.log else ""
+    return f"{setting.path} {shown(ordered[0])} to {shown(ordered[-1])}, {width:.0%} of its range{scale}".replace(
+        "%", " %"
+    )
+
+
+def tuning(study: Study) -> str:
+    """Whether every search was tuned as much as the others."""
+    if len(set(spent(study).values())) == 1:
+        trials, runs = next(iter(spent(study).values()))
+        return f"Tuning budget equal: {trials} trials each, {runs} trainings each."
+    said = ", ".join(
+        f"{name} {trials} trials and {runs} trainings"
+        for name, (trials, runs) in spent(study).items()
+    )
+    return f"Tuning budget not equal: {said}."
+
+
+def spent(study: Study) -> dict[str, tuple[int, int]]:
+    """{search: trials that ended or were pruned, trainings that ended with a score}."""
+    return {
+        search.name: (search.count(COMPLETE) + search.count(PRUNED), trainings(search))
+        for search in study.searches
+    }
+
+
+def trainings(search: Search) -> int:
+    """Trainings that ended with a score."""
+    return sum(len(trial.seeds) for trial in search.trials)
+
+
+def warnings(study: Study, summaries: tuple[Summary, ...]) -> list[str]:
+    """What a reader must know before trusting the verdicts."""
+    said = [] if len(set(spent(study).values())) == 1 else [tuning(study)]
+    if len(study.seeds) == 1:
+        said.append(
+            "One seed per trial: differences between trials may be the seed's. No interval can be"
+            " given."
+        )
+    return said + [
+        f"{found.search.name}: {text}" for found in summaries for text in cautions(study, found)
+    ]
+
+
+def cautions(study: Study, found: Summary) -> Iterator[str]:
+    search, asked = found.search, study.spec.get("trials")
+    tried = search.count(COMPLETE) + search.count(PRUNED)
+    if isinstance(asked, int) and tried < asked:
+        yield f"{tried} trials of the {asked} that the study asks for."
+    if search.count(FAILED):
+        retried = sum(bool(trial.words["retry_of"]) for trial in search.trials)
+        yield f"{search.count(FAILED)} failed; {retried} of its trials are a second try."
+    if search.count(PRUNED):
+        yield f"{search.count(PRUNED)} pruned: left out of the budget curve, which flatters the search a little."
+    if found.best and search.chosen and search.chosen.score < found.best.score:
+        yield f"the trial marked as chosen is number {search.chosen.number}, the best is number {found.best.number}."
+    for each in found.edges():
+        yield f"the best {each.path} is at an end of its range; the best may lie beyond."
+    if found.source == "all" and found.drawn:
+        yield "neither a grid nor random trials: its budget curve is drawn from trials that a sampler placed."
+    left_out = sum(len(trial.seeds) < len(study.seeds) for trial in search.complete)
+    if left_out:
+        yield f"{left_out} complete trials lack a score on some seed, and are left out of the budget curve."

@@ -1,0 +1,126 @@
+"""A table before it takes a form: a frame, how its columns are shown, and the cells that come of
+it.
+
+The formats here are the only place where numbers are rounded, so all forms show the same digits.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+DASH = "–"
+DAGGER = "†"
+REPLACEMENT = "\ufffd"
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one shown column is made from the frame's columns."""
+
+    title: str
+    value: str
+    format: Callable[[Any], str]
+    low: str = ""  # frame columns of the interval's ends, "" for none
+    high: str = ""
+    best: str = ""  # frame columns of True where the value is the best, or cannot be told from it
+    tied: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame and how to show it. Rows with equal `group` values stand together between rules."""
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A shown cell, before it is escaped for a form."""
+
+    text: str
+    mark: str = ""  # "best", "tied" or ""
+    sort: Any = ""  # what a sortable page orders by
+
+
+def points(value: Any) -> str:
+    """A share of 1 as points with one decimal: 0.4567 -> 45.7."""
+    return fixed(100 * value, 1) if is_number(value) else DASH
+
+
+def per_mille(value: Any) -> str:
+    """A small share of 1 in thousandths with two decimals: 0.00043 -> 0.43."""
+    return fixed(1000 * value, 2) if is_number(value) else DASH
+
+
+def decimals(places: int) -> Callable[[Any], str]:
+    """A number with that many decimals and, where it is large, separated thousands."""
+    return lambda value: fixed(value, places)
+
+
+def fixed(value: Any, places: int) -> str:
+    if not is_number(value):
+        return DASH
+    shown = f"{value:,.{places}f}"
+    return (shown.lstrip("-") if float(shown.replace(",", "")) == 0 else shown).replace("-", "−")
+
+
+def significant(value: Any) -> str:
+    """Two significant digits, for numbers of any size."""
+    return f"{value:.2g}".replace("-", "−") if is_number(value) else DASH
+
+
+def p_value(value: Any) -> str:
+    return (
+        DASH if not is_number(value) else "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0")
+    )
+
+
+def text(value: Any) -> str:
+    """Text as it is, on one line; a dash for nothing."""
+    return DASH if value is None or value == "" or value != value else one_line(str(value))
+
+
+def one_line(value: str) -> str:
+    """Text on one line. What does not print (controls, halves of surrogate pairs, marks that turn
+    the direction) is U+FFFD.
+    """
+    return "".join(c if c.isprintable() else REPLACEMENT for c in " ".join(value.split()))
+
+
+def is_number(value: Any) -> bool:
+    return value is not None and isinstance(value, int | float) and math.isfinite(value)
+
+
+def cells(table: Table) -> list[list[Cell]]:
+    """Rows of shown cells."""
+    return [
+        [cell(column, row) for column in table.columns] for row in table.frame.to_dict("records")
+    ]
+
+
+def cell(column: Column, row: dict[str, Any]) -> Cell:
+    value = row[column.value]
+    shown = column.format(value)
+    if column.low and is_number(row[column.low]) and shown != DASH:
+        shown += f" [{column.format(row[column.low])}, {column.format(row[column.high])}]"
+    best, tied = (bool(name) and row[name] is True for name in (column.best, column.tied))
+    order = value if not column.numeric else value if is_number(value) else ""
+    return Cell(shown, "best" if best else "tied" if tied else "", order)
+
+
+def breaks(table: Table) -> list[bool]:
+    """True for each row that opens a new group, except the first."""
+    if not table.group or table.frame.empty:
+        return [False] * len(table.frame)
+    groups = table.frame[table.group].tolist()
+    return [False] + [here != before for before, here in pairwise(groups)]

@@ -1,0 +1,169 @@
+"""What stands under the tables: how to read them, and the conditions that the numbers were measured
+under.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from analysis.results.counts import read_counts
+from analysis.results.folder import BASE, Results, json_object, number
+from analysis.tables.diagnostics import COLLAPSED, DIVERGED, EXPLODED, LATE, NEAR, OFF_TARGET, OFTEN
+from analysis.tables.scores import draws
+from eval.files.errors import BadInput
+
+
+def main(results: Results) -> tuple[str, ...]:
+    return (
+        "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not "
+        "distinguishable from it (paired comparison, Holm within the column of a benchmark). The"
+        " base "
+        "policy is not ranked.",
+        "tokens: mean length of a completion; final entropy: nats per token on the training"
+        " prompts, mean "
+        "over the last tenth of the rollouts; for the base policy, before the first update.",
+        *sampling(results),
+        *method(results),
+    )
+
+
+def comparison(results: Results) -> tuple[str, ...]:
+    return (
+        f"Difference to {results.reference} in points, paired by question and training seed, with"
+        " 95 % "
+        "intervals. p: sign-flip permutation; Holm over all rows of pass@1, and over all rows of"
+        " pass@k. "
+        "P(better): probability of improvement. "
+        "Smallest visible: the difference that this design would detect four times in five.",
+        *sampling(results),
+        *method(results),
+    )
+
+
+def budget(results: Results) -> tuple[str, ...]:
+    return (
+        "Per run, with the range over seeds in brackets. Equal: as many rollouts and optimizer"
+        " updates as "
+        f"{results.reference}. Tokens follow from the length of the answers, so they may differ"
+        " under an "
+        "equal budget.",
+    )
+
+
+def diagnostic(results: Results) -> tuple[str, ...]:
+    return (
+        f"Entropy in nats per token. Tracking error: mean |H − H*| / H* over the last {LATE:.0%}"
+        " of the "
+        f"rollouts; near target: share of rollouts within {NEAR:.0%}; overshoot: largest excursion"
+        " after "
+        "the target was first reached.",
+        f"Flags: collapsed, final entropy below {COLLAPSED:g} × initial (unless a lower target is"
+        " held); "
+        f"exploded, above {EXPLODED:g} × or told so by its run, from the rollout in the column on;"
+        " stopped early, "
+        f"for that; all wrong or all right, every group in more than {OFTEN:.0%} of the rollouts;"
+        " diverged, final "
+        f"accuracy below {DIVERGED:g} × initial; off target, tracking error above"
+        f" {OFF_TARGET:.0%}; inert, the method "
+        "never moved the policy; wound up, alpha at its maximum or growing without effect; unequal"
+        " budget; missing.",
+        *nothing_to_see(results),
+        *method(results),
+    )
+
+
+def nothing_to_see(results: Results) -> list[str]:
+    """Sets on which the base policy is at 0 or at 1: nothing to learn from, or nothing to gain."""
+    said = []
+    for name in ("train", *results.benchmarks):
+        for path in results.evaluation(BASE, name, "counts.csv").values():
+            n, correct = totals(path)
+            if n and correct in (0, n):
+                said.append(
+                    f"The base policy's {n:,} answers on {name} are all"
+                    f" {'right' if correct else 'wrong'}."
+                )
+    return said
+
+
+def totals(path: Path) -> tuple[int, int]:
+    """(answers, right ones) of a counts file; none of one that cannot be read, which the scores
+    complain of.
+    """
+    try:
+        counts = read_counts(path).values()
+    except BadInput:
+        return 0, 0
+    return sum(n for n, _ in counts), sum(correct for _, correct in counts)
+
+
+def sampling(results: Results) -> tuple[str, ...]:
+    evaluation = results.spec.get("evaluation", {})
+    samples = {
+        name: (asked or {}).get("samples", "?")
+        for name, asked in evaluation.get("benchmarks", {}).items()
+    }
+    listed = ", ".join(f"{name} n = {n}" for name, n in samples.items())
+    shared = evaluation | {"template": results.spec.get("task", {}).get("template")}
+    names = {
+        "T": "temperature",
+        "top-p": "top_p",
+        "max tokens": "max_tokens",
+        "template": "template",
+    }
+    conditions = ", ".join(
+        f"{name} = {shared[key]}" for name, key in names.items() if shared.get(key) is not None
+    )
+    verifiers = sorted(
+        {f"math-verify {v['math-verify']}" for v in versions(results) if "math-verify" in v}
+    )
+    seeds = ", ".join(map(str, results.seeds))
+    return (
+        f"Samples per question: {listed}; {conditions}; training seeds {seeds}; "
+        f"{', '.join(verifiers) or 'verifier version not recorded'}; {draws(results):,} bootstrap "
+        "draws.",
+        overlap_note(results),
+    )
+
+
+def versions(results: Results) -> list[dict[str, Any]]:
+    return [
+        run.info["versions"] for run in results.runs if isinstance(run.info.get("versions"), dict)
+    ]
+
+
+def overlap_note(results: Results) -> str:
+    path = results.folder / "problems" / "contamination.json"
+    report, _ = json_object(path)
+    if not report:
+        return "Overlap of the training set with the benchmarks: not examined."
+    hits = [
+        f"{name}: {number(counts.get('exact')):.0f} exact, {number(counts.get('near')):.0f} near"
+        " or exact"
+        for name, counts in (report.get("benchmarks") or {}).items()
+        if name in results.benchmarks
+    ]
+    done = {"drop": "dropped from training", "flag": "kept in training"}.get(
+        str(report.get("action")), "counted"
+    )
+    cleaned = {name: number(report.get(name)) for name in ("conflicting", "repeated")}
+    gone = [f"{count:.0f} {name} rows" for name, count in cleaned.items() if count > 0]
+    removed = f" Left out of the training set as well: {', '.join(gone)}." if gone else ""
+    return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}.{removed}"
+
+
+def method(results: Results) -> tuple[str, ...]:
+    rebuilt = [arm for arm in results.arms if results.method(arm).get("name") == "aer"]
+    if not rebuilt:
+        return ()
+    return (
+        f"{', '.join(rebuilt)}: AER is a reconstruction from the method's description, not its"
+        " authors' code.",
+    )
+
+
+def missing(results: Results) -> list[str]:
+    """What the whole folder lacks, one note per kind of lack."""
+    kinds: dict[str, list[str]] = {}
+    for gap in results.missing:
+        kinds.setdefault(gap.what, []).append(gap.where)
+    return [f"Missing: {what} ({'; '.join(places)})." for what, places in kinds.items()]

@@ -1,0 +1,206 @@
+"""One table -> CSV (unrounded), Markdown, LaTeX (booktabs) and HTML.
+
+A Table is a frame and a list of columns that say how its numbers are shown. The CSV holds the whole
+frame at full precision; the other three show the same cells, rounded, so they can never disagree.
+Bold marks the best value of a group of rows, a dagger a value that cannot be told from the best.
+
+Text from outside (names of arms, problems, hosts) is escaped for each form; eval.files.csv_text
+keeps spreadsheets from running it. What does not print is shown as U+FFFD in every form.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import escape
+
+from analysis.results.folder import own
+from analysis.tables.cells import DAGGER, Cell, Column, Table, breaks, cells, one_line
+from eval.files.csv_text import guarded, unguarded
+from eval.files.durable import write_text
+
+
+def to_csv(table: Table) -> str:
+    return frame_csv(table.frame)
+
+
+def frame_csv(frame: pd.DataFrame) -> str:
+    shown = frame.map(lambda value: guarded(writable(value)) if isinstance(value, str) else value)
+    shown.columns = [guarded(name) for name in frame.columns]
+    return shown.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+
+
+def writable(text: str) -> str:
+    """Without carriage returns, which Python 3.11 leaves unquoted, and with halves of surrogate
+    pairs spelt out.
+    """
+    return text.replace("\r", " ").encode("utf-8", "backslashreplace").decode()
+
+
+def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
+    """The frame that to_csv wrote, without apostrophes; the columns `words` are text whatever they
+    hold.
+    """
+    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False)
+    typed = {
+        name: column if name in words else column.map(parsed) for name, column in frame.items()
+    }
+    return pd.DataFrame(typed).map(unguarded)
+
+
+def parsed(value: str) -> Any:
+    """The number or truth value that a cell of a CSV stands for, else its text; NaN where it is
+    empty.
+    """
+    if value in ("True", "False"):
+        return value == "True"
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(value)
+    return value or float("nan")
+
+
+def to_markdown(table: Table) -> str:
+    head = [markdown(column.title) for column in table.columns]
+    rule = ["---:" if column.numeric else "---" for column in table.columns]
+    body = [[markdown_cell(shown) for shown in row] for row in cells(table)]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
+    notes = [f"- {markdown(note)}" for note in table.notes]
+    return "\n".join([f"**{markdown(table.caption)}**", "", *lines, "", *notes]) + "\n"
+
+
+def markdown_cell(shown: Cell) -> str:
+    body = markdown(shown.text)
+    return (
+        f"**{body}**" if shown.mark == "best" else body + DAGGER if shown.mark == "tied" else body
+    )
+
+
+def markdown(value: str) -> str:
+    """Text with everything that Markdown, or HTML within it, would act on made harmless."""
+    harmless = one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"[\\`*_{}|~#!]|\](?=[(\[:])", r"\\\g<0>", harmless)
+
+
+TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "−": "$-$",
+    "–": "--",
+    "†": r"$^{\dagger}$",
+    "×": r"$\times$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "τ": r"$\tau$",
+    "α": r"$\alpha$",
+    "λ": r"$\lambda$",
+}
+
+
+def tex(value: str) -> str:
+    return "".join(TEX.get(character, character) for character in one_line(value))
+
+
+def to_tex(table: Table) -> str:
+    """A table environment; it needs the package booktabs."""
+    layout = "".join("r" if column.numeric else "l" for column in table.columns)
+    head = " & ".join(tex(column.title) for column in table.columns) + r" \\"
+    body = []
+    for opens, row in zip(breaks(table), cells(table), strict=True):
+        body += [r"\midrule"] * opens + [" & ".join(tex_cell(shown) for shown in row) + r" \\"]
+    notes = [rf"\par\footnotesize {tex(note)}" for note in table.notes]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{tex(table.caption)}}}",
+        rf"\begin{{tabular}}{{{layout}}}",
+    ]
+    lines += [
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        *notes,
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def tex_cell(shown: Cell) -> str:
+    body = "{}" * shown.text.startswith(("[", "*")) + tex(shown.text)
+    return (
+        rf"\textbf{{{body}}}"
+        if shown.mark == "best"
+        else body + TEX[DAGGER] * (shown.mark == "tied")
+    )
+
+
+def to_html(table: Table) -> str:
+    """A <figure> with the table and its notes: a fragment without style, safe to place in any
+    page.
+    """
+    head = "".join(
+        f'<th scope="col"{number_class(column)}>{escape(one_line(column.title))}</th>'
+        for column in table.columns
+    )
+    body = []
+    for opens, row in zip(breaks(table), cells(table), strict=True):
+        tds = "".join(
+            html_cell(column, shown) for column, shown in zip(table.columns, row, strict=True)
+        )
+        body.append(('<tr class="opens">' if opens else "<tr>") + tds + "</tr>")
+    notes = "".join(f"<li>{escape(one_line(note))}</li>" for note in table.notes)
+    return (
+        f'<figure class="table" id="table-{escape(table.name)}">\n'
+        f'<figcaption>{escape(one_line(table.caption))}</figcaption>\n<div class="scroll"><table class="sortable">\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n"
+        + "\n".join(body)
+        + "\n</tbody></table></div>\n"
+        f'<ul class="notes">{notes}</ul>\n</figure>\n'
+    )
+
+
+def number_class(column: Column) -> str:
+    return ' class="number"' if column.numeric else ""
+
+
+def html_cell(column: Column, shown: Cell) -> str:
+    body = str(escape(one_line(shown.text)))
+    body = f"<strong>{body}</strong>" if shown.mark == "best" else body
+    body += f'<span class="dagger">{DAGGER}</span>' * (shown.mark == "tied")
+    return f'<td{number_class(column)} data-sort="{escape(one_line(str(shown.sort)))}">{body}</td>'
+
+
+FORMS: dict[str, Callable[[Table], str]] = {
+    "csv": to_csv,
+    "md": to_markdown,
+    "tex": to_tex,
+    "html": to_html,
+}
+
+
+def write(table: Table, folder: Path, forms: Sequence[str] = tuple(FORMS)) -> list[Path]:
+    """Writes <name>.<form> for every form, and returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{table.name}.{form}" for form in forms]
+    for path, form in zip(paths, forms, strict=True):
+        write_text(own(path, folder), FORMS[form](table))
+    return paths

@@ -1,0 +1,92 @@
+"""CSV, written so that a spreadsheet runs nothing of it, and read so that no row is lost or misread
+in silence.
+
+A cell that begins like a formula gets a leading apostrophe, as OWASP recommends
+(owasp.org/www-community/attacks/CSV_Injection); so does one that begins with an apostrophe, so that
+reading gives back what was written. Numbers are left alone. Where a spreadsheet cuts lines at
+another mark than the comma, no writer can help.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.files.errors import BadInput
+
+GUARDED = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+    "'",
+)  # the wide ones count in East Asian settings
+
+
+def guarded(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula, or that already starts so, behind an
+    apostrophe.
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(GUARDED) else value
+
+
+def unguarded(value: Any) -> Any:
+    return value.removeprefix("'") if isinstance(value, str) else value
+
+
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows, the header first."""
+    text = io.StringIO()
+    plain, quoted = (
+        csv.writer(text, lineterminator="\n", quoting=q) for q in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    for row in rows:
+        cells = [guarded(cell) for cell in row]
+        # Python 3.11 leaves a carriage return unquoted, which a reader takes for the end of the
+        # line
+        (quoted if any("\r" in str(cell) for cell in cells) else plain).writerow(cells)
+    return text.getvalue()
+
+
+def read_csv(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each row, with the place to name in messages: "FILE line N".
+
+    Raises: BadInput: the file cannot be read, a quote is left open, a column is missing or stands
+        twice, a row is ragged.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            _check_header(header, needed, path)
+            for row in filter(None, reader):  # a blank line is no row
+                where = f"{path} line {reader.line_num}"
+                if len(row) != len(header):
+                    raise BadInput(
+                        f"{where}: {len(row)} cells under {len(header)} headings. Mend or remove"
+                        " the row."
+                    )
+                yield where, dict(zip(header, map(unguarded, row), strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"cannot read {path}: {error}. Was this run evaluated?") from None
+
+
+def _check_header(header: Sequence[str], needed: Sequence[str], path: Path) -> None:
+    lacking = [name for name in needed if name not in header]
+    if lacking:
+        raise BadInput(
+            f"{path} line 1: no column {', '.join(lacking)}. Needed: {', '.join(needed)}."
+        )
+    times = Counter(header)
+    if len(times) < len(header):
+        twice = next(name for name in times if times[name] > 1)
+        raise BadInput(f"{path} line 1: the column {twice!r} stands twice. Remove one.")

@@ -1,0 +1,111 @@
+"""Append-only JSON lines: one object per line, safe against a process that dies at any moment.
+
+The discipline of a write-ahead log: a line is there once its newline is; a torn last line was never
+there. Bytes only ever go to the end of the file, so whatever a crash leaves is a prefix of what
+would have been written.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from eval.files.errors import BadInput
+from eval.files.json_text import parse
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
+    """All rows. BadInput names file and line where a line is not a JSON object.
+
+    A last line without newline is an error, unless `torn_ok`, which leaves it out.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}): check the path") from None
+    *lines, torn = data.split(b"\n")
+    if torn and not torn_ok:
+        raise BadInput(
+            f"{path}, line {len(lines) + 1}: the last line is torn: the writer has not finished,"
+            " run it again"
+        )
+    return [_parse(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def _parse(line: bytes, place: str) -> Row:
+    try:
+        row = parse(line, lone_surrogates=True)
+    except ValueError as error:
+        raise BadInput(f"{place}: not JSON ({error}): mend or delete the line") from None
+    if not isinstance(row, dict):
+        raise BadInput(
+            f"{place}: not a JSON object but {type(row).__name__}: mend or delete the line"
+        )
+    return row
+
+
+def dump(row: Row) -> str:
+    """One line without its newline. ASCII only, so lone surrogates in model text are harmless."""
+    return json.dumps(row, ensure_ascii=True, allow_nan=False)
+
+
+class Appender:
+    """Appends rows to a file that only one process may write. Opening drops a torn last line."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise BadInput(
+                f"{path}: another process is writing this file: let it finish, or stop it first"
+            ) from None
+        drop_torn_line(self._file.fileno())
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Hands the rows to the operating system: they survive the death of this process."""
+        self._file.write(b"".join(dump(row).encode() + b"\n" for row in rows))
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Waits until the rows are on the disk: they survive the death of the machine."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        if not self._file.closed:
+            self.sync()
+            self._file.close()
+
+    def __enter__(self) -> "Appender":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def drop_torn_line(descriptor: int, block: int = 1 << 16) -> None:
+    """Cuts the file after its last newline, reading backwards so that a long file costs one
+    block.
+    """
+    end = size = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - block)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(descriptor, end)

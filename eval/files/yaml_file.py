@@ -1,0 +1,127 @@
+"""Reading a YAML file that others may have written: the part of YAML that settings need, and
+strict.
+
+Mappings, lists, text, numbers, true, false and null. A repeated key is an error, not the last one
+wins. There are no merges, dates or tags of other kinds. Aliases count as what they stand for: ten
+lines of them can stand for a billion items. Numbers are finite and fit into 64 bits. Text holds no
+control characters, no half of a surrogate pair and no marks that turn the direction of writing.
+"""
+
+import re
+from os.path import isfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError
+
+from eval.files.errors import BadInput
+
+# bytes; YAML is read at about a megabyte a second, and a resolved spec has 3,000
+LARGEST = 1_000_000
+DEEPEST = 50  # mappings and lists within each other; a spec has five
+UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+MOST_ITEMS = 100_000
+_KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
+
+
+class _Strict(yaml.SafeLoader):
+    """A safe loader that refuses what the module's text says. Names are PyYAML's."""
+
+    depth = items = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        mark, is_alias, before = (
+            self.peek_event().start_mark,
+            self.check_event(yaml.AliasEvent),
+            self.items,
+        )
+        if self.depth == DEEPEST:
+            raise ConstructorError(None, None, f"nested deeper than {DEEPEST}", mark)
+        self.depth += 1
+        node: Any = super().compose_node(parent, index)
+        self.depth -= 1
+        self.items += (
+            getattr(node, "items", MOST_ITEMS) if is_alias else 1
+        )  # a node within itself has no size yet
+        if self.items > MOST_ITEMS:
+            raise ConstructorError(None, None, f"stands for more than {MOST_ITEMS:,} items", mark)
+        if not is_alias:
+            node.items = self.items - before
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool | None):
+                raise ConstructorError(None, None, "a key must be plain text", key_node.start_mark)
+            if key in seen:
+                raise ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, KeyError):  # !!int x, !!bool x, or more digits than Python converts
+            raise ConstructorError(None, None, "not a value of its kind", node.start_mark) from None
+        if isinstance(value, int | float) and not abs(value) < 2**63:  # nor NaN
+            raise ConstructorError(
+                None, None, "a number must be finite and fit into 64 bits", node.start_mark
+            )
+        if isinstance(value, str) and (found := UNSAFE.search(value)):
+            raise ConstructorError(
+                None, None, f"text holds the character {found[0]!a}", node.start_mark
+            )
+        return value
+
+
+_tags = [f"tag:yaml.org,2002:{kind}" for kind in _KINDS]
+_Strict.yaml_constructors = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in (*_tags, None)}
+
+
+def is_yaml_file(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") and isfile(
+        path
+    )  # Path.is_file raises where the name is too long
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises: BadInput: the file cannot be read, is too large, is not YAML as above, or holds
+        something else than a mapping.
+    """
+    text = _text(path)
+    try:
+        content = yaml.load(text, Loader=_Strict)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BadInput(f"{path}: not readable as YAML: {_harmless(str(error))}") from None
+    if not isinstance(content, dict):
+        raise BadInput(
+            f"{path}: holds no mapping of keys: see experiments/arithmetic.yaml for the form"
+        )
+    return content
+
+
+def _harmless(said: str) -> str:
+    """PyYAML's message in one line. It quotes the file, and a terminal would obey what it
+    quotes.
+    """
+    return UNSAFE.sub(lambda found: ascii(found[0])[1:-1], " ".join(said.split()))
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise BadInput(
+                f"{path}: over {LARGEST:,} bytes: no experiment is that long, check the file"
+            )
+        return data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from None

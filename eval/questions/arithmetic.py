@@ -1,0 +1,116 @@
+"""Graded problems made in code: chains of one-digit additions modulo 10.
+
+    text = "3+5+9="    answer = (3 + 5 + 9) mod 10 = 7    level = number of operations = 2
+
+Every text belongs to exactly one stream, chosen by its SHA-256 with fixed shares. Two streams
+therefore never share a problem, whatever the seeds and sizes of the draws. Order matters: "3+5="
+and "5+3=" are two problems and may fall into different streams. Level k has 10^(k+1) problems over
+all streams, so level 1 is small (39 base, 25 train, 11 validation, 25 test): see `available`.
+"""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from functools import cache
+from itertools import product
+from typing import Literal, get_args
+
+from eval.files.errors import BadInput
+from eval.questions.problems import Problem
+
+Stream = Literal["base", "train", "validation", "test"]
+
+_SHARES: dict[Stream, range] = {  # per cent of all texts
+    "base": range(0, 40),
+    "train": range(40, 70),
+    "validation": range(70, 80),
+    "test": range(80, 100),
+}
+_LISTED = 3  # levels up to here are listed in full (10^4 texts, some 20 ms)
+_MAX_LEVEL = 100
+
+
+def arithmetic(levels: Sequence[int], per_level: int, stream: Stream, seed: int) -> list[Problem]:
+    """`per_level` different problems of each level, in the order of `levels`.
+
+    A larger `per_level` with the same seed extends the draw: the first problems stay the same.
+
+    Raises: BadInput: unknown stream, a level out of range or named twice, more problems asked for
+        than there are.
+    """
+    if stream not in get_args(Stream):
+        raise BadInput(
+            f"unknown arithmetic stream {stream!r}: choose one of {', '.join(get_args(Stream))}"
+        )
+    if per_level < 1:
+        raise BadInput(f"arithmetic needs at least 1 problem per level, not {per_level}")
+    if not levels or len(set(levels)) < len(levels):
+        raise BadInput(
+            f"arithmetic levels must be different numbers, at least one, not {list(levels)}"
+        )
+    return [
+        _problem(digits)
+        for level in levels
+        for digits in _draw(
+            level, per_level, stream, random.Random(f"arithmetic/{stream}/{level}/{seed}")
+        )
+    ]
+
+
+def available(level: int, stream: Stream) -> int:
+    """Most problems a draw may ask for: all there are up to level 3, half of the stream's share
+    beyond.
+    """
+    _check_level(level)
+    if level <= _LISTED:
+        return len(_all(level, stream))
+    return 10 ** (level + 1) * len(_SHARES[stream]) // 200
+
+
+def stream_of(text: str) -> Stream:
+    """The one stream a problem text belongs to."""
+    bucket = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % 100
+    return next(stream for stream, share in _SHARES.items() if bucket in share)
+
+
+def _draw(level: int, count: int, stream: Stream, rng: random.Random) -> list[tuple[int, ...]]:
+    limit = available(level, stream)
+    if count > limit:
+        raise BadInput(
+            f"{count} arithmetic problems of level {level} asked for, but stream {stream!r} has"
+            f" {limit}:"
+            f" ask for at most {limit}, or leave level {level} out"
+        )
+    if level <= _LISTED:
+        listed = list(_all(level, stream))
+        rng.shuffle(listed)
+        return listed[:count]
+    drawn: dict[tuple[int, ...], None] = {}  # a set that keeps its order
+    while len(drawn) < count:
+        digits = tuple(rng.randrange(10) for _ in range(level + 1))
+        if stream_of(_text(digits)) == stream:
+            drawn[digits] = None
+    return list(drawn)
+
+
+@cache
+def _all(level: int, stream: Stream) -> tuple[tuple[int, ...], ...]:
+    everything = product(range(10), repeat=level + 1)
+    return tuple(digits for digits in everything if stream_of(_text(digits)) == stream)
+
+
+def _check_level(level: int) -> None:
+    if not 1 <= level <= _MAX_LEVEL:
+        raise BadInput(f"arithmetic level {level} is not in 1..{_MAX_LEVEL}: it counts operations")
+
+
+def _text(digits: Sequence[int]) -> str:
+    return "+".join(map(str, digits)) + "="
+
+
+def _problem(digits: tuple[int, ...]) -> Problem:
+    level = len(digits) - 1
+    name = f"arithmetic-L{level}-{''.join(map(str, digits))}"
+    return Problem(
+        name, _text(digits), str(sum(digits) % 10), level=str(level), subject="arithmetic"
+    )

@@ -1,0 +1,252 @@
+"""Which training problems also stand in a benchmark, word for word or nearly.
+
+    exact      equal normal forms: case, blanks and punctuation do not count (`eval.questions.duplicates`)
+    near       at least half of the distinct 13-word windows of the benchmark problem are in a training one
+    contained  the same with the sides exchanged, on request: half of the training problem's windows
+
+A word is a run of letters or of digits after NFKC and lower-casing, so LaTeX commands count as
+words and "2x" is two. Problems under 13 words have no window: they are compared by exact form only.
+The 13-gram is from Brown et al. 2020 (arXiv 2005.14165, appendix C), for whom one shared 13-gram is
+an overlap; here half of them must be shared: contest problems have whole phrases in common.
+
+    python -m eval.questions.contamination --train train.jsonl --against aime_2024.jsonl
+        math_500.jsonl \\ --report contamination.csv --out clean.jsonl
+
+writes the pairs, their counts beside them (contamination.json), and the training problems without
+repeated, conflicting and overlapping rows.
+"""
+
+import argparse
+import json
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from eval.files.csv_text import csv_text
+from eval.files.durable import write_text
+from eval.files.errors import BadInput, exit_with_message
+from eval.questions.duplicates import drop_repeats, normal_form
+from eval.questions.problems import Problem, read_problems
+
+WINDOW = 13  # words
+NEAR = 0.5  # share of windows
+
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+
+
+class Pair(NamedTuple):
+    """A training problem and a benchmark problem that overlap."""
+
+    kind: Literal["exact", "near", "contained"]
+    train_id: str
+    benchmark: str
+    problem_id: str
+    share: float  # of the windows of one of the two, in [0, 1]; 1 where the pair is exact
+
+
+def windows(text: str) -> set[str]:
+    """The distinct runs of 13 words of a text."""
+    words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+    return {" ".join(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)}
+
+
+def overlaps(
+    train: Sequence[Problem],
+    benchmarks: Mapping[str, Sequence[Problem]],
+    both_directions: bool = False,
+) -> list[Pair]:
+    """All overlapping pairs, in the order of the training set, then of the benchmarks.
+
+    One inverted index over the benchmarks (window -> problems that have it), one pass over the
+    training set.
+    """
+    targets = [(name, problem) for name, problems in benchmarks.items() for problem in problems]
+    windows_of = [windows(problem.text) for _, problem in targets]
+    with_window = _index(windows_of)
+    with_form = _index([{normal_form(problem.text)} for _, problem in targets])
+    pairs = []
+    for row in train:
+        own = windows(row.text)
+        shared = Counter(target for window in own for target in with_window.get(window, ()))
+        exact = with_form.get(normal_form(row.text), ())
+        for target in sorted({*shared, *exact}):
+            name, problem = targets[target]
+            if target in exact:
+                pairs.append(Pair("exact", row.id, name, problem.id, 1.0))
+            elif (share := shared[target] / len(windows_of[target])) >= NEAR:
+                pairs.append(Pair("near", row.id, name, problem.id, share))
+            elif both_directions and (share := shared[target] / len(own)) >= NEAR:
+                pairs.append(Pair("contained", row.id, name, problem.id, share))
+    return pairs
+
+
+def _index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
+    """For each key the positions that have it."""
+    index: dict[str, list[int]] = {}
+    for position, own in enumerate(keys):
+        for key in own:
+            index.setdefault(key, []).append(position)
+    return index
+
+
+def counts(
+    pairs: Sequence[Pair], benchmarks: Mapping[str, Sequence[Problem]]
+) -> dict[str, dict[str, int]]:
+    """Per benchmark its problems, how many of them are hit (`near` includes `exact`), and hitting
+    rows.
+    """
+    table = {}
+    for name, problems in benchmarks.items():
+        own = [pair for pair in pairs if pair.benchmark == name]
+        exact, near, contained = (
+            {pair.problem_id for pair in own if pair.kind == kind}
+            for kind in ("exact", "near", "contained")
+        )
+        table[name] = {
+            "problems": len(problems),
+            "exact": len(exact),
+            "near": len(exact | near),
+            "contained": len(contained - exact - near),
+            "train_rows": len({pair.train_id for pair in own}),
+        }
+    return table
+
+
+def clean(
+    train: Sequence[Problem], pairs: Sequence[Pair], action: Literal["drop", "flag"]
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Rows of the cleaned training set, and its counts.
+
+    Repeated problems stay once and conflicting ones go. Overlapping ones go (`drop`) or stay
+    (`flag`), where each row then names the benchmarks it overlaps with.
+    """
+    hit: dict[str, list[str]] = {}
+    for pair in pairs:
+        hit.setdefault(pair.train_id, []).append(pair.benchmark)
+    positions, repeats = drop_repeats([p.text for p in train], [p.answer for p in train])
+    distinct = [asdict(train[position]) for position in positions]
+    overlapping = sum(row["id"] in hit for row in distinct)
+    if action == "drop":
+        rows = [row for row in distinct if row["id"] not in hit]
+    else:
+        rows = [row | {"overlaps": list(dict.fromkeys(hit.get(row["id"], [])))} for row in distinct]
+    return rows, {
+        "rows": len(train),
+        **repeats._asdict(),
+        "overlapping": overlapping,
+        "kept": len(rows),
+    }
+
+
+class Examination(NamedTuple):
+    """What a training set has in common with the benchmarks, and what is left of it."""
+
+    rows: list[dict[str, Any]]  # the cleaned training set
+    pairs: list[Pair]
+    report: dict[str, Any]  # counts, as in contamination.json
+
+
+def examine(
+    name: str,
+    train: Sequence[Problem],
+    benchmarks: Mapping[str, Sequence[Problem]],
+    action: Literal["drop", "flag"] = "drop",
+    both_directions: bool = False,
+) -> Examination:
+    """Overlaps, cleaning and counts of one training set.
+
+    Raises:
+        BadInput: no row is left.
+    """
+    pairs = overlaps(train, benchmarks, both_directions)
+    rows, totals = clean(train, pairs, action)
+    if not rows:
+        raise BadInput(
+            f"{name}: no row is left without overlap: flag the rows, or take another training set"
+        )
+    return Examination(
+        rows,
+        pairs,
+        {"train": name, "action": action, **totals, "benchmarks": counts(pairs, benchmarks)},
+    )
+
+
+def write_report(path: Path, found: Examination) -> None:
+    """The pairs as CSV, and the counts beside them as JSON."""
+    rows = (pair._replace(share=round(pair.share, 4)) for pair in found.pairs)
+    write_text(path, csv_text([Pair._fields, *rows]))
+    write_text(path.with_suffix(".json"), json.dumps(found.report, indent=2) + "\n")
+
+
+def _read_benchmarks(paths: Sequence[Path], train: Path) -> dict[str, list[Problem]]:
+    benchmarks: dict[str, list[Problem]] = {}
+    for path in paths:
+        if path.resolve() == train.resolve():
+            raise BadInput(f"--against {path}: this is the training set itself: leave it out")
+        if path.stem in benchmarks:
+            raise BadInput(
+                f"--against {path}: a second benchmark named {path.stem!r}: rename one file"
+            )
+        benchmarks[path.stem] = read_problems(path)
+    return benchmarks
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    if options.report.suffix != ".csv":
+        raise BadInput(
+            f"--report {options.report}: the name must end in .csv; counts go beside it, in .json"
+        )
+    outputs = [
+        options.report,
+        options.report.with_suffix(".json"),
+        *([options.out] if options.out else []),
+    ]
+    taken = {path.resolve() for path in (options.train, *options.against)}
+    for path in outputs:
+        if path.resolve() in taken:
+            raise BadInput(f"{path}: this file is read or written already: give another name")
+        taken.add(path.resolve())
+
+
+def _run(options: argparse.Namespace) -> None:
+    _check_outputs(options)
+    train = read_problems(options.train)
+    benchmarks = _read_benchmarks(options.against, options.train)
+    found = examine(options.train.stem, train, benchmarks, options.action, options.both_directions)
+    write_report(options.report, found)
+    if options.out:
+        write_text(options.out, "".join(json.dumps(row) + "\n" for row in found.rows))
+    counted = {key: value for key, value in found.report.items() if key != "benchmarks"}
+    print(", ".join(f"{key} {value}" for key, value in counted.items()), file=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compares a training set with benchmarks and writes a report of the overlaps."""
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.questions.contamination", description=main.__doc__
+    )
+    parser.add_argument("--train", type=Path, required=True, help="training problems, JSON lines")
+    parser.add_argument(
+        "--against", type=Path, nargs="+", required=True, help="benchmarks, JSON lines"
+    )
+    parser.add_argument(
+        "--report", type=Path, required=True, help="CSV of the pairs; counts go to .json"
+    )
+    parser.add_argument("--out", type=Path, help="training problems to go on with, JSON lines")
+    parser.add_argument(
+        "--action", choices=("drop", "flag"), default="drop", help="for overlapping rows"
+    )
+    parser.add_argument(
+        "--both-directions", action="store_true", help="also pairs of kind `contained`"
+    )
+    with exit_with_message():
+        _run(parser.parse_args(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Sampling with vLLM: one request per sample, with its own seed, all samples of a problem next to
+each other.
+
+Prefix caching then computes a problem's prompt once for all of its samples; a request with n
+samples would share it too, but derives its seeds as seed + index, which overlaps between problems.
+Prompts go in and completions come out as token ids, so both back ends see the same prompt and
+decode the same way.
+
+What repeats: the seed of a sample. Its text repeats as far as vLLM is batch invariant, which it is
+not by default (vllm#5898, vllm#23138): the same seed meets logits that differ by rounding with what
+else is in flight. VLLM_BATCH_INVARIANT=1 repairs most of it on GPUs, at a cost in speed.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eval.files.errors import BadInput
+from eval.sampling.engines import Completion, Key, Request, Sampling, check_weights, end_ids
+
+
+class VllmEngine:
+    """A policy folder in vLLM; `batch` is the most rows in flight. The engine's own seed is the
+    run's.
+    """
+
+    def __init__(
+        self,
+        policy: Path,
+        tokenizer: Any,
+        sampling: Sampling,
+        batch: int,
+        dtype: str,
+        run_seed: int,
+    ) -> None:
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        # in this process: an engine process outlives a SIGKILL of its parent and keeps the GPU's
+        # memory
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        try:
+            import vllm  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            why = f"vllm cannot be imported ({error})"
+            raise BadInput(
+                f"engine vllm: {why}: install it or choose --engine transformers"
+            ) from None
+        self.vllm, self.tokenizer, self.sampling = vllm, tokenizer, sampling
+        self.end_ids = end_ids(policy, tokenizer)
+        check_weights(policy)
+        try:
+            self.engine = vllm.LLM(
+                str(policy),
+                dtype=dtype,
+                load_format="safetensors",
+                seed=run_seed % 2**32,
+                max_num_seqs=batch,
+                enable_prefix_caching=True,
+                # compiling would cost a CPU run a minute
+                enforce_eager=not torch.cuda.is_available(),
+            ).llm_engine
+        except (OSError, ValueError, RuntimeError) as error:
+            raise BadInput(f"{policy}: vllm cannot start with this policy: {error}") from None
+
+    def complete(
+        self, requests: list[Request], done: set[Key]
+    ) -> Iterator[list[tuple[Request, Completion]]]:
+        """Completions in the order in which they end."""
+        for number, request in enumerate(requests):
+            if request.key not in done:
+                prompt = self.vllm.inputs.tokens_input(list(request.prompt_ids))
+                self.engine.add_request(str(number), prompt, self._params(request.seed))
+        while self.engine.has_unfinished_requests():
+            ended = [output for output in self.engine.step() if output.finished]
+            if ended:
+                yield [
+                    (requests[int(output.request_id)], self._completion(output.outputs[0]))
+                    for output in ended
+                ]
+
+    def _params(self, seed: int) -> Any:
+        return self.vllm.SamplingParams(
+            temperature=self.sampling.temperature,
+            top_p=self.sampling.top_p,
+            max_tokens=self.sampling.max_tokens,
+            seed=seed,
+            stop_token_ids=self.end_ids,
+            detokenize=False,
+            output_kind=self.vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+        )
+
+    def _completion(self, output: Any) -> Completion:
+        ids = list(output.token_ids)
+        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return Completion(text, len(ids), "stop" if output.finish_reason == "stop" else "length")

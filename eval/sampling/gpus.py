@@ -1,0 +1,30 @@
+"""Whether the GPUs that a process was given can be used. A build of PyTorch without CUDA sees none,
+and says nothing.
+"""
+
+import os
+
+import torch
+
+from eval.files.errors import BadInput
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def check_gpus() -> None:
+    """BadInput where GPUs were given to this process and PyTorch sees none: it would compute for
+    days on the CPU.
+    """
+    given = os.environ.get(VISIBLE, "").strip()
+    if given in ("", "-1") or torch.cuda.is_available():
+        return
+    build = (
+        ""
+        if torch.version.cuda
+        else ", a build without CUDA: pip install --force-reinstall 'torch==2.13.*'"
+    )
+    raise BadInput(
+        f"{VISIBLE} gives this process GPUs ({given}), and PyTorch {torch.__version__} sees"
+        f" none{build}. `make doctor` says"
+        f" more; {VISIBLE}= (empty) computes on the CPU"
+    )

@@ -1,0 +1,194 @@
+r"""A policy of the real kind in miniature: what a pretrained one has except its ability, in seconds on a CPU.
+
+The tokenizer is made as Qwen's is: byte-level BPE over Qwen's splitting rule, every digit a token of its own, with
+<|im_start|>, <|im_end|> and <|endoftext|> as single tokens and no chat template. The model is a Qwen3, trained by
+language modelling on windows of one long text: every training prompt, filled into the experiment's template, with its
+answer in a box.
+
+    <|im_start|>system … <|im_end|> … <|im_start|>assistant \n The answer is \boxed{7}.<|im_end|>
+
+So it learns the markup, that a box comes next and that the text then ends. It learns no mathematics: a right answer is
+luck. It stands in for a pretrained policy where the path is what is tested.
+
+    python -m experiments.policies.miniature --spec results/maths_mini/spec.yaml --out results/maths_mini/base/policy
+"""
+
+import argparse
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+import torch
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
+from torch import Tensor
+from tqdm import trange
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers.utils import logging
+
+from eval.files.errors import BadInput, exit_with_message
+from eval.questions.problems import Problem, read_problems
+from eval.sampling.prompts import render
+from experiments.spec.policy_settings import MiniaturePolicy
+from experiments.spec.schema import load
+from experiments.workflow.layout import Graph
+from experiments.workflow.made_from import Reports, make_policy_folder
+
+PAD, END = "<|endoftext|>", "<|im_end|>"
+SPECIAL = [PAD, "<|im_start|>", END]  # tokens 0, 1, 2
+POSITIONS = 4096  # tokens; the longest problem of MATH has about 2,000
+# How Qwen splits a text before the merges: words, single digits, punctuation, line ends, blanks.
+SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def make_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE with at most `vocabulary` tokens, learnt from the texts; every string has an
+    encoding.
+    """
+    core = Tokenizer(models.BPE())
+    core.normalizer = normalizers.NFC()
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    core.decoder = decoders.ByteLevel()
+    special = [AddedToken(token, normalized=False, special=True) for token in SPECIAL]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    core.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            initial_alphabet=alphabet,
+            special_tokens=special,
+            show_progress=False,
+        ),
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        pad_token=PAD,
+        eos_token=END,
+        additional_special_tokens=["<|im_start|>"],
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def make_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCausalLM:
+    """An untrained Qwen3 of the policy's size; draws its weights from torch's global generator."""
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=vocabulary,
+            hidden_size=policy.hidden_size,
+            intermediate_size=3 * policy.hidden_size,
+            num_hidden_layers=policy.layers,
+            num_attention_heads=policy.heads,
+            num_key_value_heads=policy.heads // 2,
+            head_dim=policy.hidden_size // policy.heads,
+            max_position_embeddings=POSITIONS,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=SPECIAL.index(END),
+            pad_token_id=SPECIAL.index(PAD),
+        )
+    )
+
+
+def document(problem: Problem, template: str) -> str:
+    """One problem with its answer as the policy reads it."""
+    return f"{render(template, problem.text)}The answer is \\boxed{{{problem.answer}}}.{END}\n"
+
+
+def draw_windows(ids_N: Tensor, policy: MiniaturePolicy, rng: torch.Generator) -> Tensor:
+    """(batch_size, window) runs of tokens from random places of the long text."""
+    starts = torch.randint(len(ids_N) - policy.window + 1, (policy.batch_size,), generator=rng)
+    return torch.stack([ids_N[start : start + policy.window] for start in starts.tolist()])
+
+
+def make_policy(
+    policy: MiniaturePolicy, problems: Sequence[Problem], template: str
+) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
+    """Model and tokenizer; the same settings and problems give the same weights.
+
+    Raises:
+        BadInput: the problems are shorter than one window, or the template needs a chat template.
+    """
+    documents = [document(problem, template) for problem in problems]
+    tokenizer = make_tokenizer(documents, policy.vocabulary)
+    ids_N = torch.tensor(
+        list(chain.from_iterable(tokenizer(documents, add_special_tokens=False)["input_ids"]))
+    )
+    if len(ids_N) < policy.window:
+        raise BadInput(
+            f"model.window {policy.window}: the training problems have {len(ids_N)} tokens: lower"
+            " it"
+        )
+    torch.manual_seed(policy.seed)
+    model = make_model(policy, len(tokenizer))
+    fit(model, ids_N, policy)
+    return model, tokenizer
+
+
+def fit(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None:
+    """Language modelling: the mean loss per token of each batch of windows, AdamW, one cycle of the
+    learning rate.
+    """
+    rng = torch.Generator().manual_seed(policy.seed)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=policy.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, policy.learning_rate, total_steps=policy.steps
+    )
+    bar = trange(policy.steps, desc="miniature policy", disable=None)
+    for _ in bar:
+        windows_BT = draw_windows(ids_N, policy, rng)
+        loss = model(input_ids=windows_BT, labels=windows_BT).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        bar.set_postfix(loss=f"{loss.item():.3f}")
+
+
+def make(
+    policy: MiniaturePolicy, problems: Sequence[Problem], template: str, folder: Path
+) -> Reports:
+    """Trains the policy and saves it in the folder."""
+    model, tokenizer = make_policy(policy, problems, template)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return {}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
+    arguments = parser.parse_args()
+    logging.disable_progress_bar()
+    with exit_with_message():
+        experiment = load(arguments.spec)
+        assert isinstance(experiment.model, MiniaturePolicy), (
+            "only a miniature policy is trained here"
+        )
+        source = Graph(experiment, arguments.spec.parent.parent).base_source()
+        problems = read_problems(arguments.spec.parent / "problems" / "train.jsonl")
+        policy, template = experiment.model, experiment.task.template
+        make_policy_folder(
+            arguments.out, source, lambda folder: make(policy, problems, template, folder)
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,359 @@
+"""What an experiment is: one closed, frozen schema, and the only reader of experiment files.
+
+Every key is named here, with its unit and default; a key that is not here is refused with its place
+and the nearest known name. The `model` and `training` blocks have files of their own.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping
+from os.path import isfile
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Ge, Gt, Le, Len
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from eval.files.errors import BadInput
+from eval.files.yaml_file import is_yaml_file, read_yaml
+from eval.questions.named_sets import SOURCES
+from eval.sampling.prompts import TEMPLATES
+from experiments.spec.policy_settings import (
+    Count,
+    HubPolicy,
+    Levels,
+    MiniaturePolicy,
+    Natural,
+    Positive,
+    TinyPolicy,
+)
+from experiments.spec.refusals import explain, say
+from experiments.spec.training_settings import MACHINE, Training
+from methods import AnyMethod
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # becomes a folder
+
+RESERVED = {
+    "base",
+    "problems",
+    "tables",
+    "figures",
+    "logs",
+    "benchmarks",
+    "sweep",
+}  # folders beside the arms'
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Task(Closed):
+    """What is trained on."""
+
+    prompts: str  # "arithmetic", or the name of a training set
+    template: str  # how a problem becomes a prompt, for training and evaluation alike
+    levels: Levels | None = None  # arithmetic: operations
+    per_level: Count | None = None  # arithmetic: prompts per level
+    limit: Count | None = None  # named sets: use the first so many prompts, counted after cleaning
+    seed: Natural = 0  # of the arithmetic problems
+    contamination: Literal["drop", "flag"] = "drop"  # training rows that overlap a benchmark
+    # completions per prompt by which the base policy's pass rate is frozen; 0 = never
+    strata_samples: Natural = 8
+
+    @model_validator(mode="after")
+    def known(self) -> Self:
+        if self.template not in TEMPLATES:
+            raise ValueError(
+                f"unknown template {self.template!r}: choose one of {', '.join(TEMPLATES)}"
+            )
+        if self.prompts == "arithmetic":
+            if self.levels is None or self.per_level is None:
+                raise ValueError("arithmetic prompts need levels and per_level")
+        elif self.prompts not in SOURCES:
+            raise ValueError(
+                f"unknown prompts {self.prompts!r}: choose arithmetic or one of"
+                f" {', '.join(SOURCES)}"
+            )
+        elif self.levels is not None or self.per_level is not None:
+            raise ValueError(
+                "levels and per_level belong to arithmetic prompts only: leave them out"
+            )
+        if self.prompts == "arithmetic" and self.limit is not None:
+            raise ValueError("limit belongs to named sets: set per_level instead")
+        return self
+
+
+class Arm(Closed):
+    """One way of training that is compared: a method with its settings."""
+
+    method: AnyMethod = Field(discriminator="name")
+    training: dict[str, Any] = {}  # overrides of the experiment's training block
+    unequal_budget: bool = False  # says that a different budget is meant; the tables flag it
+
+
+class Benchmark(Closed):
+    """A set of questions and how often each is answered."""
+
+    samples: Count  # completions per question
+    k: Annotated[tuple[Count, ...], Len(1)]  # of pass@k
+    levels: Levels | None = None  # arithmetic sets: operations
+    per_level: Count | None = None  # arithmetic sets: questions per level
+    stream: Literal["validation", "test"] = "test"  # arithmetic sets
+    limit: Count | None = None  # named sets: ask the first so many questions
+
+    @model_validator(mode="after")
+    def enough_samples(self) -> Self:
+        if max(self.k) > self.samples:
+            raise ValueError(
+                f"k = {max(self.k)} needs at least {max(self.k)} samples per question, not"
+                f" {self.samples}"
+            )
+        if (self.levels is None) != (self.per_level is None):
+            raise ValueError(
+                "levels and per_level go together: give both (arithmetic) or neither (a named set)"
+            )
+        if self.levels is not None and self.limit is not None:
+            raise ValueError("limit belongs to named sets: set per_level instead")
+        return self
+
+
+class Evaluation(Closed):
+    """Every arm answers the same questions with the same sampling."""
+
+    benchmarks: dict[Name, Benchmark]
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Gt(0), Le(1)] = 1.0
+    max_tokens: Count
+    engine: Literal["transformers", "vllm"] = "transformers"
+    # in which policies answer; auto = as each is stored
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    seed: Natural = 0
+
+    @model_validator(mode="after")
+    def known_benchmarks(self) -> Self:
+        for name, benchmark in self.benchmarks.items():
+            if name == "train":
+                raise ValueError(
+                    "a benchmark cannot be called train: that is the file of the training prompts"
+                )
+            if benchmark.levels is None and name not in SOURCES:
+                raise ValueError(
+                    f"unknown benchmark {name!r}: choose one of {', '.join(SOURCES)}, or give"
+                    " levels and per_level"
+                    " for an arithmetic set"
+                )
+        return self
+
+
+class Analysis(Closed):
+    draws: Annotated[int, Ge(100)] = 10_000  # bootstrap draws
+    seed: Natural = 0
+
+
+class Experiment(Closed):
+    """A question, the arms that answer it, and how they are trained, evaluated and compared."""
+
+    name: Name
+    question: str
+    reference: Name  # the arm that the others are compared with
+    model: Annotated[TinyPolicy | MiniaturePolicy | HubPolicy, Field(discriminator="source")]
+    task: Task
+    training: Training
+    arms: Annotated[dict[Name, Arm], Len(1)]
+    seeds: Annotated[tuple[Natural, ...], Len(1)]
+    evaluation: Evaluation
+    analysis: Analysis = Analysis()
+    # folder of JSON lines for the named sets, may start with $NAME; None = the hub
+    data_dir: str | None = None
+
+    @field_validator("data_dir")
+    @classmethod
+    def expanded(cls, data_dir: str | None) -> str | None:
+        return data_dir and os.path.expandvars(data_dir)
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)} are not all different")
+        if self.reference not in self.arms:
+            raise ValueError(
+                f"reference {self.reference!r} is not an arm: choose one of {', '.join(self.arms)}"
+            )
+        for name in self.arms:
+            if name in RESERVED:
+                raise ValueError(
+                    f"an arm cannot be called {name!r}: that folder of the results has another use"
+                )
+            self._check_arm(name)
+        if isinstance(self.model, MiniaturePolicy) and self.task.prompts == "arithmetic":
+            raise ValueError(
+                "model: a miniature policy learns from a named training set, not from arithmetic"
+                " prompts"
+            )
+        if (
+            isinstance(self.model, HubPolicy)
+            and self.model.revision is None
+            and not self.model.is_folder
+        ):
+            raise ValueError(
+                f"model.revision is missing: pin {self.model.name!r} to a commit of the hub"
+            )
+        return self
+
+    def _check_arm(self, name: str) -> None:
+        arm = self.arms[name]
+        try:
+            training = self.training_of(name)
+        except ValidationError as error:
+            finding = error.errors()[0]
+            place = ".".join(["arms", name, "training", *map(str, finding["loc"])])
+            raise ValueError(f"{place}: {say(finding)}") from None
+        low, high = arm.method.clip
+        if low != high and training.updates_per_rollout == 1:
+            raise ValueError(
+                f"arms.{name}: an asymmetric clip ({low}, {high}) does nothing at"
+                " updates_per_rollout 1, where every"
+                " ratio is 1: set training.updates_per_rollout to 2 or more, or leave the arm out"
+            )
+        if budget(training) != budget(self.training) and not arm.unequal_budget:
+            raise ValueError(
+                f"arms.{name}: its training overrides change the budget {budget(self.training)} to"
+                f" {budget(training)}:"
+                " make them equal, or say unequal_budget: true"
+            )
+
+    def training_of(self, arm: str) -> Training:
+        """The training block of an arm, its overrides applied."""
+        return Training.model_validate({**self.training.model_dump(), **self.arms[arm].training})
+
+
+def budget(training: Training) -> dict[str, int]:
+    """What must be equal between arms for a fair comparison."""
+    return {
+        "rollouts": training.rollouts,
+        "completions": training.completions_per_rollout,
+        "updates": training.updates_per_rollout,
+        "tokens": training.max_completion_length,
+    }
+
+
+def load(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
+    """Reads an experiment: a name (`arithmetic` is arithmetic.yaml in this folder) or a path to a
+    YAML file.
+
+    `needed`: arms beside the reference that must be there; others are left out where the file that
+    they name is missing. None: all.
+
+    Raises:
+        BadInput: naming the file, the key and the remedy.
+    """
+    path = find(source)
+    content = with_arms(read_yaml(path), path, needed)
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        raise BadInput(explain(error, path, content)) from None
+
+
+def with_arms(
+    content: dict[str, Any], path: Path, needed: Collection[str] | None = None
+) -> dict[str, Any]:
+    """The experiment with arms `{from: FILE}` read from their files, as a sweep's best.yaml.
+
+    A relative FILE is looked for beside the experiment's file, then in the working directory.
+    """
+    arms = content.get("arms")
+    if not isinstance(arms, dict):
+        return content
+    asked = arms if needed is None else (*needed, content.get("reference"))
+    read = {
+        name: _arm_of_file(name, arm, path)
+        for name, arm in arms.items()
+        if name in asked or _is_there(arm, path)
+    }
+    return content | {"arms": read}
+
+
+def _is_there(arm: Any, path: Path) -> bool:
+    """Whether an arm that names a file has one."""
+    named = arm.get("from") if isinstance(arm, dict) else None
+    return not isinstance(named, str) or _file_of(named, path) is not None
+
+
+def _file_of(named: str, path: Path) -> Path | None:
+    return next((file for file in (path.parent / named, Path(named)) if isfile(file)), None)
+
+
+def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
+    if not isinstance(arm, dict) or "from" not in arm:
+        return arm
+    if len(arm) > 1 or not isinstance(arm["from"], str):
+        raise BadInput(
+            f"{path}: arms.{name}: `from` names a file and stands alone: put other settings into"
+            " that file"
+        )
+    if file := _file_of(arm["from"], path):
+        return read_yaml(file)
+    raise BadInput(
+        f"{path}: arms.{name}.from: there is no file {arm['from']!r}: make it first (snakemake"
+        " sweep), or leave the arm"
+        " out"
+    )
+
+
+def find(source: str | Path) -> Path:
+    """The file of an experiment's name or path."""
+    folder = Path(__file__).parents[1]
+    for path in (Path(source), folder / f"{source}.yaml"):
+        if is_yaml_file(path):
+            return path
+    known = ", ".join(shipped())
+    raise BadInput(
+        f"there is no experiment {str(source)!r}: give the path of a YAML file, or one of {known}"
+    )
+
+
+def shipped() -> list[str]:
+    """Names of the experiments in this folder. Files called sweep_… describe studies (study.py)."""
+    names = sorted(path.stem for path in Path(__file__).parents[1].glob("*.yaml"))
+    return [name for name in names if not name.startswith("sweep_")]
+
+
+def run_spec(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:
+    """Everything that determines one training run; two runs with equal specs on one CPU are
+    identical.
+    """
+    return {
+        "arm": arm,
+        "seed": seed,
+        "method": _plain(experiment.arms[arm].method),
+        "training": experiment.training_of(arm).model_dump(mode="json", exclude=MACHINE),
+        **base_spec(experiment),
+    }
+
+
+def base_spec(experiment: Experiment) -> dict[str, Any]:
+    """What the base policy and the training prompts depend on."""
+    return {
+        "model": experiment.model.model_dump(mode="json"),
+        "task": experiment.task.model_dump(mode="json"),
+    }
+
+
+def spec_hash(spec: Mapping[str, Any]) -> str:
+    """First 16 hex digits of the SHA-256 of the canonical JSON."""
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _plain(method: AnyMethod) -> dict[str, Any]:
+    return json.loads(json.dumps(vars(method)))

@@ -1,0 +1,99 @@
+"""What is trained and tested on: every problem of an experiment as files.
+
+    python -m experiments.tasks --spec results/arithmetic/spec.yaml --out
+    results/arithmetic/problems
+
+writes `train.jsonl` (the prompts), one file per benchmark, and what of the training set stands in a
+benchmark (`contamination.csv`, `contamination.json`: see eval/questions/contamination.py); all
+later stages read these and never the hub.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.files.checksums import mark_folder
+from eval.files.durable import locked
+from eval.files.errors import exit_with_message
+from eval.questions.arithmetic import arithmetic
+from eval.questions.contamination import Examination, examine, write_report
+from eval.questions.duplicates import Repeats
+from eval.questions.problems import Problem, load_counted, load_set, write_problems
+from experiments.spec.data_folder import load_ready
+from experiments.spec.schema import Benchmark, Experiment
+from experiments.workflow.layout import Graph
+from experiments.workflow.made_from import leave
+
+
+def training_problems(
+    experiment: Experiment, benchmarks: Mapping[str, Sequence[Problem]]
+) -> tuple[list[Problem], Examination]:
+    """The prompts of the RL runs, and what was found in the set that they come from.
+
+    Repeated, conflicting and overlapping rows go first, then the first `limit` of the rest are
+    taken. Arithmetic streams share no problem by construction; they are examined all the same.
+    """
+    task = experiment.task
+    if task.prompts == "arithmetic":
+        drawn, repeats = (
+            arithmetic(required(task.levels), required(task.per_level), "train", task.seed),
+            Repeats(0, 0),
+        )
+    else:
+        drawn, repeats = load_counted(task.prompts, data_dir(experiment))
+    found = examine(task.prompts, drawn, benchmarks, task.contamination)
+    before = {"rows": len(drawn) + sum(repeats), **repeats._asdict()}  # loading has dropped them
+    kept = {row["id"] for row in found.rows}
+    return [p for p in drawn if p.id in kept][: task.limit], found._replace(
+        report=found.report | before
+    )
+
+
+def benchmark_problems(name: str, benchmark: Benchmark, experiment: Experiment) -> list[Problem]:
+    """The questions of one benchmark."""
+    if benchmark.levels is not None:
+        levels, count = benchmark.levels, required(benchmark.per_level)
+        return arithmetic(levels, count, benchmark.stream, experiment.task.seed)
+    return load_set(name, data_dir(experiment))[: benchmark.limit]
+
+
+def data_dir(experiment: Experiment) -> Path | None:
+    return None if experiment.data_dir is None else Path(experiment.data_dir)
+
+
+def required(value: Any) -> Any:
+    """A setting that the schema has made sure of."""
+    assert value is not None
+    return value
+
+
+def write_all(experiment: Experiment, out: Path) -> None:
+    """BadInput where another process is writing them."""
+    with locked(out.with_name(f".{out.name}.lock")):
+        source = Graph(
+            experiment, out.parent.parent
+        ).problems_hash()  # first: what is edited meanwhile is made again
+        write_problem_files(experiment, out)
+        leave(out, source)
+        mark_folder(out)
+
+
+def write_problem_files(experiment: Experiment, out: Path) -> None:
+    sets = experiment.evaluation.benchmarks
+    benchmarks = {
+        name: benchmark_problems(name, benchmark, experiment) for name, benchmark in sets.items()
+    }
+    train, found = training_problems(experiment, benchmarks)
+    for name, problems in {**benchmarks, "train": train}.items():
+        write_problems(out / f"{name}.jsonl", problems)
+    write_report(out / "contamination.csv", found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--spec", required=True, help="experiment name or YAML file")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the problem files")
+    arguments = parser.parse_args()
+    with exit_with_message():
+        write_all(load_ready(arguments.spec), arguments.out)

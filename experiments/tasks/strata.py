@@ -1,0 +1,30 @@
+"""The frozen strata: training prompts by the base policy's pass rate on each, measured once before
+all training.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from experiments.tasks.counts import read_pass_rates
+
+RATES = ("0", "(0, 0.25]", "(0.25, 0.5]", "(0.5, 1)", "1")
+
+
+def rate_code(rate_B: Tensor) -> Tensor:
+    """Index into RATES of each rate in [0, 1]; -1 where it is NaN (not scored)."""
+    code_B = (
+        (rate_B > 0).long() + (rate_B > 0.25).long() + (rate_B > 0.5).long() + (rate_B >= 1).long()
+    )
+    return code_B.where(rate_B.isfinite(), -1)
+
+
+def strata_of(inputs: Path) -> dict[str, int]:
+    """Problem id → code of the base policy's pass rate, where it has been measured. `inputs`: the
+    folder with base/.
+    """
+    counts = inputs / "base" / "eval" / "train.counts.csv"
+    rates = read_pass_rates(counts) if counts.exists() else {}
+    codes = rate_code(torch.tensor(list(rates.values()), dtype=torch.float64)).tolist()
+    return dict(zip(rates, codes, strict=True))

@@ -1,0 +1,180 @@
+"""From result files to MLflow metrics: names that MLflow takes, values, steps, times.
+
+MLflow takes letters, digits and `_ - . space : /` in a name, so pass@1 on a benchmark is
+`<benchmark>/pass_at_1`, its interval `_low` and `_high`, and the bin `(0, 0.25]` is `0_to_0.25`.
+The step of a training metric is the rollout; values of a whole run have step 0. Times are those of
+the files, so that reading them again gives the same.
+"""
+
+import csv
+import math
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.files.errors import BadInput
+from eval.files.json_text import read_object
+
+YEAR = 366 * 86_400  # seconds
+LONGEST = 60  # of MLflow's 250 characters: a name has up to three parts
+NOT_METRICS = {"rollout", "rows"}  # the step itself, and how many rows a mean is over
+SYSTEM = {
+    "s": "seconds",
+    "cpu_time": "cpu_seconds",
+    "max_rss": "memory_mb",
+    "mean_load": "load_percent",
+}
+ARM_SCORES = ("pass_at_1", "pass_at_k", "maj_at_k", "length", "truncated")
+DIFFERENCE = {"difference": "", "low": "_low", "high": "_high", "p_holm": "_p_holm"}
+
+
+@dataclass(frozen=True)
+class Point:
+    name: str
+    value: float
+    step: int
+    time: int  # milliseconds since 1970
+
+
+def numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """All finite numbers of a nested mapping with their path as the name."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from numbers(value, f"{prefix}{metric_name(key)}/")
+        elif key not in NOT_METRICS and isinstance(value, int | float) and math.isfinite(value):
+            yield prefix + metric_name(key), float(value)
+
+
+def metric_name(key: str) -> str:
+    """`(0, 0.25]` → `0_to_0.25`; a name that MLflow takes stays as it is.
+
+    A level may have any name. What is left of one that MLflow does not take is told apart by a
+    checksum, and is no path.
+    """
+    kept = re.sub(r"[()\[\]]", "", key.replace(", ", "_to_").replace("@", "_at_"))
+    name = re.sub(r"[^\w\-. :]", "_", kept, flags=re.ASCII)[:LONGEST]
+    if name == kept and name.strip(". "):
+        return name
+    return f"{name.strip('. ')}_{zlib.crc32(key.encode('utf-8', 'surrogatepass')):08x}"
+
+
+def seconds(value: Any) -> float:
+    """What a row says that a part of its rollout took; 0 where that can be no time, as in a log
+    that was damaged.
+    """
+    return value if isinstance(value, int | float) and 0 <= value <= YEAR else 0.0
+
+
+def row_points(rows: list[dict[str, Any]], written: float) -> tuple[tuple[Point, ...], ...]:
+    """The metrics of each rollout. `written`: when the last row was, seconds since 1970; earlier
+    ones counted back.
+    """
+    found, time = [], written
+    for row in reversed(rows):
+        stamp, step = int(1000 * time), row.get("rollout")
+        if not isinstance(step, int):
+            raise BadInput(
+                f"train.jsonl: a row without the number of its rollout ({step!r}): delete this run"
+            )
+        found.append(tuple(Point(name, value, step, stamp) for name, value in numbers(row)))
+        time -= sum(
+            spent
+            for key, value in row.items()
+            if key.startswith("seconds_") and (spent := seconds(value))
+        )
+    return tuple(reversed(found))
+
+
+def score_points(path: Path, benchmark: str) -> list[Point]:
+    """measures.json of one policy on one benchmark. Levels and subjects are left to the tables and
+    figures.
+    """
+    if not path.exists():
+        return []
+    found = numbers(measure_names(read_object(path)))
+    return [Point(f"{benchmark}/{name}", value, 0, stamp(path)) for name, value in found]
+
+
+def measure_names(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """{"pass_at_k": {"8": v}} → {"pass_at_8": v}; the interval of avg@n becomes `_low` and
+    `_high`.
+    """
+    found: dict[str, Any] = {}
+    for key, value in measures.items():
+        if key.endswith(("_at_k", "_at_tau")):
+            found |= {f"{key.rpartition('_')[0]}_{k}": part for k, part in value.items()}
+        elif key == "length":
+            found |= {f"length_{name}": part for name, part in value.items()}
+        elif not isinstance(value, Mapping):
+            found[key] = value
+    low, high = measures.get("avg_at_n_interval") or (None, None)
+    found |= {"avg_at_n_low": low, "avg_at_n_high": high}
+    if found.get("pass_at_1") is not None and found["pass_at_1"] == found.get("avg_at_n"):
+        found |= {"pass_at_1_low": low, "pass_at_1_high": high}
+    return found
+
+
+def arm_points(tables: Path, arm: str) -> tuple[Point, ...]:
+    """An arm's rows of the main table and of the comparisons, with their intervals."""
+    main, comparisons = tables / "main.csv", tables / "comparisons.csv"
+    found = [point for row in csv_rows(main, arm) for point in main_points(row, stamp(main))]
+    for row in csv_rows(comparisons, arm):
+        name = f"{row['benchmark']}/pass_at_{int(float(row['k']))}_difference"
+        values = {name + ending: row[column] for column, ending in DIFFERENCE.items()}
+        found += points(values, stamp(comparisons))
+    return tuple(found)
+
+
+def main_points(row: Mapping[str, str], time: int) -> list[Point]:
+    values = {"final_entropy": row["final_entropy"]}
+    for score in ARM_SCORES:
+        name = f"{row['benchmark']}/" + (
+            f"{score[:-1]}{row['k']}" if score.endswith("_k") else score
+        )
+        values |= {name + ending: row.get(score + ending, "") for ending in ("", "_low", "_high")}
+    return points(values, time)
+
+
+def system_points(folder: Path, arm: str, seed: int) -> list[Point]:
+    """What Snakemake measured of the jobs of a run: seconds, processor seconds, memory, load."""
+    found: list[Point] = []
+    for job in ("train", "sample", "score"):
+        path = folder / f"{arm}_{seed}_{job}.tsv"
+        for row in csv_rows(path, delimiter="\t"):
+            values = {
+                f"system/{job}_{name}": row.get(column, "") for column, name in SYSTEM.items()
+            }
+            found += points(values, stamp(path))
+    return found
+
+
+def csv_rows(path: Path, arm: str | None = None, delimiter: str = ",") -> list[dict[str, str]]:
+    """The rows of a table, or those of one arm; none where the file is not there."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            row
+            for row in csv.DictReader(file, delimiter=delimiter)
+            if arm is None or row["arm"] == arm
+        ]
+
+
+def points(values: Mapping[str, str], time: int) -> list[Point]:
+    """The cells that hold a finite number."""
+    found = {name: parsed for name, cell in values.items() if math.isfinite(parsed := number(cell))}
+    return [Point(name, value, 0, time) for name, value in found.items()]
+
+
+def number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
+
+
+def stamp(path: Path) -> int:
+    return int(1000 * path.stat().st_mtime)

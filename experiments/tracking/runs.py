@@ -1,0 +1,234 @@
+"""What MLflow is to show of one results folder, read from its files alone: the runs, and what
+belongs to each.
+
+    comparison          tables, figures and report of the experiment
+    base                the base policy: its scores
+    <arm>               a parent run per arm: scores over seeds with intervals, differences to the reference
+    <arm>/seed-<s>      a child run per seed: settings, a step per rollout, scores
+
+A run is known by its key, made of what determines it: the hash of its settings, the arm and the
+seed. So a run that is retried or resumed is the same run, and a run with other settings another.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.files.json_text import parse
+from eval.files.jsonl import read_rows
+from experiments.spec.schema import Experiment, base_spec, load, run_spec, spec_hash
+from experiments.tracking.metrics import Point, arm_points, row_points, score_points, system_points
+
+RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A problem file that a run read."""
+
+    name: str
+    digest: str  # first 16 hex digits of its SHA-256
+    rows: int
+    context: str  # "training" or "evaluation"
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One MLflow run."""
+
+    key: str
+    name: str
+    status: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    parent: str | None = None  # key of the parent run
+    rollouts: tuple[tuple[Point, ...], ...] = ()  # per rollout; `entropy` is in each
+    points: tuple[Point, ...] = ()  # values of the whole run
+    data: tuple[DataSet, ...] = ()
+    artifacts: tuple[tuple[Path, str], ...] = ()  # file or folder, folder among the artifacts
+
+
+def views(root: Path, alive: bool) -> tuple[Experiment, list[RunView]]:
+    """All runs of a results folder, parents before children. `alive`: unfinished runs are being
+    made, not given up.
+
+    Raises:
+        BadInput: the folder has no readable spec.yaml, or a file of a finished run cannot be read.
+    """
+    experiment = load(root / "spec.yaml")
+    children = {
+        arm: [
+            view
+            for seed in experiment.seeds
+            if (view := seed_view(experiment, root, arm, seed, alive))
+        ]
+        for arm in experiment.arms
+    }
+    arms = [arm_view(experiment, root, arm, children[arm], alive) for arm in experiment.arms]
+    once = [
+        view for view in (comparison_view(experiment, root), base_view(experiment, root)) if view
+    ]
+    return experiment, [*once, *arms, *(child for group in children.values() for child in group)]
+
+
+def seed_view(
+    experiment: Experiment, root: Path, arm: str, seed: int, alive: bool
+) -> RunView | None:
+    """One training run; None before its first rollout, and where the files are of other
+    settings.
+    """
+    folder, settings = root / arm / f"seed-{seed}", run_spec(experiment, arm, seed)
+    record = read_json(folder / "run.json")
+    log = folder / "train.jsonl"
+    if not log.is_file() or record.get("spec_hash", spec_hash(settings)) != spec_hash(settings):
+        return None
+    if not record and log.stat().st_mtime < (root / "spec.yaml").stat().st_mtime:
+        # rows from before the settings were last written: nothing says that they are of these
+        # settings
+        return None
+    rows = read_rows(log, torn_ok=True)
+    if not rows:
+        return None
+    data = data_sets(root, ["train"], "training") + data_sets(
+        root, experiment.evaluation.benchmarks, "evaluation"
+    )
+    return RunView(
+        key=f"{spec_hash(settings)}/{arm}/{seed}",
+        name=f"{arm}/seed-{seed}",
+        status=status(record, alive),
+        tags=arm_tags(experiment, arm) | seed_tags(seed, settings, record),
+        params=flat(settings),
+        parent=arm_key(experiment, arm),
+        rollouts=row_points(rows, log.stat().st_mtime),
+        points=(
+            *scores(experiment, folder / "eval"),
+            *system_points(root / "benchmarks", arm, seed),
+        ),
+        data=tuple(data),
+        artifacts=tuple(
+            (path, "")
+            for path in (folder / "run.json", folder / "method_state.json")
+            if path.exists()
+        ),
+    )
+
+
+def arm_view(
+    experiment: Experiment, root: Path, arm: str, children: list[RunView], alive: bool
+) -> RunView:
+    """The parent run of an arm. It is there before its children are."""
+    finished = len(children) == len(experiment.seeds) and all(
+        child.status == FINISHED for child in children
+    )
+    return RunView(
+        key=arm_key(experiment, arm),
+        name=arm,
+        status=FINISHED if finished else status({}, alive),
+        tags=arm_tags(experiment, arm) | {"kind": "arm"},
+        params=flat(arm_spec(experiment, arm)),
+        points=arm_points(root / "tables", arm),
+    )
+
+
+def base_view(experiment: Experiment, root: Path) -> RunView | None:
+    """The base policy, once it has been evaluated."""
+    points = (*scores(experiment, root / "base" / "eval"), *arm_points(root / "tables", "base"))
+    if not points:
+        return None
+    settings = base_spec(experiment)
+    tags = {"kind": "base", "arm": "base", "spec_hash": spec_hash(settings)}
+    return RunView(
+        f"{spec_hash(settings)}/base", "base", FINISHED, tags, flat(settings), points=points
+    )
+
+
+def comparison_view(experiment: Experiment, root: Path) -> RunView | None:
+    """Tables, figures and report, once they are there."""
+    shown = [(root / "tables", "tables"), (root / "figures", "figures"), (root / "report.html", "")]
+    found = tuple((path, folder) for path, folder in shown if path.exists())
+    if not found:
+        return None
+    tags = {
+        "kind": "comparison",
+        "reference": experiment.reference,
+        "mlflow.note.content": experiment.question,
+    }
+    artifacts = (*found, (root / "spec.yaml", ""))
+    return RunView(
+        f"{experiment.name}/comparison", "comparison", FINISHED, tags, {}, artifacts=artifacts
+    )
+
+
+def status(record: Mapping[str, Any], alive: bool) -> str:
+    if not record:
+        return RUNNING if alive else FAILED
+    return FINISHED if record["status"] in ("finished", "exploded") else FAILED
+
+
+def scores(experiment: Experiment, folder: Path) -> list[Point]:
+    names = experiment.evaluation.benchmarks
+    return [
+        point for name in names for point in score_points(folder / f"{name}.measures.json", name)
+    ]
+
+
+def arm_spec(experiment: Experiment, arm: str) -> dict[str, Any]:
+    """The settings that all seeds of an arm share."""
+    return {key: value for key, value in run_spec(experiment, arm, 0).items() if key != "seed"}
+
+
+def arm_key(experiment: Experiment, arm: str) -> str:
+    return f"{spec_hash(arm_spec(experiment, arm))}/{arm}"
+
+
+def arm_tags(experiment: Experiment, arm: str) -> dict[str, str]:
+    settings = spec_hash(arm_spec(experiment, arm))
+    return {"arm": arm, "method": experiment.arms[arm].method.name, "spec_hash": settings}
+
+
+def seed_tags(seed: int, settings: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
+    """What is known of a run before it ends, and what run.json adds."""
+    known = {"kind": "seed", "seed": str(seed), "spec_hash": spec_hash(settings)}
+    known |= {key: record[key] for key in ("git_revision", "host") if key in record}
+    return known | {
+        f"version.{package}": version for package, version in record.get("versions", {}).items()
+    }
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """{"method": {"tau": 0.5}} → {"method.tau": "0.5"}."""
+    found: dict[str, str] = {}
+    for key, value in settings.items():
+        inner = (
+            flat(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping)
+            else {f"{prefix}{key}": plain(value)}
+        )
+        found |= inner
+    return found
+
+
+def plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def data_sets(root: Path, names: Any, context: str) -> list[DataSet]:
+    """The problem files that exist."""
+    found = [(name, root / "problems" / f"{name}.jsonl") for name in names]
+    return [data_set(name, path.read_bytes(), context) for name, path in found if path.exists()]
+
+
+def data_set(name: str, content: bytes, context: str) -> DataSet:
+    return DataSet(name, hashlib.sha256(content).hexdigest()[:16], content.count(b"\n"), context)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; empty where there is no file, or where it is just being written."""
+    try:
+        value = parse(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

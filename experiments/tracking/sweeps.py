@@ -1,0 +1,203 @@
+"""What MLflow is to show of an experiment's sweeps, read from their files alone.
+
+    sweep/<study>                       tables, figures and report of the study
+    sweep/<study>/<search>              a parent run per search: what is varied, the best score
+    sweep/<study>/<search>/trial-<n>    a child per trial: its settings, score, final entropy, the first seed's curves
+
+A trial is known by the study's settings, its search and its number. What may change while the study
+stays the same, such as how many trials it has, is left out of that key. A trial that stands in for
+one that failed is a trial of its own, with the tag `retry_of`. The rows are those of trials.csv
+and, until it is written, of the outcome that each trial leaves when it ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.files.errors import BadInput
+from eval.files.jsonl import read_rows
+from eval.files.yaml_file import read_yaml
+from experiments.spec.schema import spec_hash
+from experiments.tracking.metrics import Point, csv_rows, number, points, row_points, stamp
+from experiments.tracking.runs import FAILED, FINISHED, KILLED, RUNNING, RunView, flat, read_json
+
+STATUS = {"complete": FINISHED, "pruned": KILLED, "failed": FAILED}
+WATCHED = ("sweep/*/study.yaml", "sweep/*/trials.csv", "sweep/*/*/runs/*/outcome*.json")
+CHANGEABLE = (
+    "question",
+    "trials",
+    "workers",
+    "retries",
+    "keep_policies",
+)  # more trials go on with the same study
+METRICS = ("initial_entropy", "final_entropy", "length", "truncated", "tokens_generated", "seconds")
+TAGS = ("trial", "state", "origin", "chosen", "retry_of", "worker", "run")
+CURVES = {
+    "entropy",
+    "reward",
+    "accuracy",
+    "length_mean",
+    "state",
+}  # few, so that a trial is one batch
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial as a file tells it: its cells, and when it was told."""
+
+    cells: dict[str, str]
+    time: int  # milliseconds since 1970
+
+    @property
+    def number(self) -> int:
+        return int(self.cells["trial"])
+
+
+def sweep_views(root: Path, alive: bool) -> list[RunView]:
+    """All runs of an experiment's sweeps, parents before children. `alive`: what is unfinished is
+    being made.
+    """
+    return [
+        view
+        for path in sorted(root.glob("sweep/*/study.yaml"))
+        for view in study_views(path, alive)
+    ]
+
+
+def study_views(path: Path, alive: bool) -> list[RunView]:
+    """The study, its searches, and their trials.
+
+    Raises:
+        BadInput: study.yaml cannot be read.
+    """
+    study = checked(path, read_yaml(path))
+    key = spec_hash({name: value for name, value in study.items() if name not in CHANGEABLE})
+    name, rows = f"sweep/{path.parent.name}", told(path.parent)
+    found = [study_view(path.parent, key, name, study, alive)]
+    for search, asked in study["searches"].items():
+        own = [row for (of, _), row in sorted(rows.items()) if of == search]
+        parent = search_view(
+            path.parent, f"{key}/{search}", f"{name}/{search}", study, asked, own, alive
+        )
+        found += [parent, *(trial_view(path.parent, parent, asked, study, row) for row in own)]
+    return found
+
+
+def checked(path: Path, study: dict[str, Any]) -> dict[str, Any]:
+    """The study, once it is sure to hold what is read of it here."""
+    searches, seeds = study.get("searches"), study.get("seeds")
+    found = (
+        searches.values()
+        if isinstance(searches, dict) and isinstance(seeds, list) and seeds
+        else [None]
+    )
+    if not all(isinstance(each, dict) and {"arm", "settings"} <= each.keys() for each in found):
+        raise BadInput(
+            f"{path}: searches with arm and settings, or seeds, are missing: start the sweep again"
+        )
+    return study
+
+
+def told(folder: Path) -> dict[tuple[str, int], Row]:
+    """{(search, trial): row}; where two files tell of one trial, the later one holds."""
+    table = folder / "trials.csv"
+    rows = [Row(cells, stamp(table)) for cells in csv_rows(table)]
+    rows += [
+        Row(cells, stamp(path))
+        for path in folder.glob("*/runs/*/outcome*.json")
+        if (cells := outcome(path))
+    ]
+    return {
+        (row.cells["search"], row.number): row for row in sorted(rows, key=lambda row: row.time)
+    }
+
+
+def outcome(path: Path) -> dict[str, str]:
+    """A trial's outcome with cells as trials.csv has them; empty where the file is just being
+    written.
+    """
+    cells = {key: "" if value is None else str(value) for key, value in read_json(path).items()}
+    return cells if {"search", "trial", "state"} <= cells.keys() else {}
+
+
+def study_view(folder: Path, key: str, name: str, study: Mapping[str, Any], alive: bool) -> RunView:
+    """The whole study: its question and what the analysis made of it."""
+    shown = [(folder / "tables", "tables"), (folder / "figures", "figures")]
+    shown += [(folder / file, "") for file in ("report.html", "study.yaml", "trials.csv")]
+    return RunView(
+        key=key,
+        name=name,
+        status=FINISHED if (folder / "trials.csv").exists() else RUNNING if alive else FAILED,
+        tags={
+            "kind": "study",
+            "study": folder.name,
+            "mlflow.note.content": str(study.get("question", "")),
+        },
+        params=flat(
+            {part: study[part] for part in study if part not in (*CHANGEABLE, "searches", "name")}
+        ),
+        artifacts=tuple((path, inside) for path, inside in shown if path.exists()),
+    )
+
+
+def search_view(
+    folder: Path,
+    key: str,
+    name: str,
+    study: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    rows: list[Row],
+    alive: bool,
+) -> RunView:
+    """The parent run of a search's trials."""
+    complete = [row for row in rows if row.cells["state"] == "complete" and row.cells.get("score")]
+    best = max(complete, key=lambda row: (number(row.cells["score"]), -row.number), default=None)
+    ended = sum(row.cells["state"] != "failed" for row in rows) >= study.get("trials", 0)
+    arm = folder / key.rpartition("/")[2] / "best.yaml"
+    return RunView(
+        key=key,
+        name=name,
+        status=FINISHED if ended else RUNNING if alive else FAILED,
+        tags={"kind": "search", "study": folder.name, "arm": str(asked["arm"])},
+        params={"study": folder.name, **flat(asked)},
+        parent=key.rpartition("/")[0],
+        points=tuple(points({"score": best.cells["score"]}, best.time)) if best and ended else (),
+        artifacts=((arm, ""),) if arm.exists() else (),
+    )
+
+
+def trial_view(
+    folder: Path, parent: RunView, asked: Mapping[str, Any], study: Mapping[str, Any], row: Row
+) -> RunView:
+    """A trial that has ended."""
+    cells, tags = row.cells, {tag: row.cells.get(tag, "") for tag in TAGS}
+    tags["mlflow.note.content"] = row.cells.get("remarks", "")
+    measured = {"score": cells.get("score", "")} | {key: cells.get(key, "") for key in METRICS}
+    measured |= {
+        key.replace("_seed_", "/seed_"): cells[key]
+        for key in cells
+        if key.startswith("score_seed_")
+    }
+    return RunView(
+        key=f"{parent.key}/{row.number}",
+        name=f"{parent.name}/trial-{row.number}",
+        status=STATUS.get(cells["state"], FAILED),
+        tags=parent.tags | {"kind": "trial"} | {tag: value for tag, value in tags.items() if value},
+        params={"study": folder.name}
+        | {path: cells[path] for path in asked["settings"] if cells.get(path)},
+        parent=parent.key,
+        rollouts=curves(folder / cells["run"], study) if cells.get("run") else (),
+        points=tuple(points(measured, row.time)),
+    )
+
+
+def curves(run: Path, study: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...]:
+    """The course of the trial's first seed."""
+    log = run / f"seed-{study['seeds'][0]}" / "train.jsonl"
+    if not log.is_file():
+        return ()
+    whole = row_points(read_rows(log, torn_ok=True), log.stat().st_mtime)
+    return tuple(
+        tuple(point for point in row if point.name.split("/")[0] in CURVES) for row in whole
+    )

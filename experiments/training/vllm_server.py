@@ -1,0 +1,65 @@
+"""Becomes the vLLM server of one training run, on GPUs of its own: `vllm serve` with what TRL 1.16
+and the run need.
+
+    CUDA_VISIBLE_DEVICES=3 python -m experiments.training.vllm_server --spec results/NAME/spec.yaml
+    --arm aer --seed 1
+
+Weights are sent to it after every rollout, so each run needs a server, and ports, of its own. It
+listens where the experiment's `vllm_server_host` and `vllm_server_port` say. What follows `--` is
+passed on to `vllm serve`.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from eval.files.errors import BadInput, exit_with_message
+from experiments.policies.load import policy_source
+from experiments.spec.schema import Experiment, load
+from experiments.training.generation import LOGPROBS, engine_seed
+
+
+def serve_command(
+    experiment: Experiment, arm: str, seed: int, root: Path, more: list[str]
+) -> list[str]:
+    """Raises: BadInput where the arm's rollouts do not come from a server."""
+    if arm not in experiment.arms:
+        raise BadInput(f"unknown arm {arm!r}: choose one of {', '.join(experiment.arms)}")
+    training = experiment.training_of(arm)
+    if training.vllm != "server":
+        raise BadInput(
+            f"training.vllm is {training.vllm!r} in arm {arm}: set it to server, or start none"
+        )
+    return [
+        *("vllm", "serve", policy_source(experiment, root)["pretrained_model_name_or_path"]),
+        *("--host", training.vllm_server_host, "--port", str(training.vllm_server_port)),
+        *("--seed", str(engine_seed(seed)), "--logprobs-mode", LOGPROBS, "--max-logprobs", "-1"),
+        *("--weight-transfer-config", '{"backend": "nccl"}'),
+        *more,
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
+    parser.add_argument("--arm", required=True)
+    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument(
+        "more", nargs="*", help="after --: options of vllm serve, as --tensor-parallel-size 2"
+    )
+    arguments = parser.parse_args()
+    with exit_with_message():
+        experiment = load(arguments.spec)
+        command = serve_command(
+            experiment, arguments.arm, arguments.seed, arguments.spec.parent, arguments.more
+        )
+        # weights are sent through its development endpoints
+        os.environ["VLLM_SERVER_DEV_MODE"] = "1"
+        try:
+            os.execvp(command[0], command)
+        except FileNotFoundError:
+            raise BadInput("vllm is not installed: pip install 'entropy-control[vllm]'") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""One run at a time on a results folder.
+
+    claim   a lock of the operating system on results/<experiment>/.running, which ends with the process that holds it,
+            however that process ends
+
+Snakemake's own locks are files. They outlive a process that is killed, and a run that ends well
+deletes those of every run in the same directory. So whoever has the claim may let go of Snakemake's
+locks on the same results: their owner is dead.
+"""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from socket import gethostname
+from typing import IO, Any
+
+from eval.files.errors import DISK, BadInput
+
+SNAKEMAKE_LOCKS = Path(".snakemake/locks")
+RUNNING = ".running"
+LOOKING = (
+    *(
+        "dryrun",
+        "unlock",
+        "lint",
+        "dag",
+        "rulegraph",
+        "filegraph",
+        "d3dag",
+        "summary",
+        "detailed_summary",
+        "report",
+    ),
+    *(
+        "list_rules",
+        "list_target_rules",
+        "list_changes",
+        "list_untracked",
+        "archive",
+        "containerize",
+        "cleanup_metadata",
+    ),
+    *("generate_unit_tests", "print_compilation", "delete_all_output", "delete_temp_output"),
+)
+"""Options of Snakemake's with which it runs no job."""
+
+_claims: dict[Path, IO[bytes]] = {}  # open for as long as this process lives
+
+
+def runs_jobs(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake, called so, is the process that starts jobs: not one that shows, and not
+    one inside a job.
+    """
+    options = parsed(arguments)
+    if options is None or options.mode.name != "DEFAULT":
+        return False
+    return not any(getattr(options, name, None) for name in LOOKING)
+
+
+def only_sweeps(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake, called so, makes a sweep and nothing else, or is one inside a job, which
+    may be a sweep's.
+    """
+    options = parsed(arguments)
+    return bool(options) and (options.mode.name != "DEFAULT" or set(options.targets) == {"sweep"})
+
+
+def parsed(arguments: Sequence[str]) -> Any:
+    """Snakemake's options; None where it runs inside another program, whose arguments these are."""
+    from snakemake.cli import parse_args
+
+    try:
+        with redirect_stderr(StringIO()):
+            return parse_args(list(arguments))[1]
+    except SystemExit:
+        return None
+
+
+def claim(root: Path) -> None:
+    """Keeps other runs out of the folder until this process ends.
+
+    Raises:
+        BadInput: another run is at work there, or the folder cannot be written.
+    """
+    if root in _claims:
+        return
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # a link might lead anywhere
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        file = os.fdopen(os.open(root / RUNNING, flags, 0o644), "a+b", buffering=0)
+        if not locked(file, root):
+            return
+        file.truncate(0)
+        file.write(
+            f"process {os.getpid()} on {gethostname()}, since {datetime.now(UTC):%F %T} UTC\n".encode()
+        )
+    except OSError as error:
+        disk = (
+            f": the disk {DISK[error.errno]}"
+            if error.errno in DISK
+            else f" ({error.strerror}): make it writable"
+        )
+        raise BadInput(
+            f"{root}: cannot be written{disk}, or name another place with --config results=FOLDER"
+        ) from None
+    _claims[root] = file
+    release_locks(SNAKEMAKE_LOCKS, root)
+
+
+def locked(file: IO[bytes], root: Path) -> bool:
+    """False on a file system without such locks: Snakemake's own must do."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read().decode(errors="replace").strip()
+        raise BadInput(
+            f"{root}: another run is at work there ({owner}). Nothing was changed: let it finish,"
+            " or stop it, and start again"
+        ) from None
+    except OSError:
+        return False
+    return True
+
+
+def holder(root: Path) -> str:
+    """Which run is at work in the folder, or was the last one: no two say the same. Empty where
+    there was none.
+    """
+    path = root / RUNNING
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
+
+
+def release_locks(locks: Path, root: Path) -> None:
+    """Deletes the locks that a dead Snakemake has left on these results, and no others."""
+    for lock in locks.glob("*.lock"):
+        if any(
+            line.startswith(f"{root}/") for line in lock.read_text(encoding="utf-8").splitlines()
+        ):
+            lock.unlink(missing_ok=True)

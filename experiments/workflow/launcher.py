@@ -1,0 +1,84 @@
+"""How a training run is started: as one process, or as several through `accelerate launch`.
+
+    snakemake all --config experiment=qwen3_4b gpus=8 launch=fsdp2
+
+`launch` is a file of experiments/launch/ (ddp, fsdp2, zero3), or the path of an accelerate
+configuration of one's own. The number of processes is `processes` where that is given, else `gpus`,
+else 1; where there are GPUs each process has one. Neither is part of a run's settings: the same
+file is the same run on any number of processes.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from eval.files.errors import BadInput
+from eval.files.yaml_file import is_yaml_file
+
+FOLDER = Path(__file__).parents[1] / "launch"
+ONE = "python -m"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""What says how many threads a process computes with. Snakemake sets both to the threads of the
+whole job, so each process of a run on N processes would start N, which took 18 times as long on 2
+cores (docs/log.md).
+"""
+
+
+def launcher(config: Mapping[str, Any]) -> str:
+    """What stands before the module's name on the command line.
+
+    Raises:
+        BadInput: no such configuration, or no such number.
+    """
+    count = processes(config)
+    if count == 1 and "launch" not in config:
+        return ONE
+    # Port 0 takes any free one, so that two jobs on one machine do not meet.
+    file = quote(str(configuration(str(config.get("launch", "ddp")))))
+    return (
+        f"accelerate launch --config_file {file} --num_processes {count} --main_process_port 0 -m"
+    )
+
+
+def processes(config: Mapping[str, Any]) -> int:
+    """Of a training run."""
+    count = config.get("processes", config.get("gpus") or 1)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise BadInput(f"--config processes={count}: give a whole number, 1 or more")
+    gpus = config.get("gpus")
+    if isinstance(gpus, int) and gpus > 0 and count != gpus:
+        raise BadInput(
+            f"--config processes={count} gpus={gpus}: each process has a GPU of its own: leave"
+            " processes out"
+        )
+    return count
+
+
+def retries(config: Mapping[str, Any]) -> int:
+    """How often Snakemake starts a training run again that ended in a failure."""
+    count = config.get("retries", 3)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise BadInput(f"--config retries={count}: give a whole number, 0 or more")
+    return count
+
+
+def configuration(name: str) -> Path:
+    """The file that a name or path means."""
+    for path in (FOLDER / f"{name}.yaml", Path(name)):
+        if is_yaml_file(path):
+            return path.absolute()
+    known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    raise BadInput(
+        f"--config launch={name}: choose one of {known}, or give the path of an accelerate"
+        " configuration"
+    )
+
+
+def prepare_launches() -> None:
+    """Sets what every launcher inherits."""
+    # A launcher that is told to end passes that on, and kills its processes after 30 s: too soon to
+    # save a checkpoint. Within an hour the lead of a batch system decides, which kills what is left
+    # when the time is up.
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600")

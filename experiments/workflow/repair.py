@@ -1,0 +1,141 @@
+"""Before any job runs: what a fault has left in a results folder is found, and made again where
+that costs little.
+
+    dated in the future   a clock that was set back: dated now, in the same order
+    damaged               a file is not as the mark of the step that wrote it says (eval/files/checksums.py): the mark is taken
+                          away, so that the step is done again
+    without its spec      nothing says under which settings the steps were done (outdated.py)
+
+A training run is not made again by itself: it is named, with what to do. So is a file that cannot
+be read.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+
+from eval.files.checksums import CHECKSUMS, Damage, damage
+from eval.files.errors import BadInput
+from experiments.spec.schema import load
+
+READ = (
+    1 << 24
+)  # bytes; larger files are compared by size here, and in full by the step that uses them
+TICK = 1_000_000  # ns between two files that were dated in the future
+
+
+def mend(root: Path, runs: Sequence[str] = ()) -> None:
+    """Leaves a results folder sound, and says what it did. `runs`: folders of the experiment's
+    training runs.
+
+    Raises:
+        BadInput: the files of a training run are damaged, or a file cannot be read or changed.
+    """
+    try:
+        for told in chain(date_now(root), undo_damaged(root, runs), without_spec(root)):
+            print(f"warning: {told}", file=sys.stderr)
+    except PermissionError as error:
+        raise BadInput(
+            f"{error.filename}: cannot be changed ({error.strerror}): make it writable for you"
+        ) from None
+
+
+def date_now(root: Path) -> Iterator[str]:
+    """Snakemake would hold all that is made after a clock was set back for older than what it is
+    made from.
+    """
+    now = time.time_ns()
+    dated = {
+        path: written(path)
+        for path in root.rglob("*")
+        if os.path.isfile(path) and not path.is_symlink()
+    }
+    future = sorted(
+        (path for path, when in dated.items() if when > now), key=lambda path: -dated[path]
+    )
+    for steps, path in enumerate(future):
+        with suppress(FileNotFoundError):
+            os.utime(path, ns=(now - steps * TICK, now - steps * TICK))
+    if future:
+        yield f"{root}: {len(future)} files were dated in the future: was the clock set back? They are dated now"
+
+
+def written(path: Path) -> int:
+    """Time of its last change, ns since 1970; 0 where a job that outlives its Snakemake has just
+    taken it away.
+    """
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns
+    return 0
+
+
+def undo_damaged(root: Path, runs: Sequence[str] = ()) -> Iterator[str]:
+    for mark in chain(marks(root), lost_policies(runs)):
+        found = damage(mark, READ)
+        if found is None:
+            continue
+        if run := run_of(mark, root):
+            raise BadInput(
+                f"{found}. Put back a whole copy of {run}, or delete it to train this run again"
+            )
+        if found.unreadable:
+            raise BadInput(f"{found}: make it readable, or delete it to have it made again")
+        undo(mark, found)
+        yield f"{found}: made again"
+
+
+def marks(root: Path) -> list[Path]:
+    """All but those in hidden folders, which a crash has left half written or half deleted."""
+    found = (
+        *root.rglob(f"*{CHECKSUMS}"),
+        *root.rglob("eval/*.sampled"),
+        *root.rglob("eval/*.scored"),
+    )
+    return [
+        mark
+        for mark in found
+        if not any(part.startswith(".") for part in mark.relative_to(root).parts)
+    ]
+
+
+def lost_policies(runs: Sequence[str]) -> Iterator[Path]:
+    """Marks that are missing: a run is marked once its policy is in its place, and only a sweep's
+    trials discard it.
+    """
+    finished = (Path(run) for run in runs if Path(run, CHECKSUMS).exists())
+    return (mark for run in finished if not (mark := run / "policy" / CHECKSUMS).exists())
+
+
+def without_spec(root: Path) -> Iterator[str]:
+    spec = root / "spec.yaml"
+    try:
+        load(spec)
+    except BadInput:
+        if marks(root):
+            yield (
+                f"{spec}: is missing or cannot be read, and written anew: of steps that were done"
+                " under other settings only"
+                " Snakemake's own record can tell"
+            )
+
+
+def run_of(mark: Path, root: Path) -> Path | None:
+    """The training run whose own files a mark lists."""
+    if mark.name != CHECKSUMS:
+        return None
+    folders = (folder for folder in mark.parents if folder.is_relative_to(root) and folder != root)
+    return next((folder for folder in folders if re.fullmatch(r"seed-\d+", folder.name)), None)
+
+
+def undo(mark: Path, found: Damage) -> None:
+    """Samples that were cut short stay: they are gone on with. Other files are written anew as a
+    whole.
+    """
+    if mark.suffix == ".sampled" and not found.cut_short and os.path.isfile(found.path):
+        found.path.unlink(missing_ok=True)
+    mark.unlink(missing_ok=True)  # it may be what is damaged
