@@ -22,7 +22,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
+
+from eval.verify.compare import Status
 
 # times its limit of wall clock that an answer may take on a machine too busy to run it
 STARVED = 10
@@ -36,7 +38,6 @@ _KEPT = (
     "TMPDIR",
 )  # of the environment
 
-Status = Literal["ok", "unparsed", "timeout", "error"]
 Pair = tuple[str, str]  # gold, answer
 Result = tuple[bool, Status]  # correct, status
 

@@ -28,10 +28,11 @@ _WARM_UP = [
 
 
 def _outcome(gold: str, answer: str) -> tuple[bool, str]:
-    from eval.verify.equality import compare
+    from eval.verify.compare import compare
+    from eval.verify.equality import same_mathematics
 
     try:
-        return compare(gold, answer)
+        return compare(gold, answer, same_mathematics)
     except Exception:  # the parser's bug is this answer's error, and no other's
         return False, "error"
 

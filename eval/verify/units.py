@@ -1,0 +1,198 @@
+r"""Units: 5\text{ cm}, 20\ \frac{\text{m}}{\text{s}}, 90 degrees, 5 million.
+
+An answer may name a unit where the gold has none, and may leave one out. What counts as a unit is
+narrow, because everything after it would be dropped from the answer: it stands at the very end, and
+it consists of nothing but words, blanks, `/`, `\cdot` and exponents. Words that carry meaning
+(and, to, factorial, if, a.m.) are never part of a unit. Two units that are both known must agree.
+"""
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+
+class Quantity(NamedTuple):
+    value: str
+    unit: str  # as written, empty if there is none
+    scale: int = 1  # 10^6 for `5 million`
+
+
+_KNOWN = {  # words for the same unit, in one row
+    "m": "m meter meters metre metres",
+    "cm": "cm centimeter centimeters centimetre centimetres",
+    "mm": "mm millimeter millimeters millimetre millimetres",
+    "km": "km kilometer kilometers kilometre kilometres",
+    "in": "in inch inches",
+    "ft": "ft foot feet",
+    "yd": "yd yard yards",
+    "mi": "mi mile miles",
+    "s": "s sec secs second seconds",
+    "min": "min mins minute minutes",
+    "h": "h hr hrs hour hours",
+    "day": "day days",
+    "week": "week weeks",
+    "month": "month months",
+    "year": "yr yrs year years",
+    "g": "g gm gram grams",
+    "kg": "kg kilogram kilograms",
+    "mg": "mg milligram milligrams",
+    "lb": "lb lbs pound pounds",
+    "oz": "oz ounce ounces",
+    "l": "l L liter liters litre litres",
+    "ml": "ml mL milliliter milliliters millilitre millilitres",
+    "gal": "gal gallon gallons",
+    "acre": "acre acres",
+    "dollar": "dollar dollars usd USD",
+    "cent": "cent cents",
+    "euro": "euro euros EUR",
+    "mph": "mph",
+    "degree": "degree degrees deg",
+    "radian": "radian radians rad",
+    "J": "J joule joules",
+    "N": "N newton newtons",
+    "W": "W watt watts",
+    "V": "V volt volts",
+    "Hz": "Hz hertz",
+    "eV": "eV",
+    "K": "K kelvin kelvins",
+    "Pa": "Pa pascal pascals",
+    "erg": "erg ergs",
+    "mol": "mol mole moles",
+    "C": "C",
+    "T": "T tesla",
+    "AA": "angstrom angstroms",
+    "unit": "unit units",
+}
+_UNIT = {word: unit for unit, words in _KNOWN.items() for word in words.split()}
+_POWER_WORDS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
+_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+_SCALES |= {"trillion": 10**12, "dozen": 12}
+# no unit has these in it: they change what is said
+_MEANING = set(
+    """and or to but if when while otherwise where for not no nor none than over mod modulo plus minus
+    times divided factorial root pi half halves quarter third thirds fourth fourths fifth fifths more
+    less am pm a.m p.m is are equals equal even odd remainder base below above negative positive
+    infinity undefined instead wait then with without from between except is prime composite
+    approximately approx about wrong maybe either both choose power squareroot through""".split()
+)
+_WORD = r"[A-Za-zµΩ]+(?:\.[A-Za-z]+)*\.?"
+_EXPONENT = r"(?:\s*\^\s*(?:\{\s*-?[0-9]\s*\}|-?[0-9]))"
+_GROUP = rf"\\text\{{[^{{}}]*\}}{_EXPONENT}?"
+_RATIO = rf"\\frac\s*\{{\s*{_GROUP}\s*\}}\s*\{{\s*{_GROUP}\s*\}}"
+_JOIN = r"\s*(?:/|\\cdot|\*)?\s*"
+_TEXT_TAIL = re.compile(rf"(?:{_RATIO}|{_GROUP})(?:{_JOIN}(?:{_RATIO}|{_GROUP}))*\s*\.?$")
+_BARE_TAIL = re.compile(
+    rf"(?<![A-Za-z\\_^{{])(?P<gap>\s*){_WORD}{_EXPONENT}?(?:(?:\s+|\s*/\s*|\s*\\cdot\s*){_WORD}{_EXPONENT}?)*$"
+)
+_DEGREE_TAIL = re.compile(r"\s*\^\s*\\circ\s*(?:\\text\{\s*([CF])\s*\}|([CF]))?\s*$")
+_INSIDE = re.compile(rf"\s*[A-Za-zµΩ.'\s/^{{}}0-9\\-]*")
+_PARTS = re.compile(rf"({_WORD})\s*(?:\^\s*\{{?\s*(-?[0-9])\s*\}}?)?|/|per\b")
+_COMMANDS = re.compile(r"\\(?:text|frac|cdot)(?![a-zA-Z])|[{}]")
+_PERCENT = re.compile(r"\s*(?:\\text\{\s*(?:\\%|percent|per cent|percentage|pct)\s*\}|percent|per cent)\s*\.?$")
+
+
+def _words(unit: str) -> list[str]:
+    return re.findall(_WORD, _COMMANDS.sub(" ", unit))
+
+
+def _is_unit(unit: str, only_known: bool) -> bool:
+    """`only_known`: each word is in the table, or says square or cubic."""
+    words = _words(unit)
+    plain = [word.rstrip(".") for word in words]
+    if not words or any(word.lower() in _MEANING for word in plain):
+        return False
+    if only_known:
+        return all(w in _UNIT or w.lower() in _UNIT or w.lower() in _POWER_WORDS or w == "per" for w in plain)
+    # a single letter is a variable unless it is a unit's symbol
+    return all(len(word) > 1 or word in _UNIT for word in plain) and not re.search(r"[0-9]", _without_powers(unit))
+
+
+def _without_powers(unit: str) -> str:
+    return re.sub(_EXPONENT, "", unit)
+
+
+_NO_LETTERS = re.compile(r"(?:\\(?:frac|sqrt|pi|times|cdot|binom)(?![a-zA-Z])|[^a-zA-Z\\]|\\%)+")
+
+
+def is_numeric(value: str) -> bool:
+    r"""No variable and no word in it: 3, \frac{1}{2}\pi, 2 \times 10^{6}."""
+    return bool(value) and bool(_NO_LETTERS.fullmatch(value))
+
+
+def _scaled(value: str, unit: str, had_gap: bool) -> Quantity | None:
+    """`5 million dollars` is 5 x 10^6 with the unit dollars."""
+    words = _words(unit)
+    if words and words[0].lower() in _SCALES and is_numeric(value):
+        rest = unit.replace(words[0], "", 1)
+        rest = "" if not _words(rest) else rest
+        if rest and not _is_unit(rest, only_known=False):
+            return None
+        return Quantity(value, rest, _SCALES[words[0].lower()])
+    return None
+
+
+def separate(text: str) -> Quantity:
+    """Value and unit of a cleaned answer. Without a unit that can be told from it, all is value."""
+    percent = _PERCENT.search(text)
+    if percent and percent.start() and is_numeric(text[: percent.start()]):
+        return Quantity(text[: percent.start()] + r"\%", "")
+    degree = _DEGREE_TAIL.search(text)
+    if degree and degree.start():
+        return Quantity(text[: degree.start()].rstrip(), "degree" + (degree[1] or degree[2] or ""))
+    tail = _TEXT_TAIL.search(text)
+    if tail and tail.start():
+        value, unit = text[: tail.start()].rstrip(), tail[0].strip()
+        if scaled := _scaled(value, unit, True):
+            return scaled
+        inside = all(_INSIDE.fullmatch(group) for group in re.findall(r"\\text\{([^{}]*)\}", unit))
+        if inside and not value.endswith(("+", "-", "=", "\\cdot", "*", "/", "^", "_", ",", ";")):
+            if _is_unit(unit, only_known=not is_numeric(value)):
+                return Quantity(value, unit)
+        return Quantity(text, "")
+    tail = _BARE_TAIL.search(text)
+    if tail and tail.start() and is_numeric(value := text[: tail.start()].rstrip()):
+        unit = tail[0].strip()
+        if scaled := _scaled(value, unit, bool(tail["gap"])):
+            return scaled
+        first = _words(unit)[0]
+        # 5m may be a variable, 5 m is typeset as a unit; 5i, 5e, 5n are never one
+        if _is_unit(unit, only_known=True) and (len(first) > 1 or tail["gap"]):
+            return Quantity(value, unit)
+    return Quantity(text, "")
+
+
+def _dimension(unit: str) -> Counter[str] | None:
+    """Powers of the known units, None if one is unknown."""
+    powers: Counter[str] = Counter()
+    sign, pending = 1, 1
+    text = re.sub(r"\\frac\s*\{(.*?\}(?:\^[^}]*)?)\s*\}\s*\{", r"\1 / {", unit)
+    for part in _PARTS.finditer(_COMMANDS.sub(" ", text.replace("^{", "^"))):
+        if part[0] in ("/", "per"):
+            sign = -1
+            continue
+        word = part[1].rstrip(".")
+        if word.lower() in _POWER_WORDS:
+            if word.lower() in ("squared", "cubed") and powers:
+                last = list(powers)[-1]
+                powers[last] *= _POWER_WORDS[word.lower()]
+            else:
+                pending = _POWER_WORDS[word.lower()]
+            continue
+        known = _UNIT.get(word) or _UNIT.get(word.lower())
+        if known is None:
+            return None
+        powers[known] += sign * pending * int(part[2] or 1)
+        pending = 1
+    return powers
+
+
+def conflict(gold: str, answer: str) -> bool:
+    """True where both units are known and differ. `units` fits every unit of the same power."""
+    if not gold or not answer:
+        return False
+    one, other = _dimension(gold), _dimension(answer)
+    if one is None or other is None:
+        return sorted(re.findall(_EXPONENT, gold)) != sorted(re.findall(_EXPONENT, answer))
+    if one.keys() == {"unit"} or other.keys() == {"unit"}:
+        return sum(one.values()) != sum(other.values()) and 1 not in (sum(one.values()), sum(other.values()))
+    return one != other
