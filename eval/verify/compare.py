@@ -51,7 +51,7 @@ def compare(gold: str, answer: str, algebra: Algebra = no_algebra) -> Outcome:
 
 
 def _compare(gold: str, answer: str, algebra: Algebra) -> Outcome:
-    for rule in (_based, _quantities, _in_words, _chains, _listed, _mixed):
+    for rule in (_based, _quantities, _in_words, _assigned, _chains, _listed, _mixed):
         outcome = rule(gold, answer, algebra)
         if outcome is not None:
             return outcome
@@ -98,6 +98,8 @@ def _quantities(gold: str, answer: str, _: Algebra) -> Outcome | None:
     one, other = _number(ours), _number(theirs)
     if one is None or other is None:
         return None
+    if one.is_percent and theirs.unit or other.is_percent and ours.unit:
+        return WRONG  # 20% is not 20 degrees
     return Outcome(same_number(one, other) and not conflict(ours.unit, theirs.unit), "ok")
 
 
@@ -109,11 +111,39 @@ def _in_words(gold: str, answer: str, _: Algebra) -> Outcome | None:
     return RIGHT if same_letters(gold, answer) else None
 
 
+def _assigned(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
+    """(x, y) = (1, 2) and x = 1, y = 2 say the same: value by value, by name."""
+    ours, theirs = _assignments(gold), _assignments(answer)
+    if ours is None or theirs is None:
+        return None
+    if ours.keys() != theirs.keys():
+        return _different(list(theirs.values()), algebra)
+    outcomes = [compare(ours[name], theirs[name], algebra) for name in ours]
+    return next((outcome for outcome in outcomes if not outcome.correct), RIGHT)
+
+
+def _assignments(text: str) -> dict[str, str] | None:
+    """Values by name, None if the answer is anything but values of two or more distinct names."""
+    found = structure.items(text)
+    pairs = [structure.chain(member) for member in found.members]
+    if len(pairs) == 1 and len(pairs[0]) == 2:
+        names, values = (structure.items(side) for side in pairs[0])
+        if not names.opening == values.opening == "(":
+            return None
+        if len(names.members) != len(values.members):
+            return None
+        pairs = [list(pair) for pair in zip(names.members, values.members, strict=True)]
+    if len(pairs) < 2 or not all(len(pair) == 2 and structure.is_name(pair[0]) for pair in pairs):
+        return None
+    values_of = {normal(name): value for name, value in pairs}
+    return values_of if len(values_of) == len(pairs) else None
+
+
 def _chains(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
     r"""x = 5, 5 = x and 2/3 \approx 0.67 state a value; a chain that contradicts itself states none."""
     if any(structure.is_inequality(text) for text in (gold, answer)):
         return None
-    if len(structure.items(gold).members) != 1 or len(structure.items(answer).members) != 1:
+    if any(_is_bare_list(text) for text in (gold, answer)):
         return None
     ours, theirs = structure.chain(gold), structure.chain(answer)
     if len(ours) == 1 and len(theirs) == 1:
@@ -132,6 +162,11 @@ def _chains(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
     if not our_values or not their_values:
         return None
     return _any_member(our_values, their_values, algebra)
+
+
+def _is_bare_list(text: str) -> bool:
+    found = structure.items(text)
+    return not found.opening and len(found.members) > 1
 
 
 def _two_equations(ours: list[str], theirs: list[str], algebra: Algebra) -> Outcome | None:

@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from math_verify import LatexExtractionConfig, parse, verify
-from sympy import Eq, Expr, Float, UnevaluatedExpr, cancel
+from sympy import Eq, Expr, Float, Symbol, UnevaluatedExpr, cancel, nsimplify, simplify
 
 from eval.verify import latex_parser
 from eval.verify.compare import RIGHT, UNPARSED, WRONG, Outcome
@@ -62,6 +62,8 @@ def _value(parsed: Sequence[Any]) -> Expr | None:
     """The number an answer states, also as y = number; None if it states no single number."""
     expression = parsed[0]
     if isinstance(expression, Eq):
+        if not isinstance(expression.lhs, Symbol):
+            return None  # 2x + 4y = 6 states no number
         expression = expression.rhs
     if not isinstance(expression, Expr) or not expression.is_number:
         return None
@@ -79,6 +81,20 @@ def _same_size(gold: Expr, answer: Expr) -> bool:
         return bool(gold.is_zero and answer.is_zero)
     tolerance = DECIMAL if gold.has(Float) or answer.has(Float) else EXACT
     return bool(abs((answer / gold - 1).evalf(20)) <= tolerance)
+
+
+def _exact(expression: Any) -> Any:
+    """Decimals as fractions: 14.0 - 1.0i is 14 - i."""
+    return nsimplify(expression, rational=True) if isinstance(expression, Expr) else expression
+
+
+def _same_with_decimals(gold: Any, answer: Any) -> bool:
+    """Expressions in variables (i among them) with decimal coefficients, compared exactly."""
+    if not (isinstance(gold, Expr) and isinstance(answer, Expr)):
+        return False
+    if not (gold.has(Float) or answer.has(Float)) or gold.free_symbols != answer.free_symbols:
+        return False
+    return bool(gold.free_symbols) and bool(simplify(_exact(gold) - _exact(answer)).is_zero)
 
 
 def _proportional(gold: Any, answer: Any) -> bool:
@@ -104,7 +120,9 @@ def same_mathematics(gold: str, answer: str) -> Outcome:
     size, answer_size = _value(parsed_gold), _value(parsed_answer)
     if size is not None and answer_size is not None and not _same_size(size, answer_size):
         return WRONG
-    same = verify(
-        parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None
-    ) or _proportional(parsed_gold[0], parsed_answer[0])
+    same = (
+        verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None)
+        or _proportional(parsed_gold[0], parsed_answer[0])
+        or _same_with_decimals(parsed_gold[0], parsed_answer[0])
+    )
     return RIGHT if same else WRONG

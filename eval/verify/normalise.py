@@ -106,6 +106,11 @@ _SYNONYMS = [
     (re.compile(r"\^\s*([+-]?[0-9]{2,}|[+-][0-9])"), r"^{\1}"),
     (re.compile(r"(?<!\\)%"), r"\\%"),
 ]
+_INFIX = re.compile(r"\{([^{}]*)\\(over|choose)(?![a-zA-Z])([^{}]*)\}")
+_BARE_INFIX = re.compile(r"([^{}\\+=,-]*)\\(over|choose)(?![a-zA-Z])([^{}\\+=,-]*)")
+_LONG_NUMBER = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?=[a-zA-Z\\])")
+_UPRIGHT_UNIT = re.compile(r"(?=[^A-Za-z]*[A-Za-z][^A-Za-z]*[A-Za-z])[A-Za-z][A-Za-z\s./^{}0-9-]*")
+_COUNTED = re.compile(r"\s*([-+]?[0-9]+(?:[.,][0-9]+)*)(\s+[a-zA-Z][a-zA-Z .]*)")
 _REPEATING = re.compile(
     r"([0-9]*)\.([0-9]*)\\(?:overline|bar|dot|overbar)\s*\{?\s*([0-9]+)\}?"
 )
@@ -131,6 +136,8 @@ def _text(match: re.Match[str]) -> str:
     content = match[1]
     if _NUMERIC.fullmatch(content) or _VARIABLE.fullmatch(content):
         return f" {content.strip()} "
+    if counted := _COUNTED.fullmatch(content):  # \text{12 apples}
+        return rf" {counted[1]}\text{{{counted[2]}}}"
     return rf"\text{{{content}}}"
 
 
@@ -141,7 +148,17 @@ def _math(match: re.Match[str]) -> str:
         return f" {content}"
     if _FUNCTION.fullmatch(content):
         return rf"\{content} "
-    return rf"\text{{{content}}}" if _PLAIN_WORDS.fullmatch(content) else f"{{{content}}}"
+    if _PLAIN_WORDS.fullmatch(content):
+        return rf"\text{{{content}}}"
+    if match[0].startswith(r"\mathrm") and _UPRIGHT_UNIT.fullmatch(content):  # erg s^{-1}
+        return rf"\text{{{content.replace('{', '').replace('}', '')}}}"
+    return f"{{{content}}}"
+
+
+def _prefix(match: re.Match[str]) -> str:
+    r"""{a \over b} and {a \choose b} as \frac and \binom."""
+    name = "frac" if match[2] == "over" else "binom"
+    return rf"\{name}{{{match[1].strip()}}}{{{match[3].strip()}}}"
 
 
 def _repeating(match: re.Match[str]) -> str:
@@ -186,7 +203,12 @@ def clean(answer: str) -> str:
         return answer.strip()
     text = answer if answer.isascii() else _from_unicode(answer)
     text = _THOUSANDS.sub(_grouped_digits, _DELIMITERS.sub(_delimiter, text))
-    text = _trimmed(_SPACES.sub(_space, text))
+    text = _INFIX.sub(_prefix, _SPACES.sub(_space, text))
+    text = _trimmed(text)
+    if match := _BARE_INFIX.fullmatch(text):
+        text = _prefix(match)
+    if (long := _LONG_NUMBER.match(text)) and "," not in text[long.end() :]:
+        text = long[0].replace(",", "") + text[long.end() :]  # 1,234x
     if "\\" in text or "^" in text or "%" in text or "'" in text:
         text = _COLOUR.sub("", _PHANTOM.sub("", text))
         text = _SIZES.sub("", _OLD_FONT.sub(r"\\math\1{\2}", text))

@@ -63,7 +63,9 @@ def read_number(text: str) -> Number | None:
     """The number that a cleaned answer states, None if it is anything else or too long."""
     if len(text) > MAX_DIGITS:
         return None
-    text = _COMMAS.sub(lambda match: match[0].replace(",", ""), text.strip())
+    text = text.strip()
+    if "(" not in text:  # (1,234) is a pair
+        text = _COMMAS.sub(lambda match: match[0].replace(",", ""), text)
     is_percent = text.endswith(r"\%")
     if is_percent:
         text = text[:-2].rstrip()
@@ -132,6 +134,7 @@ _BASED = re.compile(
     r"|(?P<d>[0-9A-Z.\s]+?))\s*"
     r"(?:_\s*(?:\{\s*(?:\\text\{\s*)?(?P<base>[0-9]{1,2}|[a-z]+)\s*\}?\s*\}|(?P<digit>[0-9]))"
     r"|\\text\{\s*\(?\s*(?:in )?base[ -]?(?P<word>[0-9]{1,2}|[a-z]+)\s*\)?\s*\}"
+    r"|\\text\{\s*\(?\s*(?:in )?base\s*\}\s*(?P<after>[0-9]{1,2})"
     r"|\s+\(?\s*(?:in )?base[ -]?(?P<bare>[0-9]{1,2}|[a-z]+)\s*\)?)"
 )
 
@@ -153,11 +156,9 @@ def read_based(text: str) -> Based | None:
     if not match:
         return None
     digits = re.sub(r"\s", "", next(match[name] for name in "abcd" if match[name]))
-    said = match["base"] or match["digit"] or match["word"] or match["bare"]
+    said = match["base"] or match["digit"] or match["word"] or match["after"] or match["bare"]
     base = int(said) if said.isdigit() else _BASE_NAMES.get(said, 0)
     # A_2 and x_1 are variables: a number has a digit first, or letters that its base allows
-    if not 2 <= base <= 36 or digits.count(".") > 1 or not re.search("[0-9]", digits):
-        return None
-    if any(int(digit, 36) >= base for digit in digits if digit != "."):
+    if not base or digits.count(".") > 1 or not re.search("[0-9]", digits):
         return None
     return Based(match["sign"].replace("+", "") + canonical_digits(digits), base)

@@ -99,7 +99,9 @@ def _is_unit(unit: str, only_known: bool) -> bool:
     """`only_known`: each word is in the table, or says square or cubic."""
     words = _words(unit)
     plain = [word.rstrip(".") for word in words]
-    if not words or any(word.lower() in _MEANING for word in plain):
+    if all(word.lower() in _POWER_WORDS for word in plain):  # 12 squared is 144
+        return False
+    if any(word.lower() in _MEANING for word in plain):
         return False
     if only_known:
         return all(w in _UNIT or w.lower() in _UNIT or w.lower() in _POWER_WORDS or w == "per" for w in plain)
