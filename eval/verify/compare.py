@@ -28,6 +28,7 @@ class Outcome(NamedTuple):
     status: Status
 
 
+_SIDE_BY_SIDE = re.compile(r"[0-9]\s+[0-9.]")  # 12 13: the parser would add them
 Algebra = Callable[[str, str], Outcome]
 RIGHT, WRONG, UNPARSED = Outcome(True, "ok"), Outcome(False, "ok"), Outcome(False, "unparsed")
 MAX_MEMBERS = 60  # of a list that is matched member by member: pairs grow with the square
@@ -55,7 +56,7 @@ def _compare(gold: str, answer: str, algebra: Algebra) -> Outcome:
         outcome = rule(gold, answer, algebra)
         if outcome is not None:
             return outcome
-    if not structure.is_balanced(answer):
+    if not structure.is_balanced(answer) or _SIDE_BY_SIDE.search(answer):
         return UNPARSED
     if gold.count("'") != answer.count("'"):  # y' is not y; computer algebra drops the prime
         return WRONG

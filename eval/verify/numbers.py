@@ -29,6 +29,7 @@ _SCIENTIFIC = re.compile(rf"(?:({_DECIMAL})\s*(?:\\times|\\cdot|\*|\\ast)\s*)?{_
 _FRACTION = re.compile(rf"\\frac\s*\{{\s*({_SIGNED})\s*\}}\s*\{{\s*({_SIGNED})\s*\}}")
 _SLASH = re.compile(rf"({_DECIMAL})\s*/\s*({_DECIMAL})")
 _MIXED = re.compile(r"([0-9]+)\s*\\frac\s*\{\s*([0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}")
+_BLANKS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]*)?")  # 1 234 567
 _COMMAS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
 
 
@@ -64,6 +65,8 @@ def read_number(text: str) -> Number | None:
     if len(text) > MAX_DIGITS:
         return None
     text = text.strip()
+    if _BLANKS.fullmatch(text):
+        text = text.replace(" ", "")
     if "(" not in text:  # (1,234) is a pair
         text = _COMMAS.sub(lambda match: match[0].replace(",", ""), text)
     is_percent = text.endswith(r"\%")

@@ -58,15 +58,19 @@ def _verdict(pair: Pair, answer: str, result: Result) -> Verdict:
 
 
 class Verifier:
-    """Verifies batches. Worker processes start with the first pair that needs one and end with
-    `close`.
+    """Verifies batches. Workers start with the first pair that needs one and end with `close`.
 
     `workers`: default one per usable core, at most 4. `limit_s`: seconds per distinct pair.
-    `memory_mb`: address space of a worker, MiB. Safe to call from several threads; they take turns.
+    `memory_mb`: address space of a worker, MiB. `cached`: distinct pairs whose outcome is kept.
+    Safe to call from several threads; they take turns. Raises BadInput for unusable settings.
     """
 
     def __init__(
-        self, workers: int | None = None, limit_s: float = 5.0, memory_mb: int = 1024
+        self,
+        workers: int | None = None,
+        limit_s: float = 5.0,
+        memory_mb: int = 1024,
+        cached: int = CACHED,
     ) -> None:
         cores = (
             len(os.sched_getaffinity(0))
@@ -79,6 +83,7 @@ class Verifier:
                 f"verifier: workers = {workers}, limit_s = {limit_s}, memory_mb = {memory_mb}: "
                 "give at least 1 worker, a limit above 0 s and 256 MiB"
             )
+        self._cached = cached
         self._pool = Pool(workers, limit_s, memory_mb)
         self._known: OrderedDict[Pair, Result] = OrderedDict()
         self._turn = threading.Lock()
@@ -92,6 +97,10 @@ class Verifier:
     def close(self) -> None:
         with self._turn:
             self._pool.close()
+
+    def pids(self) -> list[int]:
+        """Of the worker processes that are alive; empty before the first pair that needs one."""
+        return self._pool.pids()
 
     def verify(self, completions: Sequence[str], golds: Sequence[str]) -> list[Verdict]:
         """One verdict per completion. Raises ValueError if there are not as many golds as
@@ -149,7 +158,7 @@ class Verifier:
             for pair in rest:
                 self._known.move_to_end(pair)
                 results[pair] = self._known[pair]
-            while len(self._known) > CACHED:
+            while len(self._known) > self._cached:
                 self._known.popitem(last=False)
         return results
 
