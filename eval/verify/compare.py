@@ -18,7 +18,7 @@ from eval.verify import structure
 from eval.verify.normalise import is_parsable, normal
 from eval.verify.numbers import Number, canonical_digits, read_based, read_number, rounds_to, same_number
 from eval.verify.text_answers import is_words, same_letters, same_words, segments
-from eval.verify.units import Quantity, conflict, separate
+from eval.verify.units import Quantity, conflict, has_variables, separate
 
 Status = Literal["ok", "unparsed", "timeout", "error"]
 
@@ -28,7 +28,8 @@ class Outcome(NamedTuple):
     status: Status
 
 
-_SIDE_BY_SIDE = re.compile(r"[0-9]\s+[0-9.]")  # 12 13: the parser would add them
+_SIDE_BY_SIDE = re.compile(r"(?<![_^.0-9])[0-9]+(?:\.[0-9]*)?\s+[0-9.]")  # 12 13: the parser would add them
+_BASED_PART = re.compile(r"[0-9)]\s*_\s*\{?\s*[0-9]")
 Algebra = Callable[[str, str], Outcome]
 RIGHT, WRONG, UNPARSED = Outcome(True, "ok"), Outcome(False, "ok"), Outcome(False, "unparsed")
 MAX_MEMBERS = 60  # of a list that is matched member by member: pairs grow with the square
@@ -52,15 +53,17 @@ def compare(gold: str, answer: str, algebra: Algebra = no_algebra) -> Outcome:
 
 
 def _compare(gold: str, answer: str, algebra: Algebra) -> Outcome:
-    for rule in (_based, _quantities, _in_words, _assigned, _chains, _listed, _mixed):
+    for rule in (_based, _quantities, _in_words, _assigned, _ratios, _chains, _listed, _mixed):
         outcome = rule(gold, answer, algebra)
         if outcome is not None:
             return outcome
     if not structure.is_balanced(answer) or _SIDE_BY_SIDE.search(answer):
         return UNPARSED
+    if _BASED_PART.search(gold) or _BASED_PART.search(answer):
+        return WRONG  # computer algebra drops the base
     if gold.count("'") != answer.count("'"):  # y' is not y; computer algebra drops the prime
         return WRONG
-    ours, theirs = separate(gold), separate(answer)
+    ours, theirs = _separated(gold, answer)
     if ours.scale != 1 or theirs.scale != 1:
         return WRONG
     if conflict(ours.unit, theirs.unit):
@@ -89,13 +92,17 @@ def _without_name(text: str) -> str:
     return members[1] if len(members) == 2 and structure.is_name(members[0]) else text
 
 
+def _separated(gold: str, answer: str) -> tuple[Quantity, Quantity]:
+    return separate(gold, True), separate(answer, has_variables(gold))
+
+
 def _number(quantity: Quantity) -> Number | None:
     number = read_number(quantity.value)
     return None if number is None else number._replace(value=number.value * quantity.scale)
 
 
 def _quantities(gold: str, answer: str, _: Algebra) -> Outcome | None:
-    ours, theirs = separate(gold), separate(answer)
+    ours, theirs = _separated(gold, answer)
     one, other = _number(ours), _number(theirs)
     if one is None or other is None:
         return None
@@ -105,11 +112,28 @@ def _quantities(gold: str, answer: str, _: Algebra) -> Outcome | None:
 
 
 def _in_words(gold: str, answer: str, _: Algebra) -> Outcome | None:
-    if separate(gold).unit:
+    if separate(gold, True).unit:
         return None
     if is_words(gold):
-        return Outcome(same_words(gold, answer), "ok")
+        return Outcome(same_words(gold, _without_name(answer)), "ok")
     return RIGHT if same_letters(gold, answer) else None
+
+
+def _ratios(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
+    """1:2:3 is 2:4:6, member by member: computer algebra would divide twice."""
+    ours, theirs = gold.split(":"), answer.split(":")
+    if len(ours) < 3 or len(theirs) < 3:
+        return None
+    if len(ours) != len(theirs):
+        return WRONG
+    one = [read_number(part) for part in ours]
+    other = [read_number(part) for part in theirs]
+    if all(one) and all(other):
+        values = [(a.value, b.value) for a, b in zip(one, other, strict=True) if a and b]
+        (first, second) = values[0]
+        if first and second:
+            return Outcome(all(a * second == b * first for a, b in values), "ok")
+    return _same_sequence(ours, theirs, algebra)
 
 
 def _assigned(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
@@ -166,8 +190,7 @@ def _chains(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
 
 
 def _is_bare_list(text: str) -> bool:
-    found = structure.items(text)
-    return not found.opening and len(found.members) > 1
+    return len(structure.split(text)) > 1 and not _is_number(text)
 
 
 def _two_equations(ours: list[str], theirs: list[str], algebra: Algebra) -> Outcome | None:
@@ -185,16 +208,20 @@ def _two_equations(ours: list[str], theirs: list[str], algebra: Algebra) -> Outc
 
 
 def _any_member(ours: Sequence[str], theirs: Sequence[str], algebra: Algebra) -> Outcome:
-    """Every numeric member counts, and the last one: earlier ones may be steps."""
-    golds = [member for member in ours[:-1] if _is_number(member)] + [ours[-1]]
-    answers = [member for member in theirs[:-1] if _is_number(member)] + [theirs[-1]]
+    """The last member counts, and with it all numbers if it is one: 2/3 = 0.67."""
     last = WRONG
-    for one in reversed(golds):
-        for other in reversed(answers):
+    for one in _stated(ours):
+        for other in _stated(theirs):
             last = compare(one, other, algebra)
             if last.correct:
                 return last
     return last
+
+
+def _stated(members: Sequence[str]) -> list[str]:
+    if not _is_number(members[-1]):
+        return [members[-1]]
+    return [member for member in reversed(members) if _is_number(member)]
 
 
 def _is_number(text: str) -> bool:
@@ -234,7 +261,7 @@ def _listed(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
 
     A tuple keeps its order. A list or set as gold does not, and accepts a tuple in any order.
     """
-    ours, theirs = structure.items(gold), structure.items(answer)
+    ours, theirs = _members(gold), _members(answer)
     if not (structure.is_balanced(gold) and structure.is_balanced(answer)):
         return None
     if len(ours.members) < 2 and len(theirs.members) < 2:
@@ -250,12 +277,11 @@ def _listed(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
         if _may_hold_many(single):
             return None
         return _different(theirs.members, algebra)
+    if min(len(ours.members), len(theirs.members)) > 2:  # no interval
+        ours, theirs = _as_tuple(ours), _as_tuple(theirs)
     brackets = ours.opening + ours.closing, theirs.opening + theirs.closing
-    if "[" in brackets[0] or "[" in brackets[1] or "]" in brackets[0] or "]" in brackets[1]:
-        if "()" in brackets or brackets[0] == brackets[1] or not all(brackets):
-            pass
-        if brackets[0] != brackets[1]:
-            return _different(theirs.members, algebra) if all(brackets) else None
+    if brackets[0] != brackets[1] and any("[" in pair or "]" in pair for pair in brackets):
+        return _different(theirs.members, algebra) if all(brackets) else None
     if brackets == (r"\{\}", r"\{\}"):
         return _same_set(ours.members, theirs.members, algebra)
     if len(ours.members) != len(theirs.members):
@@ -263,6 +289,15 @@ def _listed(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
     if ours.opening in ("(", "[") or _is_assigned(ours.members) and not _is_assigned(theirs.members):
         return _same_sequence(ours.members, theirs.members, algebra)
     return _same_multiset(ours.members, theirs.members, algebra)
+
+
+def _as_tuple(found: structure.Items) -> structure.Items:
+    return found._replace(opening="(", closing=")") if found.opening == "[" else found
+
+
+def _members(text: str) -> structure.Items:
+    """15,600 is one number."""
+    return structure.Items("", [text], "") if _is_number(text) else structure.items(text)
 
 
 _MANY = re.compile(r"\\(?:cup|cap|in|mathbb|setminus|pm|mp|begin|le|ge|ne|lt|gt|emptyset|text)(?![a-zA-Z])|[<>|]")
@@ -317,7 +352,7 @@ def _same_set(ours: list[str], theirs: list[str], algebra: Algebra) -> Outcome:
 
 def _mixed(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
     r"""Words between mathematics: 3\text{ ft }6\text{ in} needs the same words in the same places."""
-    ours, theirs = separate(gold), separate(answer)
+    ours, theirs = _separated(gold, answer)
     if r"\text{" not in ours.value + theirs.value or _in_subscript(gold):
         return None
     one, other = segments(gold), segments(answer)

@@ -40,7 +40,34 @@ _READING = replace(
     _DEFAULTS, normalization_config=replace(_DEFAULTS.normalization_config, units=False)
 )
 _ROUND_DEGREES = re.compile(r"\^\s*\\circ(?![a-zA-Z])")
+# math-verify looks for an i that stands alone to decide whether letters are complex: 2i and 2 i must
+# not be different variables
+_IMAGINARY = re.compile(r"(?<=[0-9.}])i(?![a-zA-Z])")
 _SIGN_AFTER_SIGN = re.compile(r"([+-])\s*([+-])\s*(?=[0-9a-z.\\])")
+
+
+_NO_LETTERS = re.compile(r"\\(?:text|mathbb|mathcal|operatorname)\{[^{}]*\}|\\[a-zA-Z]+")
+_LETTER = re.compile(
+    r"(\\(?:text|mathbb|mathcal|operatorname)\{[^{}]*\}|\\[a-zA-Z]+)|([A-Z])(?!\s*_)"
+)
+
+
+def _letters(text: str) -> set[str]:
+    return set(re.findall(r"[a-zA-Z]", _NO_LETTERS.sub(" ", text)))
+
+
+def _with_cases(gold: str, answer: str) -> tuple[str, str]:
+    """The parser takes R for r. Where both occur, capital ones become letters of their own."""
+    letters = _letters(gold) | _letters(answer)
+    both = {letter for letter in letters if letter.isupper() and letter.lower() in letters}
+
+    def marked(match: re.Match[str]) -> str:
+        letter = match[2]
+        return rf"{{{letter.lower()}_{{u}}}}" if letter in both else match[0]
+
+    if not both:
+        return gold, answer
+    return _LETTER.sub(marked, gold), _LETTER.sub(marked, answer)
 
 
 @lru_cache(maxsize=PARSED)
@@ -48,6 +75,7 @@ def _parsed(answer: str) -> tuple[Any, ...]:
     """(expression, string), (string,) if only the string could be read, or ()."""
     no_limit: Any = None  # typed as a number, documented as optional
     text = _ROUND_DEGREES.sub("", answer).strip()
+    text = _IMAGINARY.sub(" i", text)
     text = _SIGN_AFTER_SIGN.sub(lambda m: "+" if m[1] == m[2] else "-", text)
     # first_match: if the whole box cannot be read, a fraction somewhere in it is no reading of it
     box = rf"\boxed{{{text}}}"
@@ -112,6 +140,7 @@ def same_mathematics(gold: str, answer: str) -> Outcome:
     """Gold and answer are cleaned and without units. Not symmetric, as math-verify is not."""
     if not (is_parsable(gold) and is_parsable(answer)):
         return UNPARSED
+    gold, answer = _with_cases(gold, answer)
     parsed_gold, parsed_answer = list(_parsed(gold)), list(_parsed(answer))
     if not _is_read(parsed_gold):  # only as a string, and that one may be cut short
         return WRONG if _is_read(parsed_answer) else UNPARSED

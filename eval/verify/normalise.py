@@ -144,6 +144,8 @@ def _text(match: re.Match[str]) -> str:
 def _math(match: re.Match[str]) -> str:
     r"""\mathbf{x} is x, \mathrm{sin} is \sin, \mathrm{cm} is words, \boldsymbol{x+1} is x+1."""
     content = match[1].strip()
+    if match[0].startswith(r"\mathrm"):
+        content = re.sub(r"\\cdot(?![a-zA-Z])", " ", content)
     if _VARIABLE.fullmatch(content) or _NUMERIC.fullmatch(content):
         return f" {content}"
     if _FUNCTION.fullmatch(content):
@@ -193,7 +195,7 @@ def _grouped_digits(match: re.Match[str]) -> str:
     return _NOT_DIGITS.sub("", match[0])
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def clean(answer: str) -> str:
     r"""The answer in one spelling, without $, \( and a final stop around it.
 
@@ -218,6 +220,7 @@ def clean(answer: str) -> str:
         text = _REPEATING.sub(_repeating, text)
         text = _PRIMED.sub(lambda m: rf"{m[1]}_{{{'p' * len(m[2])}}}", text)
         text = _trimmed(text)
+    text = " ".join(text.split())
     text = _SCIENTIFIC.sub(lambda m: rf"{m[1]} \times 10^{{{int(m[2])}}}", text)
     text = _POINT_BEFORE_SLASH.sub("", text)
     return _MIXED.sub(r"\1\\frac{\2}{\3}", text) if _MIXED.fullmatch(text) else text

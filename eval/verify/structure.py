@@ -45,7 +45,8 @@ def is_balanced(text: str) -> bool:
     return depth == 0
 
 
-def _split(text: str) -> list[str]:
+def split(text: str) -> list[str]:
+    """Members of a list without brackets around it."""
     cuts = [
         (start, end)
         for token, start, end, depth in _tokens(text)
@@ -73,7 +74,11 @@ def items(text: str) -> Items:
     `1 \pm \sqrt{2}` has two members.
     """
     opening, inside, closing = _enclosed(text)
-    members = _split(inside)
+    while opening == "(" == _enclosed(inside)[0] and closing == ")":  # ((1, 2))
+        opening, inside, closing = _enclosed(inside)
+    if opening == "(" and closing == ")" and _enclosed(inside)[0] in ("[", r"\{"):
+        opening, inside, closing = _enclosed(inside)
+    members = split(inside)
     if opening in ("(", "[") and len(members) == 1:
         opening, closing, members = "", "", [text]
     return Items(opening, [part for member in members for part in _signs(member)], closing)
@@ -84,7 +89,7 @@ _PLUS_MINUS = re.compile(r"\\(pm|mp)(?![a-zA-Z])")
 
 def _signs(member: str) -> list[str]:
     found = _PLUS_MINUS.findall(member)
-    if len(found) != 1:  # two of them: which belong together is computer algebra's matter
+    if len(found) != 1 or r"\{" in member or "," in member:  # two of them: which belong together is computer algebra's matter
         return [member]
     sign = _PLUS_MINUS.search(member)
     assert sign

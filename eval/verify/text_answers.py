@@ -11,7 +11,9 @@ _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 # letters, digits and the punctuation of words; no operator, no command
 _WORDY = re.compile(r"[^\W_](?:[^\W_]|[ ,;:.'’&/()\\-])*")
 _LETTERS = re.compile(r"[a-zA-Z]")
+_BARE_LETTERS = re.compile(r"\(?[a-zA-Z]+\)?\.?")
 _LIST_WORD = re.compile(r"\s*(?:,\s*(?:and|or|&)\s+|\s(?:and|or|&)\s|[,;])\s*", re.IGNORECASE)
+_LIST_ONLY = re.compile(r"^[\s,;]*(?:and|or|&)?[\s,;]*$")  # 19 \text{ and } 43 is no answer in words
 _MERIDIEM = re.compile(r"\s*\b([ap])\s*\.?\s*m\b\.?", re.IGNORECASE)
 _TIME = re.compile(r"0?([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2}))? ([ap]m)")
 _ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b")
@@ -24,7 +26,7 @@ def plain_text(cleaned: str) -> str:
 
 def is_words(cleaned: str) -> bool:
     r"""Nothing but words (and numbers among them), at least one of which is in \text{...}."""
-    texts = _TEXT.findall(cleaned)
+    texts = [_LIST_ONLY.sub("", text) for text in _TEXT.findall(cleaned)]
     has_words = any(_LETTERS.search(text) for text in texts)
     return has_words and bool(_WORDY.fullmatch(_unwrapped(plain_text(cleaned))))
 
@@ -70,11 +72,16 @@ def same_words(gold: str, answer: str) -> bool:
 
 
 def same_letters(gold: str, answer: str) -> bool:
-    r"""Bare words or letters against the same in \text{...}, or without case: odd, Yes, C."""
-    for text in (gold, answer):
-        if not _WORDY.fullmatch(_unwrapped(plain_text(text))) or not _LETTERS.search(text):
-            return False
-    return same_words(gold, answer)
+    r"""A gold of bare letters against the same letters: C and c, odd and \text{Odd}.
+
+    Bare letters of both sides are variables, unless there is one, or they are a word: xy is not XY.
+    """
+    if _TEXT.search(answer):
+        return bool(_LETTERS.search(gold)) and is_words(answer) and same_words(gold, answer)
+    if not (_BARE_LETTERS.fullmatch(gold) and _BARE_LETTERS.fullmatch(answer)):
+        return False
+    ours = _item(gold)
+    return ours == _item(answer) and (len(ours) != 2 or ours == "no")
 
 
 def segments(cleaned: str) -> list[str]:

@@ -70,7 +70,9 @@ _SCALES |= {"trillion": 10**12, "dozen": 12}
 # no unit has these in it: they change what is said
 _MEANING = set(
     """and or to but if when while otherwise where for not no nor none than over mod modulo plus minus
-    times divided factorial root pi half halves quarter third thirds fourth fourths fifth fifths more
+    times divided factorial root pi half halves quarter third thirds fourth fourths fifth fifths sixth sixths
+    seventh sevenths eighth eighths ninth ninths tenth tenths twelfth twelfths hundredth hundredths
+    thousandth thousandths pair pairs score twice double triple reciprocal inverse opposite lost more
     less am pm a.m p.m is are equals equal even odd remainder base below above negative positive
     infinity undefined instead wait then with without from between except is prime composite
     approximately approx about wrong maybe either both choose power squareroot through""".split()
@@ -88,6 +90,8 @@ _DEGREE_TAIL = re.compile(r"\s*\^\s*\\circ\s*(?:\\text\{\s*([CF])\s*\}|([CF]))?\
 _INSIDE = re.compile(rf"\s*[A-Za-zµΩ.'\s/^{{}}0-9\\-]*")
 _PARTS = re.compile(rf"({_WORD})\s*(?:\^\s*\{{?\s*(-?[0-9])\s*\}}?)?|/|per\b")
 _COMMANDS = re.compile(r"\\(?:text|frac|cdot)(?![a-zA-Z])|[{}]")
+_NO_VARIABLE = re.compile(r"\\text\{[^{}]*\}|\\[a-zA-Z]+")
+_BARE_LETTER = re.compile(r"(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])")
 _PERCENT = re.compile(r"\s*(?:\\text\{\s*(?:\\%|percent|per cent|percentage|pct)\s*\}|percent|per cent)\s*\.?$")
 
 
@@ -133,8 +137,17 @@ def _scaled(value: str, unit: str, had_gap: bool) -> Quantity | None:
     return None
 
 
-def separate(text: str) -> Quantity:
-    """Value and unit of a cleaned answer. Without a unit that can be told from it, all is value."""
+def has_variables(text: str) -> bool:
+    r"""Whether there is a letter that is neither in a command nor in \text."""
+    return bool(_BARE_LETTER.search(_NO_VARIABLE.sub(" ", text)))
+
+
+def separate(text: str, letters_are_variables: bool = False) -> Quantity:
+    """Value and unit of a cleaned answer. Without a unit that can be told from it, all is value.
+
+    `letters_are_variables`: 5 m is a multiple of m, as in every gold and every answer to a gold
+    that has a letter in it.
+    """
     percent = _PERCENT.search(text)
     if percent and percent.start() and is_numeric(text[: percent.start()]):
         return Quantity(text[: percent.start()] + r"\%", "")
@@ -158,7 +171,8 @@ def separate(text: str) -> Quantity:
             return scaled
         first = _words(unit)[0]
         # 5m may be a variable, 5 m is typeset as a unit; 5i, 5e, 5n are never one
-        if _is_unit(unit, only_known=True) and (len(first) > 1 or tail["gap"]):
+        is_symbol = len(first) > 1 or bool(tail["gap"]) and not letters_are_variables
+        if _is_unit(unit, only_known=True) and is_symbol:
             return Quantity(value, unit)
     return Quantity(text, "")
 
