@@ -262,6 +262,8 @@ def _listed(gold: str, answer: str, algebra: Algebra) -> Outcome | None:
     A tuple keeps its order. A list or set as gold does not, and accepts a tuple in any order.
     """
     ours, theirs = _members(gold), _members(answer)
+    if len(theirs.members) > 1 and theirs.opening != "(" and _AMBIGUOUS.fullmatch(gold):
+        ours = structure.items(gold)
     if not (structure.is_balanced(gold) and structure.is_balanced(answer)):
         return None
     if len(ours.members) < 2 and len(theirs.members) < 2:
@@ -298,6 +300,9 @@ def _as_tuple(found: structure.Items) -> structure.Items:
 def _members(text: str) -> structure.Items:
     """15,600 is one number."""
     return structure.Items("", [text], "") if _is_number(text) else structure.items(text)
+
+
+_AMBIGUOUS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")  # 70,110: a number, or a list of two
 
 
 _MANY = re.compile(r"\\(?:cup|cap|in|mathbb|setminus|pm|mp|begin|le|ge|ne|lt|gt|emptyset|text)(?![a-zA-Z])|[<>|]")
