@@ -47,9 +47,10 @@ from eval.files.yaml_file import read_yaml
 from eval.questions import hub
 from eval.questions.problems import read_problems, write_problems
 from eval.score import read_samples
-from eval.verify import normalise
-from eval.verify.compare import NeedsAlgebra, compare
+from eval.verify import normal_form, normalise
+from eval.verify.compare import compare
 from eval.verify.extract import extract
+from eval.verify.outcome import NeedsAlgebra
 from eval.verify.text_answers import is_words, same_words
 from eval.verify.verifier import Verifier
 from experiments.run.fault_dump import INPUTS, read_batches, read_fault
@@ -104,9 +105,9 @@ def extractor(text: str) -> None:
     answer = extract(text)
     assert answer is None or (answer and answer == answer.strip() and answer in text)
     cleaned = normalise.clean(answer or text)
-    assert isinstance(normalise.normal(cleaned), str)
-    assert (normalise.integer(cleaned) or "0").lstrip("-").isdecimal()
-    normalise.is_parsable(cleaned)
+    assert isinstance(normal_form.normal(cleaned), str)
+    assert (normal_form.integer(cleaned) or "0").lstrip("-").isdecimal()
+    normal_form.is_parsable(cleaned)
     if is_words(cleaned):
         assert same_words(cleaned, cleaned)
     with suppress(NeedsAlgebra):

@@ -142,7 +142,9 @@ def test_the_exact_rules_agree_with_math_verify(verifier: Verifier) -> None:
     pairs = [(gold, answer) for gold in answers for answer in answers]
     theirs = [same_mathematics(clean(gold), clean(answer)) for gold, answer in pairs]
     ours = [(verdict.correct, verdict.status) for verdict in judge(verifier, pairs)]
-    assert [pair for pair, one, other in zip(pairs, ours, theirs, strict=True) if one != other] == []
+    assert [
+        pair for pair, one, other in zip(pairs, ours, theirs, strict=True) if one != other
+    ] == []
 
 
 def test_two_stage_parsing_changes_no_expression() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.verify.normalise import MAX_ANSWER, MAX_DEPTH, clean, integer, is_parsable, normal
+from eval.verify.normal_form import MAX_ANSWER, MAX_DEPTH, integer, is_parsable, normal
+from eval.verify.normalise import clean
 from eval.verify.text_answers import is_words, same_words
 
 
@@ -153,7 +154,9 @@ def test_what_the_parser_never_sees() -> None:
 
 TEXT = st.text(alphabet=st.characters(), max_size=60)
 LATEX = st.lists(
-    st.sampled_from([r"\text{", r"\mathrm{", "}", "{", r"\frac", "^", "√", "²", "½", "1", ",", " ", "\\"]),
+    st.sampled_from(
+        [r"\text{", r"\mathrm{", "}", "{", r"\frac", "^", "√", "²", "½", "1", ",", " ", "\\"]
+    ),
     max_size=30,
 ).map("".join)
 

@@ -26,8 +26,8 @@ from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Eq, Expr, Float, Symbol, UnevaluatedExpr, cancel, nsimplify, simplify
 
 from eval.verify import latex_parser
-from eval.verify.compare import RIGHT, UNPARSED, WRONG, Outcome
-from eval.verify.normalise import is_parsable
+from eval.verify.normal_form import is_parsable
+from eval.verify.outcome import RIGHT, UNPARSED, WRONG, Outcome
 
 EXACT, DECIMAL = 1e-9, 1e-5  # relative tolerances
 PARSED = 512  # expressions kept: a gold is compared with many answers

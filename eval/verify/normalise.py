@@ -1,53 +1,18 @@
 r"""One spelling for what LaTeX and Unicode write in many ways, before anything is compared.
 
 `clean` changes the notation and never the mathematics: fonts, colours, sizes, blanks, Unicode
-signs, thousands separators, 4.5e33. `normal` goes further and is the strict verdict's form.
-Both are linear in the length of the text and never raise on any string.
+signs, thousands separators, 4.5e33. Linear in the length of the text; never raises on any string.
 """
 
 import re
 from collections.abc import Callable
 from functools import lru_cache
 
-MAX_ANSWER = 2_000  # characters of an answer that are still compared
-MAX_DEPTH = 10  # nested brackets that are still parsed: the parser's time is exponential in them
-
-_SIGNS = {
-    **dict.fromkeys("−–‐‑﹣", "-"),
-    **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad\u2061\u2062", ""),  # zero width
-    **dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000", " "),
-    **{"×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/"},
-    **{"∞": r"\infty ", "π": r"\pi ", "𝜋": r"\pi ", "θ": r"\theta ", "α": r"\alpha "},
-    **{"β": r"\beta ", "γ": r"\gamma ", "λ": r"\lambda ", "μ": r"\mu ", "φ": r"\phi ", "ω": r"\omega "},
-    **{"∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "ℝ": r"\mathbb{R} "},
-    **{"≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx "},
-    **{"±": r"\pm ", "∓": r"\mp ", "°": r"^\circ ", "º": r"^\circ ", "…": r"\ldots ", "∠": r"\angle "},
-    **{"′": "'", "’": "'", "″": "''", "⟨": "(", "⟩": ")", "〈": "(", "〉": ")", "∗": "*"},
-    **{"，": ",", "、": ",", "；": ";", "：": ":", "。": ".", "﹪": "%", "ℯ": "e"},
-    **{"½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}"},
-    **{"¾": r"\frac{3}{4}", "⅕": r"\frac{1}{5}", "⅖": r"\frac{2}{5}", "⅗": r"\frac{3}{5}"},
-    **{"⅘": r"\frac{4}{5}", "⅙": r"\frac{1}{6}", "⅚": r"\frac{5}{6}", "⅛": r"\frac{1}{8}"},
-    **{"⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}"},
-}
-# full-width forms stand exactly 0xFEE0 above ASCII
-_UNICODE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {
-    ord(sign): spelling for sign, spelling in _SIGNS.items()
-}
-_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+", strict=True))
-_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
-_RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
-_LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
-_ROOT = re.compile(r"√\s*(?:\{([^{}]*)\}|\(([^()]*)\)|([0-9]+(?:\.[0-9]+)?|[a-zA-Z]|\\pi))?")
+from eval.verify.normal_form import MAX_ANSWER
+from eval.verify.unicode_signs import from_unicode
 
 # a balanced group, up to three braces deep; possessive, so that it stays linear
 _GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})*+)\}"
-
-
-def _from_unicode(text: str) -> str:
-    text = _RAISED.sub(lambda m: f"^{{{''.join(_SUPERSCRIPTS[c] for c in m[0])}}}", text)
-    text = _LOWERED.sub(lambda m: f"_{{{''.join(_SUBSCRIPTS[c] for c in m[0])}}}", text)
-    text = _ROOT.sub(lambda m: rf"\sqrt{{{m[1] or m[2] or m[3]}}}" if m[m.lastindex or 0] else m[0], text)
-    return re.sub(r"(?<=[0-9]) ?(?=\\frac\{1\}\{[2-9]\})", "", text.translate(_UNICODE))
 
 
 _DELIMITERS = re.compile(r"\\\\|\\[()\[\]]|\\?\$")
@@ -95,7 +60,10 @@ _SYNONYMS = [
     (re.compile(r"\\(?:imath|iota)(?![a-zA-Z])"), "i"),
     (re.compile(r"\\(begin|end)\{(?:small|[bBp])?matrix\}"), r"\\\1{pmatrix}"),
     (re.compile(r"\\(begin|end)\{array\}(?:\{[^{}]*\})?"), r"\\\1{pmatrix}"),
-    (re.compile(r"[(\[]\s*(\\begin\{pmatrix\}(?:(?!\\begin).)*?\\end\{pmatrix\})\s*[)\]]", re.S), r"\1"),
+    (
+        re.compile(r"[(\[]\s*(\\begin\{pmatrix\}(?:(?!\\begin).)*?\\end\{pmatrix\})\s*[)\]]", re.S),
+        r"\1",
+    ),
     (re.compile(r"\\\\\s*(?=\\end\{pmatrix\})"), ""),
     (re.compile(r"\^\s*\{?\s*((?:\\prime\s*)+)\}?"), lambda m: "'" * m[1].count("prime")),
     (re.compile(r"\^\s*(?:\\circ(?![a-zA-Z])|\{\s*\\circ\s*\})|\\degree(?![a-zA-Z])"), r"^\\circ "),
@@ -111,9 +79,7 @@ _BARE_INFIX = re.compile(r"([^{}\\+=,-]*)\\(over|choose)(?![a-zA-Z])([^{}\\+=,-]
 _LONG_NUMBER = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?=[a-zA-Z\\])")
 _UPRIGHT_UNIT = re.compile(r"(?=[^A-Za-z]*[A-Za-z][^A-Za-z]*[A-Za-z])[A-Za-z][A-Za-z\s./^{}0-9-]*")
 _COUNTED = re.compile(r"\s*([-+]?[0-9]+(?:[.,][0-9]+)*)(\s+[a-zA-Z][a-zA-Z .]*)")
-_REPEATING = re.compile(
-    r"([0-9]*)\.([0-9]*)\\(?:overline|bar|dot|overbar)\s*\{?\s*([0-9]+)\}?"
-)
+_REPEATING = re.compile(r"([0-9]*)\.([0-9]*)\\(?:overline|bar|dot|overbar)\s*\{?\s*([0-9]+)\}?")
 _SCIENTIFIC = re.compile(
     r"(?<![a-zA-Z0-9.\\_{^])([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE]([+-]?[0-9]{1,3})(?![0-9.a-zA-Z_}])"
 )
@@ -203,7 +169,7 @@ def clean(answer: str) -> str:
     """
     if _PLAIN.fullmatch(answer) or len(answer) > MAX_ANSWER:
         return answer.strip()
-    text = answer if answer.isascii() else _from_unicode(answer)
+    text = answer if answer.isascii() else from_unicode(answer)
     text = _THOUSANDS.sub(_grouped_digits, _DELIMITERS.sub(_delimiter, text))
     text = _INFIX.sub(_prefix, _SPACES.sub(_space, text))
     text = _trimmed(text)
@@ -224,50 +190,3 @@ def clean(answer: str) -> str:
     text = _SCIENTIFIC.sub(lambda m: rf"{m[1]} \times 10^{{{int(m[2])}}}", text)
     text = _POINT_BEFORE_SLASH.sub("", text)
     return _MIXED.sub(r"\1\\frac{\2}{\3}", text) if _MIXED.fullmatch(text) else text
-
-
-_DEGREES = re.compile(r"\s*\^\s*\\circ(?![a-zA-Z])")
-_INTEGER = re.compile(r"([+-]?)\s*((?:[0-9]{1,3}(?:[, ][0-9]{3})+|[0-9]+))(?:\.0*)?")
-
-
-def integer(cleaned: str) -> str | None:
-    """Canonical digits of a plain integer of at most MAX_ANSWER characters, else None."""
-    if len(cleaned) > MAX_ANSWER:
-        return None
-    match = _INTEGER.fullmatch(cleaned) or _INTEGER.fullmatch(_DEGREES.sub("", cleaned).strip())
-    if not match:
-        return None
-    digits = re.sub("[, ]", "", match[2]).lstrip("0") or "0"
-    return f"-{digits}" if match[1] == "-" and digits != "0" else digits
-
-
-_WORDS = re.compile(r"\\text\{([^{}]*)\}")
-_BLANKS = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
-
-
-def normal(cleaned: str) -> str:
-    """Normal form for the strict verdict: equal strings only, no computer algebra.
-
-    A blank between two digits stays: 12 13 is not 1213.
-    """
-    number = integer(cleaned)
-    if number is not None:
-        return number
-    return _BLANKS.sub("", _DEGREES.sub("", _WORDS.sub(r"\1", cleaned))).replace("{,}", ",")
-
-
-_LONE_NUMBERS = re.compile(r"[0-9.]+(?:\s+[0-9.]+)+")
-_BRACKET = re.compile(r"[{(\[]|[})\]]")
-
-
-def is_parsable(cleaned: str) -> bool:
-    """False for what is never parsed: empty, too long, nested too deep, or 12 13."""
-    if not 0 < len(cleaned) <= MAX_ANSWER:
-        return False
-    if _LONE_NUMBERS.fullmatch(cleaned) and integer(cleaned) is None:
-        return False
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(cleaned):
-        depth = depth + 1 if bracket in "{([" else max(depth - 1, 0)
-        deepest = max(deepest, depth)
-    return deepest <= MAX_DEPTH

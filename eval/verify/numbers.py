@@ -78,9 +78,9 @@ def read_number(text: str) -> Number | None:
             negative, text = negative != (text[0] == "-"), text[1:].lstrip()
             if text[:1] in ("+", "-"):
                 return None
-        elif text.startswith("(") and text.endswith(")") and text.count("(") == 1:
-            text = text[1:-1].strip()
-        elif text.startswith("{") and text.endswith("}") and text.count("{") == 1:
+        elif (text.startswith("(") and text.endswith(")") and text.count("(") == 1) or (
+            text.startswith("{") and text.endswith("}") and text.count("{") == 1
+        ):
             text = text[1:-1].strip()
         else:
             break
@@ -90,10 +90,12 @@ def read_number(text: str) -> Number | None:
     return Number(-number.value if negative else number.value, number.decimals, is_percent)
 
 
-def _agree(gold: Fraction, answer: Fraction, gold_decimals: int | None, decimals: int | None) -> bool:
+def _agree(
+    gold: Fraction, answer: Fraction, gold_decimals: int | None, decimals: int | None
+) -> bool:
     if gold == answer:
         return True
-    if gold_decimals is None and decimals is None or not gold or not answer:
+    if (gold_decimals is None and decimals is None) or not gold or not answer:
         return False
     places = ROUNDING
     if gold_decimals is not None and decimals is not None:
@@ -127,8 +129,23 @@ def rounds_to(exact: Number, shown: Number) -> bool:
 _BASE_NAMES = {
     name: base
     for base, name in enumerate(
-        """two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-        sixteen""".split(),
+        [
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+        ],
         start=2,
     )
 }

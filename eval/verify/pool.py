@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from eval.verify.compare import Status
+from eval.verify.outcome import Status
 
 # times its limit of wall clock that an answer may take on a machine too busy to run it
 STARVED = 10
@@ -168,9 +168,7 @@ class Pool:
     Not thread-safe.
     """
 
-    def __init__(
-        self, workers: int, limit_s: float, memory_mb: int, program: str = WORKER
-    ) -> None:
+    def __init__(self, workers: int, limit_s: float, memory_mb: int, program: str = WORKER) -> None:
         self._size, self._limit_s, self._memory_mb = workers, limit_s, memory_mb
         self._program = program
         self._workers: list[_Worker] = []

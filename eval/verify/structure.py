@@ -89,7 +89,9 @@ _PLUS_MINUS = re.compile(r"\\(pm|mp)(?![a-zA-Z])")
 
 def _signs(member: str) -> list[str]:
     found = _PLUS_MINUS.findall(member)
-    if len(found) != 1 or r"\{" in member or "," in member:  # two of them: which belong together is computer algebra's matter
+    if (
+        len(found) != 1 or r"\{" in member or "," in member
+    ):  # two of them: which belong together is computer algebra's matter
         return [member]
     sign = _PLUS_MINUS.search(member)
     assert sign
@@ -97,7 +99,9 @@ def _signs(member: str) -> list[str]:
     return [f"{before}+{after}".strip(), f"{before}-{after}".strip()]
 
 
-_RELATION = re.compile(r"\\(?:l|g|n)?e(?:q)?(?![a-zA-Z])|\\[lg]t(?![a-zA-Z])|[<>]|\\in(?![a-zA-Z])|\\ne")
+_RELATION = re.compile(
+    r"\\(?:l|g|n)?e(?:q)?(?![a-zA-Z])|\\[lg]t(?![a-zA-Z])|[<>]|\\in(?![a-zA-Z])|\\ne"
+)
 _EQUALITIES = {"=", r"\approx", r"\simeq", r"\equiv"}
 
 

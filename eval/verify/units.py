@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
+from eval.verify.unit_names import MEANING, POWER_WORDS, SCALES, UNITS
+
 
 class Quantity(NamedTuple):
     value: str
@@ -17,66 +19,6 @@ class Quantity(NamedTuple):
     scale: int = 1  # 10^6 for `5 million`
 
 
-_KNOWN = {  # words for the same unit, in one row
-    "m": "m meter meters metre metres",
-    "cm": "cm centimeter centimeters centimetre centimetres",
-    "mm": "mm millimeter millimeters millimetre millimetres",
-    "km": "km kilometer kilometers kilometre kilometres",
-    "in": "in inch inches",
-    "ft": "ft foot feet",
-    "yd": "yd yard yards",
-    "mi": "mi mile miles",
-    "s": "s sec secs second seconds",
-    "min": "min mins minute minutes",
-    "h": "h hr hrs hour hours",
-    "day": "day days",
-    "week": "week weeks",
-    "month": "month months",
-    "year": "yr yrs year years",
-    "g": "g gm gram grams",
-    "kg": "kg kilogram kilograms",
-    "mg": "mg milligram milligrams",
-    "lb": "lb lbs pound pounds",
-    "oz": "oz ounce ounces",
-    "l": "l L liter liters litre litres",
-    "ml": "ml mL milliliter milliliters millilitre millilitres",
-    "gal": "gal gallon gallons",
-    "acre": "acre acres",
-    "dollar": "dollar dollars usd USD",
-    "cent": "cent cents",
-    "euro": "euro euros EUR",
-    "mph": "mph",
-    "degree": "degree degrees deg",
-    "radian": "radian radians rad",
-    "J": "J joule joules",
-    "N": "N newton newtons",
-    "W": "W watt watts",
-    "V": "V volt volts",
-    "Hz": "Hz hertz",
-    "eV": "eV",
-    "K": "K kelvin kelvins",
-    "Pa": "Pa pascal pascals",
-    "erg": "erg ergs",
-    "mol": "mol mole moles",
-    "C": "C",
-    "T": "T tesla",
-    "AA": "angstrom angstroms",
-    "unit": "unit units",
-}
-_UNIT = {word: unit for unit, words in _KNOWN.items() for word in words.split()}
-_POWER_WORDS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
-_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9}
-_SCALES |= {"trillion": 10**12, "dozen": 12}
-# no unit has these in it: they change what is said
-_MEANING = set(
-    """and or to but if when while otherwise where for not no nor none than over mod modulo plus minus
-    times divided factorial root pi half halves quarter third thirds fourth fourths fifth fifths sixth sixths
-    seventh sevenths eighth eighths ninth ninths tenth tenths twelfth twelfths hundredth hundredths
-    thousandth thousandths pair pairs score twice double triple reciprocal inverse opposite lost more
-    less am pm a.m p.m is are equals equal even odd remainder base below above negative positive
-    infinity undefined instead wait then with without from between except is prime composite
-    approximately approx about wrong maybe either both choose power squareroot through""".split()
-)
 _WORD = r"[A-Za-zµΩ]+(?:\.[A-Za-z]+)*\.?"
 _EXPONENT = r"(?:\s*\^\s*(?:\{\s*-?[0-9]\s*\}|-?[0-9]))"
 _GROUP = rf"\\text\{{[^{{}}]*\}}{_EXPONENT}?"
@@ -87,12 +29,14 @@ _BARE_TAIL = re.compile(
     rf"(?<![A-Za-z\\_^{{])(?P<gap>\s*){_WORD}{_EXPONENT}?(?:(?:\s+|\s*/\s*|\s*\\cdot\s*){_WORD}{_EXPONENT}?)*$"
 )
 _DEGREE_TAIL = re.compile(r"\s*\^\s*\\circ\s*(?:\\text\{\s*([CF])\s*\}|([CF]))?\s*$")
-_INSIDE = re.compile(rf"\s*[A-Za-zµΩ.'\s/^{{}}0-9\\-]*")
+_INSIDE = re.compile(r"\s*[A-Za-zµΩ.'\s/^{}0-9\\-]*")
 _PARTS = re.compile(rf"({_WORD})\s*(?:\^\s*\{{?\s*(-?[0-9])\s*\}}?)?|/|per\b")
 _COMMANDS = re.compile(r"\\(?:text|frac|cdot)(?![a-zA-Z])|[{}]")
 _NO_VARIABLE = re.compile(r"\\text\{[^{}]*\}|\\[a-zA-Z]+")
 _BARE_LETTER = re.compile(r"(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])")
-_PERCENT = re.compile(r"\s*(?:\\text\{\s*(?:\\%|percent|per cent|percentage|pct)\s*\}|percent|per cent)\s*\.?$")
+_PERCENT = re.compile(
+    r"\s*(?:\\text\{\s*(?:\\%|percent|per cent|percentage|pct)\s*\}|percent|per cent)\s*\.?$"
+)
 
 
 def _words(unit: str) -> list[str]:
@@ -103,14 +47,19 @@ def _is_unit(unit: str, only_known: bool) -> bool:
     """`only_known`: each word is in the table, or says square or cubic."""
     words = _words(unit)
     plain = [word.rstrip(".") for word in words]
-    if all(word.lower() in _POWER_WORDS for word in plain):  # 12 squared is 144
+    if all(word.lower() in POWER_WORDS for word in plain):  # 12 squared is 144
         return False
-    if any(word.lower() in _MEANING for word in plain):
+    if any(word.lower() in MEANING for word in plain):
         return False
     if only_known:
-        return all(w in _UNIT or w.lower() in _UNIT or w.lower() in _POWER_WORDS or w == "per" for w in plain)
+        return all(
+            w in UNITS or w.lower() in UNITS or w.lower() in POWER_WORDS or w == "per"
+            for w in plain
+        )
     # a single letter is a variable unless it is a unit's symbol
-    return all(len(word) > 1 or word in _UNIT for word in plain) and not re.search(r"[0-9]", _without_powers(unit))
+    return all(len(word) > 1 or word in UNITS for word in plain) and not re.search(
+        r"[0-9]", _without_powers(unit)
+    )
 
 
 def _without_powers(unit: str) -> str:
@@ -128,12 +77,12 @@ def is_numeric(value: str) -> bool:
 def _scaled(value: str, unit: str, had_gap: bool) -> Quantity | None:
     """`5 million dollars` is 5 x 10^6 with the unit dollars."""
     words = _words(unit)
-    if words and words[0].lower() in _SCALES and is_numeric(value):
+    if words and words[0].lower() in SCALES and is_numeric(value):
         rest = unit.replace(words[0], "", 1)
         rest = "" if not _words(rest) else rest
         if rest and not _is_unit(rest, only_known=False):
             return None
-        return Quantity(value, rest, _SCALES[words[0].lower()])
+        return Quantity(value, rest, SCALES[words[0].lower()])
     return None
 
 
@@ -171,7 +120,7 @@ def separate(text: str, letters_are_variables: bool = False) -> Quantity:
             return scaled
         first = _words(unit)[0]
         # 5m may be a variable, 5 m is typeset as a unit; 5i, 5e, 5n are never one
-        is_symbol = len(first) > 1 or bool(tail["gap"]) and not letters_are_variables
+        is_symbol = len(first) > 1 or (bool(tail["gap"]) and not letters_are_variables)
         if _is_unit(unit, only_known=True) and is_symbol:
             return Quantity(value, unit)
     return Quantity(text, "")
@@ -187,14 +136,14 @@ def _dimension(unit: str) -> Counter[str] | None:
             sign = -1
             continue
         word = part[1].rstrip(".")
-        if word.lower() in _POWER_WORDS:
+        if word.lower() in POWER_WORDS:
             if word.lower() in ("squared", "cubed") and powers:
                 last = list(powers)[-1]
-                powers[last] *= _POWER_WORDS[word.lower()]
+                powers[last] *= POWER_WORDS[word.lower()]
             else:
-                pending = _POWER_WORDS[word.lower()]
+                pending = POWER_WORDS[word.lower()]
             continue
-        known = _UNIT.get(word) or _UNIT.get(word.lower())
+        known = UNITS.get(word) or UNITS.get(word.lower())
         if known is None:
             return None
         powers[known] += sign * pending * int(part[2] or 1)
@@ -210,5 +159,8 @@ def conflict(gold: str, answer: str) -> bool:
     if one is None or other is None:
         return sorted(re.findall(_EXPONENT, gold)) != sorted(re.findall(_EXPONENT, answer))
     if one.keys() == {"unit"} or other.keys() == {"unit"}:
-        return sum(one.values()) != sum(other.values()) and 1 not in (sum(one.values()), sum(other.values()))
+        return sum(one.values()) != sum(other.values()) and 1 not in (
+            sum(one.values()),
+            sum(other.values()),
+        )
     return one != other

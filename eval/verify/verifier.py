@@ -19,9 +19,11 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 from eval.files.errors import BadInput
-from eval.verify.compare import NeedsAlgebra, Status, compare
+from eval.verify.compare import compare
 from eval.verify.extract import extract
-from eval.verify.normalise import clean, integer, normal
+from eval.verify.normal_form import integer, normal
+from eval.verify.normalise import clean
+from eval.verify.outcome import NeedsAlgebra, Status
 from eval.verify.pool import Pair, Pool, Result
 
 VERIFIER_VERSION = f"2 (math-verify {version('math-verify')}, sympy {version('sympy')})"
