@@ -180,7 +180,8 @@ from eval.verify.verifier import Verifier
 verifier = Verifier()
 verifier.check_golds(["1,234", r"\frac{1}{2}", r"\text{east}"])
 completions = [r"\boxed{027.0}", r"\boxed{28}", r"\boxed{0.5}", r"\boxed{East}", r"\boxed{(1, 2)}"]
-verdicts = verifier.verify(completions, ["27", "27", r"\frac{1}{2}", r"\text{east}", r"\left(1,2\right)"])
+golds = ["27", "27", r"\frac{1}{2}", r"\text{east}", r"\left(1,2\right)"]
+verdicts = verifier.verify(completions, golds)
 assert [verdict.correct for verdict in verdicts] == [True, False, True, True, True]
 assert verifier.equivalent(["27", "27.0", None]) == [0, 0, -1]
 assert verifier.pids() == []

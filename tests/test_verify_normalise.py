@@ -1,4 +1,4 @@
-"""One spelling for many: blanks, fonts, Unicode, thousands; and the strict verdict's normal form."""
+"""One spelling for many: blanks, fonts, Unicode, thousands; and the strict normal form."""
 
 import pytest
 from hypothesis import given
@@ -96,7 +96,7 @@ def test_clean_reads_what_the_parser_cannot() -> None:
     assert clean("4.5e33") == r"4.5 \times 10^{33}"
     assert clean("-2E-7") == r"-2 \times 10^{-7}"
     assert clean("2 1/3") == r"2\frac{1}{3}"
-    assert clean(r"$a$,\(b\) and \$5 \\[2pt]") == r"a , b  and  5 \\[2pt]"
+    assert clean(r"$a$,\(b\) and \$5 \\[2pt]") == r"a , b and 5 \\[2pt]"
     assert clean(r"\left. x \right.") == "x"
     assert clean(r"\bigl( 1, \textcolor{red}{2} \bigr)") == "( 1, {2} )"
     assert clean(r"0.1\overline{6}") == r"\frac{15}{90}"

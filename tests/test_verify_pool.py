@@ -198,7 +198,8 @@ import os
 from eval.verify.verifier import Verifier
 verifier = Verifier(workers=1)
 def is_right(square):
-    return verifier.verify([rf"\boxed{{\sqrt{{4 \cdot {square}}}}}"], [rf"2\sqrt{{{square}}}"])[0].correct
+    completion = rf"\boxed{{\sqrt{{4 \cdot {square}}}}}"
+    return verifier.verify([completion], [rf"2\sqrt{{{square}}}"])[0].correct
 assert is_right(3)
 before = verifier.pids()
 child = os.fork()

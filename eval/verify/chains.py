@@ -1,6 +1,7 @@
 r"""Chains of equalities, and values by name: x = 5, 2/3 = 0.67, (x, y) = (1, 2)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from eval.verify import structure
 from eval.verify.normal_form import normal
@@ -44,7 +45,7 @@ def _assignments(text: str) -> dict[str, str] | None:
 
 
 def compare_chains(gold: str, answer: str, same: Same) -> Outcome | None:
-    r"""x = 5, 5 = x and 2/3 \approx 0.67 state a value; a chain that contradicts itself states none."""
+    r"""x = 5, 5 = x and 2/3 \approx 0.67 state a value; a contradictory one states none."""
     if any(structure.is_inequality(text) for text in (gold, answer)):
         return None
     if any(_is_bare_list(text) for text in (gold, answer)):
@@ -127,5 +128,5 @@ def _consistent(members: Sequence[str]) -> bool:
     numbers = [number for q in quantities if (number := read_quantity(q)) is not None]
     return all(
         same_number(one, other) or rounds_to(one, other) or rounds_to(other, one)
-        for one, other in zip(numbers, numbers[1:], strict=False)
+        for one, other in pairwise(numbers)
     )

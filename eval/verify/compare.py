@@ -65,7 +65,7 @@ def _by_algebra(gold: str, answer: str, algebra: Same) -> Outcome:
 
 
 def _compare_based(gold: str, answer: str, _: Same) -> Outcome | None:
-    """A base that only the gold has is taken from the problem; one that only the answer has differs."""
+    """The problem may say the base that only the gold has; one that only the answer has differs."""
     ours, theirs = read_based(gold), read_based(without_name(answer))
     if ours is None and theirs is None:
         return None
@@ -89,7 +89,7 @@ def _compare_words(gold: str, answer: str, _: Same) -> Outcome | None:
 
 
 def _compare_mixed(gold: str, answer: str, same: Same) -> Outcome | None:
-    r"""Words between mathematics: 3\text{ ft }6\text{ in} needs the same words in the same places."""
+    r"""Words between mathematics, 3\text{ ft }6\text{ in}: the same words in the same places."""
     ours, theirs = separated(gold, answer)
     if r"\text{" not in ours.value + theirs.value or _in_subscript(gold):
         return None

@@ -40,8 +40,8 @@ _READING = replace(
     _DEFAULTS, normalization_config=replace(_DEFAULTS.normalization_config, units=False)
 )
 _ROUND_DEGREES = re.compile(r"\^\s*\\circ(?![a-zA-Z])")
-# math-verify looks for an i that stands alone to decide whether letters are complex: 2i and 2 i must
-# not be different variables
+# math-verify looks for an i that stands alone to decide whether letters are complex: the i of 2i
+# and the i of 2 i must not be different variables
 _IMAGINARY = re.compile(r"(?<=[0-9.}])i(?![a-zA-Z])")
 _SIGN_AFTER_SIGN = re.compile(r"([+-])\s*([+-])\s*(?=[0-9a-z.\\])")
 
@@ -129,7 +129,8 @@ def _proportional(gold: Any, answer: Any) -> bool:
     """Equations in the same variables whose difference of sides has a constant ratio."""
     if not (isinstance(gold, Eq) and isinstance(answer, Eq)):
         return False
-    one, other = gold.lhs - gold.rhs, answer.lhs - answer.rhs
+    sides: Any = (gold.lhs, gold.rhs, answer.lhs, answer.rhs)
+    one, other = sides[0] - sides[1], sides[2] - sides[3]
     if one.free_symbols != other.free_symbols or not one.free_symbols or one.has(Float):
         return False
     ratio = cancel(one.doit() / other.doit())

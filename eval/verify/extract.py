@@ -54,9 +54,9 @@ def _innermost_boxes(text: str) -> list[_Box]:
                 doubled = (open_braces[-1][0], inside, token.start())
         elif len(token[0]) > 2:
             open_braces.append((token.start(), token.end()))
-    if doubled and len(open_braces) == 1 and open_braces[0][0] == doubled[0] >= 0:
-        if _AFTER_THE_ANSWER.fullmatch(text, doubled[2] + 1):
-            boxes.append(_Box(*doubled))
+    is_open = doubled and len(open_braces) == 1 and open_braces[0][0] == doubled[0] >= 0
+    if doubled and is_open and _AFTER_THE_ANSWER.fullmatch(text, doubled[2] + 1):
+        boxes.append(_Box(*doubled))
     return boxes
 
 

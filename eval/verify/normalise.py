@@ -23,13 +23,15 @@ _SPACES = re.compile(
 # digits in groups of three. {,} and ,\! and a thin space say that they are one number; a bare comma
 # is left where it may separate the members of a list (inside brackets).
 _THOUSANDS = re.compile(
-    r"(?<![0-9.,])[0-9]{1,3}(?:(?:\s*,\s*\\!\s*|\{,\s*(?:\\[,;: ])?\s*\}|\\[,:; ]\s*)[0-9]{3})+(?![0-9])"
+    r"(?<![0-9.,])[0-9]{1,3}"
+    r"(?:(?:\s*,\s*\\!\s*|\{,\s*(?:\\[,;: ])?\s*\}|\\[,:; ]\s*)[0-9]{3})+(?![0-9])"
 )
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _SIZES = re.compile(
     r"\\(?:left|right|middle|[bB]ig{1,2}[lrm]?)(?![a-zA-Z])\s*\.?"
     r"|\\(?:display|text|script|scriptscript)style(?![a-zA-Z])"
-    r"|\\(?:limits|nolimits|mathstrut|boldmath|unboldmath|null|Large|large|LARGE|huge|small)(?![a-zA-Z])"
+    r"|\\(?:limits|nolimits|mathstrut|boldmath|unboldmath|null|Large|large|LARGE|huge|small)"
+    r"(?![a-zA-Z])"
     r"|\\!"
 )
 _COLOUR = re.compile(r"\\(?:text|page)?color(?:box)?\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}")

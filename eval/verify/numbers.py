@@ -126,31 +126,12 @@ def rounds_to(exact: Number, shown: Number) -> bool:
     return abs(exact.value - shown.value) <= half
 
 
-_BASE_NAMES = {
-    name: base
-    for base, name in enumerate(
-        [
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-        ],
-        start=2,
-    )
-}
+_NAMES = """two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen"""
+_BASE_NAMES = {name: base for base, name in enumerate(_NAMES.split(), start=2)}
 _BASED = re.compile(
-    r"(?P<sign>[+-]?)\s*(?:\((?P<a>[0-9A-Z.\s]+)\)|\{(?P<b>[0-9A-Z.\s]+)\}|\\text\{(?P<c>[0-9A-Z.\s]+)\}"
+    r"(?P<sign>[+-]?)\s*(?:\((?P<a>[0-9A-Z.\s]+)\)|\{(?P<b>[0-9A-Z.\s]+)\}"
+    r"|\\text\{(?P<c>[0-9A-Z.\s]+)\}"
     r"|(?P<d>[0-9A-Z.\s]+?))\s*"
     r"(?:_\s*(?:\{\s*(?:\\text\{\s*)?(?P<base>[0-9]{1,2}|[a-z]+)\s*\}?\s*\}|(?P<digit>[0-9]))"
     r"|\\text\{\s*\(?\s*(?:in )?base[ -]?(?P<word>[0-9]{1,2}|[a-z]+)\s*\)?\s*\}"

@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    r"\\text\{[^{}]*\}|\\begin|\\end|\\[{}]|\\[a-zA-Z]+|\\.|[(\[{)\]}]|[,;=]|(?<![a-zA-Z])(?:and|or)(?![a-zA-Z])"
+    r"\\text\{[^{}]*\}|\\begin|\\end|\\[{}]|\\[a-zA-Z]+|\\.|[(\[{)\]}]|[,;=]"
+    r"|(?<![a-zA-Z])(?:and|or)(?![a-zA-Z])"
 )
 _LIST_WORD = re.compile(r"\\text\{\s*[,;]?\s*(?:and|or|&)?\s*[,;]?\s*\}|and|or")
 _OPENING, _CLOSING = {"(", "[", "{", r"\{", r"\begin"}, {")", "]", "}", r"\}", r"\end"}
@@ -110,7 +111,7 @@ def is_inequality(text: str) -> bool:
 
 
 def chain(text: str) -> list[str]:
-    r"""Members of a chain of equalities: `x = 2/3 \approx 0.67` has three. Empty ones are left out."""
+    r"""Members of a chain of equalities, without empty ones: `x = 2/3 \approx 0.67` has three."""
     cuts = [
         (start, end)
         for token, start, end, depth in _tokens(text)
@@ -122,7 +123,8 @@ def chain(text: str) -> list[str]:
 _NAME = re.compile(
     r"(?:\\(?:angle|triangle|overline|vec|hat|bar|widehat|mathcal|Delta|measuredangle|text)\s*)?"
     r"(?:m\\angle\s*)?"
-    r"(?:\\[a-zA-Z]+|\{?\s*[a-zA-Z]{1,3}\s*\}?|\{[^{}\\=]*\}|[A-Z]{1,4}|\|[A-Z]{2}\||\[[A-Z]{3,5}\])"
+    r"(?:\\[a-zA-Z]+|\{?\s*[a-zA-Z]{1,3}\s*\}?|\{[^{}\\=]*\}"
+    r"|[A-Z]{1,4}|\|[A-Z]{2}\||\[[A-Z]{3,5}\])"
     r"(?:_\s*(?:\{[^{}]*\}|[a-zA-Z0-9]))?"
     r"(?:\s*\([a-zA-Z0-9,\s]{1,9}\))?"
     r"|\(\s*[a-zA-Z](?:_[0-9])?(?:\s*,\s*[a-zA-Z](?:_[0-9])?)+\s*\)"

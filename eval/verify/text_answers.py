@@ -65,9 +65,9 @@ def _in_braces(cleaned: str) -> bool:
 def same_words(gold: str, answer: str) -> bool:
     """Whether two cleaned answers say the same words."""
     ours, theirs = _items(gold), _items(answer)
-    if len(ours) == len(theirs) == 1 and ours[0].endswith((" am", " pm")):
-        if not theirs[0].endswith((" am", " pm")) and re.fullmatch(r"[0-9:]+", theirs[0]):
-            theirs = [_item(f"{theirs[0]} {ours[0][-2:]}")]
+    is_time = len(ours) == len(theirs) == 1 and ours[0].endswith((" am", " pm"))
+    if is_time and re.fullmatch(r"[0-9:]+", theirs[0]):
+        theirs = [_item(f"{theirs[0]} {ours[0][-2:]}")]
     if _in_braces(gold) or _in_braces(answer):
         ours, theirs = sorted(ours), sorted(theirs)
     return ours == theirs != []

@@ -26,7 +26,8 @@ _RATIO = rf"\\frac\s*\{{\s*{_GROUP}\s*\}}\s*\{{\s*{_GROUP}\s*\}}"
 _JOIN = r"\s*(?:/|\\cdot|\*)?\s*"
 _TEXT_TAIL = re.compile(rf"(?:{_RATIO}|{_GROUP})(?:{_JOIN}(?:{_RATIO}|{_GROUP}))*\s*\.?$")
 _BARE_TAIL = re.compile(
-    rf"(?<![A-Za-z\\_^{{])(?P<gap>\s*){_WORD}{_EXPONENT}?(?:(?:\s+|\s*/\s*|\s*\\cdot\s*){_WORD}{_EXPONENT}?)*$"
+    rf"(?<![A-Za-z\\_^{{])(?P<gap>\s*){_WORD}{_EXPONENT}?"
+    rf"(?:(?:\s+|\s*/\s*|\s*\\cdot\s*){_WORD}{_EXPONENT}?)*$"
 )
 _DEGREE_TAIL = re.compile(r"\s*\^\s*\\circ\s*(?:\\text\{\s*([CF])\s*\}|([CF]))?\s*$")
 _INSIDE = re.compile(r"\s*[A-Za-zµΩ.'\s/^{}0-9\\-]*")
@@ -109,9 +110,10 @@ def separate(text: str, letters_are_variables: bool = False) -> Quantity:
         if scaled := _scaled(value, unit, True):
             return scaled
         inside = all(_INSIDE.fullmatch(group) for group in re.findall(r"\\text\{([^{}]*)\}", unit))
-        if inside and not value.endswith(("+", "-", "=", "\\cdot", "*", "/", "^", "_", ",", ";")):
-            if _is_unit(unit, only_known=not is_numeric(value)):
-                return Quantity(value, unit)
+        is_joined = value.endswith(("+", "-", "=", r"\cdot", "*", "/", "^", "_", ",", ";"))
+        is_unit = _is_unit(unit, only_known=not is_numeric(value))
+        if inside and is_unit and not is_joined:
+            return Quantity(value, unit)
         return Quantity(text, "")
     tail = _BARE_TAIL.search(text)
     if tail and tail.start() and is_numeric(value := text[: tail.start()].rstrip()):

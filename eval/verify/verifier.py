@@ -179,5 +179,6 @@ class Verifier:
                     else f"verification ended with {status}"
                 )
                 raise BadInput(
-                    f"answer {given[:80]!r} is not accepted as its own: {reason}; correct or remove it"
+                    f"answer {given[:80]!r} is not accepted as its own: {reason}; "
+                    "correct or remove it"
                 )
