@@ -23,6 +23,7 @@ from eval.verify.text_answers import is_words, same_letters, same_words, segment
 from eval.verify.units import conflict, separate
 
 _SIDE_BY_SIDE = re.compile(r"(?<![_^.0-9])[0-9]+(?:\.[0-9]*)?\s+[0-9.]")  # 12 13
+_ELLIPSIS = re.compile(r"\\(?:[lcv]?dots|dotsc|dotsb)(?![a-zA-Z])|\.\.\.")
 _BASED_PART = re.compile(r"[0-9)]\s*_\s*\{?\s*[0-9]")
 
 
@@ -39,6 +40,9 @@ def compare(gold: str, answer: str, algebra: Same = no_algebra) -> Outcome:
         return UNPARSED
     if normal(gold) == normal(answer) != "":
         return RIGHT
+
+    if len(_ELLIPSIS.findall(gold)) != len(_ELLIPSIS.findall(answer)):
+        return WRONG  # 0.3... is not 0.3, and the parser drops what it cannot read
 
     def same(one: str, other: str) -> Outcome:
         return compare(one, other, algebra)

@@ -130,6 +130,8 @@ def _proportional(gold: Any, answer: Any) -> bool:
     if not (isinstance(gold, Eq) and isinstance(answer, Eq)):
         return False
     sides: Any = (gold.lhs, gold.rhs, answer.lhs, answer.rhs)
+    if not all(isinstance(side, Expr) for side in sides):  # x \in [0, 1]: a side is a set
+        return False
     one, other = sides[0] - sides[1], sides[2] - sides[3]
     if one.free_symbols != other.free_symbols or not one.free_symbols or one.has(Float):
         return False
