@@ -16,7 +16,7 @@ from tests.speed import gpu
 from tests.speed.gpu_tables import compare
 
 Row = dict[str, Any]
-SCRIPT = Path(__file__).parents[1] / "speed" / "gpu.py"
+SCRIPT = Path(__file__).parents[1] / "tests" / "speed" / "gpu.py"
 
 
 def script(out: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
