@@ -23,22 +23,29 @@ from eval.files.checksums import check_folder, write_mark
 from eval.files.durable import locked
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row
-from eval.sampling.engines import Completion, Engine, Key, Request, Sampling, engine_version
-from eval.sampling.jobs import (
+from eval.sampling.engine_interface import (
+    Completion,
+    Engine,
+    Key,
+    Request,
+    Sampling,
+    engine_version,
+)
+from eval.sampling.missing_samples import (
     Job,
     StaleSamples,
     done_keys,
     plan_job,
-    policy_hash,
     refuse_long_prompts,
 )
+from eval.sampling.policy_folder import policy_hash
 
 LABELS = ("run", "arm", "train_seed", "step")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Samples every problems file. The policy is loaded only if something is missing."""
-    arguments = parse_arguments(argv)
+    arguments = parse_sampling_arguments(argv)
     check_folder(
         arguments.policy,
         "put back a whole copy of the policy, or make it again from its first step",
@@ -188,7 +195,7 @@ def make_engine(
     return TransformersEngine(arguments.policy, tokenizer, sampling, arguments.batch, dtype)
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m eval.sample", description=(__doc__ or "").split("\n")[0]

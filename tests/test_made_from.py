@@ -11,7 +11,7 @@ import pytest
 from eval.files.checksums import CHECKSUMS, damage
 from eval.files.durable import locked
 from eval.files.errors import BadInput
-from eval.sampling.jobs import policy_hash
+from eval.sampling.policy_folder import policy_hash
 from experiments.workflow.contents import SEEN, changed, content_digests, remember
 from experiments.workflow.made_from import MADE_FROM, MARK, is_whole, made_from, make_policy_folder
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from analysis.results.folder import load as read_results
+from analysis.results.folder import load_results as read_results
 from analysis.tables.footnotes import overlap_note
 from eval.files.durable import locked
 from eval.files.errors import BadInput
-from eval.questions.named_sets import SOURCES
+from eval.questions.named_sets import NAMED_SETS
 from eval.questions.problems import Problem, load_set, read_problems, write_problems
 from eval.verify.verifier import Verifier
 from experiments.spec.resolved import resolved
@@ -60,7 +60,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, rows in sets.items():
         write_problems(tmp_path / f"{name}.jsonl", rows)
-        monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], count=len(rows)))
+        monkeypatch.setitem(NAMED_SETS, name, replace(NAMED_SETS[name], count=len(rows)))
     return tmp_path
 
 

@@ -35,7 +35,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from eval.files.errors import exit_with_message
-from eval.questions.arithmetic import arithmetic, available, stream_of
+from eval.questions.arithmetic import arithmetic, largest_draw, stream_of
 from eval.verify.verifier import Verifier
 from experiments.spec.schema import TinyPolicy, load
 from experiments.workflow.layout import Graph
@@ -212,7 +212,7 @@ def accuracy(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, flo
     with Verifier(workers=1) as verifier, torch.no_grad():
         for level in policy.levels:
             problems = arithmetic(
-                [level], min(20, available(level, "validation")), "validation", policy.seed
+                [level], min(20, largest_draw(level, "validation")), "validation", policy.seed
             )
             asked = [problem.text for problem in problems for _ in range(samples)]
             prompts = tokenizer(asked, return_tensors="pt", padding=True).to(model.device)

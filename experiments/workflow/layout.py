@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.checksums import CHECKSUMS, sha256
-from eval.questions.named_sets import SOURCES
-from eval.sampling.jobs import policy_files
+from eval.questions.named_sets import NAMED_SETS
+from eval.sampling.policy_folder import policy_files
 from experiments.spec.data_folder import named_sets
 from experiments.spec.schema import Experiment, HubPolicy, MiniaturePolicy, run_spec, spec_hash
 from experiments.workflow.contents import content_digests
@@ -316,7 +316,7 @@ def data_files(experiment: Experiment, names: Iterable[str]) -> list[Path]:
     source.
     """
     folder = experiment.data_dir
-    return [] if folder is None else [Path(folder) / SOURCES[name].file for name in names]
+    return [] if folder is None else [Path(folder) / NAMED_SETS[name].file for name in names]
 
 
 def digests(files: list[str]) -> list[str]:

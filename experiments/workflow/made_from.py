@@ -10,7 +10,7 @@ began from the first one goes on from it. So a job that finds the policy whole a
 same puts its mark back, and makes nothing.
 
 None of this stands in checksums.json or is called *.json: a policy is known by its JSON files
-(eval/sampling/jobs.py), and is the same policy when a comment in the code that makes it has
+(eval/sampling/missing_samples.py), and is the same policy when a comment in the code that makes it has
 changed.
 """
 
