@@ -22,7 +22,7 @@ from analysis.figures import training as figures_training
 from analysis.figures.captions import CAPTIONS, rst
 from analysis.inference.statistics import Counts
 from analysis.results.folder import BASE, Results, Run, load_results
-from eval.files.checksums import sha256
+from eval.files.marks import sha256
 from tests.synthetic import METHODS, TARGET, make
 
 MADE = ("entropy", "pass_at_k", "controller")

@@ -32,8 +32,8 @@ from analysis.sweep.sentences import (
 from analysis.sweep.study_files import read_sweep
 from analysis.sweep.summary import summarise_searches
 from analysis.sweep.tables import regret_table, trials_table
-from eval.files.checksums import CHECKSUMS
 from eval.files.errors import BadInput
+from eval.files.marks import CHECKSUMS
 from experiments.workflow.repair import undo_damaged
 from tests import browser, synthetic_sweep
 from tests.synthetic_sweep import row, study, write

@@ -16,8 +16,9 @@ from analysis.figures.captions import CAPTIONS
 from analysis.figures.figure_files import figure_origin, write_figure
 from analysis.figures.plotting import Drawn
 from analysis.results.folder import Results, load_results
-from eval.files.checksums import mark_folder
 from eval.files.errors import exit_with_message
+from eval.files.evidence import analysis_made_from
+from eval.files.marks import mark_folder
 
 FIGURES: dict[str, Callable[[Results], Drawn]] = {
     "pass_at_k": figures_evaluation.plot_pass_at_k,
@@ -75,4 +76,4 @@ def main(argv: list[str] | None = None) -> None:
         results = load_results(folder)
         for name in FIGURES:
             save_figure(name, results)
-        mark_folder(folder / "figures")
+        mark_folder(folder / "figures", analysis_made_from(folder, "analysis.figures"))

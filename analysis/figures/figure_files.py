@@ -19,8 +19,8 @@ from analysis.figures.captions import plain_rst
 from analysis.figures.plotting import Drawn, NothingToPlot, panels, plt
 from analysis.results.folder import path_to_write
 from analysis.tables.render import frame_csv
-from eval.files.checksums import sha256
 from eval.files.durable import write_bytes, write_text
+from eval.files.marks import sha256
 
 FIXED_METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},

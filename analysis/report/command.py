@@ -20,9 +20,10 @@ from analysis.results.folder import MissingPart, Results, load_results, path_to_
 from analysis.tables.cells import Table
 from analysis.tables.layouts import LAYOUTS, stored_table
 from analysis.tables.render import to_html
-from eval.files.checksums import write_mark
 from eval.files.durable import write_text
 from eval.files.errors import exit_with_message
+from eval.files.evidence import analysis_made_from
+from eval.files.marks import write_mark
 
 
 @dataclass
@@ -90,4 +91,5 @@ def main(argv: list[str] | None = None) -> None:
     with exit_with_message():
         path = path_to_write(folder / "report.html", folder)
         write_text(path, report_page(load_results(folder)))
-        write_mark(folder / "report.checksums.json", [path])
+        made_from = analysis_made_from(folder, "analysis.report")
+        write_mark(folder / "report.checksums.json", [path], made_from)

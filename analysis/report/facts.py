@@ -3,7 +3,7 @@
 from typing import Any
 
 from analysis.results.folder import Results
-from eval.files.checksums import sha256
+from eval.files.marks import sha256
 
 
 def method_in_words(results: Results, arm: str) -> str:

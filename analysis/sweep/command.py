@@ -31,9 +31,9 @@ from analysis.sweep.summary import SearchSummary, summarise_searches
 from analysis.sweep.tables import regret_table, trials_table
 from analysis.tables.cells import Table
 from analysis.tables.render import to_html, write_table
-from eval.files.checksums import CHECKSUMS, sha256, write_mark
 from eval.files.durable import write_text
 from eval.files.errors import exit_with_message
+from eval.files.marks import CHECKSUMS, sha256, write_mark
 
 SWEEP_COMMAND = "python -m analysis.sweep"
 SWEEP_FILES = ("study.yaml", "trials.csv", "importance.csv")

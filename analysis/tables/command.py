@@ -9,9 +9,10 @@ from pathlib import Path
 from analysis.results.folder import load_results, path_to_write
 from analysis.tables.layouts import LAYOUTS, build_table
 from analysis.tables.render import write_table
-from eval.files.checksums import mark_folder
 from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
+from eval.files.evidence import analysis_made_from
+from eval.files.marks import mark_folder
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,4 +24,4 @@ def main(argv: Sequence[str] | None = None) -> None:
         results = load_results(folder)
         for name in LAYOUTS:
             write_table(build_table(name, results), path_to_write(folder / "tables", folder))
-        mark_folder(folder / "tables")
+        mark_folder(folder / "tables", analysis_made_from(folder, "analysis.tables"))

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.errors import BadInput
-
-# configuration, weights, chat template, tokenizer
-POLICY_SUFFIXES = {".json", ".safetensors", ".jinja", ".txt", ".model"}
+from eval.sampling.made_from import policy_files
 
 
 def policy_hash(policy: Path) -> str:
@@ -22,11 +20,6 @@ def policy_hash(policy: Path) -> str:
                 file.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest()
             )
     return digest.hexdigest()[:16]
-
-
-def policy_files(policy: Path) -> list[Path]:
-    """The files that a policy is known by."""
-    return sorted(file for file in policy.iterdir() if file.suffix in POLICY_SUFFIXES)
 
 
 def end_ids(policy: Path, tokenizer: Any) -> list[int]:
