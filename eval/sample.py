@@ -19,6 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from eval.files.command_line import command_parser
 from eval.files.durable import locked
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row
@@ -67,10 +68,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 engine = make_engine(arguments, sampling, tokenizer, dtype)
             sample_file(job, engine, done)
             mark = job.file.with_name(f"{path.stem}.sampled")
-            write_mark(mark, [job.file], made_from(arguments, path, samples))
+            write_mark(mark, [job.file], sampled_from(arguments, path, samples))
 
 
-def made_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Parts:
+def sampled_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Parts:
     """The parts that the samples of one problems file are made from."""
     settings = {name: getattr(arguments, name) for name in SAMPLING_SETTINGS}
     policy = policy_digest(arguments.policy)
@@ -208,9 +209,7 @@ def make_engine(
 
 def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.sample", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = command_parser("eval.sample", __doc__)
     parser.add_argument(
         "--policy", type=Path, required=True, help="folder with the model and its tokenizer"
     )

@@ -7,11 +7,11 @@ those without samples), <set>.measures.json and then <set>.scored, the checksums
 Scoring again, say with another verifier, replaces them and touches no sample.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.files.command_line import command_parser
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
@@ -32,9 +32,7 @@ SETTINGS = (
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Scores every problems file with one pool of verifier processes."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.score", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = command_parser("eval.score", __doc__)
     parser.add_argument(
         "--out",
         type=Path,

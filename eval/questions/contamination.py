@@ -27,6 +27,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from eval.files.command_line import command_parser
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
@@ -232,9 +233,7 @@ def _compare_files(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compares a training set with benchmarks and writes a report of the overlaps."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.questions.contamination", description=main.__doc__
-    )
+    parser = command_parser("eval.questions.contamination", main.__doc__)
     parser.add_argument("--train", type=Path, required=True, help="training problems, JSON lines")
     parser.add_argument(
         "--against", type=Path, nargs="+", required=True, help="benchmarks, JSON lines"

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from eval.files.errors import BadInput
-from eval.questions.named_sets import NamedSet
+from eval.questions.named_sets import Source
 
 PlacedRow = tuple[str, dict[str, Any]]  # where it stands, for messages; the row
 
 
-def hub_rows(name: str, source: NamedSet) -> list[PlacedRow]:
+def hub_rows(name: str, source: Source) -> list[PlacedRow]:
     """Distinct rows of a set, with fields id, text, answer, level and subject.
 
     Raises:
@@ -74,7 +74,7 @@ def _closing(text: str) -> dict[int, int]:
     return closing
 
 
-def _mapped(raw: dict[str, Any], source: NamedSet, where: str) -> dict[str, Any]:
+def _mapped(raw: dict[str, Any], source: Source, where: str) -> dict[str, Any]:
     before, after = source.wrapper
     answer = (
         _gold_answer(nested_field(raw, source.answer, where), source, where)
@@ -90,7 +90,7 @@ def _mapped(raw: dict[str, Any], source: NamedSet, where: str) -> dict[str, Any]
     }
 
 
-def _gold_answer(value: Any, source: NamedSet, where: str) -> str:
+def _gold_answer(value: Any, source: Source, where: str) -> str:
     if source.answer_form == "list":
         return ", ".join(map(str, value))
     if isinstance(value, float) and value.is_integer():
@@ -107,7 +107,7 @@ def _gold_answer(value: Any, source: NamedSet, where: str) -> str:
     return text
 
 
-def _download(name: str, source: NamedSet) -> Iterable[Any]:
+def _download(name: str, source: Source) -> Iterable[Any]:
     if source.revision is None:
         raise BadInput(
             f"set {name} has no pinned revision at {source.hub}: give data_dir, or set the"

@@ -8,7 +8,6 @@ with its name and line: nothing is skipped.
     problems/aime_2024.jsonl
 """
 
-import argparse
 import json
 import re
 import sys
@@ -17,11 +16,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.json_text import parse
 from eval.questions.duplicates import Repeats, drop_repeats
-from eval.questions.named_sets import NAMED_SETS, NamedSet
+from eval.questions.named_sets import SOURCES, Source
 
 _LONGEST_LINE = 1_000_000  # bytes; the longest line of a known set has 9,000
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -82,12 +82,12 @@ def load_counted(
     Raises:
         BadInput: unknown set or language, missing file, wrong count, answer out of range, no hub.
     """
-    if name not in NAMED_SETS:
-        raise BadInput(f"unknown problem set {name!r}: choose one of {', '.join(NAMED_SETS)}")
+    if name not in SOURCES:
+        raise BadInput(f"unknown problem set {name!r}: choose one of {', '.join(SOURCES)}")
     unknown = set(languages or ()) - set(_LANGUAGES)
     if unknown:
         raise BadInput(f"unknown language {min(unknown)!r}: choose from {', '.join(_LANGUAGES)}")
-    source = NAMED_SETS[name]
+    source = SOURCES[name]
     problems = (
         _from_folder(name, source, Path(data_dir))
         if data_dir is not None
@@ -170,7 +170,7 @@ def _string(row: dict[str, Any], key: str, where: str, required: bool = True) ->
     return value
 
 
-def _from_folder(name: str, source: NamedSet, data_dir: Path) -> list[Problem]:
+def _from_folder(name: str, source: Source, data_dir: Path) -> list[Problem]:
     path = data_dir / source.file
     problems = read_problems(path)
     if len(problems) != source.count:
@@ -182,7 +182,7 @@ def _from_folder(name: str, source: NamedSet, data_dir: Path) -> list[Problem]:
     ]
 
 
-def _from_hub(name: str, source: NamedSet) -> list[Problem]:
+def _from_hub(name: str, source: Source) -> list[Problem]:
     from eval.questions.hub import hub_rows  # here: importing `datasets` takes seconds
 
     rows = hub_rows(name, source)
@@ -194,7 +194,7 @@ def _from_hub(name: str, source: NamedSet) -> list[Problem]:
     return [_in_range(problem_from(row, where), source, where) for where, row in rows]
 
 
-def _in_range(problem: Problem, source: NamedSet, where: str) -> Problem:
+def _in_range(problem: Problem, source: Source, where: str) -> Problem:
     """Integers lose their leading zeros, so that "025" and "25" are one answer for every
     verifier.
     """
@@ -218,10 +218,8 @@ def _language(text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes a named set as problems, one per line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.questions.problems", description=main.__doc__
-    )
-    parser.add_argument("--set", required=True, dest="name", help=", ".join(NAMED_SETS))
+    parser = command_parser("eval.questions.problems", main.__doc__)
+    parser.add_argument("--set", required=True, dest="name", help=", ".join(SOURCES))
     parser.add_argument("--data-dir", type=Path, help="folder of JSON lines; default: the hub")
     parser.add_argument("--languages", nargs="+", default=["en"], help="languages to keep: en, zh")
     parser.add_argument("--out", type=Path, required=True, help="JSON lines file to write")
