@@ -281,7 +281,9 @@ def test_a_spec_that_says_nothing_any_more_is_said(
     if left:
         spec.write_bytes(content)
     repair(results)
-    assert f"{spec}: was missing or could not be read, and is written anew" in capsys.readouterr().err
+    assert (
+        f"{spec}: was missing or could not be read, and is written anew" in capsys.readouterr().err
+    )
 
 
 def test_a_new_folder_has_nothing_to_be_told_of(
