@@ -37,7 +37,7 @@ from experiments.sweep.sweep_file import (
     no_sweep,
 )
 from experiments.sweep.hashes import sweep_hash
-from experiments.tracking.command import start
+from experiments.tracking.command import start_following
 
 with exit_with_message():
     # A sweep makes files that other arms of its experiment may be read from: it goes without those.
@@ -119,7 +119,7 @@ onstart:
         # Snakemake that runs inside another program.
         write_spec(EXPERIMENT, GRAPH.spec)
         # Makes the MLflow store and logs to it, from a process of its own, which ends with this one.
-        start(GRAPH.root)
+        start_following(GRAPH.root)
 
 
 onerror:

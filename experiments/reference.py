@@ -29,8 +29,8 @@ CLASSES = [
         schema.Analysis,
     ),
     *(
-        study.Study,
-        study.Search,
+        study.TuningStudy,
+        study.SearchSpace,
         study_settings.Range,
         study_settings.Choices,
         study_settings.Objective,
@@ -56,10 +56,10 @@ RANGES = {
     "Workers": "integer in [1, 1,000]",
     "Commit | None": "40 hexadecimal digits",
 }
-MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE_MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def table(cls: type) -> str:
+def settings_table(cls: type) -> str:
     """Markdown: one row per field of the class. Its meaning stands behind the field or above it."""
     lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
     above: list[str] = []
@@ -80,7 +80,7 @@ def table(cls: type) -> str:
 def filled(page: str) -> str:
     """The page with every marked table made anew."""
     classes = {cls.__name__: cls for cls in CLASSES}
-    return MARK.sub(lambda mark: mark[1] + table(classes[mark[2]]) + mark[3], page)
+    return TABLE_MARK.sub(lambda mark: mark[1] + settings_table(classes[mark[2]]) + mark[3], page)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from eval.files.errors import exit_with_message
-from experiments.policies.load import attention_for
+from experiments.policies.load_save import attention_for
 from experiments.run.fault_dump import Batch, Fault, read_batches, read_fault, undamaged
 from experiments.run.numerics import fault_words
 from experiments.spec.training_settings import Training
@@ -46,16 +46,16 @@ def reproduce(dump: Path) -> tuple[Numbers, int]:
     fault = read_fault(dump)
     batches = read_batches(dump, fault.processes)
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = rebuild(dump, fault, Path(scratch))
+        trainer = rebuild_trainer(dump, fault, Path(scratch))
         broken = sum(int((~p.isfinite()).sum()) for p in trainer.model.parameters())  # pyright: ignore[reportOptionalMemberAccess]
-        return list(numbers(trainer, fault, batches)), broken
+        return list(compare_numbers(trainer, fault, batches)), broken
 
 
-def rebuild(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTrainer:
+def rebuild_trainer(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTrainer:
     """The run's trainer with the weights of the dump, at a point between rollout and update."""
     training = fault.training.model_copy(update={"vllm": "none", "lora": None})
     with undamaged(dump / "policy"):
-        tokenizer, model = load_policy(dump / "policy", training)
+        tokenizer, model = load_dumped_policy(dump / "policy", training)
     trainer = EntropyControlTrainer(
         method=NoEntropy(),
         labels={},
@@ -76,7 +76,7 @@ def rebuild(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTrainer:
     return trainer
 
 
-def load_policy(folder: Path, training: Training) -> tuple[Any, Any]:
+def load_dumped_policy(folder: Path, training: Training) -> tuple[Any, Any]:
     """Tokenizer and model."""
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     dtype = str(AutoConfig.from_pretrained(folder, local_files_only=True).dtype).removeprefix(
@@ -88,7 +88,9 @@ def load_policy(folder: Path, training: Training) -> tuple[Any, Any]:
     )
 
 
-def numbers(trainer: EntropyControlTrainer, fault: Fault, batches: list[Batch]) -> Iterator[Any]:
+def compare_numbers(
+    trainer: EntropyControlTrainer, fault: Fault, batches: list[Batch]
+) -> Iterator[Any]:
     model: Any = trainer.model
     for number, batch in enumerate(batches):
         found = {name: batch.pop(f"found.{name}") for name in ("loss", "entropy", "tokens", "clip")}

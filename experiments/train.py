@@ -21,26 +21,24 @@ from transformers.utils import logging
 from eval.files.checksums import mark_folder
 from eval.files.durable import empty, locked, publish, write_text
 from eval.files.errors import BadInput, exit_with_message
-from eval.files.jsonl import Appender, dump, read_rows
+from eval.files.jsonl import Appender, Row, dump, read_rows
 from eval.questions.problems import read_problems
 from eval.sampling.gpus import check_gpus
 from eval.verify.verifier import Verifier
-from experiments.policies.load import load_policy, lora_config, policy_source, save_policy
+from experiments.policies.load_save import load_policy, lora_config, policy_source, save_policy
 from experiments.run.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.run.explosion import Limits
 from experiments.run.identity import Identity, check_base, finish, identity, is_finished, show
 from experiments.run.numerics import FOLDER, Guard, refuse_after_fault
 from experiments.run.record import fault_settings, run_record
 from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
-from experiments.spec.schema import Experiment, Training, load
+from experiments.spec.schema import Experiment, Training, load_experiment
 from experiments.tasks.dataset import make_dataset
 from experiments.tasks.strata import RATES, strata_of
 from experiments.training.grpo_config import grpo_config
 from experiments.training.processes import on_main, world
 from experiments.training.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
-
-Row = dict[str, Any]
 
 
 class RolloutLog:
@@ -106,17 +104,17 @@ def make_trainer(
         guard=Guard(
             out / FOLDER, f"arm {arm}, seed {seed}", fault_settings(experiment, arm, seed), save
         ),
-        limits=limits(training, model.config.vocab_size),
+        limits=explosion_limits(training, model.config.vocab_size),
         model=model,
         processing_class=tokenizer,
-        reward_funcs=rewards(training),
+        reward_funcs=reward_functions(training),
         peft_config=lora_config(training.lora),
         args=grpo_config(training, seed, out / "checkpoints", world().num_processes),
         train_dataset=dataset,
     )
 
 
-def limits(training: Training, vocabulary: int) -> Limits:
+def explosion_limits(training: Training, vocabulary: int) -> Limits:
     return Limits(
         training.exploded_entropy,
         vocabulary,
@@ -126,7 +124,7 @@ def limits(training: Training, vocabulary: int) -> Limits:
     )
 
 
-def rewards(training: Training) -> list[Any]:
+def reward_functions(training: Training) -> list[Any]:
     """The verdict first."""
     verdict = VerifiedReward(Verifier(workers=1))
     if not training.overlong_buffer:
@@ -134,7 +132,9 @@ def rewards(training: Training) -> list[Any]:
     return [verdict, SoftOverlong(training.max_completion_length, training.overlong_buffer)]
 
 
-def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | None = None) -> None:
+def train_run(
+    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | None = None
+) -> None:
     """Trains, and leaves everything that docs/metrics.md lists in `out`, which is
     <inputs>/<arm>/seed-<seed> if not given.
 
@@ -152,17 +152,17 @@ def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | N
             )
             on_main(lambda: show(out))
             return
-        trainer = train(experiment, arm, seed, inputs, out, stop, mine)
+        trainer = train_rollouts(experiment, arm, seed, inputs, out, stop, mine)
         if trainer.interrupted:
             raise SystemExit(TRY_AGAIN)
         policy = on_main(lambda: empty(out / ".policy.new"))
         save_policy(trainer, policy, policy_source(experiment, inputs))
         if state.is_main_process:
-            leave(out, policy, trainer.progress)
+            publish_policy(out, policy, trainer.progress)
             finish(out, mine, run_record(experiment, arm, seed, trainer, started))
 
 
-def train(
+def train_rollouts(
     experiment: Experiment,
     arm: str,
     seed: int,
@@ -191,7 +191,7 @@ def nothing(row: Row) -> None:
     """Where another process writes the rows."""
 
 
-def leave(out: Path, policy: Path, progress: Progress) -> None:
+def publish_policy(out: Path, policy: Path, progress: Progress) -> None:
     """Makes the policy visible, and the state that the method ended with."""
     mark_folder(policy)
     publish(policy, out / "policy")
@@ -213,10 +213,10 @@ def main() -> None:
     logging.disable_progress_bar()
     with exit_with_message():
         check_gpus()
-        experiment = load(arguments.spec)
+        experiment = load_experiment(arguments.spec)
         check_run(experiment, arguments.arm, arguments.seed)
         inputs = arguments.inputs or arguments.spec.parent
-        run(experiment, arguments.arm, arguments.seed, inputs, arguments.out)
+        train_run(experiment, arguments.arm, arguments.seed, inputs, arguments.out)
 
 
 def check_run(experiment: Experiment, arm: str, seed: int) -> None:

@@ -9,13 +9,17 @@ import pytest
 
 from eval.files.checksums import CHECKSUMS
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import Experiment, load, run_spec, spec_hash
+from experiments.spec.schema import Experiment, load_experiment, run_spec, spec_hash
 from experiments.workflow import layout as module
 from experiments.workflow.layout import Graph
 from experiments.workflow.made_from import MADE_FROM, leave
 from experiments.workflow.outdated import forget_outdated
 
-RUNS = {f"{arm}/seed-{seed}" for arm in load("smoke").arms for seed in load("smoke").seeds}
+RUNS = {
+    f"{arm}/seed-{seed}"
+    for arm in load_experiment("smoke").arms
+    for seed in load_experiment("smoke").seeds
+}
 EVALUATED = {
     f"{run}/eval/arithmetic_test.{kind}"
     for run in RUNS | {"base"}
@@ -26,7 +30,7 @@ PAGES = {f"tables/{CHECKSUMS}", f"figures/{CHECKSUMS}", f"report.{CHECKSUMS}"}
 
 def graph(results: Path, **changes: Any) -> Graph:
     """The smoke experiment with some of its settings changed."""
-    content = load("smoke").model_dump(mode="json")
+    content = load_experiment("smoke").model_dump(mode="json")
     for path, value in changes.items():
         *parents, name = path.split("__")
         place = content
@@ -65,7 +69,7 @@ def done(tmp_path: Path) -> Graph:
         ({"question": "Another?"}, PAGES),
         (
             {"arms__aer__method__eta": 0.7},
-            {f"aer/seed-{seed}/{CHECKSUMS}" for seed in load("smoke").seeds} | PAGES,
+            {f"aer/seed-{seed}/{CHECKSUMS}" for seed in load_experiment("smoke").seeds} | PAGES,
         ),
         ({"evaluation__temperature": 0.5}, EVALUATED | PAGES),
         (

@@ -16,21 +16,21 @@ from typing import Any, Literal
 from eval.files.errors import BadInput
 from experiments.doctor.machine import (
     Check,
-    Device,
+    InstalledGpu,
     checks,
     cores,
-    devices,
     in_hub_cache,
+    installed_gpus,
     total_memory,
 )
 
 DEFAULT = "arithmetic"
-FOLDER = Path(__file__).parents[1]
+EXPERIMENTS_FOLDER = Path(__file__).parents[1]
 SMALL_SHARE = 0.5  # of the memory of a machine, for its runs together
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Readiness:
     """Whether one experiment can run here."""
 
     experiment: str
@@ -38,40 +38,40 @@ class Verdict:
     why: str
 
 
-def verdicts(found: list[Check], gpus: list[Device]) -> list[Verdict]:
+def readiness_of_experiments(found: list[Check], gpus: list[InstalledGpu]) -> list[Readiness]:
     """One per experiment that ships; a file that cannot be planned is "unknown", with the
     reason.
     """
     given = {check.name: check for check in found}
     wanting = [name for name in ("python", "packages") if given[name].status == "missing"]
     names = sorted(
-        p.stem for p in FOLDER.glob("*.yaml") if not p.stem.startswith("sweep_")
+        p.stem for p in EXPERIMENTS_FOLDER.glob("*.yaml") if not p.stem.startswith("sweep_")
     )  # studies are no experiments
     if wanting:
-        return [Verdict(name, "no", f"first mend: {', '.join(wanting)}") for name in names]
-    return [_verdict(name, given, gpus) for name in names]
+        return [Readiness(name, "no", f"first mend: {', '.join(wanting)}") for name in names]
+    return [_readiness(name, given, gpus) for name in names]
 
 
-def _verdict(name: str, given: dict[str, Check], gpus: list[Device]) -> Verdict:
+def _readiness(name: str, given: dict[str, Check], gpus: list[InstalledGpu]) -> Readiness:
     try:
-        from experiments.spec.schema import load
+        from experiments.spec.schema import load_experiment
 
-        experiment = load(name)
+        experiment = load_experiment(name)
         lacking = list(_lacking(experiment, given, gpus))
         if lacking:
-            return Verdict(name, "no", "; ".join(lacking))
-        return Verdict(name, "yes", _price(experiment, gpus))
+            return Readiness(name, "no", "; ".join(lacking))
+        return Readiness(name, "yes", _price(experiment, gpus))
     except BadInput as error:
-        return Verdict(name, "no", " ".join(str(error).split()))
+        return Readiness(name, "no", " ".join(str(error).split()))
     except (
         Exception
     ) as error:  # a doctor who falls ill helps nobody: whatever it is, it is said in the line
-        return Verdict(
+        return Readiness(
             name, "unknown", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         )
 
 
-def _lacking(experiment: Any, given: dict[str, Check], gpus: list[Device]) -> Iterator[str]:
+def _lacking(experiment: Any, given: dict[str, Check], gpus: list[InstalledGpu]) -> Iterator[str]:
     from experiments.spec.data_folder import missing_data, named_sets
 
     pretrained = experiment.model.source == "pretrained"
@@ -95,15 +95,15 @@ def _lacking(experiment: Any, given: dict[str, Check], gpus: list[Device]) -> It
         yield "peft is not installed"
 
 
-def _price(experiment: Any, gpus: list[Device]) -> str:
+def _price(experiment: Any, gpus: list[InstalledGpu]) -> str:
     """Hours on this machine, or what does not fit; from the planner."""
-    from experiments.plan.command import duration, make_plan, said
+    from experiments.plan.command import duration, launch_words, make_plan
     from experiments.plan.cost import LONGEST_OF, LONGEST_PROMPT, MEAN_PROMPT, Assumed
     from experiments.plan.throughput import GPUS, Speed
 
     if gpus and experiment.model.source == "pretrained":
         name, workers = gpus[0].name, len(gpus)
-        gpu = replace(_nearest(gpus[0]), memory=gpus[0].memory)
+        gpu = replace(_closest_known_gpu(gpus[0]), memory=gpus[0].memory)
     else:
         name, workers = "cpu", cores()
         gpu = replace(GPUS["cpu"], memory=SMALL_SHARE * total_memory() / workers)
@@ -113,12 +113,12 @@ def _price(experiment: Any, gpus: list[Device]) -> str:
     case = next(iter(plan.arms.values()))[0]
     if case.launch.processes > workers:
         raise BadInput(
-            f"one run takes {said(case.launch, name)}, and there are {workers}: see make plan"
+            f"one run takes {launch_words(case.launch, name)}, and there are {workers}: see make plan"
         )
     return f"about {duration(plan.total.hours / workers)} on {workers} {'cores' if name == 'cpu' else f'x {name}'}"
 
 
-def _nearest(device: Device) -> Any:
+def _closest_known_gpu(device: InstalledGpu) -> Any:
     """The table's entry for a GPU by its name, or the slowest, so that the estimate errs on the
     long side.
     """
@@ -135,7 +135,7 @@ def _nearest(device: Device) -> Any:
 # ------------------------------------------------------------------------------------------------------------
 
 
-def table(found: list[Check], judged: list[Verdict]) -> str:
+def doctor_text(found: list[Check], judged: list[Readiness]) -> str:
     """Plain aligned text: what there is, what would add the rest, what can be run."""
     have = [(c.name, c.status, c.found, c.needed_for) for c in found]
     adding = [(f"  {c.name}", c.add) for c in found if c.add]
@@ -161,10 +161,10 @@ def main() -> None:
     if arguments.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     found = checks(arguments.offline)
-    judged = verdicts(found, devices())
+    judged = readiness_of_experiments(found, installed_gpus())
     if arguments.json:
         content = {"checks": [asdict(c) for c in found], "experiments": [asdict(v) for v in judged]}
         print(json.dumps(content, indent=2))
     else:
-        print(table(found, judged))
+        print(doctor_text(found, judged))
     raise SystemExit(0 if next(v for v in judged if v.experiment == DEFAULT).runs == "yes" else 1)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-PATIENCE = 3.0  # seconds
+PROBE_SECONDS = 3.0  # seconds
 CORE = (
     "torch",
     "trl",
@@ -32,7 +32,7 @@ CORE = (
 )
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
-Status = Literal["ok", "missing", "note"]
+CheckStatus = Literal["ok", "missing", "note"]
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Check:
     """One thing that was looked for."""
 
     name: str
-    status: Status
+    status: CheckStatus
     found: str
     needed_for: str = ""
     add: str = ""  # the command that adds it
 
 
 @dataclass(frozen=True)
-class Device:
+class InstalledGpu:
     """One GPU, as its driver describes it."""
 
     name: str
@@ -55,7 +55,7 @@ class Device:
     driver: str
 
 
-def installed(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
@@ -71,7 +71,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def devices() -> list[Device]:
+def installed_gpus() -> list[InstalledGpu]:
     """GPUs that nvidia-smi names; none where it is not there or does not answer."""
     command = [
         "nvidia-smi",
@@ -80,14 +80,14 @@ def devices() -> list[Device]:
     ]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=2 * PATIENCE, check=True
+            command, capture_output=True, text=True, timeout=2 * PROBE_SECONDS, check=True
         )
         rows = [
             [cell.strip() for cell in line.split(",")]
             for line in done.stdout.splitlines()
             if line.strip()
         ]
-        return [Device(name, float(mib) / 1024, driver) for name, mib, driver in rows]
+        return [InstalledGpu(name, float(mib) / 1024, driver) for name, mib, driver in rows]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
 
@@ -100,14 +100,14 @@ def reachable(address: str) -> bool:
     def connect() -> None:
         try:
             port = parts.port or (80 if parts.scheme == "http" else 443)
-            with socket.create_connection((parts.hostname or "", port), timeout=PATIENCE):
+            with socket.create_connection((parts.hostname or "", port), timeout=PROBE_SECONDS):
                 answer.append(True)
         except (OSError, ValueError):
             answer.append(False)
 
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(PROBE_SECONDS)
     return bool(answer) and answer[0]
 
 
@@ -136,7 +136,7 @@ def checks(offline: bool) -> list[Check]:
 def base() -> list[Check]:
     python = ".".join(map(str, sys.version_info[:3]))
     good = sys.version_info >= (3, 11)
-    absent = [package for package in CORE if installed(package) is None]
+    absent = [package for package in CORE if installed_version(package) is None]
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     memory = total_memory()
     return [
@@ -150,7 +150,7 @@ def base() -> list[Check]:
 
 
 def gpu() -> list[Check]:
-    found, torch = devices(), installed("torch")
+    found, torch = installed_gpus(), installed_version("torch")
     cards = ", ".join(f"{d.name} {d.memory:.0f} GiB" for d in found)
     checks = [
         Check("gpu", "ok" if found else "missing", f"{cards}; driver {found[0].driver}" if found else "none",
@@ -171,7 +171,7 @@ def extras() -> list[Check]:
         "peft": ("training.lora", "pip install -e '.[lora]'"),
         "deepspeed": ("ZeRO-3", "pip install deepspeed"),
     }
-    found = {package: installed(package) for package in wanted}
+    found = {package: installed_version(package) for package in wanted}
     return [
         Check(
             package,

@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 from experiments.plan.geometry import Geometry
 
 Precision = Literal["float32", "bfloat16", "mixed"]
-Attention = Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"]
+AttentionKernel = Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"]
 
 
 class Bytes(NamedTuple):
@@ -46,7 +46,7 @@ BYTES: dict[Precision, Bytes] = {
 
 
 def layer_bytes(
-    shape: Geometry, rows: int, length: int, precision: Precision, attention: Attention
+    shape: Geometry, rows: int, length: int, precision: Precision, attention: AttentionKernel
 ) -> int:
     """Kept by one layer for rows sequences of `length` tokens each, some of them padded."""
     size = BYTES[precision]

@@ -24,11 +24,11 @@ from experiments.plan.cost import (
     strata_cost,
     training_cost,
 )
-from experiments.plan.fit import LAUNCHES, Case, Fit, fit, least_launch, remedies, widest
 from experiments.plan.geometry import Geometry, geometry_of
-from experiments.plan.memory import RESERVED, Launch
+from experiments.plan.gpu_fit import LAUNCHES, Case, Fit, fit_on_gpu, least_launch, remedies, widest
+from experiments.plan.memory import RESERVED_SHARE, Launch
 from experiments.plan.throughput import GPUS, Speed
-from experiments.spec.schema import Experiment, HubPolicy, load
+from experiments.spec.schema import Experiment, HubPolicy, load_experiment
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def make_plan(
             assumed.gpu,
             longest_prompt,
         )
-        case = chosen(case, arm, gpu_name, named=launch is not None)
-        found = fit(case)
+        case = with_launch(case, arm, gpu_name, named=launch is not None)
+        found = fit_on_gpu(case)
         arms[arm] = case, found, training_cost(case, found, assumed)
     shape = geometry_of(experiment.model)
     policy = evaluation_cost(experiment, shape, assumed)
@@ -85,21 +85,23 @@ def make_plan(
     )
 
 
-def chosen(case: Case, arm: str, gpu_name: str, named: bool) -> Case:
+def with_launch(case: Case, arm: str, gpu_name: str, named: bool) -> Case:
     """The case on the launch that was named, or on the least that it fits on."""
     if not named:
         least = least_launch(case)
         if least is not None:
             return replace(case, launch=least)
         case = replace(case, launch=widest(case))
-    problem = fit(case).problem
+    problem = fit_on_gpu(case).problem
     if problem is None:
         return case
     found = (
         "\n".join(f"  {name}" for name in remedies(case))
         or "  none that this planner knows, alone or in pairs"
     )
-    place = f"{case.experiment.name}: arms.{arm} does not fit on {said(case.launch, gpu_name)}"
+    place = (
+        f"{case.experiment.name}: arms.{arm} does not fit on {launch_words(case.launch, gpu_name)}"
+    )
     raise BadInput(f"{place}: {problem}. Any of these would make it fit:\n{found}")
 
 
@@ -107,25 +109,27 @@ def chosen(case: Case, arm: str, gpu_name: str, named: bool) -> Case:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def report(plan: Plan) -> str:
-    return "\n".join([*head(plan), "", *memory(plan), "", *costs(plan), "", *notes(plan)])
+def plan_text(plan: Plan) -> str:
+    return "\n".join(
+        [*heading(plan), "", *memory_lines(plan), "", *cost_table(plan), "", *closing_notes(plan)]
+    )
 
 
-def head(plan: Plan) -> Iterator[str]:
+def heading(plan: Plan) -> Iterator[str]:
     experiment, model = plan.experiment, plan.experiment.model
     name = model.name if isinstance(model, HubPolicy) else f"a {model.source} policy"
     yield f"{experiment.name}: {len(plan.arms)} arms x {len(experiment.seeds)} seeds = {plan.runs} runs"
     yield f"policy: {name}, {quantity(plan.shape.parameters)} parameters"
 
 
-def memory(plan: Plan) -> Iterator[str]:
+def memory_lines(plan: Plan) -> Iterator[str]:
     """One block per kind of run: arms that need the same stand together."""
     groups: dict[tuple[Launch, Fit], list[str]] = {}
     for arm, (case, found, _) in plan.arms.items():
         groups.setdefault((case.launch, found), []).append(arm)
     for (launch, found), arms in groups.items():
         parts = found.estimate
-        yield f"one run ({', '.join(arms)}) on {said(launch, plan.gpu_name)}, GB per process:"
+        yield f"one run ({', '.join(arms)}) on {launch_words(launch, plan.gpu_name)}, GB per process:"
         yield f"  always       weights {gb(parts.weights)}, optimizer {gb(parts.optimizer)}"
         yield (
             f"  update       gradients {gb(parts.gradients)}, weights at work {gb(parts.working)},"
@@ -133,7 +137,7 @@ def memory(plan: Plan) -> Iterator[str]:
             f" {gb(parts.beside)}"
         )
         yield f"  generation   {gb(parts.generation)}: {made_by(found)}"
-        free = (1 - RESERVED) * plan.assumed.gpu.bytes
+        free = (1 - RESERVED_SHARE) * plan.assumed.gpu.bytes
         yield f"  peak         {gb(parts.peak)} of {gb(free)} that a process may use"
 
 
@@ -147,28 +151,31 @@ def made_by(found: Fit) -> str:
     )
 
 
-def costs(plan: Plan) -> Iterator[str]:
+def cost_table(plan: Plan) -> Iterator[str]:
     seeds = len(plan.experiment.seeds)
     hours = "core-hours" if plan.gpu_name == "cpu" else "GPU-hours"
     yield f"{'':24}{'runs':>6}{'M tokens made':>15}{'M tokens trained':>18}{hours:>12}{'of it updates':>15}"
     for arm, (_, _, cost) in plan.arms.items():
-        yield line(arm, seeds, cost.times(seeds))
-    yield line("evaluation of the runs", plan.runs, plan.evaluation.times(plan.runs))
-    yield line("base policy", 1, plan.evaluation.plus(plan.strata))
-    yield line("total", plan.runs + 1, plan.total)
+        yield cost_line(arm, seeds, cost.times(seeds))
+    yield cost_line("evaluation of the runs", plan.runs, plan.evaluation.times(plan.runs))
+    yield cost_line("base policy", 1, plan.evaluation.plus(plan.strata))
+    yield cost_line("total", plan.runs + 1, plan.total)
 
 
-def line(name: str, runs: int, cost: Cost) -> str:
+def cost_line(name: str, runs: int, cost: Cost) -> str:
     share = cost.updating / 3600
     return f"{name:24}{runs:6}{cost.generated / 1e6:15,.1f}{cost.updated / 1e6:18,.1f}{cost.hours:12,.2f}{share:15,.2f}"
 
 
-def notes(plan: Plan) -> Iterator[str]:
+def closing_notes(plan: Plan) -> Iterator[str]:
     case, _, cost = next(iter(plan.arms.values()))
     width = 2 if case.dtype == "bfloat16" else 4
     policy = width * plan.shape.parameters
     processes = case.launch.processes
-    yield f"one run of {next(iter(plan.arms))} takes {duration(cost.hours / processes)} on {said(case.launch, plan.gpu_name)}"
+    yield (
+        f"one run of {next(iter(plan.arms))} takes {duration(cost.hours / processes)} on"
+        f" {launch_words(case.launch, plan.gpu_name)}"
+    )
     kept = case.training.checkpoints_kept + 1 if case.training.checkpoint_every else 0
     yield (
         f"disk: {gb(policy)} GB per policy, {gb(policy * (plan.runs + 1))} GB for all;"
@@ -189,7 +196,7 @@ def notes(plan: Plan) -> Iterator[str]:
     )
 
 
-def start(plan: Plan, experiment: str) -> str:
+def start_command(plan: Plan, experiment: str) -> str:
     """The command that starts what was planned; where arms differ, on the most GPUs that one of
     them takes.
     """
@@ -201,7 +208,7 @@ def start(plan: Plan, experiment: str) -> str:
     return " ".join([*words, *([] if launch.kind == "single" else [f"launch={launch.kind}"])])
 
 
-def said(launch: Launch, gpu_name: str) -> str:
+def launch_words(launch: Launch, gpu_name: str) -> str:
     if gpu_name == "cpu":
         return (
             "a CPU"
@@ -233,11 +240,11 @@ def quantity(count: int) -> str:
 
 
 def main() -> None:
-    arguments = parse_arguments()
+    arguments = plan_arguments()
     with exit_with_message():
-        experiment = load(arguments.experiment)
+        experiment = load_experiment(arguments.experiment)
         plan = make_plan(*from_arguments(experiment, arguments))
-        print(f"{report(plan)}\nstart: {start(plan, arguments.experiment)}")
+        print(f"{plan_text(plan)}\nstart: {start_command(plan, arguments.experiment)}")
 
 
 def from_arguments(
@@ -260,7 +267,7 @@ def from_arguments(
     return experiment, gpu_name, assumed, launch, longest
 
 
-def parse_arguments() -> argparse.Namespace:
+def plan_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("experiment", help="experiment name or YAML file")
     parser.add_argument("--gpu", choices=GPUS, help="default: h100, or cpu for the small policies")

@@ -10,8 +10,8 @@ from math import ceil
 from typing import NamedTuple
 
 from eval.questions.named_sets import SOURCES
-from experiments.plan.fit import Case, Fit
 from experiments.plan.geometry import Geometry
+from experiments.plan.gpu_fit import Case, Fit
 from experiments.plan.throughput import (
     ROWS_IN_FLIGHT,
     Gpu,
@@ -94,7 +94,8 @@ def evaluation_cost(experiment: Experiment, shape: Geometry, assumed: Assumed) -
     """One policy on every benchmark."""
     benchmarks = experiment.evaluation.benchmarks
     completions = sum(
-        questions(name, benchmark) * benchmark.samples for name, benchmark in benchmarks.items()
+        question_count(name, benchmark) * benchmark.samples
+        for name, benchmark in benchmarks.items()
     )
     return sampling_cost(experiment, shape, completions, assumed)
 
@@ -102,7 +103,7 @@ def evaluation_cost(experiment: Experiment, shape: Geometry, assumed: Assumed) -
 def strata_cost(experiment: Experiment, shape: Geometry, assumed: Assumed) -> Cost:
     """The base policy on the training prompts."""
     return sampling_cost(
-        experiment, shape, prompts(experiment.task) * experiment.task.strata_samples, assumed
+        experiment, shape, prompt_count(experiment.task) * experiment.task.strata_samples, assumed
     )
 
 
@@ -127,14 +128,14 @@ def sampling_cost(
     return Cost(completions * mean, 0, batches * seconds, 0)
 
 
-def questions(name: str, benchmark: Benchmark) -> int:
+def question_count(name: str, benchmark: Benchmark) -> int:
     """How many a benchmark asks."""
     if benchmark.levels is not None:
         return len(benchmark.levels) * (benchmark.per_level or 0)
     return min(SOURCES[name].count, benchmark.limit or SOURCES[name].count)
 
 
-def prompts(task: Task) -> int:
+def prompt_count(task: Task) -> int:
     """Training prompts, before cleaning."""
     if task.levels is not None:
         return len(task.levels) * (task.per_level or 0)

@@ -23,7 +23,7 @@ from typing import Literal
 
 from experiments.plan.activations import (
     BYTES,
-    Attention,
+    AttentionKernel,
     Precision,
     backward_transient,
     between_layers,
@@ -33,7 +33,7 @@ from experiments.plan.activations import (
 from experiments.plan.geometry import Geometry
 
 # share of a GPU: context, fragments, and what the estimate has been seen to miss (docs/planning.md)
-RESERVED = 0.12
+RESERVED_SHARE = 0.12
 TILE = (4096, 32_768)  # tokens and vocabulary entries that TRL's fused head multiplies at a time
 # parameters that DeepSpeed gathers at most at once (stage3_max_live_parameters)
 LIVE_ZERO3 = 1_000_000_000
@@ -59,7 +59,7 @@ class Load:
     dtype: Literal["float32", "bfloat16"]  # of the loaded weights
     bf16: bool  # mixed precision
     gradient_checkpointing: bool
-    attention: Attention
+    attention: AttentionKernel
     rows: int  # sequences per forward pass
     generated_rows: int  # sequences of this process in a rollout
     prompt: int  # tokens, the longest
@@ -97,7 +97,7 @@ class Estimate:
         return self.weights + self.optimizer + max(self.update, self.generation)
 
     def fits(self, gpu_bytes: float) -> bool:
-        return self.peak <= (1 - RESERVED) * gpu_bytes
+        return self.peak <= (1 - RESERVED_SHARE) * gpu_bytes
 
 
 def precision_of(load: Load, launch: Launch) -> Precision:
@@ -106,7 +106,9 @@ def precision_of(load: Load, launch: Launch) -> Precision:
     return "mixed" if load.bf16 else "float32"
 
 
-def estimate(load: Load, launch: Launch, device: Literal["cuda", "cpu"] = "cuda") -> Estimate:
+def estimate_memory(
+    load: Load, launch: Launch, device: Literal["cuda", "cpu"] = "cuda"
+) -> Estimate:
     """Memory of one process of a launch."""
     precision = precision_of(load, launch)
     weights, optimizer, gradients = _states(load, launch)
@@ -134,9 +136,9 @@ def _states(load: Load, launch: Launch) -> tuple[int, int, int]:
     if launch.kind == "zero3" and (load.bf16 or load.dtype == "bfloat16"):
         # bfloat16 weights and gradients; the optimizer has a float32 copy beside its two moments
         return (
-            _share(frozen + 2 * trained, launch),
-            _share(12 * trained, launch),
-            _share(2 * trained, launch),
+            _per_process(frozen + 2 * trained, launch),
+            _per_process(12 * trained, launch),
+            _per_process(2 * trained, launch),
         )
     copies = 1
     if launch.kind == "ddp":
@@ -145,13 +147,13 @@ def _states(load: Load, launch: Launch) -> tuple[int, int, int]:
         copies += 3
     weights = frozen + width * trained
     return (
-        _share(weights, launch),
-        _share(2 * width * trained, launch),
-        _share(copies * width * trained, launch),
+        _per_process(weights, launch),
+        _per_process(2 * width * trained, launch),
+        _per_process(copies * width * trained, launch),
     )
 
 
-def _share(size: int, launch: Launch) -> int:
+def _per_process(size: int, launch: Launch) -> int:
     return -(-size // launch.processes) if launch.sharded else size
 
 

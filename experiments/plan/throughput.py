@@ -19,7 +19,7 @@ from typing import Literal
 
 from experiments.plan.geometry import Geometry
 
-Engine = Literal["transformers", "vllm"]
+GenerationEngine = Literal["transformers", "vllm"]
 # of a vLLM engine that evaluates; eval/sample.py allows 512, of which the cache holds fewer
 ROWS_IN_FLIGHT = 256
 
@@ -95,7 +95,7 @@ def generation_seconds(
     rows: float,
     mean: float,
     longest: int,
-    engine: Engine,
+    engine: GenerationEngine,
     gpu: Gpu,
     speed: Speed,
     at_once: float | None = None,
@@ -114,7 +114,7 @@ def generation_seconds(
 
 
 def step_seconds(
-    shape: Geometry, rows: float, context: float, engine: Engine, gpu: Gpu, speed: Speed
+    shape: Geometry, rows: float, context: float, engine: GenerationEngine, gpu: Gpu, speed: Speed
 ) -> float:
     """One token more for every row."""
     weights = 2 * shape.parameters

@@ -38,7 +38,7 @@ from eval.files.errors import BadInput, exit_with_message
 from eval.questions.problems import Problem, read_problems
 from eval.sampling.prompts import render
 from experiments.spec.policy_settings import MiniaturePolicy
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import Graph
 from experiments.workflow.made_from import Reports, make_policy_folder
 
@@ -49,7 +49,7 @@ POSITIONS = 4096  # tokens; the longest problem of MATH has about 2,000
 SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
-def make_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """Byte-level BPE with at most `vocabulary` tokens, learnt from the texts; every string has an
     encoding.
     """
@@ -83,7 +83,7 @@ def make_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizer
     )
 
 
-def make_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCausalLM:
+def make_miniature_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCausalLM:
     """An untrained Qwen3 of the policy's size; draws its weights from torch's global generator."""
     return Qwen3ForCausalLM(
         Qwen3Config(
@@ -114,7 +114,7 @@ def draw_windows(ids_N: Tensor, policy: MiniaturePolicy, rng: torch.Generator) -
     return torch.stack([ids_N[start : start + policy.window] for start in starts.tolist()])
 
 
-def make_policy(
+def make_miniature_policy(
     policy: MiniaturePolicy, problems: Sequence[Problem], template: str
 ) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
     """Model and tokenizer; the same settings and problems give the same weights.
@@ -123,7 +123,7 @@ def make_policy(
         BadInput: the problems are shorter than one window, or the template needs a chat template.
     """
     documents = [document(problem, template) for problem in problems]
-    tokenizer = make_tokenizer(documents, policy.vocabulary)
+    tokenizer = train_tokenizer(documents, policy.vocabulary)
     ids_N = torch.tensor(
         list(chain.from_iterable(tokenizer(documents, add_special_tokens=False)["input_ids"]))
     )
@@ -133,12 +133,12 @@ def make_policy(
             " it"
         )
     torch.manual_seed(policy.seed)
-    model = make_model(policy, len(tokenizer))
-    fit(model, ids_N, policy)
+    model = make_miniature_model(policy, len(tokenizer))
+    train_on_windows(model, ids_N, policy)
     return model, tokenizer
 
 
-def fit(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None:
+def train_on_windows(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None:
     """Language modelling: the mean loss per token of each batch of windows, AdamW, one cycle of the
     learning rate.
     """
@@ -161,11 +161,11 @@ def fit(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None
         bar.set_postfix(loss=f"{loss.item():.3f}")
 
 
-def make(
+def save_miniature_policy(
     policy: MiniaturePolicy, problems: Sequence[Problem], template: str, folder: Path
 ) -> Reports:
     """Trains the policy and saves it in the folder."""
-    model, tokenizer = make_policy(policy, problems, template)
+    model, tokenizer = make_miniature_policy(policy, problems, template)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return {}
@@ -178,7 +178,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
-        experiment = load(arguments.spec)
+        experiment = load_experiment(arguments.spec)
         assert isinstance(experiment.model, MiniaturePolicy), (
             "only a miniature policy is trained here"
         )
@@ -186,7 +186,9 @@ def main() -> None:
         problems = read_problems(arguments.spec.parent / "problems" / "train.jsonl")
         policy, template = experiment.model, experiment.task.template
         make_policy_folder(
-            arguments.out, source, lambda folder: make(policy, problems, template, folder)
+            arguments.out,
+            source,
+            lambda folder: save_miniature_policy(policy, problems, template, folder),
         )
 
 

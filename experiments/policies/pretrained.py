@@ -16,11 +16,11 @@ from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
 from experiments.spec.policy_settings import HubPolicy
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import Graph
 from experiments.workflow.made_from import Reports, make_policy_folder
 
-FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.jinja"]
+SNAPSHOT_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.jinja"]
 
 
 def fetch(policy: HubPolicy) -> Path:
@@ -31,7 +31,7 @@ def fetch(policy: HubPolicy) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    wanted = {"repo_id": policy.name, "revision": policy.revision, "allow_patterns": FILES}
+    wanted = {"repo_id": policy.name, "revision": policy.revision, "allow_patterns": SNAPSHOT_FILES}
     try:
         return Path(snapshot_download(**wanted))
     except (
@@ -50,7 +50,7 @@ def fetch(policy: HubPolicy) -> Path:
 def place(snapshot: Path, folder: Path) -> Reports:
     """Puts the files of a snapshot into a folder."""
     for source in sorted(snapshot.iterdir()):
-        if not any(source.match(pattern) for pattern in FILES):
+        if not any(source.match(pattern) for pattern in SNAPSHOT_FILES):
             continue
         target = folder / source.name
         try:
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
     arguments = parser.parse_args()
     with exit_with_message():
-        experiment = load(arguments.spec)
+        experiment = load_experiment(arguments.spec)
         policy = experiment.model
         assert isinstance(policy, HubPolicy), "only a pretrained policy is fetched"
         source = Graph(experiment, arguments.spec.parent.parent).base_source()

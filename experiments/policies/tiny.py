@@ -37,7 +37,7 @@ from transformers.utils import logging
 from eval.files.errors import exit_with_message
 from eval.questions.arithmetic import arithmetic, available, stream_of
 from eval.verify.verifier import Verifier
-from experiments.spec.schema import TinyPolicy, load
+from experiments.spec.schema import TinyPolicy, load_experiment
 from experiments.workflow.layout import Graph
 from experiments.workflow.made_from import Reports, make_policy_folder
 
@@ -50,7 +50,7 @@ PARTS = 4  # of a batch, by length
 IGNORED = -100  # label of tokens that are not learnt: the prompt and padding
 
 
-def make_tokenizer() -> PreTrainedTokenizerFast:
+def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
     """One token per character, and one for `\\boxed{`. Decoding joins tokens without blanks."""
     core = Tokenizer(
         models.WordLevel({token: i for i, token in enumerate(VOCABULARY)}, unk_token=PAD)
@@ -66,7 +66,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def make_model(policy: TinyPolicy) -> Qwen3ForCausalLM:
+def make_tiny_model(policy: TinyPolicy) -> Qwen3ForCausalLM:
     """An untrained Qwen3 of the policy's size; draws its weights from torch's global generator."""
     return Qwen3ForCausalLM(
         Qwen3Config(
@@ -126,10 +126,10 @@ def encode(text: str) -> list[int]:
     return [VOCABULARY.index(token) for token in re.findall(TOKEN, text)]
 
 
-Pair = tuple[list[int], list[int]]  # token ids of a question and of its answer
+TaughtPair = tuple[list[int], list[int]]  # token ids of a question and of its answer
 
 
-def draw_pair(policy: TinyPolicy, progress: float, rng: random.Random) -> Pair:
+def draw_pair(policy: TinyPolicy, progress: float, rng: random.Random) -> TaughtPair:
     digits = draw_digits(levels_at(policy, progress), rng)
     return encode(question(digits)), encode(demonstration(digits, policy, rng))
 
@@ -146,7 +146,7 @@ def draw_batch(
     return [pad(pairs[start : start + size]) for start in range(0, len(pairs), size)]
 
 
-def pad(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+def pad(pairs: Sequence[TaughtPair]) -> tuple[Tensor, Tensor]:
     """(ids_BT, labels_BT), padded on the right; only the answers are learnt."""
     longest = max(len(asked) + len(answer) for asked, answer in pairs)
     ids_BT = torch.full((len(pairs), longest), VOCABULARY.index(PAD))
@@ -158,7 +158,7 @@ def pad(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
     return ids_BT, labels_BT
 
 
-def learn(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, Tensor]]) -> float:
+def accumulate_gradient(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, Tensor]]) -> float:
     """Accumulates the gradient of a batch's mean loss per answer token; returns that loss, nats."""
     tokens = sum(int((labels_BT != IGNORED).sum()) for _, labels_BT in parts)
     total = 0.0
@@ -176,13 +176,13 @@ def learn(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, Tensor]]) -> fl
     return total
 
 
-def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
+def teach_policy(policy: TinyPolicy) -> Qwen3ForCausalLM:
     """The taught model, on the GPU if there is one; the same settings give the same weights, there
     up to rounding.
     """
     torch.manual_seed(policy.seed)
     rng = random.Random(f"base policy/{policy.seed}")
-    model = make_model(
+    model = make_tiny_model(
         policy
     )  # its first weights are drawn on the CPU, so that they are the same everywhere
     model.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
@@ -194,7 +194,7 @@ def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
     )
     bar = trange(policy.steps, desc="base policy", disable=None)
     for step in bar:
-        loss = learn(model, draw_batch(policy, step / policy.steps, rng))
+        loss = accumulate_gradient(model, draw_batch(policy, step / policy.steps, rng))
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -203,11 +203,11 @@ def train(policy: TinyPolicy) -> Qwen3ForCausalLM:
     return model
 
 
-def accuracy(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, float]:
+def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, float]:
     """Share of right answers per level at temperature 1, on new problems: whether it has learnt,
     and what is left.
     """
-    tokenizer = make_tokenizer()
+    tokenizer = make_tiny_tokenizer()
     rates = {}
     with Verifier(workers=1) as verifier, torch.no_grad():
         for level in policy.levels:
@@ -233,12 +233,12 @@ def accuracy(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, flo
     return rates
 
 
-def make(policy: TinyPolicy, folder: Path) -> Reports:
+def make_tiny_policy(policy: TinyPolicy, folder: Path) -> Reports:
     """Trains the policy and saves it in the folder."""
-    model = train(policy)
+    model = teach_policy(policy)
     model.save_pretrained(folder)
-    make_tokenizer().save_pretrained(folder)
-    rates = accuracy(model.eval(), policy)
+    make_tiny_tokenizer().save_pretrained(folder)
+    rates = accuracy_by_level(model.eval(), policy)
     print("accuracy by level at temperature 1:", rates)
     return {"accuracy.json": rates}
 
@@ -250,11 +250,11 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
-        experiment = load(arguments.spec)
+        experiment = load_experiment(arguments.spec)
         policy = experiment.model
         assert isinstance(policy, TinyPolicy), "only a tiny base policy is trained here"
         source = Graph(experiment, arguments.spec.parent.parent).base_source()
-        make_policy_folder(arguments.out, source, lambda folder: make(policy, folder))
+        make_policy_folder(arguments.out, source, lambda folder: make_tiny_policy(policy, folder))
 
 
 if __name__ == "__main__":

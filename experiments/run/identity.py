@@ -27,7 +27,7 @@ from eval.files.errors import BadInput
 from eval.files.json_text import read_object
 from eval.questions.problems import read_problems
 from eval.sampling.jobs import policy_hash
-from experiments.policies.load import policy_source
+from experiments.policies.load_save import policy_source
 from experiments.run.checkpoint import differences
 from experiments.spec.schema import Experiment, run_spec, spec_hash
 from experiments.tasks.strata import strata_of

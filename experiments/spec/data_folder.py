@@ -11,7 +11,7 @@ from pathlib import Path
 
 from eval.files.errors import BadInput
 from eval.questions.named_sets import SOURCES
-from experiments.spec.schema import Experiment, find, load
+from experiments.spec.schema import Experiment, find_experiment, load_experiment
 
 
 def load_ready(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
@@ -20,10 +20,10 @@ def load_ready(source: str | Path, needed: Collection[str] | None = None) -> Exp
     Raises:
         BadInput: as `schema.load`, and where data_dir or a file in it is missing.
     """
-    experiment = load(source, needed)
+    experiment = load_experiment(source, needed)
     problem = missing_data(experiment)
     if problem:
-        raise BadInput(f"{find(source)}: data_dir: {problem}")
+        raise BadInput(f"{find_experiment(source)}: data_dir: {problem}")
     return experiment
 
 

@@ -3,16 +3,16 @@ thing, or pretrained.
 """
 
 import re
-from math import inf
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Gt, Le, Len, Lt
+from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, StringConstraints, model_validator
+
+from methods.ranges import Positive
 
 Count = Annotated[int, Ge(1)]
 Natural = Annotated[int, Ge(0)]
-Positive = Annotated[float, Gt(0), Lt(inf)]
 Share = Annotated[float, Ge(0), Le(1)]
 Levels = Annotated[tuple[Count, ...], Len(1)]
 Commit = Annotated[

@@ -18,7 +18,7 @@ from experiments.spec.data_folder import load_ready
 from experiments.spec.schema import Experiment
 
 
-def resolved(experiment: Experiment) -> str:
+def resolved_yaml(experiment: Experiment) -> str:
     """YAML text, keys in the schema's order."""
     return yaml.safe_dump(
         experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110
@@ -32,8 +32,8 @@ def write_spec(experiment: Experiment, path: str | Path) -> None:
     Raises:
         BadInput: it may not be written, or a folder has its name.
     """
-    path, text = Path(path), resolved(experiment)
-    if holds(path, text):
+    path, text = Path(path), resolved_yaml(experiment)
+    if holds_text(path, text):
         return
     try:
         write_text(path, text)
@@ -43,7 +43,7 @@ def write_spec(experiment: Experiment, path: str | Path) -> None:
         ) from None
 
 
-def holds(path: Path, text: str) -> bool:
+def holds_text(path: Path, text: str) -> bool:
     """Of bytes, since a file that was cut short may be no text."""
     with suppress(OSError):
         return path.read_bytes() == text.encode()

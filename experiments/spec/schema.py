@@ -33,16 +33,18 @@ from experiments.spec.policy_settings import (
     Levels,
     MiniaturePolicy,
     Natural,
-    Positive,
     TinyPolicy,
 )
-from experiments.spec.refusals import explain, say
 from experiments.spec.training_settings import MACHINE, Training
+from experiments.spec.validation_messages import describe_finding, describe_findings
 from methods import AnyMethod
+from methods.ranges import Positive
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # becomes a folder
+FolderName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+]  # becomes a folder
 
-RESERVED = {
+RESERVED_FOLDERS = {
     "base",
     "problems",
     "tables",
@@ -130,7 +132,7 @@ class Benchmark(Closed):
 class Evaluation(Closed):
     """Every arm answers the same questions with the same sampling."""
 
-    benchmarks: dict[Name, Benchmark]
+    benchmarks: dict[FolderName, Benchmark]
     temperature: Positive = 1.0
     top_p: Annotated[float, Gt(0), Le(1)] = 1.0
     max_tokens: Count
@@ -163,13 +165,13 @@ class Analysis(Closed):
 class Experiment(Closed):
     """A question, the arms that answer it, and how they are trained, evaluated and compared."""
 
-    name: Name
+    name: FolderName
     question: str
-    reference: Name  # the arm that the others are compared with
+    reference: FolderName  # the arm that the others are compared with
     model: Annotated[TinyPolicy | MiniaturePolicy | HubPolicy, Field(discriminator="source")]
     task: Task
     training: Training
-    arms: Annotated[dict[Name, Arm], Len(1)]
+    arms: Annotated[dict[FolderName, Arm], Len(1)]
     seeds: Annotated[tuple[Natural, ...], Len(1)]
     evaluation: Evaluation
     analysis: Analysis = Analysis()
@@ -190,7 +192,7 @@ class Experiment(Closed):
                 f"reference {self.reference!r} is not an arm: choose one of {', '.join(self.arms)}"
             )
         for name in self.arms:
-            if name in RESERVED:
+            if name in RESERVED_FOLDERS:
                 raise ValueError(
                     f"an arm cannot be called {name!r}: that folder of the results has another use"
                 )
@@ -217,7 +219,7 @@ class Experiment(Closed):
         except ValidationError as error:
             finding = error.errors()[0]
             place = ".".join(["arms", name, "training", *map(str, finding["loc"])])
-            raise ValueError(f"{place}: {say(finding)}") from None
+            raise ValueError(f"{place}: {describe_finding(finding)}") from None
         low, high = arm.method.clip
         if low != high and training.updates_per_rollout == 1:
             raise ValueError(
@@ -225,10 +227,10 @@ class Experiment(Closed):
                 " updates_per_rollout 1, where every"
                 " ratio is 1: set training.updates_per_rollout to 2 or more, or leave the arm out"
             )
-        if budget(training) != budget(self.training) and not arm.unequal_budget:
+        if training_budget(training) != training_budget(self.training) and not arm.unequal_budget:
             raise ValueError(
-                f"arms.{name}: its training overrides change the budget {budget(self.training)} to"
-                f" {budget(training)}:"
+                f"arms.{name}: its training overrides change the budget {training_budget(self.training)} to"
+                f" {training_budget(training)}:"
                 " make them equal, or say unequal_budget: true"
             )
 
@@ -237,7 +239,7 @@ class Experiment(Closed):
         return Training.model_validate({**self.training.model_dump(), **self.arms[arm].training})
 
 
-def budget(training: Training) -> dict[str, int]:
+def training_budget(training: Training) -> dict[str, int]:
     """What must be equal between arms for a fair comparison."""
     return {
         "rollouts": training.rollouts,
@@ -247,7 +249,7 @@ def budget(training: Training) -> dict[str, int]:
     }
 
 
-def load(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
+def load_experiment(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
     """Reads an experiment: a name (`arithmetic` is arithmetic.yaml in this folder) or a path to a
     YAML file.
 
@@ -257,12 +259,12 @@ def load(source: str | Path, needed: Collection[str] | None = None) -> Experimen
     Raises:
         BadInput: naming the file, the key and the remedy.
     """
-    path = find(source)
+    path = find_experiment(source)
     content = with_arms(read_yaml(path), path, needed)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise BadInput(explain(error, path, content)) from None
+        raise BadInput(describe_findings(error, path, content)) from None
 
 
 def with_arms(
@@ -311,19 +313,19 @@ def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
     )
 
 
-def find(source: str | Path) -> Path:
+def find_experiment(source: str | Path) -> Path:
     """The file of an experiment's name or path."""
     folder = Path(__file__).parents[1]
     for path in (Path(source), folder / f"{source}.yaml"):
         if is_yaml_file(path):
             return path
-    known = ", ".join(shipped())
+    known = ", ".join(shipped_experiments())
     raise BadInput(
         f"there is no experiment {str(source)!r}: give the path of a YAML file, or one of {known}"
     )
 
 
-def shipped() -> list[str]:
+def shipped_experiments() -> list[str]:
     """Names of the experiments in this folder. Files called sweep_… describe studies (study.py)."""
     names = sorted(path.stem for path in Path(__file__).parents[1].glob("*.yaml"))
     return [name for name in names if not name.startswith("sweep_")]
@@ -336,7 +338,7 @@ def run_spec(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:
     return {
         "arm": arm,
         "seed": seed,
-        "method": _plain(experiment.arms[arm].method),
+        "method": _method_settings(experiment.arms[arm].method),
         "training": experiment.training_of(arm).model_dump(mode="json", exclude=MACHINE),
         **base_spec(experiment),
     }
@@ -355,5 +357,5 @@ def spec_hash(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _plain(method: AnyMethod) -> dict[str, Any]:
+def _method_settings(method: AnyMethod) -> dict[str, Any]:
     return json.loads(json.dumps(vars(method)))

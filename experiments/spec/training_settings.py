@@ -8,13 +8,13 @@ it into TRL's.
 
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Le
 from pydantic import BaseModel, model_validator
 
-from experiments.spec.policy_settings import Count, Natural, Positive, Share
+from experiments.spec.policy_settings import Count, Natural, Share
+from methods.ranges import Fraction, Positive
 
 NonNegative = Annotated[float, Ge(0)]
-Fraction = Annotated[float, Gt(0), Le(1)]
 Port = Annotated[int, Ge(1), Le(65535)]
 Correction = Literal["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 Attention = Literal["auto", "eager", "sdpa", "flash_attention_2", "flash_attention_3"]

@@ -30,17 +30,21 @@ from eval.questions.contamination import examine
 from eval.questions.problems import Problem, read_problems, write_problems, write_text
 from experiments.spec.schema import Experiment
 from experiments.sweep.hashes import ground_hash, search_hash
-from experiments.sweep.journal import Journal, Taken, ended
-from experiments.sweep.sweep_file import Study, load_study, stored_study, trial_experiment
-from experiments.sweep.trial import Desk, Failed, Outcome, run_trial
+from experiments.sweep.journal import Journal, TakenTrial, ended_trials
+from experiments.sweep.sweep_file import TuningStudy, load_study, stored_study, trial_experiment
+from experiments.sweep.trial import TrialFailed, TrialOutcome, TrialSetup, run_trial
 from experiments.tasks.problem_files import benchmark_problems
 from experiments.workflow.claim import holder
 from experiments.workflow.launcher import ONE
 from experiments.workflow.layout import Graph
 
-OUTCOME = ("initial_entropy", "length", "truncated", "tokens_generated", "seconds")
-IN_A_ROW = 3  # failed trials after which a worker gives up
-STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+OUTCOME_COLUMNS = ("initial_entropy", "length", "truncated", "tokens_generated", "seconds")
+FAILURES_IN_A_ROW = 3  # failed trials after which a worker gives up
+STATE_NAMES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 
 def prepare(folder: Path, source: str) -> None:
@@ -72,8 +76,8 @@ def work(folder: Path, worker: str, threads: int, launcher: str) -> None:
     Raises:
         BadInput: so many trials in a row failed that the fault is hardly theirs.
     """
-    desk = desk_of(folder, threads, launcher)
-    journal = journal_of(desk)
+    desk = trial_setup(folder, threads, launcher)
+    journal = study_journal(desk)
     failures: list[str] = []
     with journal.signed_on(worker):
         journal.renew(holder(desk.inputs))
@@ -82,21 +86,21 @@ def work(folder: Path, worker: str, threads: int, launcher: str) -> None:
                 f"{taken.search} trial {taken.trial.number}: {json.dumps(taken.values)}", flush=True
             )
             try:
-                print(f"  {tell(taken, run(desk, taken))}", flush=True)
+                print(f"  {tell_optuna(taken, run_taken_trial(desk, taken))}", flush=True)
                 failures.clear()
-            except (Failed, BadInput) as error:
+            except (TrialFailed, BadInput) as error:
                 journal.fail(taken, str(error))
                 failures.append(str(error))
                 print(f"  failed: {error}", flush=True)
-            show(desk, taken)
-            if len(failures) == IN_A_ROW:
+            write_outcome_file(desk, taken)
+            if len(failures) == FAILURES_IN_A_ROW:
                 raise BadInput(
-                    f"{IN_A_ROW} trials in a row failed: {failures[-1]}: mend the cause and start"
+                    f"{FAILURES_IN_A_ROW} trials in a row failed: {failures[-1]}: mend the cause and start"
                     " again"
                 )
 
 
-def run(desk: Desk, taken: Taken) -> Outcome:
+def run_taken_trial(desk: TrialSetup, taken: TakenTrial) -> TrialOutcome:
     """Runs a trial, and writes in the journal what it showed."""
     outcome = run_trial(desk, taken.search, taken.values, taken.trial)
     for key, value in outcome.row().items():
@@ -104,7 +108,7 @@ def run(desk: Desk, taken: Taken) -> Outcome:
     return outcome
 
 
-def tell(taken: Taken, outcome: Outcome) -> str:
+def tell_optuna(taken: TakenTrial, outcome: TrialOutcome) -> str:
     """Ends a trial; how it went in words."""
     score = outcome.mean("score")
     if outcome.stopped:
@@ -114,23 +118,23 @@ def tell(taken: Taken, outcome: Outcome) -> str:
     return f"score {score:.4f}"
 
 
-def show(desk: Desk, taken: Taken) -> None:
+def write_outcome_file(desk: TrialSetup, taken: TakenTrial) -> None:
     """Leaves the trial's row beside its runs, for those who watch before the table is there."""
     trial = taken.study.trials[taken.trial.number]
     if run := trial.user_attrs.get("run"):
-        row = trial_row(desk.study, taken.search, trial, False)
+        row = trial_csv_row(desk.study, taken.search, trial, False)
         write_text(
             desk.folder / run / f"outcome-{trial.number}.json", json.dumps(row, indent=2) + "\n"
         )
 
 
-def desk_of(folder: Path, threads: int = 1, launcher: str = ONE) -> Desk:
+def trial_setup(folder: Path, threads: int = 1, launcher: str = ONE) -> TrialSetup:
     study, experiment = stored_study(folder)
     ground = ground_hash(study, Graph(experiment, folder.parents[2]))
-    return Desk(study, experiment, folder, ground, threads, launcher)
+    return TrialSetup(study, experiment, folder, ground, threads, launcher)
 
 
-def journal_of(desk: Desk) -> Journal:
+def study_journal(desk: TrialSetup) -> Journal:
     names = {
         search: f"{search}-{search_hash(desk.study, desk.experiment, search, desk.ground)}"
         for search in desk.study.searches
@@ -144,13 +148,16 @@ def gather(folder: Path) -> None:
     Raises:
         BadInput: a search has too few trials, or none that is complete.
     """
-    desk = desk_of(folder)
-    study, journal = desk.study, journal_of(desk)
+    desk = trial_setup(folder)
+    study, journal = desk.study, study_journal(desk)
     rows, importance = [], []
     for search in study.searches:
         found = journal.open(search)
-        best = best_of(found)
-        rows += [trial_row(study, search, trial, trial.number == best) for trial in ended(found)]
+        best = best_trial_number(found)
+        rows += [
+            trial_csv_row(study, search, trial, trial.number == best)
+            for trial in ended_trials(found)
+        ]
         importance += [{"search": search, **row} for row in importances(found, study, search)]
         if best is None:
             (folder / search / "best.yaml").unlink(missing_ok=True)
@@ -159,14 +166,14 @@ def gather(folder: Path) -> None:
                 folder / search / "best.yaml",
                 best_arm(study, desk.experiment, search, found.trials[best]),
             )
-    write_text(folder / "trials.csv", table(rows))
-    write_text(folder / "importance.csv", table(importance))
+    write_text(folder / "trials.csv", csv_table(rows))
+    write_text(folder / "importance.csv", csv_table(importance))
     refuse_unfinished(folder, study, rows)
     made = [folder / "trials.csv", folder / "importance.csv", *folder.glob("*/best.yaml")]
     write_mark(folder / f"trials.{CHECKSUMS}", made)
 
 
-def refuse_unfinished(folder: Path, study: Study, rows: Sequence[Row]) -> None:
+def refuse_unfinished(folder: Path, study: TuningStudy, rows: Sequence[Row]) -> None:
     """Says how each search ended. Where one has no result the workers' marks go, so that the next
     start makes trials.
     """
@@ -195,12 +202,12 @@ def refuse_unfinished(folder: Path, study: Study, rows: Sequence[Row]) -> None:
         )
 
 
-def table(rows: Sequence[Row]) -> str:
+def csv_table(rows: Sequence[Row]) -> str:
     """CSV of rows that have the same keys."""
     return csv_text([list(rows[0]), *(list(row.values()) for row in rows)]) if rows else ""
 
 
-def best_of(found: optuna.Study) -> int | None:
+def best_trial_number(found: optuna.Study) -> int | None:
     """Number of the complete trial with the highest score, the first of equals."""
     complete = found.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return (
@@ -208,7 +215,7 @@ def best_of(found: optuna.Study) -> int | None:
     )
 
 
-def trial_row(study: Study, search: str, trial: FrozenTrial, chosen: bool) -> Row:
+def trial_csv_row(study: TuningStudy, search: str, trial: FrozenTrial, chosen: bool) -> Row:
     """A line of trials.csv; docs/sweeps.md says what the columns are."""
     about: dict[str, Any] = trial.user_attrs
     paths = dict.fromkeys(path for each in study.searches.values() for path in each.settings)
@@ -216,13 +223,21 @@ def trial_row(study: Study, search: str, trial: FrozenTrial, chosen: bool) -> Ro
     row: Row = {
         "search": search,
         "trial": trial.number,
-        "state": STATES[trial.state],
+        "state": STATE_NAMES[trial.state],
         "origin": about["origin"],
     }
     row |= {"chosen": chosen} | {path: trial.params.get(path, "") for path in paths}
     row |= {
         key: about.get(key)
-        for key in ("score", "final_entropy", *per_seed, *OUTCOME, "worker", "retry_of", "run")
+        for key in (
+            "score",
+            "final_entropy",
+            *per_seed,
+            *OUTCOME_COLUMNS,
+            "worker",
+            "retry_of",
+            "run",
+        )
     }
     row["remarks"] = about.get(
         "remarks", "its worker died" if trial.state == TrialState.FAIL else ""
@@ -230,7 +245,7 @@ def trial_row(study: Study, search: str, trial: FrozenTrial, chosen: bool) -> Ro
     return {key: "" if value is None else value for key, value in row.items()}
 
 
-def importances(found: optuna.Study, study: Study, search: str) -> list[Row]:
+def importances(found: optuna.Study, study: TuningStudy, search: str) -> list[Row]:
     """PED-ANOVA's importance of each setting; empty where there are too few trials to tell."""
     paths = list(study.searches[search].settings)
     shares: dict[str, float] = {}
@@ -240,7 +255,7 @@ def importances(found: optuna.Study, study: Study, search: str) -> list[Row]:
     return [{"setting": path, "importance": shares.get(path, "")} for path in paths]
 
 
-def best_arm(study: Study, experiment: Experiment, search: str, trial: FrozenTrial) -> str:
+def best_arm(study: TuningStudy, experiment: Experiment, search: str, trial: FrozenTrial) -> str:
     """An arm as an experiment can read it, under a line that says where it comes from."""
     arm = (
         trial_experiment(study, experiment, search, trial.params)
@@ -274,12 +289,12 @@ def main() -> None:
             case "prepare":
                 prepare(arguments.folder, arguments.study)
             case "work":
-                signal.signal(signal.SIGTERM, leave)
+                signal.signal(signal.SIGTERM, end_worker)
                 work(arguments.folder, arguments.worker, arguments.threads, arguments.launcher)
             case "gather":
                 gather(arguments.folder)
 
 
-def leave(*_: object) -> None:
+def end_worker(*_: object) -> None:
     """At SIGTERM: ends this worker, and first what it waits for (sweep_trial.attended)."""
     raise SystemExit(os.EX_TEMPFAIL)

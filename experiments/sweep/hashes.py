@@ -7,12 +7,12 @@ sweep_hash    that of every search, and the study itself: a parameter of the rul
 """
 
 from experiments.spec.schema import Experiment, spec_hash
-from experiments.sweep.sweep_file import Study, trial_experiment
+from experiments.sweep.sweep_file import TuningStudy, trial_experiment
 from experiments.workflow.contents import content_digests
 from experiments.workflow.layout import Graph, data_files, digests
 
 
-def ground_hash(study: Study, graph: Graph) -> str:
+def ground_hash(study: TuningStudy, graph: Graph) -> str:
     """Of what the trials of all searches share. `graph`: of the experiment that the study tunes."""
     code = sorted(
         {file for search in study.searches.values() for file in graph.training_code(search.arm)}
@@ -25,13 +25,13 @@ def ground_hash(study: Study, graph: Graph) -> str:
     return spec_hash({**shared, "code": digests(code)})
 
 
-def validation_hash(study: Study, graph: Graph) -> str:
+def validation_hash(study: TuningStudy, graph: Graph) -> str:
     """Of the data that the validation questions are read from; their settings are the study's."""
     named = [name for name, benchmark in study.validation.items() if benchmark.levels is None]
     return spec_hash({"data": content_digests(data_files(graph.experiment, named), graph.root)})
 
 
-def search_hash(study: Study, experiment: Experiment, search: str, ground: str) -> str:
+def search_hash(study: TuningStudy, experiment: Experiment, search: str, ground: str) -> str:
     """Of all that its trials' scores depend on; not of how many are made, or by how many
     workers.
     """
@@ -48,7 +48,7 @@ def search_hash(study: Study, experiment: Experiment, search: str, ground: str) 
     return spec_hash({**spec, **chosen, "settings": settings, "ground": ground})
 
 
-def sweep_hash(study: Study, graph: Graph) -> str:
+def sweep_hash(study: TuningStudy, graph: Graph) -> str:
     """Of all that makes the sweep out of date. A study with more trials is one, whose earlier
     trials count nevertheless.
     """

@@ -35,7 +35,7 @@ from eval.files.errors import BadInput
 from eval.files.jsonl import drop_torn_line
 from experiments.spec.schema import spec_hash
 from experiments.sweep.settings import Choices, MedianPruning, WilcoxonPruning
-from experiments.sweep.sweep_file import Search, Study, Values
+from experiments.sweep.sweep_file import SearchSpace, TuningStudy, Values
 
 SPARE_WORKERS = 10
 """Deaths beyond `retries` after which a trial is held for their cause, as one that takes all the
@@ -68,7 +68,7 @@ class JournalLock(Flock):
         it cannot be read.
         """
         super().acquire()
-        mend(self.path.with_suffix(".log"))
+        cut_torn_line(self.path.with_suffix(".log"))
         return True
 
 
@@ -91,7 +91,7 @@ def is_free(path: Path) -> bool:
     return False
 
 
-def is_name(worker: object) -> TypeGuard[str]:
+def is_worker_name(worker: object) -> TypeGuard[str]:
     """Whether a worker of ours is called so. A journal may be anybody's, and the name leads to a
     file.
     """
@@ -99,7 +99,7 @@ def is_name(worker: object) -> TypeGuard[str]:
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenTrial:
     """A trial that a worker is to run."""
 
     search: str
@@ -115,7 +115,7 @@ class Journal:
     """
 
     folder: Path
-    study: Study
+    study: TuningStudy
     names: Mapping[str, str]
 
     @contextmanager
@@ -123,7 +123,7 @@ class Journal:
         """Shows that this worker lives. BadInput if another process works under its name, or it is
         none for a file.
         """
-        if not is_name(worker):
+        if not is_worker_name(worker):
             raise BadInput(
                 f"worker {worker!r}: give a name of letters, digits, '-' and '_', at most 64"
             )
@@ -144,9 +144,9 @@ class Journal:
             study_name=self.names[search],
             load_if_exists=True,
             direction="maximize",
-            pruner=pruner(self.study),
+            pruner=make_pruner(self.study),
         )
-        found.sampler = sampler(
+        found.sampler = make_sampler(
             self.study, search, worker, len(found.trials) - len(in_state(found, TrialState.WAITING))
         )
         return found
@@ -162,11 +162,11 @@ class Journal:
             for search, settings in self.study.searches.items():
                 found = self.open(search)
                 if found.user_attrs.get("start") != start:
-                    for trial in failed(found):
+                    for trial in failed_for_good(found):
                         self._queue_again(found, settings, trial, {"failures": 0})
                     found.set_user_attr("start", start)
 
-    def take(self, worker: str) -> Taken | None:
+    def take(self, worker: str) -> TakenTrial | None:
         """The next trial for a worker, of the search that is furthest behind; None where none is
         left to be taken.
         """
@@ -185,28 +185,28 @@ class Journal:
             search = max(waiting, key=waiting.__getitem__)
             trial = queues[search].ask()
             trial.set_user_attr("worker", worker)
-            return Taken(
-                search, queues[search], trial, suggested(trial, self.study.searches[search])
+            return TakenTrial(
+                search, queues[search], trial, suggest_values(trial, self.study.searches[search])
             )
 
-    def fail(self, taken: Taken, why: str) -> None:
+    def fail(self, taken: TakenTrial, why: str) -> None:
         """Marks a trial as failed, and queues its values again."""
         with held(self.folder / "queue.lock"):
             taken.trial.set_user_attr("remarks", why)
             trial = taken.study.trials[taken.trial.number]
             self._bury(taken.study, self.study.searches[taken.search], trial, "failures")
 
-    def _bury_the_dead(self, found: optuna.Study, search: Search, worker: str) -> None:
+    def _bury_the_dead(self, found: optuna.Study, search: SearchSpace, worker: str) -> None:
         """Marks the RUNNING trials of dead workers as failed, and queues their values again."""
         for trial in in_state(found, TrialState.RUNNING):
             owner = trial.user_attrs.get("worker")
-            if owner == worker or not is_name(owner) or is_free(self._lifeline(owner)):
+            if owner == worker or not is_worker_name(owner) or is_free(self._lifeline(owner)):
                 self._bury(found, search, trial, "deaths")
 
     def _bury(
         self,
         found: optuna.Study,
-        search: Search,
+        search: SearchSpace,
         trial: FrozenTrial,
         cause: Literal["failures", "deaths"],
     ) -> None:
@@ -217,7 +217,7 @@ class Journal:
         found.tell(trial.number, state=TrialState.FAIL)
 
     def _queue_again(
-        self, found: optuna.Study, search: Search, trial: FrozenTrial, counts: dict[str, int]
+        self, found: optuna.Study, search: SearchSpace, trial: FrozenTrial, counts: dict[str, int]
     ) -> None:
         """Queues a trial's values for another try, with these counts, unless that is done or they
         are too high.
@@ -228,10 +228,12 @@ class Journal:
             and about["deaths"] <= self.study.retries + SPARE_WORKERS
         )
         if again and trial.number not in retried(found.get_trials(deepcopy=False)):
-            values = trial.params if set(trial.params) == set(search.settings) else fixed(trial)
+            values = (
+                trial.params if set(trial.params) == set(search.settings) else queued_values(trial)
+            )
             found.enqueue_trial(values, user_attrs=about | {"retry_of": trial.number})
 
-    def _fill_queue(self, found: optuna.Study, search: Search) -> None:
+    def _fill_queue(self, found: optuna.Study, search: SearchSpace) -> None:
         """Queues first tries until there are as many as the study has trials."""
         grid = search.grid()
         for slot in range(len(first_tries(found)), self.study.trials):
@@ -259,7 +261,7 @@ def retried(trials: Sequence[FrozenTrial]) -> set[int]:
     return {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
 
 
-def ended(found: optuna.Study) -> list[FrozenTrial]:
+def ended_trials(found: optuna.Study) -> list[FrozenTrial]:
     """Trials that count: complete, pruned, or failed for the last time."""
     trials = found.get_trials(deepcopy=False)
     again = retried(trials)
@@ -271,21 +273,21 @@ def ended(found: optuna.Study) -> list[FrozenTrial]:
     ]
 
 
-def failed(found: optuna.Study) -> list[FrozenTrial]:
+def failed_for_good(found: optuna.Study) -> list[FrozenTrial]:
     """Trials that failed for the last time by a failure of their own, which says why."""
     return [
         trial
-        for trial in ended(found)
+        for trial in ended_trials(found)
         if trial.state == TrialState.FAIL and trial.user_attrs.get("remarks")
     ]
 
 
-def fixed(trial: FrozenTrial) -> Values:
+def queued_values(trial: FrozenTrial) -> Values:
     """The values that a trial was queued with."""
     return trial.system_attrs.get("fixed_params", {})
 
 
-def suggested(trial: Trial, search: Search) -> Values:
+def suggest_values(trial: Trial, search: SearchSpace) -> Values:
     """The queued value of every setting, or the sampler's."""
     found: Values = {}
     for path, setting in search.settings.items():
@@ -298,7 +300,7 @@ def suggested(trial: Trial, search: Search) -> Values:
     return found
 
 
-def sampler(study: Study, search: str, worker: str, taken: int) -> BaseSampler:
+def make_sampler(study: TuningStudy, search: str, worker: str, taken: int) -> BaseSampler:
     """One with a stream of its own for each worker and each trial, so that a worker started again
     repeats nothing.
     """
@@ -309,7 +311,7 @@ def sampler(study: Study, search: str, worker: str, taken: int) -> BaseSampler:
     return TPESampler(seed=seed, n_startup_trials=len(study.searches[search].grid()) or 10)
 
 
-def pruner(study: Study) -> BasePruner:
+def make_pruner(study: TuningStudy) -> BasePruner:
     match study.pruner:
         case WilcoxonPruning(p_threshold=threshold):
             return WilcoxonPruner(p_threshold=threshold)
@@ -319,7 +321,7 @@ def pruner(study: Study) -> BasePruner:
             return NopPruner()
 
 
-def mend(path: Path) -> None:
+def cut_torn_line(path: Path) -> None:
     """Cuts off a line that its writer died in. Only while the journal's lock is held."""
     if path.exists():
         with path.open("rb+") as file:

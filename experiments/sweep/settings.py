@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import model_validator
 
 from experiments.spec.policy_settings import Count, Natural
-from experiments.spec.schema import Closed, Name
+from experiments.spec.schema import Closed, FolderName
 
 Trials = Annotated[int, Ge(1), Le(100_000)]
 Workers = Annotated[int, Ge(1), Le(1_000)]
@@ -78,7 +78,7 @@ class Choices(Closed):
 class Objective(Closed):
     """What a trial is judged by: the mean over its seeds of a score on one validation set."""
 
-    benchmark: Name
+    benchmark: FolderName
     measure: Literal["avg_at_n", "pass_at_k"] = "avg_at_n"
     k: Count = 1  # of pass_at_k
 

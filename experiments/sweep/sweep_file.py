@@ -19,8 +19,15 @@ from pydantic import Field, ValidationError, model_validator
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
 from experiments.spec.policy_settings import Natural
-from experiments.spec.refusals import explain, say
-from experiments.spec.schema import Benchmark, Closed, Experiment, Name, load, spec_hash
+from experiments.spec.schema import (
+    Benchmark,
+    Closed,
+    Experiment,
+    FolderName,
+    load_experiment,
+    spec_hash,
+)
+from experiments.spec.validation_messages import describe_finding, describe_findings
 from experiments.sweep.settings import (
     Choices,
     MedianPruning,
@@ -36,12 +43,12 @@ from experiments.sweep.settings import (
 Values = dict[str, Any]  # setting path → value
 
 
-class Search(Closed):
+class SearchSpace(Closed):
     """An arm of the experiment, and what varies: setting path within the arm (`method.tau`) → its
     values.
     """
 
-    arm: Name
+    arm: FolderName
     settings: Annotated[dict[str, Range | Choices], Len(1)]
 
     @property
@@ -71,14 +78,14 @@ class Search(Closed):
                 yield {**middle, path: value}
 
 
-class Study(Closed):
+class TuningStudy(Closed):
     """An experiment's arms, what varies in each, and what a trial is judged by."""
 
-    name: Name
+    name: FolderName
     question: str
     experiment: str  # name or file
-    searches: Annotated[dict[Name, Search], Len(1)]
-    validation: Annotated[dict[Name, Benchmark], Len(1)]
+    searches: Annotated[dict[FolderName, SearchSpace], Len(1)]
+    validation: Annotated[dict[FolderName, Benchmark], Len(1)]
     objective: Objective
     seeds: Annotated[tuple[Natural, ...], Len(1)]
     trials: Trials  # of every search: the tuning budget
@@ -128,7 +135,7 @@ class Study(Closed):
         return spec_hash(self.model_dump(mode="json"))
 
 
-def load_study(source: str | Path) -> tuple[Study, Experiment]:
+def load_study(source: str | Path) -> tuple[TuningStudy, Experiment]:
     """A study and its experiment, of which the arms that are tuned must be there.
 
     `target_ratio` is sweep_target_ratio.yaml in this folder; or the path of a YAML file.
@@ -137,9 +144,9 @@ def load_study(source: str | Path) -> tuple[Study, Experiment]:
         BadInput: naming the file, the key and the remedy.
     """
     path = find_study(source)
-    study = _read(path)
-    experiment = load(study.experiment, study.arms)
-    _check(study, experiment, path)
+    study = _read_study(path)
+    experiment = load_experiment(study.experiment, study.arms)
+    _check_against_experiment(study, experiment, path)
     return study, experiment
 
 
@@ -147,12 +154,12 @@ def asked_experiment(config: Mapping[str, Any]) -> str:
     """The experiment that `--config experiment=…` or `--config sweep=…` asks for."""
     if "experiment" in config or "sweep" not in config:
         return str(config.get("experiment", "arithmetic"))  # Snakemake makes a number of 5
-    return _read(find_study(asked_sweep(config))).experiment
+    return _read_study(find_study(asked_sweep(config))).experiment
 
 
 def asked_arms(config: Mapping[str, Any]) -> set[str]:
     """The arms that the study which `--config sweep=…` names, or the default one, tunes."""
-    return _read(find_study(asked_sweep(config))).arms
+    return _read_study(find_study(asked_sweep(config))).arms
 
 
 def asked_sweep(config: Mapping[str, Any]) -> str:
@@ -160,7 +167,7 @@ def asked_sweep(config: Mapping[str, Any]) -> str:
     return str(config.get("sweep", "target_ratio"))
 
 
-def asked_study(config: Mapping[str, Any], experiment: Experiment) -> Study | None:
+def asked_study(config: Mapping[str, Any], experiment: Experiment) -> TuningStudy | None:
     """The study that `--config sweep=…` names, else the default one where it is of this experiment.
 
     Raises:
@@ -186,19 +193,19 @@ def no_sweep(experiment: Experiment) -> str:
     )
 
 
-def stored_study(folder: Path) -> tuple[Study, Experiment]:
+def stored_study(folder: Path) -> tuple[TuningStudy, Experiment]:
     """The resolved study of a results folder, results/<experiment>/sweep/<study>, and its
     experiment's resolved spec.
     """
-    return _read(folder / "study.yaml"), load(folder.parents[1] / "spec.yaml")
+    return _read_study(folder / "study.yaml"), load_experiment(folder.parents[1] / "spec.yaml")
 
 
-def _read(path: Path) -> Study:
+def _read_study(path: Path) -> TuningStudy:
     content = read_yaml(path)
     try:
-        return Study.model_validate(content)
+        return TuningStudy.model_validate(content)
     except ValidationError as error:
-        raise BadInput(explain(error, path, content)) from None
+        raise BadInput(describe_findings(error, path, content)) from None
 
 
 def find_study(source: str | Path) -> Path:
@@ -214,7 +221,7 @@ def find_study(source: str | Path) -> Path:
     )
 
 
-def _check(study: Study, experiment: Experiment, path: Path) -> None:
+def _check_against_experiment(study: TuningStudy, experiment: Experiment, path: Path) -> None:
     """What only the two together can show: test questions in the objective, unknown arms, settings
     that do not fit.
     """
@@ -245,7 +252,7 @@ def _check(study: Study, experiment: Experiment, path: Path) -> None:
 
 
 def trial_experiment(
-    study: Study, experiment: Experiment, search: str, values: Mapping[str, Any]
+    study: TuningStudy, experiment: Experiment, search: str, values: Mapping[str, Any]
 ) -> Experiment:
     """The experiment of one trial: one arm, called as the search is, on the study's seeds and
     validation questions.
@@ -272,4 +279,6 @@ def trial_experiment(
         tags = {"arms", search, experiment.arms[study.searches[search].arm].method.name}
         place = ".".join(str(key) for key in found["loc"] if key not in tags)
         shown = ", ".join(f"{path} = {value}" for path, value in values.items())
-        raise BadInput(f"{place + ': ' if place else ''}{say(found)} (at {shown})") from None
+        raise BadInput(
+            f"{place + ': ' if place else ''}{describe_finding(found)} (at {shown})"
+        ) from None

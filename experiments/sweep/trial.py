@@ -27,13 +27,13 @@ from eval.scoring.pass_at_k import pass_at_k
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment, spec_hash
 from experiments.sweep.settings import MedianPruning, WilcoxonPruning
-from experiments.sweep.sweep_file import Study, Values, trial_experiment
+from experiments.sweep.sweep_file import TuningStudy, Values, trial_experiment
 from experiments.tasks.counts import read_counts
 from experiments.workflow.launcher import ONE, THREADS
 from experiments.workflow.layout import Graph
 
-FINAL = 0.1  # share of the rollouts over which final entropy is a mean
-LOOK = 0.5  # seconds between two looks at a training log
+FINAL_SHARE = 0.1  # share of the rollouts over which final entropy is a mean
+POLL_SECONDS = 0.5  # seconds between two looks at a training log
 
 
 class Judge(Protocol):
@@ -43,17 +43,17 @@ class Judge(Protocol):
     def should_prune(self) -> bool: ...
 
 
-class Failed(Exception):
+class TrialFailed(Exception):
     """A job of the trial ended badly."""
 
 
 @dataclass(frozen=True)
-class Desk:
+class TrialSetup:
     """Where a study's trials are run. `ground`: hash of what all of them rest on
     (sweep_identity.py).
     """
 
-    study: Study
+    study: TuningStudy
     experiment: Experiment
     folder: Path  # of the study
     ground: str
@@ -67,7 +67,7 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """What a trial showed, over the seeds that it ran."""
 
     run: str  # folder below the study's
@@ -94,7 +94,7 @@ class Outcome:
         return fmean(values) if values else None
 
 
-def run_trial(desk: Desk, search: str, values: Values, judge: Judge) -> Outcome:
+def run_trial(desk: TrialSetup, search: str, values: Values, judge: Judge) -> TrialOutcome:
     """Runs what is missing of a trial, seed by seed.
 
     Raises:
@@ -108,17 +108,17 @@ def run_trial(desk: Desk, search: str, values: Values, judge: Judge) -> Outcome:
     stopped = ""
     for number, seed in enumerate(desk.study.seeds):
         run = folder / f"seed-{seed}"
-        if train(desk, search, folder, seed, number, judge):
+        if train_seed(desk, search, folder, seed, number, judge):
             stopped = f"stopped in training of seed {seed}"
             break
-        evaluate(desk, trial, run, seed)
+        evaluate_seed(desk, trial, run, seed)
         if not desk.study.keep_policies:
             discard(run / "policy")
-        seeds[seed] = seen(desk.study, run / "train.jsonl", run / "eval")
+        seeds[seed] = seed_results(desk.study, run / "train.jsonl", run / "eval")
         if number + 1 < len(desk.study.seeds) and is_worse(desk.study, run / "eval", number, judge):
             stopped = f"stopped after seed {seed}"
             break
-    return Outcome(folder.relative_to(desk.folder).as_posix(), seeds, stopped)
+    return TrialOutcome(folder.relative_to(desk.folder).as_posix(), seeds, stopped)
 
 
 def run_key(trial: Experiment, ground: str) -> str:
@@ -132,7 +132,9 @@ def run_key(trial: Experiment, ground: str) -> str:
     return spec_hash({**spec, "ground": ground})
 
 
-def train(desk: Desk, search: str, folder: Path, seed: int, number: int, judge: Judge) -> bool:
+def train_seed(
+    desk: TrialSetup, search: str, folder: Path, seed: int, number: int, judge: Judge
+) -> bool:
     """Trains one seed, unless that is done; whether the pruner stopped it."""
     run = folder / f"seed-{seed}"
     if (run / CHECKSUMS).exists():
@@ -148,17 +150,17 @@ def train(desk: Desk, search: str, folder: Path, seed: int, number: int, judge: 
     ]
     command += ["--inputs", str(desk.inputs), "--out", str(run)]
     log = folder / f"seed-{seed}.log"
-    with attended(start([*shlex.split(desk.launcher), *command], log, desk.threads)) as job:
+    with attended(start_job([*shlex.split(desk.launcher), *command], log, desk.threads)) as job:
         if isinstance(desk.study.pruner, MedianPruning) and is_hopeless(
             desk, desk.study.pruner, run, number, judge, job
         ):
             return True
-        finish(job, f"training of seed {seed}", log)
+        wait_for_success(job, f"training of seed {seed}", log)
     return False
 
 
 def is_hopeless(
-    desk: Desk,
+    desk: TrialSetup,
     pruner: MedianPruning,
     run: Path,
     number: int,
@@ -167,7 +169,7 @@ def is_hopeless(
 ) -> bool:
     """Whether the pruner stops the training before it ends by itself."""
     rollouts = desk.experiment.training.rollouts
-    for row in growing(run / "train.jsonl", job):
+    for row in follow_rows(run / "train.jsonl", job):
         if row["rollout"] >= round(pruner.warmup * rollouts) and row["accuracy"] is not None:
             judge.report(row["accuracy"], number * rollouts + row["rollout"])
             if judge.should_prune():
@@ -175,7 +177,7 @@ def is_hopeless(
     return False
 
 
-def growing(path: Path, job: subprocess.Popen[bytes]) -> Iterator[Row]:
+def follow_rows(path: Path, job: subprocess.Popen[bytes]) -> Iterator[Row]:
     """The rows of a training log as they are written, until its job ends."""
     shown = 0
     while True:
@@ -185,10 +187,10 @@ def growing(path: Path, job: subprocess.Popen[bytes]) -> Iterator[Row]:
         shown = len(rows)
         if over:
             return
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
 
 
-def evaluate(desk: Desk, trial: Experiment, run: Path, seed: int) -> None:
+def evaluate_seed(desk: TrialSetup, trial: Experiment, run: Path, seed: int) -> None:
     """Answers the validation questions and counts, unless that is done."""
     graph, names, log = (
         Graph(trial, desk.folder),
@@ -216,11 +218,11 @@ def evaluate(desk: Desk, trial: Experiment, run: Path, seed: int) -> None:
         ("sampling", ["eval.sample", *sample]),
         ("scoring", ["eval.score", *score]),
     ):
-        with attended(start([*ONE.split(), *command, *shared], log, desk.threads)) as job:
-            finish(job, f"{what} of seed {seed}", log)
+        with attended(start_job([*ONE.split(), *command, *shared], log, desk.threads)) as job:
+            wait_for_success(job, f"{what} of seed {seed}", log)
 
 
-def start(command: Sequence[str], log: Path, threads: int) -> subprocess.Popen[bytes]:
+def start_job(command: Sequence[str], log: Path, threads: int) -> subprocess.Popen[bytes]:
     """Starts a command of this project, which does not outlive this process."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
@@ -254,13 +256,13 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def finish(job: subprocess.Popen[bytes], what: str, log: Path) -> None:
+def wait_for_success(job: subprocess.Popen[bytes], what: str, log: Path) -> None:
     if job.wait():
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
-        raise Failed(f"{what} ended with code {job.returncode}, see {log}: {lines[-1][:200]}")
+        raise TrialFailed(f"{what} ended with code {job.returncode}, see {log}: {lines[-1][:200]}")
 
 
-def seen(study: Study, log: Path, evaluation: Path) -> Row:
+def seed_results(study: TuningStudy, log: Path, evaluation: Path) -> Row:
     """What one seed showed: its score, entropy (nats), answers on the validation questions, and
     cost.
     """
@@ -273,7 +275,9 @@ def seen(study: Study, log: Path, evaluation: Path) -> Row:
     return {
         "score": fmean(question_scores(study, evaluation)),
         "initial_entropy": entropy[0] if entropy else None,
-        "final_entropy": fmean(entropy[-max(1, round(FINAL * len(rows))) :]) if entropy else None,
+        "final_entropy": fmean(entropy[-max(1, round(FINAL_SHARE * len(rows))) :])
+        if entropy
+        else None,
         "length": sum(row["tokens"] for row in counts) / answers,
         "truncated": sum(row["truncated"] for row in counts) / answers,
         "tokens_generated": rows[-1]["tokens_generated"],
@@ -283,7 +287,7 @@ def seen(study: Study, log: Path, evaluation: Path) -> Row:
     }
 
 
-def question_scores(study: Study, evaluation: Path) -> list[float]:
+def question_scores(study: TuningStudy, evaluation: Path) -> list[float]:
     """The objective on each question, in the order of the file. avg@n is pass@1."""
     objective = study.objective
     rows = read_counts(evaluation / f"{objective.benchmark}.counts.csv")
@@ -294,7 +298,7 @@ def question_scores(study: Study, evaluation: Path) -> list[float]:
     ]
 
 
-def is_worse(study: Study, evaluation: Path, number: int, judge: Judge) -> bool:
+def is_worse(study: TuningStudy, evaluation: Path, number: int, judge: Judge) -> bool:
     """Shows a seed's score per question to the Wilcoxon pruner, which answers."""
     if not isinstance(study.pruner, WilcoxonPruning):
         return False

@@ -23,30 +23,30 @@ from pathlib import Path
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from experiments.tracking import sweeps as tracking_sweep
-from experiments.tracking.address import (
+from experiments.tracking.mlflow_store import make_view
+from experiments.tracking.store_address import (
     SWITCH,
     Unreachable,
     delete_database,
-    lock,
     own_uri,
     store_uri,
     switched_on,
+    write_lock,
 )
-from experiments.tracking.mlflow_store import make_view
 
 PAUSE = 3.0  # seconds between two looks at the files
-WATCHED = (
+WATCHED_FILES = (
     "spec.yaml",
     "*/seed-*/train.jsonl",
     "*/seed-*/run.json",
     "*/eval/*.json",
     "*/seed-*/eval/*.json",
     "tables/*.csv",
-    *tracking_sweep.WATCHED,
+    *tracking_sweep.WATCHED_SWEEP_FILES,
 )
 
 
-def sync(root: Path, mark: Path | None = None) -> None:
+def log_everything(root: Path, mark: Path | None = None) -> None:
     """A whole pass, which never fails for the store's sake. `mark`: a file that says how it
     went.
     """
@@ -106,7 +106,7 @@ def one_pass(root: Path, alive: bool) -> Unreachable | None:
 def state_of(root: Path) -> dict[Path, tuple[int, int]]:
     """Time and size of the files that runs are made of."""
     found: dict[Path, tuple[int, int]] = {}
-    for path in (path for pattern in WATCHED for path in root.glob(pattern)):
+    for path in (path for pattern in WATCHED_FILES for path in root.glob(pattern)):
         try:
             found[path] = (path.stat().st_mtime_ns, path.stat().st_size)
         except FileNotFoundError:  # removed between the two
@@ -114,7 +114,7 @@ def state_of(root: Path) -> dict[Path, tuple[int, int]]:
     return found
 
 
-def start(root: Path) -> None:
+def start_following(root: Path) -> None:
     """A process that follows the results as long as this one lives."""
     if not switched_on():
         return
@@ -133,7 +133,7 @@ def start(root: Path) -> None:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
 
 
-def rebuild(results: Path) -> None:
+def rebuild_store(results: Path) -> None:
     """A new database beside the old one, which it then replaces. A server's runs are added to,
     never deleted.
     """
@@ -153,7 +153,7 @@ def rebuild(results: Path) -> None:
     for root in roots:
         make_view(root, alive=False, whole=True, uri=own_uri(results, fresh.name) if own else None)
     if own:
-        with lock(results):
+        with write_lock(results):
             fresh.replace(results / "mlflow.db")
 
 
@@ -172,10 +172,10 @@ def main() -> None:
             case "follow":
                 follow(root, arguments.caller)
             case "sync":
-                sync(root, mark=arguments.mark)
+                log_everything(root, mark=arguments.mark)
             case "rebuild":
                 try:
-                    rebuild(root)
+                    rebuild_store(root)
                 except Unreachable as error:
                     raise BadInput(
                         f"no answer from {error}: start it, or free it, and try again"

@@ -39,11 +39,11 @@ class Point:
     time: int  # milliseconds since 1970
 
 
-def numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+def finite_numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
     """All finite numbers of a nested mapping with their path as the name."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from numbers(value, f"{prefix}{metric_name(key)}/")
+            yield from finite_numbers(value, f"{prefix}{metric_name(key)}/")
         elif key not in NOT_METRICS and isinstance(value, int | float) and math.isfinite(value):
             yield prefix + metric_name(key), float(value)
 
@@ -61,7 +61,7 @@ def metric_name(key: str) -> str:
     return f"{name.strip('. ')}_{zlib.crc32(key.encode('utf-8', 'surrogatepass')):08x}"
 
 
-def seconds(value: Any) -> float:
+def plausible_seconds(value: Any) -> float:
     """What a row says that a part of its rollout took; 0 where that can be no time, as in a log
     that was damaged.
     """
@@ -79,11 +79,11 @@ def row_points(rows: list[dict[str, Any]], written: float) -> tuple[tuple[Point,
             raise BadInput(
                 f"train.jsonl: a row without the number of its rollout ({step!r}): delete this run"
             )
-        found.append(tuple(Point(name, value, step, stamp) for name, value in numbers(row)))
+        found.append(tuple(Point(name, value, step, stamp) for name, value in finite_numbers(row)))
         time -= sum(
             spent
             for key, value in row.items()
-            if key.startswith("seconds_") and (spent := seconds(value))
+            if key.startswith("seconds_") and (spent := plausible_seconds(value))
         )
     return tuple(reversed(found))
 
@@ -94,8 +94,8 @@ def score_points(path: Path, benchmark: str) -> list[Point]:
     """
     if not path.exists():
         return []
-    found = numbers(measure_names(read_object(path)))
-    return [Point(f"{benchmark}/{name}", value, 0, stamp(path)) for name, value in found]
+    found = finite_numbers(measure_names(read_object(path)))
+    return [Point(f"{benchmark}/{name}", value, 0, file_time(path)) for name, value in found]
 
 
 def measure_names(measures: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,11 +120,11 @@ def measure_names(measures: Mapping[str, Any]) -> dict[str, Any]:
 def arm_points(tables: Path, arm: str) -> tuple[Point, ...]:
     """An arm's rows of the main table and of the comparisons, with their intervals."""
     main, comparisons = tables / "main.csv", tables / "comparisons.csv"
-    found = [point for row in csv_rows(main, arm) for point in main_points(row, stamp(main))]
+    found = [point for row in csv_rows(main, arm) for point in main_points(row, file_time(main))]
     for row in csv_rows(comparisons, arm):
         name = f"{row['benchmark']}/pass_at_{int(float(row['k']))}_difference"
         values = {name + ending: row[column] for column, ending in DIFFERENCE.items()}
-        found += points(values, stamp(comparisons))
+        found += cell_points(values, file_time(comparisons))
     return tuple(found)
 
 
@@ -135,7 +135,7 @@ def main_points(row: Mapping[str, str], time: int) -> list[Point]:
             f"{score[:-1]}{row['k']}" if score.endswith("_k") else score
         )
         values |= {name + ending: row.get(score + ending, "") for ending in ("", "_low", "_high")}
-    return points(values, time)
+    return cell_points(values, time)
 
 
 def system_points(folder: Path, arm: str, seed: int) -> list[Point]:
@@ -147,7 +147,7 @@ def system_points(folder: Path, arm: str, seed: int) -> list[Point]:
             values = {
                 f"system/{job}_{name}": row.get(column, "") for column, name in SYSTEM.items()
             }
-            found += points(values, stamp(path))
+            found += cell_points(values, file_time(path))
     return found
 
 
@@ -163,18 +163,20 @@ def csv_rows(path: Path, arm: str | None = None, delimiter: str = ",") -> list[d
         ]
 
 
-def points(values: Mapping[str, str], time: int) -> list[Point]:
+def cell_points(values: Mapping[str, str], time: int) -> list[Point]:
     """The cells that hold a finite number."""
-    found = {name: parsed for name, cell in values.items() if math.isfinite(parsed := number(cell))}
+    found = {
+        name: parsed for name, cell in values.items() if math.isfinite(parsed := cell_number(cell))
+    }
     return [Point(name, value, 0, time) for name, value in found.items()]
 
 
-def number(cell: str) -> float:
+def cell_number(cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
         return math.nan
 
 
-def stamp(path: Path) -> int:
+def file_time(path: Path) -> int:
     return int(1000 * path.stat().st_mtime)

@@ -13,17 +13,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from experiments.tracking.address import (
+from experiments.tracking.metrics import Point
+from experiments.tracking.runs import RUNNING, RunView, run_views
+from experiments.tracking.store_address import (
     Unreachable,
     check_answers,
-    lock,
     own_uri,
     sqlite_file,
     store_uri,
     without_secrets,
+    write_lock,
 )
-from experiments.tracking.metrics import Point
-from experiments.tracking.runs import RUNNING, RunView, views
 from experiments.tracking.sweeps import sweep_views
 
 MAKING = ".mlflow-making-"  # folder for a database that is not whole yet
@@ -63,10 +63,10 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
     """
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
-    experiment, runs = views(root, alive)
+    experiment, runs = run_views(root, alive)
     runs += sweep_views(root, alive)
     uri = uri or store_uri(root.parent)
-    with lock(root.parent):
+    with write_lock(root.parent):
         check_answers(uri)
         with told_without_secrets():
             make_database(uri)
@@ -196,7 +196,7 @@ class Store:
             )
             log(run, str(path), folder or None)
         if view.data:
-            self.client.log_inputs(run, datasets=inputs(view))
+            self.client.log_inputs(run, datasets=dataset_inputs(view))
 
     def set_status(self, run: Any, status: str) -> None:
         if run.info.status == status:
@@ -226,7 +226,7 @@ def entropy_last(points: list[Point]) -> list[Point]:
     return sorted(points, key=lambda point: (point.step, point.name == "entropy"))
 
 
-def inputs(view: RunView) -> list[Any]:
+def dataset_inputs(view: RunView) -> list[Any]:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     return [

@@ -19,7 +19,7 @@ from typing import Any
 
 from eval.files.json_text import parse
 from eval.files.jsonl import read_rows
-from experiments.spec.schema import Experiment, base_spec, load, run_spec, spec_hash
+from experiments.spec.schema import Experiment, base_spec, load_experiment, run_spec, spec_hash
 from experiments.tracking.metrics import Point, arm_points, row_points, score_points, system_points
 
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
@@ -51,14 +51,14 @@ class RunView:
     artifacts: tuple[tuple[Path, str], ...] = ()  # file or folder, folder among the artifacts
 
 
-def views(root: Path, alive: bool) -> tuple[Experiment, list[RunView]]:
+def run_views(root: Path, alive: bool) -> tuple[Experiment, list[RunView]]:
     """All runs of a results folder, parents before children. `alive`: unfinished runs are being
     made, not given up.
 
     Raises:
         BadInput: the folder has no readable spec.yaml, or a file of a finished run cannot be read.
     """
-    experiment = load(root / "spec.yaml")
+    experiment = load_experiment(root / "spec.yaml")
     children = {
         arm: [
             view
@@ -98,13 +98,13 @@ def seed_view(
     return RunView(
         key=f"{spec_hash(settings)}/{arm}/{seed}",
         name=f"{arm}/seed-{seed}",
-        status=status(record, alive),
+        status=run_status(record, alive),
         tags=arm_tags(experiment, arm) | seed_tags(seed, settings, record),
-        params=flat(settings),
+        params=dotted_params(settings),
         parent=arm_key(experiment, arm),
         rollouts=row_points(rows, log.stat().st_mtime),
         points=(
-            *scores(experiment, folder / "eval"),
+            *evaluation_points(experiment, folder / "eval"),
             *system_points(root / "benchmarks", arm, seed),
         ),
         data=tuple(data),
@@ -126,22 +126,30 @@ def arm_view(
     return RunView(
         key=arm_key(experiment, arm),
         name=arm,
-        status=FINISHED if finished else status({}, alive),
+        status=FINISHED if finished else run_status({}, alive),
         tags=arm_tags(experiment, arm) | {"kind": "arm"},
-        params=flat(arm_spec(experiment, arm)),
+        params=dotted_params(arm_spec(experiment, arm)),
         points=arm_points(root / "tables", arm),
     )
 
 
 def base_view(experiment: Experiment, root: Path) -> RunView | None:
     """The base policy, once it has been evaluated."""
-    points = (*scores(experiment, root / "base" / "eval"), *arm_points(root / "tables", "base"))
+    points = (
+        *evaluation_points(experiment, root / "base" / "eval"),
+        *arm_points(root / "tables", "base"),
+    )
     if not points:
         return None
     settings = base_spec(experiment)
     tags = {"kind": "base", "arm": "base", "spec_hash": spec_hash(settings)}
     return RunView(
-        f"{spec_hash(settings)}/base", "base", FINISHED, tags, flat(settings), points=points
+        f"{spec_hash(settings)}/base",
+        "base",
+        FINISHED,
+        tags,
+        dotted_params(settings),
+        points=points,
     )
 
 
@@ -162,13 +170,13 @@ def comparison_view(experiment: Experiment, root: Path) -> RunView | None:
     )
 
 
-def status(record: Mapping[str, Any], alive: bool) -> str:
+def run_status(record: Mapping[str, Any], alive: bool) -> str:
     if not record:
         return RUNNING if alive else FAILED
     return FINISHED if record["status"] in ("finished", "exploded") else FAILED
 
 
-def scores(experiment: Experiment, folder: Path) -> list[Point]:
+def evaluation_points(experiment: Experiment, folder: Path) -> list[Point]:
     names = experiment.evaluation.benchmarks
     return [
         point for name in names for point in score_points(folder / f"{name}.measures.json", name)
@@ -198,20 +206,20 @@ def seed_tags(seed: int, settings: Mapping[str, Any], record: Mapping[str, Any])
     }
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def dotted_params(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """{"method": {"tau": 0.5}} → {"method.tau": "0.5"}."""
     found: dict[str, str] = {}
     for key, value in settings.items():
         inner = (
-            flat(value, f"{prefix}{key}.")
+            dotted_params(value, f"{prefix}{key}.")
             if isinstance(value, Mapping)
-            else {f"{prefix}{key}": plain(value)}
+            else {f"{prefix}{key}": param_text(value)}
         )
         found |= inner
     return found
 
 
-def plain(value: Any) -> str:
+def param_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -19,11 +19,26 @@ from eval.files.errors import BadInput
 from eval.files.jsonl import read_rows
 from eval.files.yaml_file import read_yaml
 from experiments.spec.schema import spec_hash
-from experiments.tracking.metrics import Point, csv_rows, number, points, row_points, stamp
-from experiments.tracking.runs import FAILED, FINISHED, KILLED, RUNNING, RunView, flat, read_json
+from experiments.tracking.metrics import (
+    Point,
+    cell_number,
+    cell_points,
+    csv_rows,
+    file_time,
+    row_points,
+)
+from experiments.tracking.runs import (
+    FAILED,
+    FINISHED,
+    KILLED,
+    RUNNING,
+    RunView,
+    dotted_params,
+    read_json,
+)
 
 STATUS = {"complete": FINISHED, "pruned": KILLED, "failed": FAILED}
-WATCHED = ("sweep/*/study.yaml", "sweep/*/trials.csv", "sweep/*/*/runs/*/outcome*.json")
+WATCHED_SWEEP_FILES = ("sweep/*/study.yaml", "sweep/*/trials.csv", "sweep/*/*/runs/*/outcome*.json")
 CHANGEABLE = (
     "question",
     "trials",
@@ -43,7 +58,7 @@ CURVES = {
 
 
 @dataclass(frozen=True)
-class Row:
+class TrialRow:
     """A trial as a file tells it: its cells, and when it was told."""
 
     cells: dict[str, str]
@@ -71,9 +86,9 @@ def study_views(path: Path, alive: bool) -> list[RunView]:
     Raises:
         BadInput: study.yaml cannot be read.
     """
-    study = checked(path, read_yaml(path))
+    study = check_study(path, read_yaml(path))
     key = spec_hash({name: value for name, value in study.items() if name not in CHANGEABLE})
-    name, rows = f"sweep/{path.parent.name}", told(path.parent)
+    name, rows = f"sweep/{path.parent.name}", trial_rows(path.parent)
     found = [study_view(path.parent, key, name, study, alive)]
     for search, asked in study["searches"].items():
         own = [row for (of, _), row in sorted(rows.items()) if of == search]
@@ -84,7 +99,7 @@ def study_views(path: Path, alive: bool) -> list[RunView]:
     return found
 
 
-def checked(path: Path, study: dict[str, Any]) -> dict[str, Any]:
+def check_study(path: Path, study: dict[str, Any]) -> dict[str, Any]:
     """The study, once it is sure to hold what is read of it here."""
     searches, seeds = study.get("searches"), study.get("seeds")
     found = (
@@ -99,21 +114,21 @@ def checked(path: Path, study: dict[str, Any]) -> dict[str, Any]:
     return study
 
 
-def told(folder: Path) -> dict[tuple[str, int], Row]:
+def trial_rows(folder: Path) -> dict[tuple[str, int], TrialRow]:
     """{(search, trial): row}; where two files tell of one trial, the later one holds."""
     table = folder / "trials.csv"
-    rows = [Row(cells, stamp(table)) for cells in csv_rows(table)]
+    rows = [TrialRow(cells, file_time(table)) for cells in csv_rows(table)]
     rows += [
-        Row(cells, stamp(path))
+        TrialRow(cells, file_time(path))
         for path in folder.glob("*/runs/*/outcome*.json")
-        if (cells := outcome(path))
+        if (cells := read_outcome(path))
     ]
     return {
         (row.cells["search"], row.number): row for row in sorted(rows, key=lambda row: row.time)
     }
 
 
-def outcome(path: Path) -> dict[str, str]:
+def read_outcome(path: Path) -> dict[str, str]:
     """A trial's outcome with cells as trials.csv has them; empty where the file is just being
     written.
     """
@@ -134,7 +149,7 @@ def study_view(folder: Path, key: str, name: str, study: Mapping[str, Any], aliv
             "study": folder.name,
             "mlflow.note.content": str(study.get("question", "")),
         },
-        params=flat(
+        params=dotted_params(
             {part: study[part] for part in study if part not in (*CHANGEABLE, "searches", "name")}
         ),
         artifacts=tuple((path, inside) for path, inside in shown if path.exists()),
@@ -147,12 +162,14 @@ def search_view(
     name: str,
     study: Mapping[str, Any],
     asked: Mapping[str, Any],
-    rows: list[Row],
+    rows: list[TrialRow],
     alive: bool,
 ) -> RunView:
     """The parent run of a search's trials."""
     complete = [row for row in rows if row.cells["state"] == "complete" and row.cells.get("score")]
-    best = max(complete, key=lambda row: (number(row.cells["score"]), -row.number), default=None)
+    best = max(
+        complete, key=lambda row: (cell_number(row.cells["score"]), -row.number), default=None
+    )
     ended = sum(row.cells["state"] != "failed" for row in rows) >= study.get("trials", 0)
     arm = folder / key.rpartition("/")[2] / "best.yaml"
     return RunView(
@@ -160,15 +177,17 @@ def search_view(
         name=name,
         status=FINISHED if ended else RUNNING if alive else FAILED,
         tags={"kind": "search", "study": folder.name, "arm": str(asked["arm"])},
-        params={"study": folder.name, **flat(asked)},
+        params={"study": folder.name, **dotted_params(asked)},
         parent=key.rpartition("/")[0],
-        points=tuple(points({"score": best.cells["score"]}, best.time)) if best and ended else (),
+        points=tuple(cell_points({"score": best.cells["score"]}, best.time))
+        if best and ended
+        else (),
         artifacts=((arm, ""),) if arm.exists() else (),
     )
 
 
 def trial_view(
-    folder: Path, parent: RunView, asked: Mapping[str, Any], study: Mapping[str, Any], row: Row
+    folder: Path, parent: RunView, asked: Mapping[str, Any], study: Mapping[str, Any], row: TrialRow
 ) -> RunView:
     """A trial that has ended."""
     cells, tags = row.cells, {tag: row.cells.get(tag, "") for tag in TAGS}
@@ -188,7 +207,7 @@ def trial_view(
         | {path: cells[path] for path in asked["settings"] if cells.get(path)},
         parent=parent.key,
         rollouts=curves(folder / cells["run"], study) if cells.get("run") else (),
-        points=tuple(points(measured, row.time)),
+        points=tuple(cell_points(measured, row.time)),
     )
 
 

@@ -14,8 +14,8 @@ import os
 from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
-from experiments.policies.load import policy_source
-from experiments.spec.schema import Experiment, load
+from experiments.policies.load_save import policy_source
+from experiments.spec.schema import Experiment, load_experiment
 from experiments.training.generation import LOGPROBS, engine_seed
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     with exit_with_message():
-        experiment = load(arguments.spec)
+        experiment = load_experiment(arguments.spec)
         command = serve_command(
             experiment, arguments.arm, arguments.seed, arguments.spec.parent, arguments.more
         )

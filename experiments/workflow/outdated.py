@@ -16,7 +16,7 @@ from pathlib import Path
 from eval.files.checksums import CHECKSUMS
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
-from experiments.spec.schema import load, run_spec, spec_hash
+from experiments.spec.schema import load_experiment, run_spec, spec_hash
 from experiments.workflow.contents import changed, remember
 from experiments.workflow.layout import Graph
 from experiments.workflow.made_from import made_from
@@ -48,7 +48,7 @@ def outdated(graph: Graph) -> Iterator[Path]:
             yield run / CHECKSUMS
     yield from made_of_other(graph)
     with suppress(BadInput, FileNotFoundError):  # of another version, or of no run yet
-        yield from since(Graph(load(graph.spec), graph.results), graph)
+        yield from since(Graph(load_experiment(graph.spec), graph.results), graph)
 
 
 def spec_of(record: Path) -> str | None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from eval.files.checksums import CHECKSUMS, Damage, damage
 from eval.files.errors import BadInput
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 
 READ = (
     1 << 24
@@ -114,7 +114,7 @@ def lost_policies(runs: Sequence[str]) -> Iterator[Path]:
 def without_spec(root: Path) -> Iterator[str]:
     spec = root / "spec.yaml"
     try:
-        load(spec)
+        load_experiment(spec)
     except BadInput:
         if marks(root):
             yield (

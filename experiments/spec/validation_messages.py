@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 
-def explain(error: ValidationError, path: Path, content: Mapping[str, Any]) -> str:
+def describe_findings(error: ValidationError, path: Path, content: Mapping[str, Any]) -> str:
     """One line per finding, each `file: key: what is wrong; what to do`."""
     return "\nerror: ".join(
-        f"{path}: {_place(finding['loc'], content)}: {say(finding)}"
+        f"{path}: {_place(finding['loc'], content)}: {describe_finding(finding)}"
         for finding in error.errors(include_url=False)
     )
 
@@ -31,7 +31,7 @@ def _place(location: Sequence[str | int], content: Any) -> str:
     return ".".join(keys) or "the whole file"
 
 
-def say(finding: ErrorDetails) -> str:
+def describe_finding(finding: ErrorDetails) -> str:
     """What is wrong with a key and what to do, without its place."""
     kind, context = finding["type"], finding.get("ctx", {})
     match kind:
@@ -40,7 +40,7 @@ def say(finding: ErrorDetails) -> str:
         case "missing":
             return "is missing: add it"
         case "union_tag_invalid":
-            return _nearest(
+            return _suggest_nearest(
                 f"unknown {context['discriminator'].strip(chr(39))} {context['tag']!r}", context
             )
         case "union_tag_not_found":
@@ -51,7 +51,7 @@ def say(finding: ErrorDetails) -> str:
             return f"{finding['msg']}, not {finding['input']!r}"
 
 
-def _nearest(what: str, context: Mapping[str, Any]) -> str:
+def _suggest_nearest(what: str, context: Mapping[str, Any]) -> str:
     known = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
     close = difflib.get_close_matches(context["tag"], known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""

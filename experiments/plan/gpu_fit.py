@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from eval.files.errors import BadInput
 from experiments.plan.activations import cache_bytes
 from experiments.plan.geometry import geometry_of
-from experiments.plan.memory import RESERVED, Estimate, Launch, Load, estimate
+from experiments.plan.memory import RESERVED_SHARE, Estimate, Launch, Load, estimate_memory
 from experiments.plan.throughput import Gpu
 from experiments.spec.schema import Experiment, HubPolicy
 from experiments.spec.training_settings import Lora, Training
@@ -43,18 +43,18 @@ class Fit(NamedTuple):
     problem: str | None  # why it does not run; None = it fits
 
 
-def fit(case: Case) -> Fit:
+def fit_on_gpu(case: Case) -> Fit:
     """Memory of one process, and whether it is there.
 
     Raises:
         BadInput: the batch does not divide among the processes, or the model's shape is not known.
     """
     load = load_of(case)
-    found = estimate(load, case.launch, "cpu" if case.gpu.is_cpu else "cuda")
-    return Fit(load, found, _problem(case, load, found))
+    found = estimate_memory(load, case.launch, "cpu" if case.gpu.is_cpu else "cuda")
+    return Fit(load, found, _reason_it_does_not_fit(case, load, found))
 
 
-def _problem(case: Case, load: Load, found: Estimate) -> str | None:
+def _reason_it_does_not_fit(case: Case, load: Load, found: Estimate) -> str | None:
     if case.launch.sharded and load.measures_share:
         return "the gradient's share (gradient_share_every) cannot be measured on shards"
     if case.launch.sharded and load.adapter_rank and load.engine != "transformers":
@@ -67,7 +67,7 @@ def _problem(case: Case, load: Load, found: Estimate) -> str | None:
             f" {engine_length(case, load):,} tokens take {needed / 1e9:.1f} GB"
         )
     if not found.fits(case.gpu.bytes):
-        usable = (1 - RESERVED) * case.gpu.bytes
+        usable = (1 - RESERVED_SHARE) * case.gpu.bytes
         return f"a process needs {found.peak / 1e9:.1f} GB, and may use {usable / 1e9:.1f} GB of {case.gpu.bytes / 1e9:.1f}"
     return None
 
@@ -113,7 +113,7 @@ def load_of(case: Case) -> Load:
 def least_launch(case: Case) -> Launch | None:
     """The fewest GPUs on which the run fits; None where eight are not enough."""
     tried = LAUNCHES[:1] if case.gpu.is_cpu else LAUNCHES
-    return next((launch for launch in tried if _runs(replace(case, launch=launch))), None)
+    return next((launch for launch in tried if _fits(replace(case, launch=launch))), None)
 
 
 def widest(case: Case) -> Launch:
@@ -122,9 +122,9 @@ def widest(case: Case) -> Launch:
     return [x for x in tried if case.training.completions_per_update % x.processes == 0][-1]
 
 
-def _runs(case: Case) -> bool:
+def _fits(case: Case) -> bool:
     try:
-        return fit(case).problem is None
+        return fit_on_gpu(case).problem is None
     except BadInput:  # the batch does not divide among so many
         return False
 
@@ -139,7 +139,7 @@ def remedies(case: Case) -> list[str]:
     """
     changes = list(_changes(case))
     single = _first_of_each(
-        (name, name.split()[0]) for name, change in changes if _runs(change(case))
+        (name, name.split()[0]) for name, change in changes if _fits(change(case))
     )
     if single:
         return single
@@ -149,7 +149,7 @@ def remedies(case: Case) -> list[str]:
         for b in changes[i + 1 :]
         if a[0].split()[0] != b[0].split()[0]
     ]
-    working = (pair for pair in pairs if _runs(pair[1][1](pair[0][1](case))))
+    working = (pair for pair in pairs if _fits(pair[1][1](pair[0][1](case))))
     return _first_of_each(
         (f"{a[0]} with {b[0]}", (a[0].split()[0], b[0].split()[0])) for a, b in working
     )

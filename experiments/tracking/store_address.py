@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 SWITCH = "ENTROPY_CONTROL_TRACKING"
-PATIENCE = 5.0  # seconds for a store to answer
+ANSWER_SECONDS = 5.0  # seconds for a store to answer
 
 
 class Unreachable(Exception):
@@ -55,7 +55,7 @@ def delete_database(path: Path) -> None:
 
 
 @contextmanager
-def lock(results: Path) -> Iterator[None]:
+def write_lock(results: Path) -> Iterator[None]:
     """The right to write; waits until another process has done its pass."""
     results.mkdir(parents=True, exist_ok=True)
     with (results / "mlflow.lock").open("w") as file:
@@ -68,12 +68,12 @@ def check_answers(uri: str) -> None:
     try:
         if path := sqlite_file(uri):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
+            with closing(sqlite3.connect(path, timeout=ANSWER_SECONDS)) as database:
                 database.execute("BEGIN IMMEDIATE").connection.rollback()
         elif uri.startswith(("http://", "https://")):
             parts = re.fullmatch(r"(https?://)(?:[^/]*@)?(.*?)/*", uri)
             assert parts
-            urllib.request.urlopen(f"{parts[1]}{parts[2]}/health", timeout=PATIENCE).close()
+            urllib.request.urlopen(f"{parts[1]}{parts[2]}/health", timeout=ANSWER_SECONDS).close()
     except HTTPError:
         return  # an answer, whatever it says
     except (OSError, ValueError, sqlite3.Error) as error:
