@@ -1,16 +1,18 @@
-r"""A policy of the real kind in miniature: what a pretrained one has except its ability, in seconds on a CPU.
+r"""Trains a miniature of a pretrained policy, in seconds on a CPU.
 
-The tokenizer is made as Qwen's is: byte-level BPE over Qwen's splitting rule, every digit a token of its own, with
-<|im_start|>, <|im_end|> and <|endoftext|> as single tokens and no chat template. The model is a Qwen3, trained by
-language modelling on windows of one long text: every training prompt, filled into the experiment's template, with its
-answer in a box.
+The tokenizer is built as Qwen's is: byte-level BPE over Qwen's splitting rule, one token per digit,
+<|im_start|>, <|im_end|> and <|endoftext|> as single tokens, no chat template. The model is a Qwen3,
+trained as a language model on windows of one long text: every training prompt, filled into the
+experiment's template, with its answer in a box.
 
     <|im_start|>system … <|im_end|> … <|im_start|>assistant \n The answer is \boxed{7}.<|im_end|>
 
-So it learns the markup, that a box comes next and that the text then ends. It learns no mathematics: a right answer is
-luck. It stands in for a pretrained policy where the path is what is tested.
+The policy learns the markup, that a box comes next, and that the text then ends. It learns no
+mathematics: its correct answers are chance. Experiments use it in place of a pretrained policy to
+test that every step works.
 
-    python -m experiments.policies.miniature --spec results/maths_mini/spec.yaml --out results/maths_mini/base/policy
+    python -m experiments.policies.miniature --spec results/maths_mini/spec.yaml \
+        --out results/maths_mini/base/policy
 """
 
 import argparse
@@ -46,12 +48,15 @@ PAD, END = "<|endoftext|>", "<|im_end|>"
 SPECIAL = [PAD, "<|im_start|>", END]  # tokens 0, 1, 2
 POSITIONS = 4096  # tokens; the longest problem of MATH has about 2,000
 # How Qwen splits a text before the merges: words, single digits, punctuation, line ends, blanks.
-SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Byte-level BPE with at most `vocabulary` tokens, learnt from the texts; every string has an
-    encoding.
+    """Byte-level BPE with at most `vocabulary` tokens, learnt from the texts. It can encode every
+    string, because all 256 bytes are tokens.
     """
     core = Tokenizer(models.BPE())
     core.normalizer = normalizers.NFC()
@@ -84,7 +89,7 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenize
 
 
 def make_miniature_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCausalLM:
-    """An untrained Qwen3 of the policy's size; draws its weights from torch's global generator."""
+    """An untrained Qwen3 of the policy's size. Its weights come from torch's global generator."""
     return Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=vocabulary,
@@ -104,12 +109,12 @@ def make_miniature_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCa
 
 
 def document(problem: Problem, template: str) -> str:
-    """One problem with its answer as the policy reads it."""
+    """The text of one problem with its answer, on which the policy is trained."""
     return f"{render(template, problem.text)}The answer is \\boxed{{{problem.answer}}}.{END}\n"
 
 
 def draw_windows(ids_N: Tensor, policy: MiniaturePolicy, rng: torch.Generator) -> Tensor:
-    """(batch_size, window) runs of tokens from random places of the long text."""
+    """(batch_size, window) token ids, each row from a random place of the long text `ids_N`."""
     starts = torch.randint(len(ids_N) - policy.window + 1, (policy.batch_size,), generator=rng)
     return torch.stack([ids_N[start : start + policy.window] for start in starts.tolist()])
 
@@ -117,10 +122,11 @@ def draw_windows(ids_N: Tensor, policy: MiniaturePolicy, rng: torch.Generator) -
 def make_miniature_policy(
     policy: MiniaturePolicy, problems: Sequence[Problem], template: str
 ) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
-    """Model and tokenizer; the same settings and problems give the same weights.
+    """Trains (model, tokenizer). The same settings and problems give the same weights.
 
     Raises:
-        BadInput: the problems are shorter than one window, or the template needs a chat template.
+        BadInput: the problems are shorter than one window, or `template` needs a chat template,
+            which the miniature tokenizer does not have.
     """
     documents = [document(problem, template) for problem in problems]
     tokenizer = train_tokenizer(documents, policy.vocabulary)
@@ -129,8 +135,8 @@ def make_miniature_policy(
     )
     if len(ids_N) < policy.window:
         raise BadInput(
-            f"model.window {policy.window}: the training problems have {len(ids_N)} tokens: lower"
-            " it"
+            f"model.window {policy.window} is more than the {len(ids_N)} tokens of the training"
+            " problems: lower it"
         )
     torch.manual_seed(policy.seed)
     model = make_miniature_model(policy, len(tokenizer))
@@ -139,8 +145,8 @@ def make_miniature_policy(
 
 
 def train_on_windows(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None:
-    """Language modelling: the mean loss per token of each batch of windows, AdamW, one cycle of the
-    learning rate.
+    """Trains the model on `policy.steps` batches of windows: AdamW on the mean loss per token, with
+    a one-cycle learning rate.
     """
     rng = torch.Generator().manual_seed(policy.seed)
     optimizer = torch.optim.AdamW(
@@ -164,7 +170,7 @@ def train_on_windows(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePo
 def save_miniature_policy(
     policy: MiniaturePolicy, problems: Sequence[Problem], template: str, folder: Path
 ) -> Reports:
-    """Trains the policy and saves it in the folder."""
+    """Trains the policy and saves it in the folder. There are no reports on it."""
     model, tokenizer = make_miniature_policy(policy, problems, template)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -180,7 +186,7 @@ def main() -> None:
     with exit_with_message():
         experiment = load_experiment(arguments.spec)
         assert isinstance(experiment.model, MiniaturePolicy), (
-            "only a miniature policy is trained here"
+            "this module trains policies with source: miniature"
         )
         source = Graph(experiment, arguments.spec.parent.parent).base_source()
         problems = read_problems(arguments.spec.parent / "problems" / "train.jsonl")

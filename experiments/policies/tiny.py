@@ -1,21 +1,20 @@
-"""The tiny base policy that the default experiment starts from: a Qwen3 of a quarter of a million
-parameters, taught chains of one-digit additions from scratch, on the CPU in about a minute.
+"""Trains the tiny base policy of the default experiment: a Qwen3 of a quarter of a million
+parameters that adds chains of digits. Training from scratch takes about a minute on a CPU.
 
-It learns from demonstrations that are as mixed as a real base model's knowledge: most reason step
-by step, some repeat a step, some answer at once, some contain a mistake. So it starts with accuracy
-spread over the levels and with entropy to lose, which is what the compared methods act on. Part of
-that entropy is in choices that cost nothing (how a step is punctuated), as in natural language, and
-part in choices between right and wrong. Every demonstration ends in \\boxed{}, the one place where
-the verifier looks.
+It learns from mixed demonstrations: most add step by step, some repeat a step, some answer without
+steps, some contain a mistake. The result is a policy whose accuracy differs between levels and
+which has entropy to lose; on both the compared methods act. Part of its entropy is in choices that
+do not matter (how a step is punctuated), as in natural language, and part in choices between right
+and wrong. Every demonstration ends in \\boxed{}, the only place where the verifier looks.
 
     3+5+9=   3+5=8;8+9=7;\\boxed{7}      sums are modulo 10
 
-Source: our own. Departure from a language model: a vocabulary of 18 tokens, in which `\\boxed{` is
-a single token, and no pre-training on anything else. The folder it writes is an ordinary Hugging
-Face model.
+Source: our own. Departures from a usual language model: a vocabulary of 18 tokens, in which
+`\\boxed{` is a single token, and no other pre-training. The folder that it writes is an ordinary
+Hugging Face model.
 
-    python -m experiments.policies.tiny --spec results/arithmetic/spec.yaml --out
-    results/arithmetic/base/policy
+    python -m experiments.policies.tiny --spec results/arithmetic/spec.yaml \\
+        --out results/arithmetic/base/policy
 """
 
 import argparse
@@ -42,12 +41,12 @@ from experiments.workflow.layout import Graph
 from experiments.workflow.made_from import Reports, make_policy_folder
 
 PAD, END = "<pad>", "<end>"
-SEPARATORS = {";": 0.9, ",": 0.1}  # how a step may end, and how often the demonstrations end one so
+SEPARATORS = {";": 0.9, ",": 0.1}  # how a step can end: probability in the demonstrations
 VOCABULARY = [PAD, END, *"0123456789", "+", "=", *SEPARATORS, "\\boxed{", "}"]
 TOKEN = r"\\boxed\{|<end>|."
-CURRICULUM = 0.5  # share of the training after which every level is taught
-PARTS = 4  # of a batch, by length
-IGNORED = -100  # label of tokens that are not learnt: the prompt and padding
+CURRICULUM = 0.5  # share of the steps after which all levels are taught
+PARTS = 4  # into which a batch is split by length
+IGNORED = -100  # label of tokens without a loss: prompt and padding
 
 
 def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
@@ -67,7 +66,7 @@ def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def make_tiny_model(policy: TinyPolicy) -> Qwen3ForCausalLM:
-    """An untrained Qwen3 of the policy's size; draws its weights from torch's global generator."""
+    """An untrained Qwen3 of the policy's size. Its weights come from torch's global generator."""
     return Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=len(VOCABULARY),
@@ -87,7 +86,7 @@ def make_tiny_model(policy: TinyPolicy) -> Qwen3ForCausalLM:
 
 
 def demonstration(digits: Sequence[int], policy: TinyPolicy, rng: random.Random) -> str:
-    """One way to answer "d0+d1+...=", drawn from the policy's mixture."""
+    """A random answer to "d0+d1+...=" from the mixture that the policy's settings describe."""
     total, steps = digits[0], ""
     for digit in digits[1:]:
         result = rng.randrange(10) if rng.random() < policy.wrong else (total + digit) % 10
@@ -100,17 +99,20 @@ def demonstration(digits: Sequence[int], policy: TinyPolicy, rng: random.Random)
 
 
 def levels_at(policy: TinyPolicy, progress: float) -> Sequence[int]:
-    """The levels taught at this share of the training: the easiest first, all of them from
-    CURRICULUM on.
+    """The levels taught after this share of the steps: the easiest first, all from CURRICULUM on.
 
-    One digit plus another is learnt in a sudden step, early or late by luck, where all levels come
-    at once.
+    With all levels from the start, the policy learns to add two digits in one sudden step, whose
+    time depends on chance.
     """
     return policy.levels[: 1 + int(len(policy.levels) * progress / CURRICULUM)]
 
 
 def draw_digits(levels: Sequence[int], rng: random.Random) -> list[int]:
-    """A chain of the base stream, its level uniform over those given."""
+    """The digits of a random chain of a uniformly drawn level.
+
+    Only chains of the stream "base" are taught; those of other streams are kept for training
+    prompts, validation and test.
+    """
     level = rng.choice(levels)
     while True:
         digits = [rng.randrange(10) for _ in range(level + 1)]
@@ -137,8 +139,9 @@ def draw_pair(policy: TinyPolicy, progress: float, rng: random.Random) -> Taught
 def draw_batch(
     policy: TinyPolicy, progress: float, rng: random.Random
 ) -> list[tuple[Tensor, Tensor]]:
-    """A batch in parts of like length, so that little of it is padding: (ids_BT, labels_BT)
-    each.
+    """A batch of demonstrations as PARTS pairs (ids_BT, labels_BT).
+
+    Each part has sequences of similar length, so that there is little padding.
     """
     drawn = [draw_pair(policy, progress, rng) for _ in range(policy.batch_size)]
     pairs = sorted(drawn, key=lambda pair: len(pair[0] + pair[1]))
@@ -147,7 +150,7 @@ def draw_batch(
 
 
 def pad(pairs: Sequence[TaughtPair]) -> tuple[Tensor, Tensor]:
-    """(ids_BT, labels_BT), padded on the right; only the answers are learnt."""
+    """(ids_BT, labels_BT), padded on the right. Only tokens of the answers have a loss."""
     longest = max(len(asked) + len(answer) for asked, answer in pairs)
     ids_BT = torch.full((len(pairs), longest), VOCABULARY.index(PAD))
     labels_BT = torch.full((len(pairs), longest), IGNORED)
@@ -159,7 +162,7 @@ def pad(pairs: Sequence[TaughtPair]) -> tuple[Tensor, Tensor]:
 
 
 def accumulate_gradient(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """Accumulates the gradient of a batch's mean loss per answer token; returns that loss, nats."""
+    """Adds the gradient of a batch's mean loss per answer token; returns that loss, nats."""
     tokens = sum(int((labels_BT != IGNORED).sum()) for _, labels_BT in parts)
     total = 0.0
     for part in parts:
@@ -177,14 +180,14 @@ def accumulate_gradient(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, T
 
 
 def teach_policy(policy: TinyPolicy) -> Qwen3ForCausalLM:
-    """The taught model, on the GPU if there is one; the same settings give the same weights, there
-    up to rounding.
+    """Trains the model, on a GPU if there is one.
+
+    On a CPU the same settings give the same weights bit for bit, on a GPU up to rounding.
     """
     torch.manual_seed(policy.seed)
     rng = random.Random(f"base policy/{policy.seed}")
-    model = make_tiny_model(
-        policy
-    )  # its first weights are drawn on the CPU, so that they are the same everywhere
+    # The initial weights are drawn on the CPU, so that they are the same on every machine.
+    model = make_tiny_model(policy)
     model.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=policy.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
@@ -204,8 +207,9 @@ def teach_policy(policy: TinyPolicy) -> Qwen3ForCausalLM:
 
 
 def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, float]:
-    """Share of right answers per level at temperature 1, on new problems: whether it has learnt,
-    and what is left.
+    """Share of correct answers in [0, 1] per level, at temperature 1 on new problems.
+
+    `samples`: answers to each problem, of which there are at most 20 per level.
     """
     tokenizer = make_tiny_tokenizer()
     rates = {}
@@ -222,7 +226,7 @@ def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict
                 do_sample=True,
                 temperature=1.0,
                 top_k=0,
-                max_new_tokens=12 * level + 8,  # every step twice
+                max_new_tokens=12 * level + 8,  # enough for every step twice
             )
             answers = tokenizer.batch_decode(
                 made[:, prompts["input_ids"].shape[1] :], skip_special_tokens=True
@@ -234,7 +238,7 @@ def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict
 
 
 def make_tiny_policy(policy: TinyPolicy, folder: Path) -> Reports:
-    """Trains the policy and saves it in the folder."""
+    """Trains the policy and saves it in the folder; reports its accuracy by level."""
     model = teach_policy(policy)
     model.save_pretrained(folder)
     make_tiny_tokenizer().save_pretrained(folder)
@@ -252,7 +256,7 @@ def main() -> None:
     with exit_with_message():
         experiment = load_experiment(arguments.spec)
         policy = experiment.model
-        assert isinstance(policy, TinyPolicy), "only a tiny base policy is trained here"
+        assert isinstance(policy, TinyPolicy), "this module trains policies with source: tiny"
         source = Graph(experiment, arguments.spec.parent.parent).base_source()
         make_policy_folder(arguments.out, source, lambda folder: make_tiny_policy(policy, folder))
 

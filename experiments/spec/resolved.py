@@ -1,9 +1,8 @@
-"""Writes the resolved spec: the experiment with every default filled in, as one YAML file that says
-all.
+"""Writes the resolved spec: the experiment with every default filled in, as one YAML file.
 
     python -m experiments.spec.resolved arithmetic --out results/arithmetic/spec.yaml
 
-The resolved file is itself an experiment file: loading it gives the same experiment.
+The resolved file is itself an experiment file, and loading it gives the same experiment.
 """
 
 import argparse
@@ -19,18 +18,18 @@ from experiments.spec.schema import Experiment
 
 
 def resolved_yaml(experiment: Experiment) -> str:
-    """YAML text, keys in the schema's order."""
+    """The experiment as YAML, with all defaults, keys in the schema's order."""
     return yaml.safe_dump(
         experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110
     )
 
 
 def write_spec(experiment: Experiment, path: str | Path) -> None:
-    """Writes the resolved spec, unless the file says the same already: its time stands for its
-    content.
+    """Writes the resolved spec. Leaves a file with the same content untouched, because its time of
+    change is compared with that of other files.
 
     Raises:
-        BadInput: it may not be written, or a folder has its name.
+        BadInput: no permission to write, or a folder has the file's name.
     """
     path, text = Path(path), resolved_yaml(experiment)
     if holds_text(path, text):
@@ -39,12 +38,15 @@ def write_spec(experiment: Experiment, path: str | Path) -> None:
         write_text(path, text)
     except (PermissionError, IsADirectoryError) as error:
         raise BadInput(
-            f"{path}: cannot be written ({error.strerror}): make its place writable and free"
+            f"{path}: cannot be written ({error.strerror}): correct the permissions, or move"
+            " away what has this name"
         ) from None
 
 
 def holds_text(path: Path, text: str) -> bool:
-    """Of bytes, since a file that was cut short may be no text."""
+    """Whether the file exists with this content. Compares bytes, because a truncated file may not
+    be valid UTF-8.
+    """
     with suppress(OSError):
         return path.read_bytes() == text.encode()
     return False

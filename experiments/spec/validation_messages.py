@@ -1,4 +1,4 @@
-"""Turns pydantic's findings into one message per problem: file, key, what is wrong, what to do."""
+"""Rewrites pydantic's validation errors for people: file, key, what is wrong, what to do."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,10 @@ from pydantic_core import ErrorDetails
 
 
 def describe_findings(error: ValidationError, path: Path, content: Mapping[str, Any]) -> str:
-    """One line per finding, each `file: key: what is wrong; what to do`."""
+    """All findings of an error, one line each: `file: key: what is wrong: what to do`.
+
+    `content`: what was read from the file, as plain YAML values.
+    """
     return "\nerror: ".join(
         f"{path}: {_place(finding['loc'], content)}: {describe_finding(finding)}"
         for finding in error.errors(include_url=False)
@@ -18,7 +21,11 @@ def describe_findings(error: ValidationError, path: Path, content: Mapping[str, 
 
 
 def _place(location: Sequence[str | int], content: Any) -> str:
-    """The keys that stand in the file, without the tags that a union adds to the path."""
+    """The path of a finding as keys of the file, joined by dots.
+
+    For a union, pydantic adds the tag (as `pretrained`) to the path; tags are not keys of the file
+    and are left out.
+    """
     keys: list[str] = []
     here: Any = content
     for i, key in enumerate(location):
@@ -32,7 +39,7 @@ def _place(location: Sequence[str | int], content: Any) -> str:
 
 
 def describe_finding(finding: ErrorDetails) -> str:
-    """What is wrong with a key and what to do, without its place."""
+    """Says what is wrong with a key and what to do, without naming file and key."""
     kind, context = finding["type"], finding.get("ctx", {})
     match kind:
         case "extra_forbidden" | "unexpected_keyword_argument":

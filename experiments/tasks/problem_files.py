@@ -1,11 +1,11 @@
-"""What is trained and tested on: every problem of an experiment as files.
+"""Writes all problems of an experiment as files.
 
-    python -m experiments.tasks --spec results/arithmetic/spec.yaml --out
-    results/arithmetic/problems
+    python -m experiments.tasks --spec results/arithmetic/spec.yaml \
+        --out results/arithmetic/problems
 
-writes `train.jsonl` (the prompts), one file per benchmark, and what of the training set stands in a
-benchmark (`contamination.csv`, `contamination.json`: see eval/questions/contamination.py); all
-later stages read these and never the hub.
+writes `train.jsonl` (the training prompts), one file per benchmark, and a report of training
+problems that overlap a benchmark (`contamination.csv`, `contamination.json`: see
+eval/questions/contamination.py). Later steps read these files and never the hub.
 """
 
 import argparse
@@ -29,10 +29,10 @@ from experiments.workflow.made_from import leave
 def training_problems(
     experiment: Experiment, benchmarks: Mapping[str, Sequence[Problem]]
 ) -> tuple[list[Problem], Examination]:
-    """The prompts of the RL runs, and what was found in the set that they come from.
+    """The training prompts, and the report on the set that they come from.
 
-    Repeated, conflicting and overlapping rows go first, then the first `limit` of the rest are
-    taken. Arithmetic streams share no problem by construction; they are examined all the same.
+    Duplicate, conflicting and overlapping rows are removed before the first `limit` rows are taken.
+    Arithmetic streams have no problem in common by construction, but are examined, too.
     """
     task = experiment.task
     if task.prompts == "arithmetic":
@@ -43,7 +43,7 @@ def training_problems(
     else:
         drawn, repeats = load_counted(task.prompts, data_dir(experiment))
     found = examine(task.prompts, drawn, benchmarks, task.contamination)
-    before = {"rows": len(drawn) + sum(repeats), **repeats._asdict()}  # loading has dropped them
+    before = {"rows": len(drawn) + sum(repeats), **repeats._asdict()}  # loading removed duplicates
     kept = {row["id"] for row in found.rows}
     return [p for p in drawn if p.id in kept][: task.limit], found._replace(
         report=found.report | before
@@ -63,13 +63,17 @@ def data_dir(experiment: Experiment) -> Path | None:
 
 
 def required(value: Any) -> Any:
-    """A setting that the schema has made sure of."""
+    """A setting that the schema guarantees for this kind of prompts, without its None."""
     assert value is not None
     return value
 
 
 def write_all(experiment: Experiment, out: Path) -> None:
-    """BadInput where another process is writing them."""
+    """Writes the problem files and their marks into the folder `out`.
+
+    Raises:
+        BadInput: another process is writing them, or a problem set cannot be read.
+    """
     with locked(out.with_name(f".{out.name}.lock")):
         source = Graph(
             experiment, out.parent.parent
