@@ -14,10 +14,12 @@ import shutil
 from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
+from eval.files.marks import Record, known_parts
+from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import HubPolicy
 from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import Reports, make_policy_folder
+from experiments.workflow.steps import base_parts
 
 SNAPSHOT_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.jinja"]
 
@@ -45,7 +47,7 @@ def download(policy: HubPolicy) -> Path:
             ) from error
 
 
-def link_or_copy(snapshot: Path, folder: Path) -> Reports:
+def link_or_copy(snapshot: Path, folder: Path) -> Record:
     """Puts the policy's files of a snapshot into a folder. There are no reports on it."""
     for source in sorted(snapshot.iterdir()):
         if not any(source.match(pattern) for pattern in SNAPSHOT_FILES):
@@ -69,9 +71,9 @@ def main() -> None:
         assert isinstance(policy, HubPolicy), (
             "this module downloads policies with source: pretrained"
         )
-        source = Graph(experiment, arguments.spec.parent.parent).base_source()
+        parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
         make_policy_folder(
-            arguments.out, source, lambda folder: link_or_copy(download(policy), folder)
+            arguments.out, parts, lambda folder: link_or_copy(download(policy), folder)
         )
 
 

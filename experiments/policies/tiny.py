@@ -34,11 +34,13 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from eval.files.errors import exit_with_message
+from eval.files.marks import Record, known_parts
 from eval.questions.arithmetic import arithmetic, available, stream_of
 from eval.verify.verifier import Verifier
+from experiments.policies.folder import make_policy_folder
 from experiments.spec.schema import TinyPolicy, load_experiment
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import Reports, make_policy_folder
+from experiments.workflow.steps import base_parts
 
 PAD, END = "<pad>", "<end>"
 SEPARATORS = {";": 0.9, ",": 0.1}  # how a step can end: probability in the demonstrations
@@ -237,7 +239,7 @@ def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict
     return rates
 
 
-def make_tiny_policy(policy: TinyPolicy, folder: Path) -> Reports:
+def make_tiny_policy(policy: TinyPolicy, folder: Path) -> Record:
     """Trains the policy and saves it in the folder; reports its accuracy by level."""
     model = teach_policy(policy)
     model.save_pretrained(folder)
@@ -257,8 +259,8 @@ def main() -> None:
         experiment = load_experiment(arguments.spec)
         policy = experiment.model
         assert isinstance(policy, TinyPolicy), "this module trains policies with source: tiny"
-        source = Graph(experiment, arguments.spec.parent.parent).base_source()
-        make_policy_folder(arguments.out, source, lambda folder: make_tiny_policy(policy, folder))
+        parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
+        make_policy_folder(arguments.out, parts, lambda folder: make_tiny_policy(policy, folder))
 
 
 if __name__ == "__main__":
