@@ -14,7 +14,7 @@ from eval.files.errors import BadInput
 from eval.questions.named_sets import SOURCES
 from experiments.policies.folder import make_policy_folder
 from experiments.policies.load_save import policy_source
-from experiments.policies.pretrained import SNAPSHOT_FILES, fetch, place
+from experiments.policies.pretrained import SNAPSHOT_FILES, download, link_or_copy
 from experiments.spec.data_folder import named_sets
 from experiments.spec.policy_settings import HubPolicy
 from experiments.spec.schema import load_experiment, shipped_experiments
@@ -151,7 +151,9 @@ def offline_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Path) -> None:
     policy, out = cached(offline_hub), offline_hub / "policy"
     for _ in range(2):  # the second time over what is there
-        make_policy_folder(out, {"settings": COMMIT}, lambda folder: place(fetch(policy), folder))
+        make_policy_folder(
+            out, {"settings": COMMIT}, lambda folder: link_or_copy(download(policy), folder)
+        )
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == [
         "checksums.json",
         "config.json",
@@ -165,9 +167,10 @@ def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Pa
 def test_a_policy_that_cannot_be_fetched_is_one_message(offline_hub: Path) -> None:
     policy = HubPolicy(source="pretrained", name="Some/Absent", revision=COMMIT)
     with pytest.raises(
-        BadInput, match=f"model Some/Absent at {COMMIT} cannot be fetched .*: connect to the hub,"
+        BadInput,
+        match=f"model Some/Absent at {COMMIT} cannot be downloaded .*: connect to the hub,",
     ):
-        fetch(policy)
+        download(policy)
 
 
 def test_a_local_folder_is_read_where_it_lies(

@@ -15,10 +15,10 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from eval.files.errors import BadInput
 from experiments.plan.activations import BYTES, Precision, cache_bytes, layer_bytes
-from experiments.plan.command import make_plan
 from experiments.plan.cost import Assumed, question_count, training_cost
 from experiments.plan.geometry import QWEN3, Geometry, geometry_of, read_config
 from experiments.plan.gpu_fit import Case, engine_needs, fit_on_gpu, least_launch, load_of, remedies
+from experiments.plan.make_plan import make_plan
 from experiments.plan.memory import Launch, Load, estimate_memory
 from experiments.plan.throughput import GPUS, Speed, generation_seconds, update_seconds
 from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy

@@ -101,7 +101,7 @@ REFUSED = [
     ),
     ("model.source", "hub", "model: unknown source 'hub'"),
     ("model.heads", 1, "heads 1 is odd"),
-    ("model", {"source": "miniature"}, "a miniature policy learns from a named training set"),
+    ("model", {"source": "miniature"}, "a miniature policy needs a named training set"),
     ("task.limit", 5, "limit belongs to named sets"),
     ("evaluation.benchmarks.arithmetic_test.limit", 5, "limit belongs to named sets"),
     ("reference", "nobody", "reference 'nobody' is not an arm"),

@@ -21,7 +21,6 @@ from experiments.sweep.journal import (
     TakenTrial,
     ended_trials,
     first_tries,
-    held,
     make_sampler,
 )
 from experiments.sweep.sweep_file import TuningStudy
@@ -171,7 +170,7 @@ def test_a_worker_signs_on_while_another_looks_whether_it_lives(tmp_path: Path) 
 
     with ThreadPoolExecutor() as threads:
         with (
-            held(tmp_path / "queue.lock"),
+            locked(tmp_path / "queue.lock"),
             locked(tmp_path / "workers" / "0.lock"),
         ):  # as one that takes a trial
             signing = threads.submit(sign_on)

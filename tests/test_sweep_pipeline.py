@@ -22,12 +22,15 @@ from eval.files.durable import discard
 from eval.files.errors import BadInput
 from eval.files.marks import mark_folder
 from experiments.spec.resolved import write_spec
-from experiments.sweep import commands
-from experiments.sweep.commands import end_worker, gather, study_journal, trial_setup
+from experiments.sweep import gather as sweep_results
+from experiments.sweep.commands import end_worker
+from experiments.sweep.gather import gather
+from experiments.sweep.jobs import TrialFailed, follow_rows
 from experiments.sweep.journal import Journal
 from experiments.sweep.settings import MedianPruning
+from experiments.sweep.setup import TrialSetup, study_journal, trial_setup
 from experiments.sweep.sweep_file import load_study
-from experiments.sweep.trial import TrialSetup, follow_rows, is_worse, question_scores, seed_results
+from experiments.sweep.trial import is_worse, question_scores, seed_results
 from experiments.workflow.repair import mend
 from tests.test_pipeline import copied, edited
 from tests.test_sweep_study import SMOKE, study_file
@@ -204,7 +207,7 @@ def test_a_best_arm_is_never_gone_while_there_is_one(
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "write_text", dies)
+    monkeypatch.setattr(sweep_results, "write_text", dies)
     with pytest.raises(KeyboardInterrupt):
         gather(journal.folder)
     assert (journal.folder / "aer" / "best.yaml").exists()
@@ -338,7 +341,7 @@ def test_a_bad_trial_and_a_stopped_one_are_told_apart(
     monkeypatch.setattr(sweep_trial, "start_job", command("raise SystemExit(3)"))
     none, _ = load_study(study_file(tmp_path))
     with pytest.raises(
-        sweep_trial.TrialFailed,
+        TrialFailed,
         match=r"training of seed 11 ended with code 3, see .*: the last words",
     ):
         sweep_trial.run_trial(
@@ -365,7 +368,7 @@ def test_a_worker_that_is_told_to_end_lets_its_training_save(
     """SIGTERM comes before a time limit; SIGKILL to the training would cost what it has not
     saved.
     """
-    from experiments.sweep.trial import attended, start_job
+    from experiments.sweep.jobs import attended, start_job
 
     monkeypatch.chdir(tmp_path)
     job = start_job(["python", "-c", SAVES_AT_SIGTERM], tmp_path / "log", 1)

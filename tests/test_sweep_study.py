@@ -123,8 +123,11 @@ def test_the_grid_is_every_combination_and_leaves_the_rest_to_the_sampler() -> N
             "unequal_budget",
         ),
         ({"searches__aer__arm": "aerr"}, "has no arm 'aerr'"),
-        ({"validation__arithmetic_validation__stream": "test"}, "tuning on test questions"),
-        ({"objective__benchmark": "aime_2024"}, "is no validation set"),
+        (
+            {"validation__arithmetic_validation__stream": "test"},
+            "must not be tuned on test questions",
+        ),
+        ({"objective__benchmark": "aime_2024"}, "is not a validation set"),
         (
             {"objective": {"benchmark": "arithmetic_validation", "measure": "pass_at_k", "k": 8}},
             "more than the 4 samples",
@@ -267,6 +270,6 @@ def test_an_arm_can_be_read_from_a_file(tmp_path: Path) -> None:
         load_study(study_file(tmp_path, experiment=str(path)))
     content["arms"]["tuned"] = {"from": "best.yaml", "training": {}}
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(BadInput, match="stands alone"):
+    with pytest.raises(BadInput, match="cannot have other keys"):
         load_experiment(path)
     shutil.rmtree(tmp_path)

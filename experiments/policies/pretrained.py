@@ -1,4 +1,4 @@
-"""Downloads a pretrained policy from the hub, at its pinned commit, into the results folder.
+r"""Downloads a pretrained policy from the hub, at its pinned commit, into the results folder.
 
     python -m experiments.policies.pretrained --spec results/qwen3_4b/spec.yaml \
         --out results/qwen3_4b/base/policy

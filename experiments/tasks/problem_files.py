@@ -1,4 +1,4 @@
-"""Writes all problems of an experiment as files.
+r"""Writes all problems of an experiment as files.
 
     python -m experiments.tasks --spec results/arithmetic/spec.yaml \
         --out results/arithmetic/problems

@@ -1,13 +1,14 @@
-"""What MLflow is to show of an experiment's sweeps, read from their files alone.
+"""The runs that MLflow shows of an experiment's sweeps, read from their files.
 
-    sweep/<study>                       tables, figures and report of the study
+    sweep/<study>                       tables, figures and report of the sweep
     sweep/<study>/<search>              a parent run per search: what is varied, the best score
-    sweep/<study>/<search>/trial-<n>    a child per trial: its settings, score, final entropy, the first seed's curves
+    sweep/<study>/<search>/trial-<n>    a child per trial: its settings, score, final entropy, and
+                                        the curves of its first seed
 
-A trial is known by the study's settings, its search and its number. What may change while the study
-stays the same, such as how many trials it has, is left out of that key. A trial that stands in for
-one that failed is a trial of its own, with the tag `retry_of`. The rows are those of trials.csv
-and, until it is written, of the outcome that each trial leaves when it ends.
+The key of a trial is made of the sweep's settings, its search and its number. Settings that may
+change while the sweep remains the same, such as the number of trials, are left out of the key. A
+trial that repeats a failed one is a trial of its own, with the tag `retry_of`. Trials are read from
+trials.csv and, until that is written, from the outcome file of each trial.
 """
 
 from collections.abc import Mapping
@@ -39,27 +40,17 @@ from experiments.tracking.runs import (
 
 STATUS = {"complete": FINISHED, "pruned": KILLED, "failed": FAILED}
 WATCHED_SWEEP_FILES = ("sweep/*/study.yaml", "sweep/*/trials.csv", "sweep/*/*/runs/*/outcome*.json")
-CHANGEABLE = (
-    "question",
-    "trials",
-    "workers",
-    "retries",
-    "keep_policies",
-)  # more trials go on with the same study
+# Settings that may change while a sweep remains the same.
+CHANGEABLE = ("question", "trials", "workers", "retries", "keep_policies")
 METRICS = ("initial_entropy", "final_entropy", "length", "truncated", "tokens_generated", "seconds")
 TAGS = ("trial", "state", "origin", "chosen", "retry_of", "worker", "run")
-CURVES = {
-    "entropy",
-    "reward",
-    "accuracy",
-    "length_mean",
-    "state",
-}  # few, so that a trial is one batch
+# Few metrics, so that a trial is logged in one batch.
+CURVES = {"entropy", "reward", "accuracy", "length_mean", "state"}
 
 
 @dataclass(frozen=True)
 class TrialRow:
-    """A trial as a file tells it: its cells, and when it was told."""
+    """A trial as it is in a file: its cells, and the file's time."""
 
     cells: dict[str, str]
     time: int  # milliseconds since 1970
@@ -70,8 +61,9 @@ class TrialRow:
 
 
 def sweep_views(root: Path, alive: bool) -> list[RunView]:
-    """All runs of an experiment's sweeps, parents before children. `alive`: what is unfinished is
-    being made.
+    """All runs of an experiment's sweeps, parents before children.
+
+    `alive`: unfinished runs are still running, and were not given up.
     """
     return [
         view
@@ -81,7 +73,7 @@ def sweep_views(root: Path, alive: bool) -> list[RunView]:
 
 
 def study_views(path: Path, alive: bool) -> list[RunView]:
-    """The study, its searches, and their trials.
+    """The runs of one sweep, of its searches and of their trials. `path`: its study.yaml.
 
     Raises:
         BadInput: study.yaml cannot be read.
@@ -100,7 +92,7 @@ def study_views(path: Path, alive: bool) -> list[RunView]:
 
 
 def check_study(path: Path, study: dict[str, Any]) -> dict[str, Any]:
-    """The study, once it is sure to hold what is read of it here."""
+    """The content of a study.yaml. BadInput if what is read from it here is missing."""
     searches, seeds = study.get("searches"), study.get("seeds")
     found = (
         searches.values()
@@ -109,13 +101,14 @@ def check_study(path: Path, study: dict[str, Any]) -> dict[str, Any]:
     )
     if not all(isinstance(each, dict) and {"arm", "settings"} <= each.keys() for each in found):
         raise BadInput(
-            f"{path}: searches with arm and settings, or seeds, are missing: start the sweep again"
+            f"{path}: searches (each with arm and settings) or seeds are missing: run the sweep"
+            " again"
         )
     return study
 
 
 def trial_rows(folder: Path) -> dict[tuple[str, int], TrialRow]:
-    """{(search, trial): row}; where two files tell of one trial, the later one holds."""
+    """{(search, trial): row}. If two files have the same trial, the newer file counts."""
     table = folder / "trials.csv"
     rows = [TrialRow(cells, file_time(table)) for cells in csv_rows(table)]
     rows += [
@@ -129,15 +122,13 @@ def trial_rows(folder: Path) -> dict[tuple[str, int], TrialRow]:
 
 
 def read_outcome(path: Path) -> dict[str, str]:
-    """A trial's outcome with cells as trials.csv has them; empty where the file is just being
-    written.
-    """
+    """The cells of a trial's outcome file, as in trials.csv; empty if it is being written."""
     cells = {key: "" if value is None else str(value) for key, value in read_json(path).items()}
     return cells if {"search", "trial", "state"} <= cells.keys() else {}
 
 
 def study_view(folder: Path, key: str, name: str, study: Mapping[str, Any], alive: bool) -> RunView:
-    """The whole study: its question and what the analysis made of it."""
+    """The run of the whole sweep, with tables, figures and report."""
     shown = [(folder / "tables", "tables"), (folder / "figures", "figures")]
     shown += [(folder / file, "") for file in ("report.html", "study.yaml", "trials.csv")]
     return RunView(
@@ -189,7 +180,7 @@ def search_view(
 def trial_view(
     folder: Path, parent: RunView, asked: Mapping[str, Any], study: Mapping[str, Any], row: TrialRow
 ) -> RunView:
-    """A trial that has ended."""
+    """The run of a trial that has ended."""
     cells, tags = row.cells, {tag: row.cells.get(tag, "") for tag in TAGS}
     tags["mlflow.note.content"] = row.cells.get("remarks", "")
     measured = {"score": cells.get("score", "")} | {key: cells.get(key, "") for key in METRICS}
@@ -212,7 +203,7 @@ def trial_view(
 
 
 def curves(run: Path, study: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...]:
-    """The course of the trial's first seed."""
+    """The training metrics of a trial's first seed. `run`: folder of the trial's runs."""
     log = run / f"seed-{study['seeds'][0]}" / "train.jsonl"
     if not log.is_file():
         return ()
