@@ -5,19 +5,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from experiments.spec.known_keys import advice
 
-def describe_findings(error: ValidationError, path: Path, content: Mapping[str, Any]) -> str:
+UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+
+
+def describe_findings(
+    error: ValidationError,
+    path: Path,
+    content: Mapping[str, Any],
+    model: type[BaseModel] | None = None,
+) -> str:
     """All findings of an error, one line each: `file: key: what is wrong: what to do`.
 
-    `content`: what was read from the file, as plain YAML values.
+    `content`: what was read from the file. `model`: the class that was validated; with it, the
+    message on an unknown key names the nearest known key.
     """
-    return "\nerror: ".join(
-        f"{path}: {_place(finding['loc'], content)}: {describe_finding(finding)}"
-        for finding in error.errors(include_url=False)
-    )
+    lines = []
+    for finding in error.errors(include_url=False):
+        said = describe_finding(finding)
+        if model and finding["type"] in UNKNOWN_KEY:
+            said = f"unknown key: {advice(model, finding['loc'])}"
+        lines.append(f"{path}: {_place(finding['loc'], content)}: {said}")
+    return "\nerror: ".join(lines)
 
 
 def _place(location: Sequence[str | int], content: Any) -> str:
@@ -42,7 +55,7 @@ def describe_finding(finding: ErrorDetails) -> str:
     """Says what is wrong with a key and what to do, without naming file and key."""
     kind, context = finding["type"], finding.get("ctx", {})
     match kind:
-        case "extra_forbidden" | "unexpected_keyword_argument":
+        case kind if kind in UNKNOWN_KEY:
             return "unknown key: correct its spelling or remove it"
         case "missing":
             return "is missing: add it"

@@ -208,7 +208,7 @@ def _read_study(path: Path) -> TuningStudy:
     try:
         return TuningStudy.model_validate(content)
     except ValidationError as error:
-        raise BadInput(describe_findings(error, path, content)) from None
+        raise BadInput(describe_findings(error, path, content, TuningStudy)) from None
 
 
 def find_study(source: str | Path) -> Path:
