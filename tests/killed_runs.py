@@ -64,7 +64,7 @@ def taught_policy() -> Any:
 
     from experiments.policies.tiny import teach_policy
 
-    policy = load_experiment(ROOT / "faults" / "faults.yaml").model
+    policy = load_experiment(ROOT / "tests" / "faults" / "faults.yaml").model
     assert isinstance(policy, TinyPolicy)
     return teach_policy(policy)
 
