@@ -8,7 +8,6 @@ is 1 if a number that was not finite is finite now: then the machine is faulty, 
 mathematics. experiments/run/fault_dump.py describes the dump.
 """
 
-import argparse
 import math
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from experiments.policies.load_save import attention_for
 from experiments.run.fault_dump import Batch, Fault, read_batches, read_fault, undamaged
@@ -121,7 +121,7 @@ def always(value: Tensor, tokens_of_rollout: Tensor) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.reproduce", __doc__)
     parser.add_argument("dump", type=Path, help="folder `fault` of a run")
     dump = parser.parse_args().dump
     logging.disable_progress_bar()

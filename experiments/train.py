@@ -8,7 +8,6 @@ same command resumes from the last checkpoint; later rows of train.jsonl are del
 again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -18,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 from transformers.utils import logging
 
+from eval.files.command_line import command_parser
 from eval.files.durable import empty, locked, publish, write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row, dump, read_rows
@@ -30,13 +30,13 @@ from experiments.run.checkpoint import Progress, read_progress, resume_point, wr
 from experiments.run.explosion import Limits
 from experiments.run.identity import Identity, check_base, finish_run, identity, is_finished
 from experiments.run.numerics import FOLDER, Guard, refuse_after_fault
+from experiments.run.processes import on_main, world
 from experiments.run.record import fault_settings, run_record
 from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
 from experiments.spec.schema import Experiment, Training, load_experiment
 from experiments.tasks.dataset import make_dataset
 from experiments.tasks.strata import RATES, strata_of
 from experiments.training.grpo_config import grpo_config
-from experiments.training.processes import on_main, world
 from experiments.training.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
 from experiments.workflow.layout import run_folder
@@ -210,7 +210,7 @@ def publish_policy(out: Path, policy: Path, progress: Progress) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.train", __doc__)
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
     parser.add_argument("--arm", required=True)
     parser.add_argument("--seed", required=True, type=int)

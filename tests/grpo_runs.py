@@ -14,9 +14,9 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from experiments.policies.tiny import make_tiny_model, make_tiny_tokenizer
+from experiments.run.processes import world
 from experiments.spec.schema import TinyPolicy, Training
 from experiments.training.grpo_config import grpo_config
-from experiments.training.processes import world
 from experiments.training.trainer import EntropyControlTrainer
 from methods import Method
 

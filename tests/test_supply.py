@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from eval.files.errors import BadInput
-from eval.sampling.engines import check_weights
+from eval.sampling.policy_folder import check_weights
 from experiments.policies.load_save import policy_source
 from experiments.spec.schema import load_experiment
 from experiments.tracking.metrics import metric_name
@@ -130,8 +130,8 @@ def test_levels_become_names_that_mlflow_takes(level: str) -> None:
 PIPELINE = """
 import sys
 from pathlib import Path
-from analysis.report import make as report
-from analysis.tables import make as tables
+from analysis.report import command as report
+from analysis.tables import command as tables_command
 from experiments.tasks import problem_files as tasks
 from experiments.tracking import command as tracking
 from experiments.policies.tiny import make_tiny_tokenizer, teach_policy
@@ -147,10 +147,10 @@ experiment = experiment.model_copy(update={
 })
 write_spec(experiment, root / "spec.yaml")
 tasks.write_all(experiment, root / "problems")
-teach_policy(experiment.model).save_pretrained(root / "base" / "policy")
-make_tiny_tokenizer().save_pretrained(root / "base" / "policy")
-train_run(experiment, "none", experiment.seeds[0], root)
-tables.main([str(root)])
+train(experiment.model).save_pretrained(root / "base" / "policy")
+make_tokenizer().save_pretrained(root / "base" / "policy")
+run(experiment, "none", experiment.seeds[0], root)
+tables_command.main([str(root)])
 report.main([str(root)])
 tracking.log_everything(root, mark=root / "mlflow.logged")
 """

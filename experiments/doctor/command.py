@@ -6,7 +6,6 @@ It starts nothing and writes nothing. The exit code is 1 if the default experime
 else 0.
 """
 
-import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from eval.files.command_line import command_parser
 from eval.files.errors import BadInput
 from experiments.doctor.machine import (
     Check,
@@ -159,7 +159,7 @@ def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.doctor", __doc__)
     parser.add_argument("--offline", action="store_true", help="do not contact the hub")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()

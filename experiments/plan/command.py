@@ -9,6 +9,7 @@ the message lists changes that would make it fit. docs/planning.md explains the 
 
 import argparse
 
+from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from experiments.plan.cost import LONGEST_OF, LONGEST_PROMPT, MEAN_PROMPT, Assumed
 from experiments.plan.make_plan import Plan, make_plan
@@ -47,7 +48,7 @@ def plan_from(experiment: Experiment, arguments: argparse.Namespace) -> Plan:
 
 
 def plan_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.plan", __doc__)
     parser.add_argument("experiment", help="experiment name or YAML file")
     parser.add_argument("--gpu", choices=GPUS, help="default: h100, or cpu for the small policies")
     launches = ["single", "ddp", "fsdp2", "zero3"]

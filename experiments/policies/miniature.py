@@ -15,7 +15,6 @@ test that every step works.
         --out results/maths_mini/base/policy
 """
 
-import argparse
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -36,10 +35,11 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
+from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import Record, known_parts
 from eval.questions.problems import Problem, read_problems
-from eval.sampling.prompts import render
+from eval.sampling.prompts import render_prompt
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import MiniaturePolicy
 from experiments.spec.schema import load_experiment
@@ -112,7 +112,8 @@ def make_miniature_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCa
 
 def document(problem: Problem, template: str) -> str:
     """The text of one problem with its answer, on which the policy is trained."""
-    return f"{render(template, problem.text)}The answer is \\boxed{{{problem.answer}}}.{END}\n"
+    prompt = render_prompt(template, problem.text)
+    return f"{prompt}The answer is \\boxed{{{problem.answer}}}.{END}\n"
 
 
 def draw_windows(ids_N: Tensor, policy: MiniaturePolicy, rng: torch.Generator) -> Tensor:
@@ -180,7 +181,7 @@ def save_miniature_policy(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.policies.miniature", __doc__)
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
     parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
     arguments = parser.parse_args()

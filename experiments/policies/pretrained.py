@@ -8,11 +8,11 @@ between experiments. Its files are linked into the results folder, or copied if 
 another disk. Only weights in safetensors, configuration and tokenizer are taken, and no code.
 """
 
-import argparse
 import os
 import shutil
 from pathlib import Path
 
+from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import Record, known_parts
 from experiments.policies.folder import make_policy_folder
@@ -61,7 +61,7 @@ def link_or_copy(snapshot: Path, folder: Path) -> Record:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.policies.pretrained", __doc__)
     parser.add_argument("--spec", required=True, type=Path, help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
     arguments = parser.parse_args()

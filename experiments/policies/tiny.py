@@ -17,7 +17,6 @@ Hugging Face model.
         --out results/arithmetic/base/policy
 """
 
-import argparse
 import math
 import random
 import re
@@ -33,9 +32,10 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
+from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from eval.files.marks import Record, known_parts
-from eval.questions.arithmetic import arithmetic, available, stream_of
+from eval.questions.arithmetic import arithmetic, largest_draw, stream_of
 from eval.verify.verifier import Verifier
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.schema import TinyPolicy, load_experiment
@@ -218,7 +218,7 @@ def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict
     with Verifier(workers=1) as verifier, torch.no_grad():
         for level in policy.levels:
             problems = arithmetic(
-                [level], min(20, available(level, "validation")), "validation", policy.seed
+                [level], min(20, largest_draw(level, "validation")), "validation", policy.seed
             )
             asked = [problem.text for problem in problems for _ in range(samples)]
             prompts = tokenizer(asked, return_tensors="pt", padding=True).to(model.device)
@@ -250,7 +250,7 @@ def make_tiny_policy(policy: TinyPolicy, folder: Path) -> Record:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.policies.tiny", __doc__)
     parser.add_argument("--spec", required=True, type=Path, help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
     arguments = parser.parse_args()

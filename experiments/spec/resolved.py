@@ -5,12 +5,12 @@
 The resolved file is itself an experiment file, and loading it gives the same experiment.
 """
 
-import argparse
 from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from experiments.spec.data_folder import load_ready
@@ -53,7 +53,7 @@ def holds_text(path: Path, text: str) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.spec.resolved", __doc__)
     parser.add_argument("experiment", help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

@@ -9,7 +9,6 @@ left; several workers can run side by side. gather writes trials.csv, importance
 trial of each search as an arm (best.yaml).
 """
 
-import argparse
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ from pathlib import Path
 import yaml
 from optuna.trial import TrialState
 
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import CHECKSUMS, write_mark
@@ -123,7 +123,7 @@ def end_worker(*_: object) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.sweep", __doc__)
     parser.add_argument("action", choices=("prepare", "work", "gather"))
     parser.add_argument("folder", type=Path, help="results/<experiment>/sweep/<study>")
     parser.add_argument("--study", help="prepare: name of a sweep, or its YAML file")

@@ -15,6 +15,7 @@ from typing import Protocol
 from eval.files.durable import discard
 from eval.files.jsonl import Row, read_rows
 from eval.files.marks import CHECKSUMS
+from eval.scoring.counts import read_counts
 from eval.scoring.pass_at_k import pass_at_k
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment, spec_hash
@@ -28,7 +29,6 @@ from experiments.sweep.jobs import (
 from experiments.sweep.settings import MedianPruning, WilcoxonPruning
 from experiments.sweep.setup import TrialSetup
 from experiments.sweep.sweep_file import TuningStudy, Values, trial_experiment
-from experiments.tasks.counts import read_counts
 from experiments.workflow.launcher import ONE
 from experiments.workflow.layout import Graph
 
@@ -170,17 +170,18 @@ def seed_results(study: TuningStudy, log: Path, evaluation: Path) -> Row:
     answer, tokens; share of truncated answers; tokens generated and seconds of the training.
     """
     rows = read_rows(log)
-    counts = read_counts(evaluation / f"{study.objective.benchmark}.counts.csv")
+    file = evaluation / f"{study.objective.benchmark}.counts.csv"
+    counts = read_counts(file, also=("tokens", "truncated"))
     entropy = [row["entropy"] for row in rows if row["entropy"] is not None]
-    answers = sum(row["n"] for row in counts)
+    answers = sum(row.n for row in counts)
     return {
         "score": fmean(question_scores(study, evaluation)),
         "initial_entropy": entropy[0] if entropy else None,
         "final_entropy": fmean(entropy[-max(1, round(FINAL_SHARE * len(rows))) :])
         if entropy
         else None,
-        "length": sum(row["tokens"] for row in counts) / answers,
-        "truncated": sum(row["truncated"] for row in counts) / answers,
+        "length": sum(row.others["tokens"] for row in counts) / answers,
+        "truncated": sum(row.others["truncated"] for row in counts) / answers,
         "tokens_generated": rows[-1]["tokens_generated"],
         "seconds": sum(
             value for row in rows for key, value in row.items() if key.startswith("seconds_")
@@ -193,7 +194,7 @@ def question_scores(study: TuningStudy, evaluation: Path) -> list[float]:
     objective = study.objective
     rows = read_counts(evaluation / f"{objective.benchmark}.counts.csv")
     k = objective.k if objective.measure == "pass_at_k" else 1
-    scores_Q = pass_at_k([row["n"] for row in rows], [row["correct"] for row in rows], k)
+    scores_Q = pass_at_k([row.n for row in rows], [row.correct for row in rows], k)
     return [float(score) for score in scores_Q]
 
 

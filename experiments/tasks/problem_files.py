@@ -8,11 +8,11 @@ problems that overlap a benchmark (`contamination.csv`, `contamination.json`: se
 eval/questions/contamination.py). Later steps read these files and never the hub.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.files.command_line import command_parser
 from eval.files.durable import locked
 from eval.files.errors import exit_with_message
 from eval.files.marks import known_parts, mark_folder
@@ -89,7 +89,7 @@ def write_problem_files(experiment: Experiment, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.tasks", __doc__)
     parser.add_argument("--spec", required=True, help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True, help="folder for the problem files")
     arguments = parser.parse_args()

@@ -10,7 +10,6 @@ tracking off. A store that does not answer causes one warning and no failure; `r
 results later.
 """
 
-import argparse
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from experiments.tracking.mlflow_store import make_view
@@ -166,7 +166,7 @@ def rebuild_store(results: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.tracking", __doc__)
     parser.add_argument("action", choices=("follow", "sync", "rebuild"))
     parser.add_argument("folder", type=Path, help="results/<experiment>; for rebuild: results")
     parser.add_argument("--mark", type=Path, help="sync: file to write at the end")

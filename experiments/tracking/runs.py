@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.files.json_text import parse
+from eval.files.json_text import object_or_none
 from eval.files.jsonl import read_rows
 from experiments.spec.schema import Experiment, base_spec, load_experiment, run_spec, spec_hash
 from experiments.tracking.metrics import Point, arm_points, row_points, score_points, system_points
@@ -80,7 +80,7 @@ def seed_view(
 ) -> RunView | None:
     """One training run; None before its first rollout, or if its files have other settings."""
     folder, settings = run_folder(root, arm, seed), run_spec(experiment, arm, seed)
-    record = read_json(folder / "run.json")
+    record = object_or_none(folder / "run.json") or {}  # empty before the run ends
     log = folder / "train.jsonl"
     if not log.is_file() or record.get("spec_hash", spec_hash(settings)) != spec_hash(settings):
         return None
@@ -229,12 +229,3 @@ def data_sets(root: Path, names: Any, context: str) -> list[DataSet]:
 
 def data_set(name: str, content: bytes, context: str) -> DataSet:
     return DataSet(name, hashlib.sha256(content).hexdigest()[:16], content.count(b"\n"), context)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty if the file is missing or is being written."""
-    try:
-        value = parse(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

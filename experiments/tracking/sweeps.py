@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.errors import BadInput
+from eval.files.json_text import object_or_none
 from eval.files.jsonl import read_rows
 from eval.files.yaml_file import read_yaml
 from experiments.spec.schema import spec_hash
@@ -35,7 +36,6 @@ from experiments.tracking.runs import (
     RUNNING,
     RunView,
     dotted_params,
-    read_json,
 )
 
 STATUS = {"complete": FINISHED, "pruned": KILLED, "failed": FAILED}
@@ -123,7 +123,10 @@ def trial_rows(folder: Path) -> dict[tuple[str, int], TrialRow]:
 
 def read_outcome(path: Path) -> dict[str, str]:
     """The cells of a trial's outcome file, as in trials.csv; empty if it is being written."""
-    cells = {key: "" if value is None else str(value) for key, value in read_json(path).items()}
+    cells = {
+        key: "" if value is None else str(value)
+        for key, value in (object_or_none(path) or {}).items()
+    }
     return cells if {"search", "trial", "state"} <= cells.keys() else {}
 
 
