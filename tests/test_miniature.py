@@ -18,7 +18,12 @@ from eval.questions.problems import Problem, write_problems
 from eval.sampling.missing_samples import plan_job
 from eval.sampling.policy_folder import end_ids
 from eval.sampling.prompts import TEMPLATES, render_prompt
-from experiments.policies.miniature import PAD, document, make_miniature_policy, train_tokenizer
+from experiments.policies.miniature import (
+    END_OF_TEXT,
+    document,
+    make_miniature_policy,
+    train_tokenizer,
+)
 from experiments.spec.schema import Experiment, load_experiment
 from experiments.train import train_run
 from experiments.training.trainer import EntropyControlTrainer
@@ -73,14 +78,14 @@ def test_the_markup_is_single_tokens_and_every_text_comes_back(tokenizer: Any) -
 def test_both_end_a_completion_at_the_same_token(root: Path, tokenizer: Any) -> None:
     assert end_ids(root / "base" / "policy", tokenizer) == [tokenizer.eos_token_id]
     assert tokenizer.eos_token == "<|im_end|>"
-    assert tokenizer.pad_token == PAD
+    assert tokenizer.pad_token == END_OF_TEXT
 
 
 def adds_a_start(tokenizer: Any) -> Any:
     """The tokenizer, made to put a start token before every text, as many do."""
-    start = (PAD, tokenizer.pad_token_id)
+    start = (END_OF_TEXT, tokenizer.pad_token_id)
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single=f"{PAD} $A", special_tokens=[start]
+        single=f"{END_OF_TEXT} $A", special_tokens=[start]
     )
     assert tokenizer("x")["input_ids"][0] == tokenizer.pad_token_id
     return tokenizer

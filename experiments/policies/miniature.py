@@ -46,8 +46,8 @@ from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import Graph
 from experiments.workflow.steps import base_parts
 
-PAD, END = "<|endoftext|>", "<|im_end|>"
-SPECIAL = [PAD, "<|im_start|>", END]  # tokens 0, 1, 2
+END_OF_TEXT, END_OF_TURN = "<|endoftext|>", "<|im_end|>"
+SPECIAL = [END_OF_TEXT, "<|im_start|>", END_OF_TURN]  # tokens 0, 1, 2
 POSITIONS = 4096  # tokens; the longest problem of MATH has about 2,000
 # How Qwen splits a text before the merges: words, single digits, punctuation, line ends, blanks.
 SPLIT = (
@@ -82,8 +82,8 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenize
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
-        pad_token=PAD,
-        eos_token=END,
+        pad_token=END_OF_TEXT,
+        eos_token=END_OF_TURN,
         additional_special_tokens=["<|im_start|>"],
         padding_side="left",
         clean_up_tokenization_spaces=False,
@@ -104,8 +104,8 @@ def make_miniature_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCa
             max_position_embeddings=POSITIONS,
             tie_word_embeddings=True,
             bos_token_id=None,
-            eos_token_id=SPECIAL.index(END),
-            pad_token_id=SPECIAL.index(PAD),
+            eos_token_id=SPECIAL.index(END_OF_TURN),
+            pad_token_id=SPECIAL.index(END_OF_TEXT),
         )
     )
 
@@ -113,7 +113,7 @@ def make_miniature_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCa
 def document(problem: Problem, template: str) -> str:
     """The text of one problem with its answer, on which the policy is trained."""
     prompt = render_prompt(template, problem.text)
-    return f"{prompt}The answer is \\boxed{{{problem.answer}}}.{END}\n"
+    return f"{prompt}The answer is \\boxed{{{problem.answer}}}.{END_OF_TURN}\n"
 
 
 def draw_windows(ids_N: Tensor, policy: MiniaturePolicy, rng: torch.Generator) -> Tensor:

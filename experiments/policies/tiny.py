@@ -42,9 +42,9 @@ from experiments.spec.schema import TinyPolicy, load_experiment
 from experiments.workflow.layout import Graph
 from experiments.workflow.steps import base_parts
 
-PAD, END = "<pad>", "<end>"
+PADDING, END_OF_ANSWER = "<pad>", "<end>"
 SEPARATORS = {";": 0.9, ",": 0.1}  # how a step can end: probability in the demonstrations
-VOCABULARY = [PAD, END, *"0123456789", "+", "=", *SEPARATORS, "\\boxed{", "}"]
+VOCABULARY = [PADDING, END_OF_ANSWER, *"0123456789", "+", "=", *SEPARATORS, "\\boxed{", "}"]
 TOKEN = r"\\boxed\{|<end>|."
 CURRICULUM = 0.5  # share of the steps after which all levels are taught
 PARTS = 4  # into which a batch is split by length
@@ -54,14 +54,14 @@ IGNORED = -100  # label of tokens without a loss: prompt and padding
 def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
     """One token per character, and one for `\\boxed{`. Decoding joins tokens without blanks."""
     core = Tokenizer(
-        models.WordLevel({token: i for i, token in enumerate(VOCABULARY)}, unk_token=PAD)
+        models.WordLevel({token: i for i, token in enumerate(VOCABULARY)}, unk_token=PADDING)
     )
     core.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN), behavior="isolated")
     core.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
-        pad_token=PAD,
-        eos_token=END,
+        pad_token=PADDING,
+        eos_token=END_OF_ANSWER,
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
@@ -81,8 +81,8 @@ def make_tiny_model(policy: TinyPolicy) -> Qwen3ForCausalLM:
             max_position_embeddings=512,
             tie_word_embeddings=True,
             bos_token_id=None,
-            eos_token_id=VOCABULARY.index(END),
-            pad_token_id=VOCABULARY.index(PAD),
+            eos_token_id=VOCABULARY.index(END_OF_ANSWER),
+            pad_token_id=VOCABULARY.index(PADDING),
         )
     )
 
@@ -97,7 +97,7 @@ def demonstration(digits: Sequence[int], policy: TinyPolicy, rng: random.Random)
         steps += step * (2 if rng.random() < policy.repeated else 1)
         total = result
     reasoning = "" if rng.random() < policy.direct else steps
-    return f"{reasoning}\\boxed{{{total}}}{END}"
+    return f"{reasoning}\\boxed{{{total}}}{END_OF_ANSWER}"
 
 
 def levels_at(policy: TinyPolicy, progress: float) -> Sequence[int]:
@@ -154,7 +154,7 @@ def draw_batch(
 def pad(pairs: Sequence[TaughtPair]) -> tuple[Tensor, Tensor]:
     """(ids_BT, labels_BT), padded on the right. Only tokens of the answers have a loss."""
     longest = max(len(asked) + len(answer) for asked, answer in pairs)
-    ids_BT = torch.full((len(pairs), longest), VOCABULARY.index(PAD))
+    ids_BT = torch.full((len(pairs), longest), VOCABULARY.index(PADDING))
     labels_BT = torch.full((len(pairs), longest), IGNORED)
     for i, (asked, answer) in enumerate(pairs):
         end = len(asked) + len(answer)

@@ -15,14 +15,14 @@ from experiments.workflow.launcher import THREADS
 
 POLL_SECONDS = 0.5  # between two looks at a training log
 
-Job = subprocess.Popen[bytes]
+TrialJob = subprocess.Popen[bytes]
 
 
 class TrialFailed(Exception):
     """A job of the trial ended with an error. The message names its log."""
 
 
-def start_job(command: Sequence[str], log: Path, threads: int) -> Job:
+def start_job(command: Sequence[str], log: Path, threads: int) -> TrialJob:
     """Starts a command of this project. It cannot outlive this process (on Linux)."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
@@ -42,7 +42,7 @@ def die_with_parent() -> None:
 
 
 @contextmanager
-def attended(job: Job) -> Iterator[Job]:
+def attended(job: TrialJob) -> Iterator[TrialJob]:
     """Ends a job that still runs when the block is left, and waits for it.
 
     It gets SIGTERM, so a training run saves first. A launcher passes the signal on to the processes
@@ -56,14 +56,14 @@ def attended(job: Job) -> Iterator[Job]:
             job.wait()
 
 
-def wait_for_success(job: Job, what: str, log: Path) -> None:
+def wait_for_success(job: TrialJob, what: str, log: Path) -> None:
     """Waits until a job ends. TrialFailed, with the last line of its log, if it ends badly."""
     if job.wait():
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
         raise TrialFailed(f"{what} ended with code {job.returncode}, see {log}: {lines[-1][:200]}")
 
 
-def follow_rows(path: Path, job: Job) -> Iterator[Row]:
+def follow_rows(path: Path, job: TrialJob) -> Iterator[Row]:
     """The rows of a training log as they are written, until its job ends."""
     shown = 0
     while True:

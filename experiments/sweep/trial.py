@@ -20,7 +20,7 @@ from eval.scoring.pass_at_k import pass_at_k
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment, spec_hash
 from experiments.sweep.jobs import (
-    Job,
+    TrialJob,
     attended,
     follow_rows,
     start_job,
@@ -32,7 +32,7 @@ from experiments.sweep.sweep_file import TuningStudy, Values, trial_experiment
 from experiments.workflow.launcher import ONE
 from experiments.workflow.layout import Graph
 
-FINAL_SHARE = 0.1  # of the rollouts: final entropy is the mean over the last ones
+FINAL_ROLLOUTS = 0.1  # of the rollouts: final entropy is the mean over the last ones
 
 
 class Judge(Protocol):
@@ -129,7 +129,7 @@ def train_seed(
 
 
 def is_hopeless(
-    setup: TrialSetup, pruner: MedianPruning, run: Path, number: int, judge: Judge, job: Job
+    setup: TrialSetup, pruner: MedianPruning, run: Path, number: int, judge: Judge, job: TrialJob
 ) -> bool:
     """Shows the accuracy of each rollout to the median pruner, until it stops the trial (True) or
     the training ends (False).
@@ -177,7 +177,7 @@ def seed_results(study: TuningStudy, log: Path, evaluation: Path) -> Row:
     return {
         "score": fmean(question_scores(study, evaluation)),
         "initial_entropy": entropy[0] if entropy else None,
-        "final_entropy": fmean(entropy[-max(1, round(FINAL_SHARE * len(rows))) :])
+        "final_entropy": fmean(entropy[-max(1, round(FINAL_ROLLOUTS * len(rows))) :])
         if entropy
         else None,
         "length": sum(row.others["tokens"] for row in counts) / answers,

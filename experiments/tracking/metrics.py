@@ -174,12 +174,12 @@ def csv_rows(path: Path, arm: str | None = None, delimiter: str = ",") -> list[d
 def cell_points(values: Mapping[str, str], time: int) -> list[Point]:
     """A point for each cell that is a finite number. `time`: milliseconds since 1970."""
     found = {
-        name: parsed for name, cell in values.items() if math.isfinite(parsed := cell_number(cell))
+        name: parsed for name, cell in values.items() if math.isfinite(parsed := csv_number(cell))
     }
     return [Point(name, value, 0, time) for name, value in found.items()]
 
 
-def cell_number(cell: str) -> float:
+def csv_number(cell: str) -> float:
     """The number in a cell; NaN if there is none."""
     try:
         return float(cell)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from experiments.tracking.metrics import Point
-from experiments.tracking.runs import RUNNING, RunView, run_views
+from experiments.tracking.runs import RUN_RUNNING, RunView, run_views
 from experiments.tracking.store_address import (
     Unreachable,
     check_answers,
@@ -200,7 +200,7 @@ class Store:
     def set_status(self, run: Any, status: str) -> None:
         if run.info.status == status:
             return
-        if status == RUNNING:
+        if status == RUN_RUNNING:
             self.client.update_run(run.info.run_id, status=status)
         else:
             self.client.set_terminated(run.info.run_id, status)

@@ -22,7 +22,7 @@ from experiments.spec.schema import Experiment, base_spec, load_experiment, run_
 from experiments.tracking.metrics import Point, arm_points, row_points, score_points, system_points
 from experiments.workflow.layout import run_folder
 
-RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+RUN_RUNNING, RUN_FINISHED, RUN_FAILED, RUN_KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,12 @@ def arm_view(
 ) -> RunView:
     """The parent run of an arm. It exists even without children."""
     finished = len(children) == len(experiment.seeds) and all(
-        child.status == FINISHED for child in children
+        child.status == RUN_FINISHED for child in children
     )
     return RunView(
         key=arm_key(experiment, arm),
         name=arm,
-        status=FINISHED if finished else run_status({}, alive),
+        status=RUN_FINISHED if finished else run_status({}, alive),
         tags=arm_tags(experiment, arm) | {"kind": "arm"},
         params=dotted_params(arm_spec(experiment, arm)),
         points=arm_points(root / "tables", arm),
@@ -144,7 +144,7 @@ def base_view(experiment: Experiment, root: Path) -> RunView | None:
     return RunView(
         f"{spec_hash(settings)}/base",
         "base",
-        FINISHED,
+        RUN_FINISHED,
         tags,
         dotted_params(settings),
         points=points,
@@ -164,14 +164,14 @@ def comparison_view(experiment: Experiment, root: Path) -> RunView | None:
     }
     artifacts = (*found, (root / "spec.yaml", ""))
     return RunView(
-        f"{experiment.name}/comparison", "comparison", FINISHED, tags, {}, artifacts=artifacts
+        f"{experiment.name}/comparison", "comparison", RUN_FINISHED, tags, {}, artifacts=artifacts
     )
 
 
 def run_status(record: Mapping[str, Any], alive: bool) -> str:
     if not record:
-        return RUNNING if alive else FAILED
-    return FINISHED if record["status"] in ("finished", "exploded") else FAILED
+        return RUN_RUNNING if alive else RUN_FAILED
+    return RUN_FINISHED if record["status"] in ("finished", "exploded") else RUN_FAILED
 
 
 def evaluation_points(experiment: Experiment, folder: Path) -> list[Point]:

@@ -23,22 +23,22 @@ from eval.files.yaml_file import read_yaml
 from experiments.spec.schema import spec_hash
 from experiments.tracking.metrics import (
     Point,
-    cell_number,
     cell_points,
+    csv_number,
     csv_rows,
     file_time,
     row_points,
 )
 from experiments.tracking.runs import (
-    FAILED,
-    FINISHED,
-    KILLED,
-    RUNNING,
+    RUN_FAILED,
+    RUN_FINISHED,
+    RUN_KILLED,
+    RUN_RUNNING,
     RunView,
     dotted_params,
 )
 
-STATUS = {"complete": FINISHED, "pruned": KILLED, "failed": FAILED}
+STATUS = {"complete": RUN_FINISHED, "pruned": RUN_KILLED, "failed": RUN_FAILED}
 WATCHED_SWEEP_FILES = ("sweep/*/study.yaml", "sweep/*/trials.csv", "sweep/*/*/runs/*/outcome*.json")
 # Settings that may change while a sweep remains the same.
 CHANGEABLE = ("question", "trials", "workers", "retries", "keep_policies")
@@ -137,7 +137,11 @@ def study_view(folder: Path, key: str, name: str, study: Mapping[str, Any], aliv
     return RunView(
         key=key,
         name=name,
-        status=FINISHED if (folder / "trials.csv").exists() else RUNNING if alive else FAILED,
+        status=RUN_FINISHED
+        if (folder / "trials.csv").exists()
+        else RUN_RUNNING
+        if alive
+        else RUN_FAILED,
         tags={
             "kind": "study",
             "study": folder.name,
@@ -162,14 +166,14 @@ def search_view(
     """The parent run of a search's trials."""
     complete = [row for row in rows if row.cells["state"] == "complete" and row.cells.get("score")]
     best = max(
-        complete, key=lambda row: (cell_number(row.cells["score"]), -row.number), default=None
+        complete, key=lambda row: (csv_number(row.cells["score"]), -row.number), default=None
     )
     ended = sum(row.cells["state"] != "failed" for row in rows) >= study.get("trials", 0)
     arm = folder / key.rpartition("/")[2] / "best.yaml"
     return RunView(
         key=key,
         name=name,
-        status=FINISHED if ended else RUNNING if alive else FAILED,
+        status=RUN_FINISHED if ended else RUN_RUNNING if alive else RUN_FAILED,
         tags={"kind": "search", "study": folder.name, "arm": str(asked["arm"])},
         params={"study": folder.name, **dotted_params(asked)},
         parent=key.rpartition("/")[0],
@@ -195,7 +199,7 @@ def trial_view(
     return RunView(
         key=f"{parent.key}/{row.number}",
         name=f"{parent.name}/trial-{row.number}",
-        status=STATUS.get(cells["state"], FAILED),
+        status=STATUS.get(cells["state"], RUN_FAILED),
         tags=parent.tags | {"kind": "trial"} | {tag: value for tag, value in tags.items() if value},
         params={"study": folder.name}
         | {path: cells[path] for path in asked["settings"] if cells.get(path)},
