@@ -14,8 +14,8 @@ from torch import Tensor
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
 from experiments.spec.policy_settings import Count, Natural
-from experiments.spec.refusals import say
 from experiments.spec.training_settings import Training
+from experiments.spec.validation_messages import describe_finding
 
 FOUND = {
     "loss": 1,
@@ -95,7 +95,7 @@ def undamaged(path: Path) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         finding = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, finding['loc'])) or 'the whole file'}: {say(finding)[:200]}"
+        return f"{'.'.join(map(str, finding['loc'])) or 'the whole file'}: {describe_finding(finding)[:200]}"
     return " ".join(str(error).split())[:200]
 
 
