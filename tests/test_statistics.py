@@ -1,22 +1,26 @@
 """Verdicts: numbers worked out by hand, laws, and files that must be refused."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from analysis.inference.bootstrap import seed_draws
+from analysis.inference.seed_spread import seed_spread
+from analysis.inference.sentences import difference_in_words, p_in_words, sentence, signed
 from analysis.inference.statistics import (
     Comparison,
     Counts,
+    Verdict,
     compare,
     estimate,
     holm,
+    judge,
     load_counts,
-    sentence,
-    verdict,
 )
 from analysis.results.counts import read_runs, scores
 from eval.files.errors import BadInput
@@ -26,6 +30,22 @@ DRAWS = 400
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def verdict(found: Comparison) -> Verdict:
+    """Of the only comparison shown."""
+    return judge([found])[0].verdict
+
+
+def told(found: Comparison, k: int = 1) -> str:
+    return sentence(judge([found])[0], "aer", "none", "aime", k)
+
+
+def made_up(difference: float, low: float, high: float, p: float, seeds: int = 3) -> Comparison:
+    """A comparison whose draws spread evenly, so that its 95 % interval is low to high."""
+    margin = (high - low) * 0.025 / 0.95
+    drawn = np.linspace(low - margin, high + margin, 20_001)
+    return Comparison(difference, low, high, p, 0.5, 0.062, "", seeds, seeds, drawn=drawn)
 
 
 def counts(correct_SQ, n: int = 8, seeds=None) -> Counts:
@@ -41,11 +61,13 @@ def counts(correct_SQ, n: int = 8, seeds=None) -> Counts:
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Counts, Counts]:
-    """Two arms with the same questions, seeds and number of samples."""
-    S, Q, n = draw(st.integers(1, 4)), draw(st.integers(2, 12)), draw(st.integers(2, 9))
-    cells = st.lists(st.integers(0, n), min_size=S * Q, max_size=S * Q)
-    a, b = (counts(np.reshape(draw(cells), (S, Q)), n) for _ in range(2))
-    return a, b
+    """Two arms with the same questions and number of samples, each with its number of seeds."""
+    Q, n, arms = draw(st.integers(2, 12)), draw(st.integers(2, 9)), []
+    for _ in range(2):
+        S = draw(st.integers(1, 4))
+        cells = draw(st.lists(st.integers(0, n), min_size=S * Q, max_size=S * Q))
+        arms.append(counts(np.reshape(cells, (S, Q)), n))
+    return arms[0], arms[1]
 
 
 def write(path: Path, rows: list[tuple], header: str = "problem_id,n,correct") -> Path:
@@ -108,33 +130,70 @@ def test_sign_flip_p_by_hand():
     assert found.p == pytest.approx(2 / 16, abs=0.01)
 
 
-def test_seeds_that_dominate_give_students_t():
+def test_paired_seeds_that_dominate_give_students_t():
     """Every question of a seed gains alike, so the seeds' differences (1, 2, 3)/64 are all there is
     to know.
 
     t of 2 degrees of freedom: mean +- 4.303 sd / sqrt(3), and t = 2 / (1 / sqrt(3)) has p = .0742.
     """
     gains = np.array([[1], [2], [3]]) + np.zeros((3, 200), int)
-    found = compare(
-        counts(gains + 20, n=64), counts(0 * gains + 20, n=64), 1, draws=40_000, rng=rng()
-    )
+    arms = counts(gains + 20, n=64), counts(0 * gains + 20, n=64)
+    found = compare(*arms, 1, draws=40_000, rng=rng(), pairing="seed")
     half = 4.303 / np.sqrt(3) / 64
     assert (found.low, found.high) == pytest.approx((2 / 64 - half, 2 / 64 + half), abs=0.03 * half)
     assert found.p == pytest.approx(0.0742, abs=0.01)
     assert found.minimal_difference == pytest.approx(1.6 * half, rel=0.03)
 
 
-def test_seeds_add_only_what_their_own_noise_does_not_explain():
-    """Seeds as far apart as chance puts them: MS_A = MS_AB, so half of the draws, more or less, add
-    nothing.
+def test_one_arm_with_all_the_spread_gives_students_t_of_that_arm():
+    """V_b = 0, so Welch's degrees of freedom are S_a - 1 whatever the ratio's draws: the numbers of
+    the paired case, with b's runs all alike and twice as many.
     """
-    y_SQ = rng(0).random((4, 200))
-    y_SQ += (0 - y_SQ.mean(axis=1) + np.sqrt(1 / 12 / 200) * np.array([-1.16, -0.39, 0.39, 1.16]))[
-        :, None
-    ]
-    share = (seed_draws(y_SQ, 4000, rng()) == 0).mean()
-    assert 0.3 < share < 0.5  # P(chi2 of 3 > 3) = .39
-    assert not seed_draws(y_SQ[:1], 10, rng()).any()
+    gains = np.array([[1], [2], [3]]) + np.zeros((3, 200), int)
+    a, b = counts(gains + 20, n=64), counts(np.full((6, 200), 20), n=64)
+    found = compare(a, b, 1, draws=40_000, rng=rng())
+    half = 4.303 / np.sqrt(3) / 64
+    assert (found.low, found.high) == pytest.approx((2 / 64 - half, 2 / 64 + half), abs=0.03 * half)
+    assert found.p == pytest.approx(0.0742, abs=0.01)
+    assert (found.seeds, found.reference_seeds) == (3, 6)
+
+
+def test_two_arms_that_spread_alike_lie_between_welch_and_the_narrower_t():
+    """Both arms' seeds at 19, 20, 21: Welch's plug-in has 4 degrees of freedom (2.776), one arm 2
+    (4.303); the ratio of two variances known from three seeds each costs some of the 4.
+    """
+    a = counts(np.array([[19], [20], [21]]) + np.zeros((3, 200), int), n=64)
+    found = compare(a, a, 1, draws=40_000, rng=rng())
+    deviation = np.sqrt(2 / 3) / 64
+    assert 2.776 < found.high / deviation < 3.3
+    assert found.low == pytest.approx(-found.high, rel=0.01)
+
+
+def test_seed_spread_by_hand():
+    """Means (1, 2, 3), and residuals that a hand can add up: deviations of +-1/4 within the seeds."""
+    y_SQ = np.array([[1.25, 0.75], [1.75, 2.25], [3.0, 3.0]])
+    found = seed_spread(y_SQ)
+    assert found.variance == pytest.approx(1 / 3)  # s^2 / S
+    assert found.noise == pytest.approx((4 * 0.25**2) / 2 / 6)  # MS of 2 degrees / (S Q)
+    assert (found.degrees, found.noise_degrees) == (2, 2)
+    assert seed_spread(y_SQ[:1]) == (0, 0, 0, 0)
+
+
+def test_seeds_add_nothing_that_their_own_noise_explains():
+    """The same noise with the seeds' means set by hand: closer than it puts them in half of such
+    studies (variance ratio below the median of F with 3 and many degrees, .79), and farther.
+    """
+    noise_SQ = rng(0).random((4, 200))
+    noise_SQ -= noise_SQ.mean(axis=1, keepdims=True)
+    expected = np.sqrt(1 / 12 / 200)  # sd of a seed's mean by its noise alone
+    near, far = (
+        noise_SQ + factor * expected * np.array([-1.16, -0.39, 0.39, 1.16])[:, None]
+        for factor in (0.85, 0.93)
+    )
+    assert not seed_draws([near], 4000, rng()).any()
+    assert seed_draws([far], 4000, rng()).any()
+    assert not seed_draws([far, far], 4000, rng()).any()  # of 6 degrees, .89
+    assert not seed_draws([far[:1]], 10, rng()).any()
 
 
 # Laws
@@ -146,7 +205,7 @@ def test_identical_arms_differ_by_nothing(arms):
     found = compare(arms[0], arms[0], 1, draws=50, rng=rng())
     assert (found.difference, found.p, found.probability_of_improvement) == (0, 1, 0.5)
     assert found.low < 0 < found.high
-    assert verdict(found, found.p) == "not distinguishable"
+    assert verdict(found) == "not distinguishable"
 
 
 @given(pairs(), st.integers(1, 2))
@@ -211,43 +270,169 @@ def test_one_seed_never_decides():
     found = compare(counts([[8] * 30]), counts([[0] * 30]), 1, draws=DRAWS, rng=rng())
     assert found.p < 0.01
     assert "seed-to-seed variation is unknown" in found.covers
-    assert verdict(found, found.p) == "not distinguishable"
-    assert "one training seed" in sentence(found, "aer", "none", "aime", 1, found.p)
+    assert verdict(found) == "not distinguishable"
+    assert "with one training seed of each of them" in told(found)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_one_seed_of_one_arm_decides_nothing_and_is_named(swapped):
+    arms = [counts([[8] * 30, [7] * 30, [8] * 30]), counts([[0] * 30])]
+    a, b = arms[::-1] if swapped else arms
+    found = compare(a, b, 1, draws=DRAWS, rng=rng())
+    assert verdict(found) == "not distinguishable"
+    assert f"one training seed of {'aer' if swapped else 'none'} it is unknown" in told(found)
+    assert "of the other, this one training seed" in found.covers
+
+
+def test_a_given_policy_needs_no_seeds_of_its_own():
+    trained, base = counts([[8] * 30, [7] * 30, [8] * 30]), counts([[1] * 30])
+    found = compare(trained, base, 1, draws=DRAWS, rng=rng(), fixed_reference=True)
+    assert verdict(found) == "better"
+    assert found.covers == "questions like these and training seeds like these (3 seeds)"
+    alone = compare(trained.of_seeds([0]), base, 1, draws=DRAWS, rng=rng(), fixed_reference=True)
+    assert verdict(alone) == "not distinguishable"
+    assert "with one training seed of aer" in told(alone)
 
 
 def test_several_seeds_decide():
     a, b = counts([[7] * 30, [8] * 30, [7] * 30]), counts([[1] * 30, [0] * 30, [1] * 30])
     found = compare(a, b, 1, draws=DRAWS, rng=rng())
     assert found.covers == "questions like these and training seeds like these (3 seeds)"
-    assert verdict(found, found.p) == "better"
-    assert verdict(compare(b, a, 1, draws=DRAWS, rng=rng()), found.p) == "worse"
-    assert verdict(found, 0.06) == "not distinguishable"
-    assert "aime: aer is better than none, +83.3 points of pass@1" in sentence(
-        found, "aer", "none", "aime", 1, 0.01
-    )
+    assert verdict(found) == "better"
+    assert verdict(compare(b, a, 1, draws=DRAWS, rng=rng())) == "worse"
+    assert "aime: aer is better than none, +83.3 points (95 % interval +" in told(found)
 
 
 @pytest.mark.parametrize(
     ("difference", "low", "high"), [(0.02, -0.01, 0.05), (-0.02, -0.05, 0.01), (0.02, 0.0, 0.04)]
 )
 def test_a_test_whose_interval_holds_0_decides_nothing(difference, low, high):
-    found = Comparison(difference, low, high, 0.001, 0.5, 0.05, "", 3, ())
-    assert verdict(found, 0.001) == "not distinguishable"
+    assert verdict(made_up(difference, low, high, p=0.001)) == "not distinguishable"
+
+
+def test_an_interval_clear_of_0_decides_nothing_without_the_test():
+    assert verdict(made_up(0.02, 0.01, 0.03, p=0.06)) == "not distinguishable"
+
+
+def test_interval_and_p_are_adjusted_alike():
+    """A lone p = .04 is called; among four it is not, and its interval at .05 / 4 holds 0."""
+    found = made_up(0.039, 0.0006, 0.071, p=0.04)
+    assert verdict(found) == "better"
+    others = [made_up(0.0, -0.1, 0.1, p=0.9) for _ in range(3)]
+    judged = judge([found, *others])[0]
+    assert judged.verdict == "not distinguishable"
+    assert judged.p == pytest.approx(0.16)
+    assert judged.low < 0 < judged.high
+    margin = (0.071 - 0.0006) / 0.95
+    assert judged.high - judged.low == pytest.approx((1 - 0.05 / 4) * margin, rel=1e-3)
+    words = difference_in_words(judged)
+    assert words.endswith("p = .160, both adjusted for 4 comparisons)")
+    assert words.startswith("+3.9 points (95 % interval −0.")
+
+
+def test_adjusted_interval_follows_a_p_that_waits_for_a_smaller_one():
+    """.026 and .03: the second alone would pass at .05, but Holm stops at the first."""
+    first, second = made_up(0.02, 0.001, 0.04, p=0.026), made_up(0.02, 0.001, 0.04, p=0.03)
+    judged = judge([first, second])
+    assert [each.p for each in judged] == pytest.approx([0.052, 0.052])
+    assert {each.verdict for each in judged} == {"not distinguishable"}
+    assert judged[1].high - judged[1].low > second.high - second.low
 
 
 def test_undecided_sentence_tells_what_could_have_been_seen():
-    found = Comparison(0.01, -0.03, 0.05, 0.4, 0.5, 0.062, "", 3, ())
-    assert "would see a true difference of 6.2 points" in sentence(
-        found, "aer", "none", "aime", 1, 0.4
-    )
+    assert "would see a true difference of 6.2 points" in told(made_up(0.01, -0.03, 0.05, p=0.4))
 
 
-def test_missing_seed_is_seen_and_left_out():
+def test_numbers_in_words():
+    assert [signed(value) for value in (-0.008, 0.0, -0.0001, 0.123)] == [
+        "−0.8",
+        "+0.0",
+        "+0.0",
+        "+12.3",
+    ]
+    assert [p_in_words(p) for p in (0.0004, 0.0238, 1.0)] == ["< .001", "= .024", "= 1"]
+
+
+# Which runs count, and that their numbers mean nothing
+
+
+def fifteen_runs() -> tuple[np.ndarray, np.ndarray]:
+    """Made-up counts of the shape of a real comparison: 9 and 6 runs, 60 questions, 4 samples; runs
+    of an arm differ by several points, and the arms' means by about 5.
+    """
+    draw = rng(22)
+    difficulty_Q = draw.normal(0.8, 1.2, 60)
+    runs = [
+        draw.binomial(
+            4, 1 / (1 + np.exp(-(difficulty_Q + gain + draw.normal(0, 0.25, (seeds, 1)))))
+        )
+        for gain, seeds in ((0.0, 9), (0.35, 6))
+    ]
+    return runs[0], runs[1]
+
+
+@given(st.permutations(range(9)), st.permutations(range(100, 106)))
+@settings(max_examples=20, deadline=None)
+def test_renumbering_runs_changes_nothing_bit_for_bit(numbers_a, numbers_b):
+    """The same runs under other numbers, in another order of rows."""
+    runs_a, runs_b = fifteen_runs()
+    a, b = counts(runs_a, n=4), counts(runs_b, n=4)
+    other_a = counts(runs_a[list(numbers_a)], n=4)
+    other_b = counts(runs_b[[number - 100 for number in numbers_b]], n=4, seeds=sorted(numbers_b))
+    plain = compare(a, b, 1, draws=200, rng=rng())
+    again = compare(other_a, other_b, 1, draws=200, rng=rng())
+    assert again == plain
+    assert np.array_equal(again.drawn, plain.drawn)
+    assert verdict(again) == verdict(plain)
+    assert estimate(other_a, 1, draws=200, rng=rng()) == estimate(a, 1, draws=200, rng=rng())
+
+
+def test_pairing_by_number_depends_on_the_numbers():
+    """Why runs are not paired unless asked: sixteen numberings of the same fifteen runs."""
+    runs_a, runs_b = fifteen_runs()
+    b = counts(runs_b, n=4)
+    p_values = []
+    for number in range(16):
+        order = rng(number).permutation(9)
+        a = counts(runs_a[order], n=4)
+        p_values.append(compare(b, a, 1, draws=400, rng=rng(), pairing="seed").p)
+    assert max(p_values) > 5 * min(p_values)
+    assert len({p <= 0.05 for p in p_values}) == 2
+
+
+def test_all_runs_count_and_the_printed_means_give_the_printed_difference():
+    runs_a, runs_b = fifteen_runs()
+    a, b = counts(runs_a, n=4), counts(runs_b, n=4)
+    found = compare(a, b, 1, draws=200, rng=rng())
+    assert (found.seeds, found.reference_seeds, found.left_out) == (9, 6, ())
+    values = [estimate(arm, 1, draws=200, rng=rng()).value for arm in (a, b)]
+    assert found.difference == pytest.approx(values[0] - values[1], abs=1e-12)
+
+
+def test_welchs_test_is_what_remains_where_seeds_dominate():
+    """Two hundred questions that all move together: p is Welch's, a little above for the ratio."""
+    a_S, b_S = (np.round(rng(5).normal(mean, 3, S)) for mean, S in ((30, 9), (34, 6)))
+    arms = [counts((x_S[:, None] + np.zeros(200)).astype(int), n=64) for x_S in (a_S, b_S)]
+    found = compare(*arms, 1, draws=40_000, rng=rng())
+    ttest: Any = stats.ttest_ind
+    welch = ttest(a_S, b_S, equal_var=False).pvalue
+    assert welch < found.p < 1.5 * welch
+
+
+def test_pairing_by_seed_leaves_single_runs_out_and_tells_the_correlation():
     a = counts([[8, 0], [4, 0], [0, 0]], seeds=(0, 1, 2))
     b = counts([[0, 0], [8, 8]], seeds=(0, 2))
-    found = compare(a, b, 1, draws=DRAWS, rng=rng())
-    assert (found.seeds, found.unpaired_seeds) == (2, (1,))
+    found = compare(a, b, 1, draws=DRAWS, rng=rng(), pairing="seed")
+    assert (found.seeds, found.left_out) == (2, (1,))
     assert found.difference == pytest.approx(0.25 - 0.5)
+    assert np.isnan(found.correlation or 0)
+    up = counts([[1, 2], [2, 4], [4, 4]])
+    assert compare(up, up, 1, draws=50, rng=rng(), pairing="seed").correlation == pytest.approx(1)
+    down = counts([[4, 4], [2, 4], [1, 2]])
+    against = compare(up, down, 1, draws=50, rng=rng(), pairing="seed").correlation
+    assert against is not None
+    assert against < 0
+    assert compare(up, down, 1, draws=50, rng=rng()).correlation is None
 
 
 # Refusals
@@ -298,7 +483,7 @@ def test_arms_that_cannot_be_paired_are_refused():
     with pytest.raises(BadInput, match=r"lacks 1 question\(s\).*p01"):
         compare(arm, other, 1, draws=DRAWS, rng=rng())
     with pytest.raises(BadInput, match="no training seed in common"):
-        compare(arm, counts([[1, 2]], seeds=(7,)), 1, draws=DRAWS, rng=rng())
+        compare(arm, counts([[1, 2]], seeds=(7,)), 1, draws=DRAWS, rng=rng(), pairing="seed")
 
 
 def test_too_few_samples_or_questions_are_refused():

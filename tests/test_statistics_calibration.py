@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.calibrate import measure as calibrate
+from analysis.calibrate import command as calibrate
+from analysis.calibrate import measure
 from analysis.calibrate.simulated_studies import (
     AIME,
     MATH,
@@ -47,7 +48,7 @@ def test_seed_effects_have_the_asked_size():
 def test_one_method_with_other_seeds_is_rarely_called_different():
     """Seeds dominate here. A test of the questions alone calls most of these studies different."""
     study = Study(MATH, questions=100, seeds=3, samples=64, seed_sd=0.03, effect=0.02)
-    found = calibrate.coverage(study, studies=120, draws=300, seed=0)
+    found = measure.coverage(study, studies=120, draws=300, seed=0)
     score, _, difference, textbook, called, _ = found
     assert called <= 0.05 + 3 * (0.05 * 0.95 / 120) ** 0.5
     assert min(score, difference) >= 0.95 - 3 * (0.05 * 0.95 / 120) ** 0.5
@@ -56,27 +57,56 @@ def test_one_method_with_other_seeds_is_rarely_called_different():
 
 def test_one_seed_would_be_called_different():
     assert (
-        calibrate.one_seed(Study(MATH, 200, 1, 8, seed_sd=0.03), studies=50, draws=300, seed=0)
-        > 0.2
+        measure.one_seed(Study(MATH, 200, 1, 8, seed_sd=0.03), studies=50, draws=300, seed=0) > 0.2
     )
 
 
 def test_more_seeds_more_power():
     few, many = (
-        calibrate.power(Study(MATH, 200, seeds, 8, effect=0.03), studies=60, draws=200, seed=0)
+        measure.power(Study(MATH, 200, seeds, 8, effect=0.03), studies=60, draws=200, seed=0)
         for seeds in (3, 10)
     )
     assert many[0] > few[0]
     assert many[1] < few[1]
 
 
+def test_arms_differ_by_the_effect_also_where_their_spreads_differ():
+    study = Study(MATH, 300, 300, 50, 0.05, effect=0.0, seeds_b=250, seed_sd_b=0.005)
+    a, b = simulate(study, np.random.default_rng(2))
+    assert (len(a.seeds), len(b.seeds)) == (300, 250)
+    assert np.subtract(*true_scores(study)) == pytest.approx(0, abs=1e-9)
+    spread = [(arm.correct_SQ / arm.n_SQ).mean(axis=1).std() for arm in (a, b)]
+    assert spread == pytest.approx([0.05, 0.006], rel=0.25)
+
+
+def test_correlated_seeds_are_correlated():
+    study = same_method(Study(MATH, 200, 400, 50, 0.02, correlation=0.8))
+    means_2S = [
+        (arm.correct_SQ / arm.n_SQ).mean(axis=1)
+        for arm in simulate(study, np.random.default_rng(3))
+    ]
+    assert np.corrcoef(means_2S)[0, 1] == pytest.approx(0.8 * 0.02**2 / 0.0203**2, abs=0.08)
+
+
+def test_pairing_pays_only_where_seeds_are_correlated():
+    apart, together = (
+        measure.paired_or_not(
+            Study(MATH, 200, 4, 16, 0.03, correlation=correlation), studies=40, draws=200, seed=0
+        )
+        for correlation in (0.0, 0.9)
+    )
+    width = 2
+    assert apart[0][width] < apart[1][width]
+    assert together[0][width] > together[1][width]
+
+
 def test_plain_resampling_has_the_textbooks_spread():
     y_SQ = np.random.default_rng(0).random((3, 40))
-    for_one = plain_means(y_SQ[None, :1], 20_000, np.random.default_rng(1))[0]
+    for_one = plain_means([y_SQ[:1]], 20_000, np.random.default_rng(1))[0]
     assert for_one.mean() == pytest.approx(y_SQ[0].mean(), abs=0.002)
     assert for_one.std() == pytest.approx(y_SQ[0].std() / 40**0.5, rel=0.03)
-    both = plain_means(np.stack([y_SQ, 1 - y_SQ]), 100, np.random.default_rng(2))
-    np.testing.assert_allclose(both.sum(axis=0), 1)
+    both = plain_means([y_SQ[:1], 1 - y_SQ[:1]], 100, np.random.default_rng(2))
+    np.testing.assert_allclose(both.sum(axis=0), 1)  # the same questions
 
 
 def test_tables_go_between_their_marks(tmp_path, monkeypatch):

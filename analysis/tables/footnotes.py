@@ -8,14 +8,14 @@ from typing import Any
 from analysis.results.counts import read_counts
 from analysis.results.folder import BASE, Results, json_object, number
 from analysis.tables.diagnostics import COLLAPSED, DIVERGED, EXPLODED, LATE, NEAR, OFF_TARGET, OFTEN
-from analysis.tables.scores import draws
+from analysis.tables.scores import draws, pairing
 from eval.files.errors import BadInput
 
 
 def main(results: Results) -> tuple[str, ...]:
     return (
         "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not "
-        "distinguishable from it (paired comparison, Holm within the column of a benchmark). The"
+        "distinguishable from it (paired by question, Holm within the column of a benchmark). The"
         " base "
         "policy is not ranked.",
         "tokens: mean length of a completion; final entropy: nats per token on the training"
@@ -28,12 +28,13 @@ def main(results: Results) -> tuple[str, ...]:
 
 def comparison(results: Results) -> tuple[str, ...]:
     return (
-        f"Difference to {results.reference} in points, paired by question and training seed, with"
-        " 95 % "
-        "intervals. p: sign-flip permutation; Holm over all rows of pass@1, and over all rows of"
-        " pass@k. "
-        "P(better): probability of improvement. "
-        "Smallest visible: the difference that this design would detect four times in five.",
+        f"Difference to {results.reference} in points, paired by question"
+        f"{' and training seed' if pairing(results) == 'seed' else ''}, with 95 % intervals;"
+        " training seeds are"
+        f" {'pairs' if pairing(results) == 'seed' else 'two samples, so that their numbers do not matter'}."
+        " p: sign-flip permutation. p and interval are adjusted (Holm) over all rows of pass@1, and"
+        " over all rows of pass@k; the CSV has them unadjusted, too. P(better): probability of improvement."
+        " Smallest visible: the difference that this design would detect four times in five.",
         *sampling(results),
         *method(results),
     )
