@@ -5,6 +5,7 @@ import pytest
 
 from analysis.calibrate import command as calibrate
 from analysis.calibrate import measure
+from analysis.calibrate.moderated import moderated, trial
 from analysis.calibrate.simulated_studies import (
     AIME,
     MATH,
@@ -134,3 +135,21 @@ def test_tables_go_between_their_marks(tmp_path, monkeypatch):
     assert page.read_text() == text
     with pytest.raises(BadInput, match="no marks <!-- power:begin -->"):
         calibrate.write(page, "power", "")
+
+
+def test_moderated_variances_by_hand():
+    """Two equal variances leave nothing to explain: d_0 = ∞, all alike, on the degrees of all arms.
+    Far apart, the prior is weak and each arm keeps most of its own.
+    """
+    alike, degrees = moderated(np.array([2.0, 2.0, 2.0]), 2)
+    # the mean logarithm of chi2(2)/2 is -0.5772 (Euler's constant)
+    assert alike == pytest.approx(np.full(3, 2 * np.exp(0.577215)), rel=1e-5)
+    assert degrees == 6
+    apart, few = moderated(np.array([1e-4, 1.0, 1e4]), 4)
+    assert few < 6
+    assert apart[0] < 1 < apart[1] * 10 < apart[2]
+
+
+def test_moderation_breaks_where_the_compared_arm_spreads_more_than_the_others():
+    moderate, ours, *_ = trial(("the first spreads 6 times", 3), studies=300, draws=300, seed=0)
+    assert moderate < 0.9 < ours

@@ -18,12 +18,13 @@ import numpy as np
 
 from analysis.calibrate.designs import CORRELATED, DESIGNS, EQUAL, ONE_SEED, SEEDS, UNEQUAL
 from analysis.calibrate.measure import coverage, one_seed, paired_or_not, power
+from analysis.calibrate.moderated import CELLS, trial
 from analysis.calibrate.simulated_studies import Study
 from eval.files.errors import BadInput, exit_with_message
 
 ENOUGH = 0.8  # power
 
-Measure = Callable[[Callable, Sequence[Study]], Iterable]  # maps a function of a study over studies
+Measure = Callable[[Callable, Sequence], Iterable]  # maps a function of a study over studies
 
 
 def coverage_table(studies: Sequence[Study], measure: Measure) -> str:
@@ -61,6 +62,15 @@ def pairing_table(measure: Measure) -> str:
             for value in found_P4[:, column]
         ]
         rows.append([str(study.seeds), f"{study.correlation:.1f}", *shown])
+    return markdown(head, rows)
+
+
+def moderated_table(measure: Measure) -> str:
+    head = ["spread of five arms", "seeds", "moderated", "ours", "width, moderated", "width, ours"]
+    rows = [
+        [spread, str(seeds), percent(ours[0]), percent(ours[1]), f"{ours[2]:.1f}", f"{ours[3]:.1f}"]
+        for (spread, seeds), ours in zip(CELLS, measure(trial, CELLS), strict=True)
+    ]
     return markdown(head, rows)
 
 
@@ -116,6 +126,7 @@ TABLES = {
     "coverage": partial(coverage_table, EQUAL),
     "unequal": partial(coverage_table, UNEQUAL),
     "pairing": pairing_table,
+    "moderated": moderated_table,
     "one-seed": one_seed_table,
     "power": power_table,
     "promise": promise_table,

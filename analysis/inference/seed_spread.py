@@ -42,7 +42,7 @@ def seed_spread(y_SQ: np.ndarray) -> SeedSpread:
     return SeedSpread(variance, noise, S - 1, noise_degrees)
 
 
-def satterthwaite(variances: Sequence[float], degrees: Sequence[int]) -> float:
+def satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float:
     """Degrees of freedom of a sum of independent variance estimates: (Σ V_i)² / Σ (V_i²/ν_i). Where
     all are 0, the sum of the degrees.
     """
