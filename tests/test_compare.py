@@ -64,6 +64,7 @@ def test_one_experiment(tmp_path, monkeypatch, capsys):
         " not paired." in text
     )
     assert "Missing" not in text
+    assert "| arm | ± | seeds % | questions % | interaction % | sampling % |" in text
 
 
 def test_pass_at_k(tmp_path, monkeypatch, capsys):
@@ -135,6 +136,9 @@ def test_gate_and_json(tmp_path, monkeypatch, capsys):
     assert row["difference"] == pytest.approx(0.375)
     difference = row["score"]["value"] - as_json["reference_scores"]["aime"]["value"]
     assert difference == pytest.approx(row["difference"])
+    precision = row["precision"]
+    parts = ("of_seeds", "of_questions", "of_interaction", "of_sampling")
+    assert sum(precision[part] for part in parts) == pytest.approx(1)
     assert row["low_holm"] <= row["low"] < row["difference"] < row["high"]
     run(monkeypatch, capsys, folder, "--fail-on", "worse")
     run(monkeypatch, capsys, folder, "--fail-on", "not-better")

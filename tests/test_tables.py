@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from analysis.results.folder import BASE, load
 from analysis.tables import cells, render, scores
 from analysis.tables import make as tables
+from analysis.tables.precision import precision_frame
 from eval.files.errors import BadInput
 from tests.synthetic import make
 
@@ -93,6 +94,27 @@ def test_comparisons_hold_every_arm_and_adjust_within_pass_at_1_and_pass_at_k(fo
         assert len(family) == 8
         assert family["p_holm"].min() == pytest.approx(min(1, 8 * family["p"].min()))
     assert frame["sentence"].str.contains("arithmetic").all()
+
+
+def test_precision_tells_where_the_intervals_come_from(folder: Path) -> None:
+    frame: Any = precision_frame(load(folder))
+    assert len(frame) == 2 * 4
+    parts = frame[["of_seeds", "of_questions", "of_interaction", "of_sampling"]]
+    np.testing.assert_allclose(parts.sum(axis=1), 1)
+    assert (frame["one_more_seed"] < frame["half_width"]).all()
+    assert (frame["more_questions"] < frame["half_width"]).all()
+    compared: Any = scores.comparisons_frame(load(folder)).query("k == 1")
+    halves = (compared["high"] - compared["low"]) / 2
+    np.testing.assert_allclose(frame["half_width"], halves)
+
+
+def test_one_seed_has_no_precision(broken: Path) -> None:
+    for seed in (1, 2):
+        shutil.rmtree(broken / "none" / f"seed-{seed}")
+    frame: Any = precision_frame(load(broken))
+    assert frame["of_seeds"].isna().all()
+    assert frame["half_width"].notna().all()
+    assert frame["remarks"].eq("one seed of an arm tells nothing of its seeds").all()
 
 
 def test_equal_arms_are_all_the_best(broken: Path) -> None:

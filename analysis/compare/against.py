@@ -1,6 +1,7 @@
 """Every arm against the reference, on every benchmark that both were evaluated on."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from analysis.inference.statistics import (
     estimate,
     judge,
 )
+from analysis.tables.precision import precision_row
 from eval.files.errors import BadInput
 
 
@@ -38,6 +40,7 @@ class Row:
     arm: str
     score: Interval
     judged: Judged
+    precision: dict[str, Any] | None  # of pass@1: see analysis/tables/precision.py
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,13 @@ def compare_all(
         )
     judged = judge([comparison(arms, arm, reference, name, settings) for name, arm in pairs])
     rows = [
-        Row(name, arm, score(arms, arm, name, settings), found)
+        Row(
+            name,
+            arm,
+            score(arms, arm, name, settings),
+            found,
+            precision(arms, arm, reference, name, settings, found.comparison),
+        )
         for (name, arm), found in zip(pairs, judged, strict=True)
     ]
     compared_on = dict.fromkeys(row.benchmark for row in rows)
@@ -101,6 +110,23 @@ def comparison(
         raise BadInput(
             f"{arm} (one arm) against {reference} (the other) on {benchmark}: {error}"
         ) from None
+
+
+def precision(
+    arms: Arms,
+    arm: str,
+    reference: str,
+    benchmark: str,
+    settings: Settings,
+    found: Comparison,
+) -> dict[str, Any] | None:
+    """Where the interval comes from and what would narrow it; None for pass@k, k > 1, and where
+    runs are paired.
+    """
+    if settings.k > 1 or settings.pairing == "seed":
+        return None
+    counts = on(arms, benchmark)
+    return precision_row(counts[arm], counts[reference], found)
 
 
 def gaps(arms: Arms, reference: str, rows: list[Row]) -> list[str]:

@@ -5,6 +5,8 @@ from typing import Any
 from analysis.compare.against import Compared, Row
 from analysis.inference.sentences import p_in_words, sentence, signed
 from analysis.inference.statistics import Interval
+from analysis.tables.cells import is_number
+from analysis.tables.make import PRECISION
 
 
 def page(found: Compared) -> str:
@@ -28,8 +30,29 @@ def section(found: Compared, benchmark: str) -> str:
         *(cells(row) for row in rows),
     ]
     words = [f"- {sentence(row.judged, row.arm, found.reference, benchmark, k)}" for row in rows]
-    table = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([f"## {benchmark}", "", *table, "", *words])
+    narrower = precision_lines(rows)
+    return "\n".join([f"## {benchmark}", "", *markdown(lines), "", *words, *narrower])
+
+
+def precision_lines(rows: list[Row]) -> list[str]:
+    """Where the intervals come from and what would narrow them, as a second table."""
+    shown = [
+        (row.arm, row.precision)
+        for row in rows
+        if row.precision and is_number(row.precision["of_seeds"])
+    ]
+    if not shown:
+        return []
+    head = [column.title for column in PRECISION[1:]]
+    lines = [
+        [arm, *(column.format(found[column.value]) for column in PRECISION[2:])]
+        for arm, found in shown
+    ]
+    return ["", *markdown([head, ["---"] * len(head), *lines])]
+
+
+def markdown(lines: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def cells(row: Row) -> list[str]:
@@ -109,6 +132,7 @@ def compared_row(row: Row, found: Compared) -> dict[str, Any]:
         "reference_seeds": each.reference_seeds,
         "correlation": None if correlation is None or correlation != correlation else correlation,
         "covers": each.covers,
+        "precision": row.precision and plain(row.precision),
         "verdict": row.judged.verdict,
         "sentence": sentence(row.judged, row.arm, found.reference, row.benchmark, found.settings.k),
     }
@@ -116,3 +140,8 @@ def compared_row(row: Row, found: Compared) -> dict[str, Any]:
 
 def scored(score: Interval) -> dict[str, Any]:
     return {"value": score.value, "low": score.low, "high": score.high, "seeds": score.seeds}
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Values that JSON knows: null for what is no number."""
+    return {key: None if value != value else value for key, value in values.items()}

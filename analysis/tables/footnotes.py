@@ -40,6 +40,19 @@ def comparison(results: Results) -> tuple[str, ...]:
     )
 
 
+def precision(results: Results) -> tuple[str, ...]:
+    return (
+        f"pass@1 against {results.reference}, in points. ±: half the 95 % interval of the difference"
+        " as its only comparison, and what it would be with one more seed per arm, 100 more"
+        " questions, or twice the samples. Shares of its variance: seeds, what moves whole training"
+        " runs; questions, what the methods do to single questions; interaction, what a run does to"
+        " single questions (with one sample per question: counted as sampling). Seeds to see 5"
+        " points: with so many per arm four of five studies would call a true difference of that"
+        " size; – where these questions do not suffice. Enough samples: with so many per question"
+        " sampling weighs as much as all the rest.",
+    )
+
+
 def budget(results: Results) -> tuple[str, ...]:
     return (
         "Per run, with the range over seeds in brackets. Equal: as many rollouts and optimizer"

@@ -2,6 +2,7 @@
 
     main         benchmark × arm: pass@1, pass@k, maj@k, length, truncation, final entropy
     comparisons  every arm against the reference, with a verdict
+    precision    what each interval comes from: seeds, questions, samples, and what more would buy
     budget       what each arm spent: equal, or flagged
     diagnostics  what each run did, with flags
 
@@ -27,11 +28,13 @@ from analysis.tables.cells import (
     decimals,
     p_value,
     per_mille,
+    percent,
     points,
     significant,
     text,
 )
 from analysis.tables.diagnostics import diagnose
+from analysis.tables.precision import precision_frame
 from analysis.tables.render import from_csv, write
 from eval.files.checksums import mark_folder
 from eval.files.errors import BadInput, exit_with_message
@@ -84,6 +87,20 @@ COMPARISONS = (
     Column("smallest visible", "minimal_difference", points),
     word("verdict", "verdict"),
 )
+PRECISION = (
+    word("benchmark", "benchmark"),
+    word("arm", "arm"),
+    Column("±", "half_width", points),
+    Column("seeds %", "of_seeds", percent),
+    Column("questions %", "of_questions", percent),
+    Column("interaction %", "of_interaction", percent),
+    Column("sampling %", "of_sampling", percent),
+    Column("± with one more seed", "one_more_seed", points),
+    Column("± with 100 more questions", "more_questions", points),
+    Column("± with twice the samples", "twice_the_samples", points),
+    Column("seeds to see 5 points", "seeds_needed", decimals(0)),
+    Column("enough samples", "enough_samples", decimals(0)),
+)
 BUDGET = (
     word("arm", "arm"),
     Column("seeds", "seeds", decimals(0)),
@@ -126,6 +143,13 @@ LAYOUTS = {
         "Every arm against the reference",
         COMPARISONS,
         footnotes.comparison,
+        "benchmark",
+    ),
+    "precision": Layout(
+        precision_frame,
+        "Where the intervals come from, and what would narrow them",
+        PRECISION,
+        footnotes.precision,
         "benchmark",
     ),
     "budget": Layout(budget_frame, "What each arm spent", BUDGET, footnotes.budget, ""),
