@@ -22,6 +22,7 @@ from analysis.results.folder import BASE, load
 from analysis.tables import cells, render, scores
 from analysis.tables import make as tables
 from analysis.tables.precision import precision_frame
+from analysis.tables.training import flips, training_frame
 from eval.files.errors import BadInput
 from tests.synthetic import make
 
@@ -106,6 +107,42 @@ def test_precision_tells_where_the_intervals_come_from(folder: Path) -> None:
     compared: Any = scores.comparisons_frame(load(folder)).query("k == 1")
     halves = (compared["high"] - compared["low"]) / 2
     np.testing.assert_allclose(frame["half_width"], halves)
+
+
+def test_training_is_compared_with_the_base_policy(folder: Path) -> None:
+    frame: Any = training_frame(load(folder))
+    assert len(frame) == 2 * 2 * 5
+    main: Any = scores.main_frame(load(folder)).set_index(["benchmark", "arm"])["pass_at_1"]
+    for row in frame.query("k == 1").to_dict("records"):
+        gained = main[row["benchmark"], row["arm"]] - main[row["benchmark"], BASE]
+        assert row["difference"] == pytest.approx(gained)
+    worse: Any = frame.query("arm == 'fixed_high' and benchmark == 'arithmetic_test' and k == 1")
+    assert worse["verdict"].tolist() == ["worse"]
+    assert (frame["p_holm"] >= frame["p"]).all()
+
+
+def test_flips_by_hand_and_where_seeds_flip_as_much_as_training_did(broken: Path) -> None:
+    assert flips(np.array([1.0, 0.5]), np.array([0.0, 0.5])) == pytest.approx((1 + 0.5) / 2)
+    for seed in (0, 1, 2):  # one greedy answer: two seeds differ on as many as each does from base
+        path = broken / "aer" / f"seed-{seed}" / "eval" / "arithmetic_test.counts.csv"
+        names = [row["problem_id"] for row in csv.DictReader(path.open())]
+        right = [int(q % 3 == seed) for q in range(len(names))]
+        rows = [f"{name},1,{answer}" for name, answer in zip(names, right, strict=True)]
+        path.write_text("\n".join(["problem_id,n,correct", *rows]))
+    base = broken / "base" / "eval" / "arithmetic_test.counts.csv"
+    base.write_text("\n".join(["problem_id,n,correct", *(f"{name},1,0" for name in names)]))
+    frame: Any = training_frame(load(broken)).query("benchmark == 'arithmetic_test' and k == 1")
+    row = frame.set_index("arm").loc["aer"]
+    assert row["flips_between_seeds"] == pytest.approx(2 / 3)
+    assert row["flips_from_base"] == pytest.approx(1 / 3)
+    assert row["remarks"].startswith("two of its seeds disagree on 67 % of the answers, no less")
+
+
+def test_without_an_evaluation_of_the_base_policy_training_has_no_verdict(broken: Path) -> None:
+    shutil.rmtree(broken / "base")
+    frame: Any = training_frame(load(broken))
+    assert set(frame["verdict"]) == {"no verdict"}
+    assert frame["remarks"].eq("base policy: not evaluated").all()
 
 
 def test_one_seed_has_no_precision(broken: Path) -> None:

@@ -40,6 +40,16 @@ def comparison(results: Results) -> tuple[str, ...]:
     )
 
 
+def training(results: Results) -> tuple[str, ...]:
+    return (
+        "Difference to the base policy in points, with 95 % intervals over questions and the arm's"
+        " training seeds; the base policy is one given policy. p and interval are adjusted (Holm)"
+        " over all rows of pass@1, and over all rows of pass@k. Flips: probability that one answer"
+        " of each of two runs to the same question is right in one and wrong in the other, between"
+        " two seeds of the arm, and between a run of it and the base policy.",
+    )
+
+
 def precision(results: Results) -> tuple[str, ...]:
     return (
         f"pass@1 against {results.reference}, in points. ±: half the 95 % interval of the difference"

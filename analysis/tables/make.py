@@ -2,6 +2,7 @@
 
     main         benchmark × arm: pass@1, pass@k, maj@k, length, truncation, final entropy
     comparisons  every arm against the reference, with a verdict
+    training     every arm against the base policy that it started from, with a verdict
     precision    what each interval comes from: seeds, questions, samples, and what more would buy
     budget       what each arm spent: equal, or flagged
     diagnostics  what each run did, with flags
@@ -36,6 +37,7 @@ from analysis.tables.cells import (
 from analysis.tables.diagnostics import diagnose
 from analysis.tables.precision import precision_frame
 from analysis.tables.render import from_csv, write
+from analysis.tables.training import training_frame
 from eval.files.checksums import mark_folder
 from eval.files.errors import BadInput, exit_with_message
 
@@ -101,6 +103,16 @@ PRECISION = (
     Column("seeds to see 5 points", "seeds_needed", decimals(0)),
     Column("enough samples", "enough_samples", decimals(0)),
 )
+TRAINING = (
+    word("benchmark", "benchmark"),
+    Column("k", "k", decimals(0)),
+    word("arm", "arm"),
+    Column("since the base policy", "difference", signed, "low_holm", "high_holm"),
+    Column("p", "p_holm", p_value),
+    word("verdict", "verdict"),
+    Column("flips between seeds %", "flips_between_seeds", percent),
+    Column("flips since base %", "flips_from_base", percent),
+)
 BUDGET = (
     word("arm", "arm"),
     Column("seeds", "seeds", decimals(0)),
@@ -144,6 +156,9 @@ LAYOUTS = {
         COMPARISONS,
         footnotes.comparison,
         "benchmark",
+    ),
+    "training": Layout(
+        training_frame, "Did training change anything?", TRAINING, footnotes.training, "benchmark"
     ),
     "precision": Layout(
         precision_frame,

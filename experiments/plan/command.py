@@ -11,6 +11,7 @@ the numbers rest on.
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
 from experiments.plan.cost import (
@@ -27,6 +28,7 @@ from experiments.plan.cost import (
 from experiments.plan.fit import LAUNCHES, Case, Fit, fit, least_launch, remedies, widest
 from experiments.plan.geometry import Geometry, geometry_of
 from experiments.plan.memory import RESERVED, Launch
+from experiments.plan.samples import sample_notes
 from experiments.plan.throughput import GPUS, Speed
 from experiments.spec.schema import Experiment, HubPolicy, load
 
@@ -174,6 +176,7 @@ def notes(plan: Plan) -> Iterator[str]:
         f"disk: {gb(policy)} GB per policy, {gb(policy * (plan.runs + 1))} GB for all;"
         f" {gb(3 * policy * kept)} GB of checkpoints while a run is under way"
     )
+    yield from sample_notes(plan.experiment, Path("results"))
     speed = plan.assumed.speed
     bandwidth = f"{speed.use:.0%} of {plan.assumed.gpu.bandwidth:g} GB/s"
     rate = (
