@@ -310,7 +310,9 @@ def test_a_test_whose_interval_holds_0_decides_nothing(difference, low, high):
 
 
 def test_an_interval_clear_of_0_decides_nothing_without_the_test():
-    assert verdict(made_up(0.02, 0.01, 0.03, p=0.06)) == "not distinguishable"
+    judged = judge([made_up(0.02, 0.01, 0.03, p=0.06)])[0]
+    assert judged.verdict == "not distinguishable"
+    assert (judged.low, judged.high) == pytest.approx((0, 0.03))  # and no interval says otherwise
 
 
 def test_interval_and_p_are_adjusted_alike():

@@ -3,9 +3,11 @@
 from typing import Any
 
 from analysis.compare.against import Compared, Row
+from analysis.compare.forest_text import forest_lines
 from analysis.inference.sentences import p_in_words, sentence, signed
 from analysis.inference.statistics import Interval
 from analysis.tables.cells import is_number
+from analysis.tables.forest import Mark
 from analysis.tables.make import PRECISION
 
 
@@ -30,8 +32,24 @@ def section(found: Compared, benchmark: str) -> str:
         *(cells(row) for row in rows),
     ]
     words = [f"- {sentence(row.judged, row.arm, found.reference, benchmark, k)}" for row in rows]
-    narrower = precision_lines(rows)
-    return "\n".join([f"## {benchmark}", "", *markdown(lines), "", *words, *narrower])
+    picture = ["```", *forest_lines(marks_of(rows, k)), "```"]
+    parts = [*markdown(lines), "", *picture, "", *words, *precision_lines(rows)]
+    return "\n".join([f"## {benchmark}", "", *parts])
+
+
+def marks_of(rows: list[Row], k: int) -> list[Mark]:
+    return [
+        Mark(
+            row.benchmark,
+            k,
+            row.arm,
+            row.judged.comparison.difference,
+            row.judged.low,
+            row.judged.high,
+            row.judged.verdict,
+        )
+        for row in rows
+    ]
 
 
 def precision_lines(rows: list[Row]) -> list[str]:

@@ -14,12 +14,14 @@ from analysis.figures import style
 from analysis.figures import training as figures_training
 from analysis.figures.captions import CAPTIONS
 from analysis.figures.files import provenance, save
+from analysis.figures.forest import forest
 from analysis.figures.plotting import Drawn
 from analysis.results.folder import Results, load
 from eval.files.checksums import mark_folder
 from eval.files.errors import exit_with_message
 
 FIGURES: dict[str, Callable[[Results], Drawn]] = {
+    "forest": forest,
     "pass_at_k": figures_evaluation.pass_at_k,
     "entropy": figures_training.entropy,
     "entropy_tokens": partial(figures_training.entropy, over="tokens"),
@@ -35,7 +37,7 @@ FIGURES: dict[str, Callable[[Results], Drawn]] = {
     "questions": figures_evaluation.questions,
     "histograms": figures_evaluation.histograms,
 }
-EVALUATION = ("pass_at_k", "questions", "histograms")
+EVALUATION = ("forest", "pass_at_k", "questions", "histograms")
 """Figures made from counts; the others are made from training logs."""
 
 

@@ -173,13 +173,16 @@ def judge(comparisons: Sequence[Comparison], alpha: float = ALPHA) -> list[Judge
 
     Holm tests the comparison with p value p_i at alpha · p_i / (uncapped adjusted p_i). Its interval
     is shown at that level, and a verdict needs both: p adjusted <= alpha, and an interval clear of
-    0. Arms with one seed get none.
+    0. Where the test does not reject 0, the interval is widened to hold it: what is shown are the
+    differences that test and draws do not both reject. Arms with one seed get no verdict.
     """
     raw = np.array([each.p for each in comparisons])
     adjusted = holm(raw, capped=False)
     judged = []
     for each, p in zip(comparisons, adjusted.tolist(), strict=True):
         low, high = each.interval(alpha * each.p / p)
+        if p > alpha:
+            low, high = min(low, 0.0), max(high, 0.0)
         called = p <= alpha and (low > 0 or high < 0) and each.decidable
         word: Verdict = (
             "not distinguishable" if not called else "better" if each.difference > 0 else "worse"

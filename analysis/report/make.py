@@ -16,10 +16,13 @@ from markupsafe import Markup
 from analysis.figures import style
 from analysis.figures.captions import CAPTIONS
 from analysis.report.facts import method_in_words, provenance, runs, settings
+from analysis.report.opening import opening_panels
 from analysis.report.page import Picture, picture, render
+from analysis.report.summary import summaries
 from analysis.results.folder import Missing, Results, load, own
 from analysis.tables.cells import Table, is_number
 from analysis.tables.diagnostics import diagnose, mean
+from analysis.tables.forest import marks
 from analysis.tables.make import LAYOUTS, stored
 from analysis.tables.render import to_html
 from eval.files.checksums import write_mark
@@ -64,10 +67,16 @@ def page(results: Results) -> str:
     """The whole page."""
     gaps = Gaps(list(results.missing))
     tables = {name: table_of(results, name, gaps) for name in LAYOUTS}
-    pictures = {name: picture_of(results, name, gaps) for name in CAPTIONS}
+    # the forest opens the page, drawn by the page itself
+    pictures = {name: picture_of(results, name, gaps) for name in CAPTIONS if name != "forest"}
+    frames = {name: table.frame if table else None for name, table in tables.items()}
+    compared = frames["comparisons"]
+    shown = marks(compared, frames["training"], results.reference) if compared is not None else []
     return render(
         "report.html",
         results=results,
+        panels=opening_panels(shown),
+        summaries=summaries(results, compared, frames["training"], frames["precision"]),
         cards=cards(results, tables["comparisons"]),
         tables={name: Markup(to_html(table)) if table else None for name, table in tables.items()},
         categories=by_category(pictures),
