@@ -225,8 +225,9 @@ def _by_content(*arms: Counts) -> Counts:
     """The first arm with its seeds sorted by what all of the arms answered under them: sums then
     have one order, whatever the seeds are called.
     """
-    keys = [table.T[::-1] for arm in arms for table in (arm.correct_SQ, arm.n_SQ)]
-    order = np.lexsort(np.concatenate(keys[::-1]))
+    tables = [table for arm in arms for table in (arm.correct_SQ, arm.n_SQ)]
+    content_SX = np.concatenate(tables, axis=1).astype(np.int64)
+    order = sorted(range(len(content_SX)), key=lambda s: content_SX[s].tobytes())
     first = arms[0]
     return Counts(
         tuple(first.seeds[s] for s in order),
