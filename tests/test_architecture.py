@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "analysis": {
         "analysis",
         "eval.files",
+        "eval.scoring.counts",
         "eval.scoring.pass_at_k",
     },
 }

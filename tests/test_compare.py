@@ -183,7 +183,7 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys):
         ([folder, "--reference", "b"], "no arm is called b. There is: a/aer, a/none."),
         ([f"mine={file}"], "nothing shares a benchmark with mine"),
         ([f"mine={file}:1", f"mine={file}:1"], "mine already has a seed 1"),
-        ([f"mine={tmp_path / 'no.csv'}"], "cannot read "),
+        ([f"mine={tmp_path / 'no.csv'}"], "cannot be read"),
     ]:
         message = refused(monkeypatch, capsys, *arguments)
         assert said in message
@@ -194,6 +194,6 @@ def test_broken_counts_are_named(tmp_path, monkeypatch, capsys):
     folder = results(tmp_path / "a")
     bad = folder / "aer" / "seed-1" / "eval" / "aime.counts.csv"
     bad.write_text(bad.read_text().replace("p3,1,,8,", "p3,1,,8,nan"))
-    assert f"{bad} line 5: correct is 'nan" in refused(monkeypatch, capsys, folder)
+    assert f"{bad}, line 5: correct is 'nan" in refused(monkeypatch, capsys, folder)
     (folder / "spec.yaml").write_text("seeds: [1")
     assert "not readable as YAML" in refused(monkeypatch, capsys, folder)

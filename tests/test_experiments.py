@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from eval.files.errors import BadInput
-from eval.questions.named_sets import SOURCES
+from eval.questions.named_sets import NAMED_SETS
+from experiments.policies.folder import make_policy_folder
 from experiments.policies.load import policy_source
 from experiments.policies.pretrained import FILES, fetch, place
 from experiments.spec.data_folder import named_sets
 from experiments.spec.policy_settings import HubPolicy
 from experiments.spec.schema import load, shipped
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import make_policy_folder
 
 ROOT = Path(__file__).parents[1]
 NAMES = shipped()
@@ -40,7 +40,7 @@ def listed(name: str, folder: Path) -> dict[str, int]:
     for part in (
         named_sets(load(name)) if name == "maths_mini" else ()
     ):  # its data_dir must be there, not what is in it
-        (data / SOURCES[part].file).touch()
+        (data / NAMED_SETS[part].file).touch()
     command = [
         sys.executable,
         "-m",
@@ -151,7 +151,7 @@ def offline_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Path) -> None:
     policy, out = cached(offline_hub), offline_hub / "policy"
     for _ in range(2):  # the second time over what is there
-        make_policy_folder(out, COMMIT, lambda folder: place(fetch(policy), folder))
+        make_policy_folder(out, {"settings": COMMIT}, lambda folder: place(fetch(policy), folder))
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == [
         "checksums.json",
         "config.json",

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.compare.forest_text import WIDTH, forest_lines
-from analysis.figures.forest import forest
+from analysis.figures.forest import plot_forest
 from analysis.report.opening import opening_panels
-from analysis.report.summary import summaries
-from analysis.results.folder import BASE, Results, load
+from analysis.report.summary import arm_summaries
+from analysis.results.folder import BASE, Results, load_results
 from analysis.tables import forest as rows
-from analysis.tables.forest import Mark, marks, place, reach
+from analysis.tables.forest import Mark, forest_marks, place, reach
 from analysis.tables.precision import precision_frame
 from analysis.tables.scores import comparisons_frame
 from analysis.tables.training import training_frame
@@ -22,7 +22,7 @@ from tests.synthetic import make
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return load(make(tmp_path_factory.mktemp("forest") / "demo", rollouts=20, questions=12))
+    return load_results(make(tmp_path_factory.mktemp("forest") / "demo", rollouts=20, questions=12))
 
 
 def made_up(low: float, difference: float, high: float, verdict: str = "better") -> Mark:
@@ -34,7 +34,7 @@ def test_marks_are_the_rows_of_the_tables_and_the_base_policy_turned_round(
 ) -> None:
     compared: Any = comparisons_frame(results)
     training: Any = training_frame(results)
-    found = marks(compared, training, results.reference)
+    found = forest_marks(compared, training, results.reference)
     assert len(found) == 2 * 2 * (4 + 1)
     own = next(each for each in found if (each.arm, each.k) == ("aer", 1))
     row = compared.query("arm == 'aer' and k == 1").iloc[0]
@@ -51,7 +51,7 @@ def test_marks_are_the_rows_of_the_tables_and_the_base_policy_turned_round(
 
 
 def test_no_interval_that_is_clear_of_0_is_called_undecided(results: Results) -> None:
-    for each in marks(comparisons_frame(results), training_frame(results), "none"):
+    for each in forest_marks(comparisons_frame(results), training_frame(results), "none"):
         assert (each.verdict == "not distinguishable") == (each.low <= 0 <= each.high)
 
 
@@ -91,14 +91,14 @@ def test_the_page_draws_what_the_tables_hold() -> None:
 
 
 def test_the_figure_has_the_numbers(results: Results) -> None:
-    drawn = forest(results)
+    drawn = plot_forest(results)
     assert len(drawn.numbers) == 2 * 2 * 5
     assert len([axes for axes in drawn.figure.axes if axes.get_visible()]) == 4
 
 
 def test_one_sentence_per_arm(results: Results) -> None:
     said = dict(
-        summaries(
+        arm_summaries(
             results, comparisons_frame(results), training_frame(results), precision_frame(results)
         )
     )
@@ -111,5 +111,5 @@ def test_one_sentence_per_arm(results: Results) -> None:
 
 
 def test_sentences_without_tables_say_so(results: Results) -> None:
-    said = dict(summaries(results, None, pd.DataFrame(), None))
+    said = dict(arm_summaries(results, None, pd.DataFrame(), None))
     assert said["aer"] == "not compared with none; keeps entropy at its target."

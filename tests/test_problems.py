@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from eval.files.errors import BadInput
 from eval.questions import hub, problems
 from eval.questions.duplicates import drop_repeats, normal_form
-from eval.questions.named_sets import SOURCES, Source
+from eval.questions.named_sets import NAMED_SETS, NamedSet
 from eval.questions.problems import Problem, load_counted, load_set, read_problems, write_problems
 
 GOOD = {"id": "a", "text": "1+1?", "answer": "2"}
@@ -136,14 +136,14 @@ def test_a_failed_write_leaves_the_old_file(
 
 def test_every_revision_is_a_commit() -> None:
     assert all(
-        re.fullmatch("[0-9a-f]{40}", source.revision or "0" * 40) for source in SOURCES.values()
+        re.fullmatch("[0-9a-f]{40}", source.revision or "0" * 40) for source in NAMED_SETS.values()
     )
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", NAMED_SETS)
 def test_real_sets_load(benchmark_data: Path, name: str) -> None:
     loaded, repeats = load_counted(name, benchmark_data, languages=None)
-    assert len(loaded) + repeats.repeated + repeats.conflicting == SOURCES[name].count
+    assert len(loaded) + repeats.repeated + repeats.conflicting == NAMED_SETS[name].count
 
 
 def test_levels_of_math_are_official_and_may_be_missing(benchmark_data: Path) -> None:
@@ -201,7 +201,9 @@ def _from_hub(
     monkeypatch: pytest.MonkeyPatch, name: str, rows: list[dict[str, Any]]
 ) -> list[Problem]:
     monkeypatch.setattr(hub, "_download", lambda name, source: rows)
-    monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], count=len(rows), hub_count=None))
+    monkeypatch.setitem(
+        NAMED_SETS, name, replace(NAMED_SETS[name], count=len(rows), hub_count=None)
+    )
     return load_set(name)
 
 
@@ -225,7 +227,7 @@ def test_hub_fields_are_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_dapo_rows_are_unwrapped_and_copies_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after = SOURCES["dapo_math_17k"].wrapper
+    before, after = NAMED_SETS["dapo_math_17k"].wrapper
     rows = [
         {
             "prompt": [{"role": "user", "content": f"{before}What is {i}?{after}"}],
@@ -235,7 +237,7 @@ def test_dapo_rows_are_unwrapped_and_copies_go(monkeypatch: pytest.MonkeyPatch) 
         for i in (4, 5, 4, 4)
     ]
     monkeypatch.setattr(hub, "_download", lambda name, source: rows)
-    monkeypatch.setitem(SOURCES, "dapo_math_17k", replace(SOURCES["dapo_math_17k"], count=2))
+    monkeypatch.setitem(NAMED_SETS, "dapo_math_17k", replace(NAMED_SETS["dapo_math_17k"], count=2))
     assert [p.text for p in load_set("dapo_math_17k")] == ["What is 4?", "What is 5?"]
 
 
@@ -268,7 +270,9 @@ def test_the_hub_is_asked_for_the_pinned_commit(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_without_a_pinned_commit_the_hub_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SOURCES, "loose", Source("loose.jsonl", 1, "someone/loose", "test", None))
+    monkeypatch.setitem(
+        NAMED_SETS, "loose", NamedSet("loose.jsonl", 1, "someone/loose", "test", None)
+    )
     with pytest.raises(
         BadInput, match=r"no pinned revision .*: give data_dir, or set the revision"
     ):

@@ -8,7 +8,7 @@ from analysis.inference.sentences import p_in_words, sentence, signed
 from analysis.inference.statistics import Interval
 from analysis.tables.cells import is_number
 from analysis.tables.forest import Mark
-from analysis.tables.make import PRECISION
+from analysis.tables.layouts import PRECISION_COLUMNS
 
 
 def page(found: Compared) -> str:
@@ -61,9 +61,9 @@ def precision_lines(rows: list[Row]) -> list[str]:
     ]
     if not shown:
         return []
-    head = [column.title for column in PRECISION[1:]]
+    head = [column.title for column in PRECISION_COLUMNS[1:]]
     lines = [
-        [arm, *(column.format(found[column.value]) for column in PRECISION[2:])]
+        [arm, *(column.format(found[column.value]) for column in PRECISION_COLUMNS[2:])]
         for arm, found in shown
     ]
     return ["", *markdown([head, ["---"] * len(head), *lines])]

@@ -10,7 +10,7 @@ from analysis.figures import style
 from analysis.figures.plotting import Drawn, NothingToPlot, panels
 from analysis.results.folder import BASE, Results
 from analysis.tables.cells import points
-from analysis.tables.forest import Mark, marks, panels_of, reach
+from analysis.tables.forest import Mark, forest_marks, panels_of, reach
 from analysis.tables.scores import comparisons_frame
 from analysis.tables.training import training_frame
 
@@ -18,8 +18,8 @@ COLOURS = {"better": style.GAINED, "worse": style.LOST}
 UNDECIDED_COLOUR = "#5f646d"
 
 
-def forest(results: Results) -> Drawn:
-    found = marks(comparisons_frame(results), training_frame(results), results.reference)
+def plot_forest(results: Results) -> Drawn:
+    found = forest_marks(comparisons_frame(results), training_frame(results), results.reference)
     if not found:
         raise NothingToPlot("no arm can be compared with the reference")
     grouped = panels_of(found)

@@ -23,7 +23,7 @@ FLAGS = {  # the flags of diagnostics that say what entropy did, most telling fi
 }
 
 
-def summaries(
+def arm_summaries(
     results: Results,
     comparisons: pd.DataFrame | None,
     training: pd.DataFrame | None,

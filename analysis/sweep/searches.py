@@ -97,7 +97,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Study:
+class SweepResults:
     """A whole sweep."""
 
     folder: Path

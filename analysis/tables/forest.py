@@ -34,7 +34,9 @@ class Mark:
     verdict: str
 
 
-def marks(comparisons: pd.DataFrame, training: pd.DataFrame | None, reference: str) -> list[Mark]:
+def forest_marks(
+    comparisons: pd.DataFrame, training: pd.DataFrame | None, reference: str
+) -> list[Mark]:
     """Rows of the stored or computed tables `comparisons` and `training`, in their order, the base
     policy last of each panel. Rows without numbers are left out.
     """

@@ -21,7 +21,7 @@ from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.json_text import parse
 from eval.questions.duplicates import Repeats, drop_repeats
-from eval.questions.named_sets import SOURCES, Source
+from eval.questions.named_sets import NAMED_SETS, NamedSet
 
 _LONGEST_LINE = 1_000_000  # bytes; the longest line of a known set has 9,000
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -46,7 +46,7 @@ def read_problems(path: Path) -> list[Problem]:
         BadInput: the file is missing or empty; a line is unreadable, too long, lacks a field, has an empty
             gold or repeats an id.
     """
-    problems = [problem_from(row, where) for where, row in _rows(Path(path))]
+    problems = [problem_from(row, where) for where, row in _problem_rows(Path(path))]
     if not problems:
         raise BadInput(f"{path}: no problems in this file: write one JSON object per line")
     check_ids(problems, str(path))
@@ -82,12 +82,12 @@ def load_counted(
     Raises:
         BadInput: unknown set or language, missing file, wrong count, answer out of range, no hub.
     """
-    if name not in SOURCES:
-        raise BadInput(f"unknown problem set {name!r}: choose one of {', '.join(SOURCES)}")
+    if name not in NAMED_SETS:
+        raise BadInput(f"unknown problem set {name!r}: choose one of {', '.join(NAMED_SETS)}")
     unknown = set(languages or ()) - set(_LANGUAGES)
     if unknown:
         raise BadInput(f"unknown language {min(unknown)!r}: choose from {', '.join(_LANGUAGES)}")
-    source = SOURCES[name]
+    source = NAMED_SETS[name]
     problems = (
         _from_folder(name, source, Path(data_dir))
         if data_dir is not None
@@ -122,20 +122,20 @@ def check_ids(problems: Sequence[Problem], where: str) -> None:
             )
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _problem_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(
                 iter(lambda: file.readline(_LONGEST_LINE + 1), b""), start=1
             ):
-                yield f"{path}, line {number}", _parse(line, f"{path}, line {number}")
+                yield f"{path}, line {number}", _parse_problem_line(line, f"{path}, line {number}")
     except OSError as error:
         raise BadInput(
             f"{path}: cannot be read ({error.strerror}): give a JSON lines file"
         ) from None
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def _parse_problem_line(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > _LONGEST_LINE:
         raise BadInput(
             f"{where}: over {_LONGEST_LINE:,} bytes: no problem is that long, check the file"
@@ -170,7 +170,7 @@ def _string(row: dict[str, Any], key: str, where: str, required: bool = True) ->
     return value
 
 
-def _from_folder(name: str, source: Source, data_dir: Path) -> list[Problem]:
+def _from_folder(name: str, source: NamedSet, data_dir: Path) -> list[Problem]:
     path = data_dir / source.file
     problems = read_problems(path)
     if len(problems) != source.count:
@@ -182,7 +182,7 @@ def _from_folder(name: str, source: Source, data_dir: Path) -> list[Problem]:
     ]
 
 
-def _from_hub(name: str, source: Source) -> list[Problem]:
+def _from_hub(name: str, source: NamedSet) -> list[Problem]:
     from eval.questions.hub import hub_rows  # here: importing `datasets` takes seconds
 
     rows = hub_rows(name, source)
@@ -194,7 +194,7 @@ def _from_hub(name: str, source: Source) -> list[Problem]:
     return [_in_range(problem_from(row, where), source, where) for where, row in rows]
 
 
-def _in_range(problem: Problem, source: Source, where: str) -> Problem:
+def _in_range(problem: Problem, source: NamedSet, where: str) -> Problem:
     """Integers lose their leading zeros, so that "025" and "25" are one answer for every
     verifier.
     """
@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m eval.questions.problems", description=main.__doc__
     )
-    parser.add_argument("--set", required=True, dest="name", help=", ".join(SOURCES))
+    parser.add_argument("--set", required=True, dest="name", help=", ".join(NAMED_SETS))
     parser.add_argument("--data-dir", type=Path, help="folder of JSON lines; default: the hub")
     parser.add_argument("--languages", nargs="+", default=["en"], help="languages to keep: en, zh")
     parser.add_argument("--out", type=Path, required=True, help="JSON lines file to write")

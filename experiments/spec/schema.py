@@ -25,7 +25,7 @@ from pydantic import (
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
-from eval.questions.named_sets import SOURCES
+from eval.questions.named_sets import NAMED_SETS
 from eval.sampling.prompts import TEMPLATES
 from experiments.spec.policy_settings import (
     Count,
@@ -79,10 +79,10 @@ class Task(Closed):
         if self.prompts == "arithmetic":
             if self.levels is None or self.per_level is None:
                 raise ValueError("arithmetic prompts need levels and per_level")
-        elif self.prompts not in SOURCES:
+        elif self.prompts not in NAMED_SETS:
             raise ValueError(
                 f"unknown prompts {self.prompts!r}: choose arithmetic or one of"
-                f" {', '.join(SOURCES)}"
+                f" {', '.join(NAMED_SETS)}"
             )
         elif self.levels is not None or self.per_level is not None:
             raise ValueError(
@@ -146,9 +146,14 @@ class Evaluation(Closed):
                 raise ValueError(
                     "a benchmark cannot be called train: that is the file of the training prompts"
                 )
-            if benchmark.levels is None and name not in SOURCES:
+            if benchmark.levels is not None and name in NAMED_SETS:
                 raise ValueError(
-                    f"unknown benchmark {name!r}: choose one of {', '.join(SOURCES)}, or give"
+                    f"{name!r} is the name of a known set, and levels make another one: give the"
+                    " arithmetic set a name of its own"
+                )
+            if benchmark.levels is None and name not in NAMED_SETS:
+                raise ValueError(
+                    f"unknown benchmark {name!r}: choose one of {', '.join(NAMED_SETS)}, or give"
                     " levels and per_level"
                     " for an arithmetic set"
                 )
@@ -264,7 +269,7 @@ def load(source: str | Path, needed: Collection[str] | None = None) -> Experimen
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise BadInput(explain(error, path, content)) from None
+        raise BadInput(explain(error, path, content, Experiment)) from None
 
 
 def with_arms(
