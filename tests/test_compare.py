@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from analysis.compare import command as compare
-from analysis.compare.arms import load, shared_benchmarks
+from analysis.compare.arms import load_sources, shared_benchmarks
 from eval.files.errors import BadInput
 
 QUESTIONS = [f"p{q}" for q in range(12)]
@@ -168,7 +168,7 @@ def test_only_shared_benchmarks_are_compared(tmp_path):
     folder = results(tmp_path / "a", benchmarks=("aime", "amc"))
     for seed in (0, 1, 2):
         (folder / "aer" / f"seed-{seed}" / "eval" / "amc.counts.csv").unlink()
-    arms = load([str(folder)]).arms
+    arms = load_sources([str(folder)]).arms
     assert shared_benchmarks(arms, None) == ["aime"]
     with pytest.raises(BadInput, match="no arm was evaluated on math"):
         shared_benchmarks(arms, "math")

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.calibrate.simulated_studies import MATH, Study, simulate
 from analysis.inference.components import Components, Design, components
-from analysis.inference.statistics import Counts, compare
+from analysis.inference.statistics import Counts, compare_arms
 
 
 def counts(correct_SQ, n: int = 4) -> Counts:
@@ -113,9 +113,11 @@ def test_what_is_said_of_one_more_seed_holds_in_studies_that_have_it():
     rng, said, had = np.random.default_rng(2), [], []
     for _ in range(60):
         a, b = simulate(Study(MATH, 200, 3, 8, seed_sd=0.02), rng)
-        here = compare(a, b, 1, draws=300, rng=rng)
+        here = compare_arms(a, b, 1, draws=300, rng=rng)
         found = found_in(a, b, (here.high - here.low) / 2)
         said.append(found.half_width_at(Design((4, 4), 200)))
-        more = compare(*simulate(Study(MATH, 200, 4, 8, seed_sd=0.02), rng), 1, draws=300, rng=rng)
+        more = compare_arms(
+            *simulate(Study(MATH, 200, 4, 8, seed_sd=0.02), rng), 1, draws=300, rng=rng
+        )
         had.append((more.high - more.low) / 2)
     assert np.mean(said) == pytest.approx(np.mean(had), rel=0.15)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.compare.forest_text import WIDTH, forest_lines
+from analysis.compare.forest_text import TEXT_WIDTH, forest_lines
 from analysis.figures.forest import plot_forest
 from analysis.report.opening import opening_panels
 from analysis.report.summary import arm_summaries
 from analysis.results.folder import BASE, Results, load_results
 from analysis.tables import forest as rows
-from analysis.tables.forest import Mark, forest_marks, place, reach
+from analysis.tables.forest import Mark, axis_place, forest_marks, reach
 from analysis.tables.precision import precision_frame
 from analysis.tables.scores import comparisons_frame
 from analysis.tables.training import training_frame
@@ -60,13 +60,13 @@ def test_an_exploded_arm_does_not_squeeze_the_others() -> None:
     assert reach(near) == 0.1
     assert reach([*near, made_up(-0.9, -0.8, -0.6, "worse")]) == 0.1
     assert reach([made_up(-0.9, -0.8, -0.6)]) == 1
-    assert reach([made_up(-0.001, 0.0, 0.001)]) == rows.LEAST / 100
+    assert reach([made_up(-0.001, 0.0, 0.001)]) == rows.LEAST_REACH / 100
 
 
 @given(st.floats(-1, 1), st.floats(0.01, 1))
 def test_places_lie_on_the_axis(value: float, limit: float) -> None:
-    assert 0 <= place(value, limit) <= 1
-    assert place(0, limit) == 0.5
+    assert 0 <= axis_place(value, limit) <= 1
+    assert axis_place(0, limit) == 0.5
 
 
 def test_text_by_hand() -> None:
@@ -79,7 +79,7 @@ def test_text_by_hand() -> None:
     assert across == f"aer  {'─' * 20}●{'─' * 20}  +0.0 [−10.0, +10.0]  not distinguishable"
     assert off.startswith("aer  ◀")
     assert off.endswith("−80.0 [−90.0, −60.0]  worse")
-    assert len(across.split("  ")[1]) == WIDTH
+    assert len(across.split("  ")[1]) == TEXT_WIDTH
 
 
 def test_the_page_draws_what_the_tables_hold() -> None:

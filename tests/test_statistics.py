@@ -10,13 +10,13 @@ from scipy import stats
 
 from analysis.inference.bootstrap import seed_draws
 from analysis.inference.seed_spread import seed_spread
-from analysis.inference.sentences import difference_in_words, p_in_words, sentence, signed
+from analysis.inference.sentences import difference_in_words, p_in_words, sentence, signed_points
 from analysis.inference.statistics import (
     Comparison,
+    ComparisonVerdict,
     Counts,
-    Verdict,
-    compare,
-    estimate,
+    compare_arms,
+    estimate_score,
     holm,
     judge,
     load_counts,
@@ -31,7 +31,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def verdict(found: Comparison) -> Verdict:
+def verdict(found: Comparison) -> ComparisonVerdict:
     """Of the only comparison shown."""
     return judge([found])[0].verdict
 
@@ -87,14 +87,16 @@ def test_scores_by_hand():
 
 def test_estimate_and_difference_are_means_over_questions_and_seeds():
     a, b = counts([[8, 4], [4, 0]]), counts([[2, 2], [2, 2]])
-    assert estimate(a, 1, draws=DRAWS, rng=rng()).value == pytest.approx(0.5)
-    assert compare(a, b, 1, draws=DRAWS, rng=rng()).difference == pytest.approx(0.25)
+    assert estimate_score(a, 1, draws=DRAWS, rng=rng()).value == pytest.approx(0.5)
+    assert compare_arms(a, b, 1, draws=DRAWS, rng=rng()).difference == pytest.approx(0.25)
 
 
 def test_probability_of_improvement_by_hand():
     # question 0: {8, 4} against {4, 4}: 1 and 1/2; question 1: {0, 0} against {1, 0}: 0, 1/2, 0,
     # 1/2
-    found = compare(counts([[8, 0], [4, 0]]), counts([[4, 1], [4, 0]]), 1, draws=DRAWS, rng=rng())
+    found = compare_arms(
+        counts([[8, 0], [4, 0]]), counts([[4, 1], [4, 0]]), 1, draws=DRAWS, rng=rng()
+    )
     assert found.probability_of_improvement == pytest.approx(
         (1 + 0.5 + 1 + 0.5 + 0 + 0.5 + 0 + 0.5) / 8
     )
@@ -116,7 +118,9 @@ def test_holm_refuses_nan():
 )
 def test_single_samples_give_the_interval_of_jeffreys(solved, low, high):
     """Beta(c + 1/2, 30 - c + 1/2) quantiles, from tables; the correction of the spread adds 3 %."""
-    found = estimate(counts([[1] * solved + [0] * (30 - solved)], n=1), 1, draws=20_000, rng=rng())
+    found = estimate_score(
+        counts([[1] * solved + [0] * (30 - solved)], n=1), 1, draws=20_000, rng=rng()
+    )
     assert found.low == pytest.approx(low, abs=0.012)
     assert found.high == pytest.approx(high, abs=0.012)
 
@@ -125,7 +129,7 @@ def test_sign_flip_p_by_hand():
     """One seed, four questions all better by the same: only 2 of the 16 sign patterns lie as far
     from 0.
     """
-    found = compare(counts([[4] * 4]), counts([[2] * 4]), 1, draws=20_000, rng=rng())
+    found = compare_arms(counts([[4] * 4]), counts([[2] * 4]), 1, draws=20_000, rng=rng())
     assert found.p == pytest.approx(2 / 16, abs=0.01)
 
 
@@ -137,7 +141,7 @@ def test_paired_seeds_that_dominate_give_students_t():
     """
     gains = np.array([[1], [2], [3]]) + np.zeros((3, 200), int)
     arms = counts(gains + 20, n=64), counts(0 * gains + 20, n=64)
-    found = compare(*arms, 1, draws=40_000, rng=rng(), pairing="seed")
+    found = compare_arms(*arms, 1, draws=40_000, rng=rng(), pairing="seed")
     half = 4.303 / np.sqrt(3) / 64
     assert (found.low, found.high) == pytest.approx((2 / 64 - half, 2 / 64 + half), abs=0.03 * half)
     assert found.p == pytest.approx(0.0742, abs=0.01)
@@ -150,7 +154,7 @@ def test_one_arm_with_all_the_spread_gives_students_t_of_that_arm():
     """
     gains = np.array([[1], [2], [3]]) + np.zeros((3, 200), int)
     a, b = counts(gains + 20, n=64), counts(np.full((6, 200), 20), n=64)
-    found = compare(a, b, 1, draws=40_000, rng=rng())
+    found = compare_arms(a, b, 1, draws=40_000, rng=rng())
     half = 4.303 / np.sqrt(3) / 64
     assert (found.low, found.high) == pytest.approx((2 / 64 - half, 2 / 64 + half), abs=0.03 * half)
     assert found.p == pytest.approx(0.0742, abs=0.01)
@@ -162,7 +166,7 @@ def test_two_arms_that_spread_alike_lie_between_welch_and_the_narrower_t():
     (4.303); the ratio of two variances known from three seeds each costs some of the 4.
     """
     a = counts(np.array([[19], [20], [21]]) + np.zeros((3, 200), int), n=64)
-    found = compare(a, a, 1, draws=40_000, rng=rng())
+    found = compare_arms(a, a, 1, draws=40_000, rng=rng())
     deviation = np.sqrt(2 / 3) / 64
     assert 2.776 < found.high / deviation < 3.3
     assert found.low == pytest.approx(-found.high, rel=0.01)
@@ -201,7 +205,7 @@ def test_seeds_add_nothing_that_their_own_noise_explains():
 @given(pairs())
 @settings(max_examples=60, deadline=None)
 def test_identical_arms_differ_by_nothing(arms):
-    found = compare(arms[0], arms[0], 1, draws=50, rng=rng())
+    found = compare_arms(arms[0], arms[0], 1, draws=50, rng=rng())
     assert (found.difference, found.p, found.probability_of_improvement) == (0, 1, 0.5)
     assert found.low < 0 < found.high
     assert verdict(found) == "not distinguishable"
@@ -210,8 +214,8 @@ def test_identical_arms_differ_by_nothing(arms):
 @given(pairs(), st.integers(1, 2))
 @settings(max_examples=60, deadline=None)
 def test_swapping_arms_flips_signs(arms, k):
-    there = compare(arms[0], arms[1], k, draws=50, rng=rng())
-    back = compare(arms[1], arms[0], k, draws=50, rng=rng())
+    there = compare_arms(arms[0], arms[1], k, draws=50, rng=rng())
+    back = compare_arms(arms[1], arms[0], k, draws=50, rng=rng())
     assert back.difference == pytest.approx(-there.difference)
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
     assert back.p == there.p
@@ -222,8 +226,8 @@ def test_swapping_arms_flips_signs(arms, k):
 @settings(max_examples=60, deadline=None)
 def test_values_lie_in_their_intervals_and_ranges(arms):
     score, found = (
-        estimate(arms[0], 1, draws=50, rng=rng()),
-        compare(arms[0], arms[1], 1, draws=50, rng=rng()),
+        estimate_score(arms[0], 1, draws=50, rng=rng()),
+        compare_arms(arms[0], arms[1], 1, draws=50, rng=rng()),
     )
     assert 0 <= score.low <= score.value <= score.high <= 1
     assert score.low < score.high
@@ -233,8 +237,12 @@ def test_values_lie_in_their_intervals_and_ranges(arms):
 
 def test_same_seed_same_numbers():
     a, b = counts(rng(1).integers(0, 9, (3, 30))), counts(rng(2).integers(0, 9, (3, 30)))
-    assert compare(a, b, 1, draws=DRAWS, rng=rng(5)) == compare(a, b, 1, draws=DRAWS, rng=rng(5))
-    assert compare(a, b, 1, draws=DRAWS, rng=rng(5)) != compare(a, b, 1, draws=DRAWS, rng=rng(6))
+    assert compare_arms(a, b, 1, draws=DRAWS, rng=rng(5)) == compare_arms(
+        a, b, 1, draws=DRAWS, rng=rng(5)
+    )
+    assert compare_arms(a, b, 1, draws=DRAWS, rng=rng(5)) != compare_arms(
+        a, b, 1, draws=DRAWS, rng=rng(6)
+    )
 
 
 @given(st.permutations(range(6)), st.permutations((0, 1, 2)))
@@ -250,7 +258,7 @@ def test_order_of_rows_and_files_changes_nothing(tmp_path_factory, rows, seeds):
         s: write(folder / f"b{s}.csv", [(f"p{q}", 8, table[s, q]) for q in rows]) for s in seeds
     }
     one, other = (
-        estimate(load_counts(files), 1, draws=50, rng=rng()) for files in (sorted_, mixed)
+        estimate_score(load_counts(files), 1, draws=50, rng=rng()) for files in (sorted_, mixed)
     )
     assert one == other
 
@@ -258,7 +266,10 @@ def test_order_of_rows_and_files_changes_nothing(tmp_path_factory, rows, seeds):
 def test_paired_comparison_is_sharper_than_two_intervals():
     difficulty_Q = rng(3).beta(0.35, 1.2, 30)
     a, b = (counts(rng(seed).binomial(32, difficulty_Q, (5, 30)), n=32) for seed in (4, 5))
-    score, found = estimate(a, 1, draws=2000, rng=rng()), compare(a, b, 1, draws=2000, rng=rng())
+    score, found = (
+        estimate_score(a, 1, draws=2000, rng=rng()),
+        compare_arms(a, b, 1, draws=2000, rng=rng()),
+    )
     assert found.high - found.low < 0.5 * (score.high - score.low)
 
 
@@ -266,7 +277,7 @@ def test_paired_comparison_is_sharper_than_two_intervals():
 
 
 def test_one_seed_never_decides():
-    found = compare(counts([[8] * 30]), counts([[0] * 30]), 1, draws=DRAWS, rng=rng())
+    found = compare_arms(counts([[8] * 30]), counts([[0] * 30]), 1, draws=DRAWS, rng=rng())
     assert found.p < 0.01
     assert "seed-to-seed variation is unknown" in found.covers
     assert verdict(found) == "not distinguishable"
@@ -277,7 +288,7 @@ def test_one_seed_never_decides():
 def test_one_seed_of_one_arm_decides_nothing_and_is_named(swapped):
     arms = [counts([[8] * 30, [7] * 30, [8] * 30]), counts([[0] * 30])]
     a, b = arms[::-1] if swapped else arms
-    found = compare(a, b, 1, draws=DRAWS, rng=rng())
+    found = compare_arms(a, b, 1, draws=DRAWS, rng=rng())
     assert verdict(found) == "not distinguishable"
     assert f"one training seed of {'aer' if swapped else 'none'} it is unknown" in told(found)
     assert "of the other, this one training seed" in found.covers
@@ -285,20 +296,22 @@ def test_one_seed_of_one_arm_decides_nothing_and_is_named(swapped):
 
 def test_a_given_policy_needs_no_seeds_of_its_own():
     trained, base = counts([[8] * 30, [7] * 30, [8] * 30]), counts([[1] * 30])
-    found = compare(trained, base, 1, draws=DRAWS, rng=rng(), fixed_reference=True)
+    found = compare_arms(trained, base, 1, draws=DRAWS, rng=rng(), fixed_reference=True)
     assert verdict(found) == "better"
     assert found.covers == "questions like these and training seeds like these (3 seeds)"
-    alone = compare(trained.of_seeds([0]), base, 1, draws=DRAWS, rng=rng(), fixed_reference=True)
+    alone = compare_arms(
+        trained.of_seeds([0]), base, 1, draws=DRAWS, rng=rng(), fixed_reference=True
+    )
     assert verdict(alone) == "not distinguishable"
     assert "with one training seed of aer" in told(alone)
 
 
 def test_several_seeds_decide():
     a, b = counts([[7] * 30, [8] * 30, [7] * 30]), counts([[1] * 30, [0] * 30, [1] * 30])
-    found = compare(a, b, 1, draws=DRAWS, rng=rng())
+    found = compare_arms(a, b, 1, draws=DRAWS, rng=rng())
     assert found.covers == "questions like these and training seeds like these (3 seeds)"
     assert verdict(found) == "better"
-    assert verdict(compare(b, a, 1, draws=DRAWS, rng=rng())) == "worse"
+    assert verdict(compare_arms(b, a, 1, draws=DRAWS, rng=rng())) == "worse"
     assert "aime: aer is better than none, +83.3 points (95 % interval +" in told(found)
 
 
@@ -345,7 +358,7 @@ def test_undecided_sentence_tells_what_could_have_been_seen():
 
 
 def test_numbers_in_words():
-    assert [signed(value) for value in (-0.008, 0.0, -0.0001, 0.123)] == [
+    assert [signed_points(value) for value in (-0.008, 0.0, -0.0001, 0.123)] == [
         "−0.8",
         "+0.0",
         "+0.0",
@@ -380,12 +393,14 @@ def test_renumbering_runs_changes_nothing_bit_for_bit(numbers_a, numbers_b):
     a, b = counts(runs_a, n=4), counts(runs_b, n=4)
     other_a = counts(runs_a[list(numbers_a)], n=4)
     other_b = counts(runs_b[[number - 100 for number in numbers_b]], n=4, seeds=sorted(numbers_b))
-    plain = compare(a, b, 1, draws=200, rng=rng())
-    again = compare(other_a, other_b, 1, draws=200, rng=rng())
+    plain = compare_arms(a, b, 1, draws=200, rng=rng())
+    again = compare_arms(other_a, other_b, 1, draws=200, rng=rng())
     assert again == plain
     assert np.array_equal(again.drawn, plain.drawn)
     assert verdict(again) == verdict(plain)
-    assert estimate(other_a, 1, draws=200, rng=rng()) == estimate(a, 1, draws=200, rng=rng())
+    assert estimate_score(other_a, 1, draws=200, rng=rng()) == estimate_score(
+        a, 1, draws=200, rng=rng()
+    )
 
 
 def test_pairing_by_number_depends_on_the_numbers():
@@ -396,7 +411,7 @@ def test_pairing_by_number_depends_on_the_numbers():
     for number in range(16):
         order = rng(number).permutation(9)
         a = counts(runs_a[order], n=4)
-        p_values.append(compare(b, a, 1, draws=400, rng=rng(), pairing="seed").p)
+        p_values.append(compare_arms(b, a, 1, draws=400, rng=rng(), pairing="seed").p)
     assert max(p_values) > 5 * min(p_values)
     assert len({p <= 0.05 for p in p_values}) == 2
 
@@ -404,9 +419,9 @@ def test_pairing_by_number_depends_on_the_numbers():
 def test_all_runs_count_and_the_printed_means_give_the_printed_difference():
     runs_a, runs_b = fifteen_runs()
     a, b = counts(runs_a, n=4), counts(runs_b, n=4)
-    found = compare(a, b, 1, draws=200, rng=rng())
+    found = compare_arms(a, b, 1, draws=200, rng=rng())
     assert (found.seeds, found.reference_seeds, found.left_out) == (9, 6, ())
-    values = [estimate(arm, 1, draws=200, rng=rng()).value for arm in (a, b)]
+    values = [estimate_score(arm, 1, draws=200, rng=rng()).value for arm in (a, b)]
     assert found.difference == pytest.approx(values[0] - values[1], abs=1e-12)
 
 
@@ -415,7 +430,7 @@ def test_welchs_test_is_what_remains_where_seeds_dominate():
     draw = rng(5)
     a_S, b_S = draw.normal(30, 3, 9).astype(int), draw.normal(34, 3, 6).astype(int)
     one, other = (counts(x_S[:, None] + np.zeros(200, int), n=64) for x_S in (a_S, b_S))
-    found = compare(one, other, 1, draws=40_000, rng=rng())
+    found = compare_arms(one, other, 1, draws=40_000, rng=rng())
     a, b = (x_S.var(ddof=1) / len(x_S) for x_S in (a_S, b_S))
     degrees = (a + b) ** 2 / (a**2 / 8 + b**2 / 5)
     welch = 2 * stats.t.sf(abs(a_S.mean() - b_S.mean()) / (a + b) ** 0.5, degrees)
@@ -425,17 +440,19 @@ def test_welchs_test_is_what_remains_where_seeds_dominate():
 def test_pairing_by_seed_leaves_single_runs_out_and_tells_the_correlation():
     a = counts([[8, 0], [4, 0], [0, 0]], seeds=(0, 1, 2))
     b = counts([[0, 0], [8, 8]], seeds=(0, 2))
-    found = compare(a, b, 1, draws=DRAWS, rng=rng(), pairing="seed")
+    found = compare_arms(a, b, 1, draws=DRAWS, rng=rng(), pairing="seed")
     assert (found.seeds, found.left_out) == (2, (1,))
     assert found.difference == pytest.approx(0.25 - 0.5)
     assert np.isnan(found.correlation or 0)
     up = counts([[1, 2], [2, 4], [4, 4]])
-    assert compare(up, up, 1, draws=50, rng=rng(), pairing="seed").correlation == pytest.approx(1)
+    assert compare_arms(
+        up, up, 1, draws=50, rng=rng(), pairing="seed"
+    ).correlation == pytest.approx(1)
     down = counts([[4, 4], [2, 4], [1, 2]])
-    against = compare(up, down, 1, draws=50, rng=rng(), pairing="seed").correlation
+    against = compare_arms(up, down, 1, draws=50, rng=rng(), pairing="seed").correlation
     assert against is not None
     assert against < 0
-    assert compare(up, down, 1, draws=50, rng=rng()).correlation is None
+    assert compare_arms(up, down, 1, draws=50, rng=rng()).correlation is None
 
 
 # Refusals
@@ -484,21 +501,21 @@ def test_arms_that_cannot_be_paired_are_refused():
     arm = counts([[1, 2]])
     other = Counts((0,), ("p00", "q"), arm.n_SQ, arm.correct_SQ)
     with pytest.raises(BadInput, match=r"lacks 1 question\(s\).*p01"):
-        compare(arm, other, 1, draws=DRAWS, rng=rng())
+        compare_arms(arm, other, 1, draws=DRAWS, rng=rng())
     with pytest.raises(BadInput, match="no training seed in common"):
-        compare(arm, counts([[1, 2]], seeds=(7,)), 1, draws=DRAWS, rng=rng(), pairing="seed")
+        compare_arms(arm, counts([[1, 2]], seeds=(7,)), 1, draws=DRAWS, rng=rng(), pairing="seed")
 
 
 def test_too_few_samples_or_questions_are_refused():
     arm = Counts((3,), ("p00", "p01"), np.array([[8, 0]]), np.array([[1, 0]]))
     with pytest.raises(BadInput, match=r"p01 \(seed 3, n = 0\)"):
-        estimate(arm, 1, draws=DRAWS, rng=rng())
+        estimate_score(arm, 1, draws=DRAWS, rng=rng())
     with pytest.raises(BadInput, match="pass@16 needs n >= 16"):
-        estimate(counts([[1, 2]]), 16, draws=DRAWS, rng=rng())
+        estimate_score(counts([[1, 2]]), 16, draws=DRAWS, rng=rng())
     with pytest.raises(BadInput, match="k must be at least 1"):
-        estimate(arm, 0, draws=DRAWS, rng=rng())
+        estimate_score(arm, 0, draws=DRAWS, rng=rng())
     with pytest.raises(BadInput, match="one question"):
-        estimate(counts([[1]]), 1, draws=DRAWS, rng=rng())
+        estimate_score(counts([[1]]), 1, draws=DRAWS, rng=rng())
 
 
 def test_seed_column_splits_a_file_into_runs(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from analysis.calibrate import command as calibrate
 from analysis.calibrate import measure
+from analysis.calibrate.alternatives import WAYS, Limit, coverage_of_ways
 from analysis.calibrate.moderated import moderated, trial
 from analysis.calibrate.simulated_studies import (
     AIME,
@@ -92,7 +93,10 @@ def test_correlated_seeds_are_correlated():
 def test_pairing_pays_only_where_seeds_are_correlated():
     apart, together = (
         measure.paired_or_not(
-            Study(MATH, 200, 4, 16, 0.03, correlation=correlation), studies=40, draws=200, seed=0
+            Study(MATH, 200, 4, 16, 0.03, correlation=correlation),
+            studies=40,
+            draws=200,
+            seed=0,
         )
         for correlation in (0.0, 0.9)
     )
@@ -153,3 +157,15 @@ def test_moderated_variances_by_hand():
 def test_moderation_breaks_where_the_compared_arm_spreads_more_than_the_others():
     moderate, ours, *_ = trial(("the first spreads 6 times", 3), studies=300, draws=300, seed=0)
     assert moderate < 0.9 < ours
+
+
+def test_ways_of_adding_the_seeds_part_order_as_they_must():
+    """More is added always than sometimes; with many seeds all ways are the normal interval."""
+    found_SW = coverage_of_ways(Limit((3, 3), 0.5), studies=300, draws=200, seed=0)
+    by_way = dict(zip(WAYS, found_SW.T, strict=True))
+    assert (by_way["V > E"] <= by_way["ours"]).all()
+    assert (by_way["ours"] <= by_way["always"]).all()
+    assert (by_way["always"] <= by_way["two t"] + 0.02).all()
+    many_SW = coverage_of_ways(Limit((300, 300), 0.5), studies=300, draws=200, seed=0)
+    assert np.ptp(many_SW[-1]) < 0.02
+    assert many_SW[-1].mean() == pytest.approx(0.95, abs=0.04)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.calibrate.alternatives import LIMITS, WAYS, coverage_of_ways
 from analysis.calibrate.designs import CORRELATED, DESIGNS, EQUAL, ONE_SEED, SEEDS, UNEQUAL
 from analysis.calibrate.measure import coverage, one_seed, paired_or_not, power
 from analysis.calibrate.moderated import CELLS, trial
@@ -32,22 +33,22 @@ def coverage_table(measure: Measure) -> str:
     rows = [
         [
             *described(study),
-            *(percent(found[column]) for column in (0, 4, 1, 5, 2)),
-            points(found[3]),
+            *(in_percent(found[column]) for column in (0, 4, 1, 5, 2)),
+            in_points(found[3]),
         ]
         for study, found in zip(EQUAL, measure(coverage, EQUAL), strict=True)
     ]
-    return markdown([*head, "A/A called", "width"], rows)
+    return markdown_table([*head, "A/A called", "width"], rows)
 
 
 def unequal_table(measure: Measure) -> str:
     head = ["questions", "seeds", "n", "seed sd", "score", "difference", "A/A called", "width"]
     plain = partial(coverage, textbook=False)
     rows = [
-        [*described(study), *(percent(share) for share in found[:3]), points(found[3])]
+        [*described(study), *(in_percent(share) for share in found[:3]), in_points(found[3])]
         for study, found in zip(UNEQUAL, measure(plain, UNEQUAL), strict=True)
     ]
-    return markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def pairing_table(measure: Measure) -> str:
@@ -60,29 +61,45 @@ def pairing_table(measure: Measure) -> str:
     rows = []
     for study, found_P4 in zip(CORRELATED, measure(paired_or_not, CORRELATED), strict=True):
         shown = [
-            points(value) if column == 2 else percent(value)
+            in_points(value) if column == 2 else in_percent(value)
             for column in range(4)
             for value in found_P4[:, column]
         ]
         rows.append([str(study.seeds), f"{study.correlation:.1f}", *shown])
-    return markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def moderated_table(measure: Measure) -> str:
     head = ["spread of five arms", "seeds", "moderated", "ours", "width, moderated", "width, ours"]
     rows = [
-        [spread, str(seeds), percent(ours[0]), percent(ours[1]), f"{ours[2]:.1f}", f"{ours[3]:.1f}"]
+        [
+            spread,
+            str(seeds),
+            in_percent(ours[0]),
+            in_percent(ours[1]),
+            f"{ours[2]:.1f}",
+            f"{ours[3]:.1f}",
+        ]
         for (spread, seeds), ours in zip(CELLS, measure(trial, CELLS), strict=True)
     ]
-    return markdown(head, rows)
+    return markdown_table(head, rows)
+
+
+def alternatives_table(measure: Measure) -> str:
+    """Lowest and highest coverage over sizes of the seed effect."""
+    rows = []
+    for limit, found_SW in zip(LIMITS, measure(coverage_of_ways, LIMITS), strict=True):
+        ranges = [f"{100 * way.min():.1f} to {100 * way.max():.1f} %" for way in found_SW.T]
+        rows.append([", ".join(map(str, limit.seeds)), f"{limit.share:.1f}", *ranges])
+    return markdown_table(["seeds", "share of the first", *WAYS], rows)
 
 
 def one_seed_table(measure: Measure) -> str:
     rows = [
-        [*described(study), percent(share)]
+        [*described(study), in_percent(share)]
         for study, share in zip(ONE_SEED, measure(one_seed, ONE_SEED), strict=True)
     ]
-    return markdown(["questions", "seeds", "n", "seed sd", "A/A with p <= .05"], rows)
+    return markdown_table(["questions", "seeds", "n", "seed sd", "A/A with p <= .05"], rows)
 
 
 def power_table(measure: Measure) -> str:
@@ -95,7 +112,7 @@ def power_table(measure: Measure) -> str:
         enough = [
             seeds for seeds, (share, _) in zip(SEEDS, found_S2, strict=True) if share >= ENOUGH
         ]
-        cells = [f"{percent(share)} ({points(smallest)})" for share, smallest in found_S2]
+        cells = [f"{in_percent(share)} ({in_points(smallest)})" for share, smallest in found_S2]
         rows.append(
             [
                 f"{questions} {population.name}",
@@ -104,7 +121,7 @@ def power_table(measure: Measure) -> str:
                 str(min(enough, default=f"> {SEEDS[-1]}")),
             ]
         )
-    return markdown(
+    return markdown_table(
         ["questions", "n", *(f"{seeds} seeds" for seeds in SEEDS), "seeds for 80 %"], rows
     )
 
@@ -117,10 +134,10 @@ def promise_table(measure: Measure) -> str:
         replace(study, effect=round(size, 4)) for study, size in zip(shapes, smallest, strict=True)
     ]
     rows = [
-        [*described(study), points(study.effect), percent(share)]
+        [*described(study), in_points(study.effect), in_percent(share)]
         for study, (share, _) in zip(at_smallest, measure(power, at_smallest), strict=True)
     ]
-    return markdown(
+    return markdown_table(
         ["questions", "seeds", "n", "seed sd", "smallest difference", "called better"], rows
     )
 
@@ -129,6 +146,7 @@ TABLES = {
     "coverage": coverage_table,
     "unequal": unequal_table,
     "pairing": pairing_table,
+    "alternatives": alternatives_table,
     "moderated": moderated_table,
     "one-seed": one_seed_table,
     "power": power_table,
@@ -142,18 +160,18 @@ def described(study: Study) -> list[str]:
     sds = dict.fromkeys(
         [study.seed_sd, study.seed_sd if study.seed_sd_b is None else study.seed_sd_b]
     )
-    return [size, ", ".join(map(str, seeds)), str(study.samples), ", ".join(map(points, sds))]
+    return [size, ", ".join(map(str, seeds)), str(study.samples), ", ".join(map(in_points, sds))]
 
 
-def percent(share: float) -> str:
+def in_percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def points(rate: float) -> str:
+def in_points(rate: float) -> str:
     return f"{100 * rate:.1f}"
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -17,8 +17,8 @@ from analysis.inference.statistics import (
     UNDECIDED,
     Comparison,
     Pairing,
-    compare,
-    estimate,
+    compare_arms,
+    estimate_score,
     judge,
 )
 from analysis.results.counts import scores
@@ -32,10 +32,10 @@ def called(comparison: Comparison) -> str:
     return judge([comparison])[0].verdict
 
 
-def compared(
+def compared_study(
     study: Study, draws: int, rng: np.random.Generator, pairing: Pairing = "none"
 ) -> Comparison:
-    return compare(*simulate(study, rng), 1, draws=draws, rng=rng, pairing=pairing)
+    return compare_arms(*simulate(study, rng), 1, draws=draws, rng=rng, pairing=pairing)
 
 
 def coverage(
@@ -49,12 +49,12 @@ def coverage(
     rows = []
     for _ in range(studies):
         a, b = simulate(study, rng)
-        ours = estimate(a, 1, draws=draws, rng=rng)
-        difference = compare(a, b, 1, draws=draws, rng=rng)
+        ours = estimate_score(a, 1, draws=draws, rng=rng)
+        difference = compare_arms(a, b, 1, draws=draws, rng=rng)
         row = [
             within((ours.low, ours.high), truth_a),
             within((difference.low, difference.high), truth_a - truth_b),
-            called(compared(same_method(study), draws, rng)) != UNDECIDED,
+            called(compared_study(same_method(study), draws, rng)) != UNDECIDED,
             difference.high - difference.low,
         ]
         if textbook:
@@ -74,8 +74,8 @@ def paired_or_not(study: Study, studies: int, draws: int, seed: int) -> np.ndarr
         arms, twins = simulate(study, rng), simulate(same_method(study), rng)
         row = []
         for pairing in ("none", "seed"):
-            found = compare(*arms, 1, draws=draws, rng=rng, pairing=pairing)
-            alike = compare(*twins, 1, draws=draws, rng=rng, pairing=pairing)
+            found = compare_arms(*arms, 1, draws=draws, rng=rng, pairing=pairing)
+            alike = compare_arms(*twins, 1, draws=draws, rng=rng, pairing=pairing)
             row.append(
                 [
                     within((found.low, found.high), truth),
@@ -98,7 +98,7 @@ def one_seed(study: Study, studies: int, draws: int, seed: int) -> float:
     """
     rng = stream(seed, "one seed", study)
     return float(
-        np.mean([compared(same_method(study), draws, rng).p <= ALPHA for _ in range(studies)])
+        np.mean([compared_study(same_method(study), draws, rng).p <= ALPHA for _ in range(studies)])
     )
 
 
@@ -107,7 +107,9 @@ def power(study: Study, studies: int, draws: int, seed: int) -> tuple[float, flo
     could have seen.
     """
     rng = stream(seed, "power", study)
-    found = [compared(study, draws, rng) for _ in range(int(np.ceil(POWER_STUDIES * studies)))]
+    found = [
+        compared_study(study, draws, rng) for _ in range(int(np.ceil(POWER_STUDIES * studies)))
+    ]
     better = np.mean([called(each) == "better" for each in found])
     return float(better), float(np.mean([each.minimal_difference for each in found]))
 

@@ -24,7 +24,7 @@ from analysis.inference.bootstrap import PERCENTILES, seed_draws
 from analysis.inference.seed_spread import satterthwaite
 
 # what limma does to variances of 0, whose logarithm would decide everything
-LEAST = 1e-5  # of the median
+LEAST_VARIANCE = 1e-5  # of the median
 
 SPREADS = {  # standard deviations of five arms' seeds; the first two are compared
     "all alike": (1, 1, 1, 1, 1),
@@ -39,7 +39,7 @@ CELLS = [(spread, seeds) for spread in SPREADS for seeds in (3, 5)]
 
 def moderated(variances_G: np.ndarray, degrees: int) -> tuple[np.ndarray, float]:
     """(s̃_i², their degrees of freedom) of G arms with as many seeds each."""
-    floored_G = np.maximum(variances_G, LEAST * np.median(variances_G))
+    floored_G = np.maximum(variances_G, LEAST_VARIANCE * np.median(variances_G))
     e_G = np.log(floored_G) - psi(degrees / 2) + np.log(degrees / 2)
     excess = e_G.var(ddof=1) - float(polygamma(1, degrees / 2))
     if excess <= 0:

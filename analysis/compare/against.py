@@ -11,8 +11,8 @@ from analysis.inference.statistics import (
     Interval,
     Judged,
     Pairing,
-    compare,
-    estimate,
+    compare_arms,
+    estimate_score,
     judge,
 )
 from analysis.tables.precision import precision_row
@@ -33,7 +33,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedArm:
     """One arm against the reference on one benchmark."""
 
     benchmark: str
@@ -49,7 +49,7 @@ class Compared:
 
     reference: str
     scores: dict[str, Interval]  # of the reference, per benchmark
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedArm, ...]
     missing: tuple[str, ...]
     settings: Settings
 
@@ -73,7 +73,7 @@ def compare_all(
         )
     judged = judge([comparison(arms, arm, reference, name, settings) for name, arm in pairs])
     rows = [
-        Row(
+        ComparedArm(
             name,
             arm,
             score(arms, arm, name, settings),
@@ -90,7 +90,7 @@ def compare_all(
 
 def score(arms: Arms, arm: str, benchmark: str, settings: Settings) -> Interval:
     counts = on(arms, benchmark)[arm]
-    return estimate(counts, settings.k, draws=settings.draws, rng=settings.rng())
+    return estimate_score(counts, settings.k, draws=settings.draws, rng=settings.rng())
 
 
 def comparison(
@@ -98,7 +98,7 @@ def comparison(
 ) -> Comparison:
     found = on(arms, benchmark)
     try:
-        return compare(
+        return compare_arms(
             found[arm],
             found[reference],
             settings.k,
@@ -129,7 +129,7 @@ def precision(
     return precision_row(counts[arm], counts[reference], found)
 
 
-def gaps(arms: Arms, reference: str, rows: list[Row]) -> list[str]:
+def gaps(arms: Arms, reference: str, rows: list[ComparedArm]) -> list[str]:
     """What could not be compared."""
     lines = []
     for benchmark in dict.fromkeys(row.benchmark for row in rows):

@@ -16,7 +16,7 @@ import json
 import sys
 
 from analysis.compare.against import Settings, compare_all
-from analysis.compare.arms import load, shared_benchmarks
+from analysis.compare.arms import load_sources, shared_benchmarks
 from analysis.compare.page import page, record
 from eval.files.errors import exit_with_message
 
@@ -28,10 +28,10 @@ FAILED = 1
 
 
 def main(argv: list[str] | None = None) -> None:
-    arguments = parse_arguments(argv)
+    arguments = compare_arguments(argv)
     settings = Settings(arguments.k, arguments.draws, arguments.seed, arguments.pairing)
     with exit_with_message():
-        sources = load(arguments.sources)
+        sources = load_sources(arguments.sources)
         found = compare_all(
             sources,
             arguments.reference or sources.reference,
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(FAILED)
 
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+def compare_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m analysis.compare",
         description=__doc__,

@@ -5,11 +5,11 @@ a/aer        ────────●───┼──────          
 
 from collections.abc import Iterable
 
-from analysis.inference.sentences import signed
+from analysis.inference.sentences import signed_points
 from analysis.tables.cells import decimals
-from analysis.tables.forest import Mark, place, reach
+from analysis.tables.forest import Mark, axis_place, reach
 
-WIDTH = 41  # characters of the axis, odd so that 0 has one of its own
+TEXT_WIDTH = 41  # characters of the axis, odd so that 0 has one of its own
 ZERO, LINE, DOT, OFF = "┊", "─", "●", ("◀", "▶")
 
 
@@ -19,25 +19,25 @@ def forest_lines(found: Iterable[Mark]) -> list[str]:
     limit = reach(found)
     name_width = max(len(each.arm) for each in found)
     end = decimals(0)(100 * limit)
-    half = WIDTH // 2
+    half = TEXT_WIDTH // 2
     axis = f"{'−' + end:<{half}}0{'+' + end:>{half}}"
     lines = [f"{'':{name_width}}  {axis}"]
     for each in found:
-        numbers = f"{signed(each.difference)} [{signed(each.low)}, {signed(each.high)}]"
+        numbers = f"{signed_points(each.difference)} [{signed_points(each.low)}, {signed_points(each.high)}]"
         drawn = axis_line(each, limit)
         lines.append(f"{each.arm:{name_width}}  {drawn}  {numbers}  {each.verdict}")
     return lines
 
 
 def axis_line(each: Mark, limit: float) -> str:
-    low, middle, high = (cell(end, limit) for end in (each.low, each.difference, each.high))
-    cells = [" "] * WIDTH
+    low, middle, high = (axis_cell(end, limit) for end in (each.low, each.difference, each.high))
+    cells = [" "] * TEXT_WIDTH
     cells[low : high + 1] = LINE * (high - low + 1)
-    cells[WIDTH // 2] = "┼" if low <= WIDTH // 2 <= high else ZERO
+    cells[TEXT_WIDTH // 2] = "┼" if low <= TEXT_WIDTH // 2 <= high else ZERO
     outside = abs(each.difference) > limit
     cells[middle] = DOT if not outside else OFF[each.difference > 0]
     return "".join(cells)
 
 
-def cell(value: float, limit: float) -> int:
-    return round(place(value, limit) * (WIDTH - 1))
+def axis_cell(value: float, limit: float) -> int:
+    return round(axis_place(value, limit) * (TEXT_WIDTH - 1))

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from analysis.compare.against import Compared, Row
+from analysis.compare.against import Compared, ComparedArm
 from analysis.compare.forest_text import forest_lines
-from analysis.inference.sentences import p_in_words, sentence, signed
+from analysis.inference.sentences import p_in_words, sentence, signed_points
 from analysis.inference.statistics import Interval
 from analysis.tables.cells import is_number
 from analysis.tables.forest import Mark
@@ -29,15 +29,15 @@ def section(found: Compared, benchmark: str) -> str:
         head,
         ["---"] * len(head),
         [found.reference, str(reference.seeds), interval(reference), "", "", "", "reference"],
-        *(cells(row) for row in rows),
+        *(compared_cells(row) for row in rows),
     ]
     words = [f"- {sentence(row.judged, row.arm, found.reference, benchmark, k)}" for row in rows]
     picture = ["```", *forest_lines(marks_of(rows, k)), "```"]
-    parts = [*markdown(lines), "", *picture, "", *words, *precision_lines(rows)]
+    parts = [*markdown_lines(lines), "", *picture, "", *words, *precision_lines(rows)]
     return "\n".join([f"## {benchmark}", "", *parts])
 
 
-def marks_of(rows: list[Row], k: int) -> list[Mark]:
+def marks_of(rows: list[ComparedArm], k: int) -> list[Mark]:
     return [
         Mark(
             row.benchmark,
@@ -52,7 +52,7 @@ def marks_of(rows: list[Row], k: int) -> list[Mark]:
     ]
 
 
-def precision_lines(rows: list[Row]) -> list[str]:
+def precision_lines(rows: list[ComparedArm]) -> list[str]:
     """Where the intervals come from and what would narrow them, as a second table."""
     shown = [
         (row.arm, row.precision)
@@ -66,20 +66,20 @@ def precision_lines(rows: list[Row]) -> list[str]:
         [arm, *(column.format(found[column.value]) for column in PRECISION_COLUMNS[2:])]
         for arm, found in shown
     ]
-    return ["", *markdown([head, ["---"] * len(head), *lines])]
+    return ["", *markdown_lines([head, ["---"] * len(head), *lines])]
 
 
-def markdown(lines: list[list[str]]) -> list[str]:
+def markdown_lines(lines: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def cells(row: Row) -> list[str]:
+def compared_cells(row: ComparedArm) -> list[str]:
     judged = row.judged
     return [
         row.arm,
         str(row.score.seeds),
         interval(row.score),
-        f"{signed(judged.comparison.difference)} [{signed(judged.low)}, {signed(judged.high)}]",
+        f"{signed_points(judged.comparison.difference)} [{signed_points(judged.low)}, {signed_points(judged.high)}]",
         p_in_words(judged.p).removeprefix("= "),
         f"{judged.comparison.probability_of_improvement:.2f}",
         judged.verdict,
@@ -100,11 +100,11 @@ def fine_print(found: Compared) -> str:
     )
     return (
         f"95 % intervals over {covers}.{family} {found.settings.draws:,} draws, seed"
-        f" {found.settings.seed}, seeds {pairing(found)}."
+        f" {found.settings.seed}, seeds {pairing_in_words(found)}."
     )
 
 
-def pairing(found: Compared) -> str:
+def pairing_in_words(found: Compared) -> str:
     if found.settings.pairing == "none":
         return "not paired"
     known = ", ".join(
@@ -130,7 +130,7 @@ def record(found: Compared) -> dict[str, Any]:
     }
 
 
-def compared_row(row: Row, found: Compared) -> dict[str, Any]:
+def compared_row(row: ComparedArm, found: Compared) -> dict[str, Any]:
     each = row.judged.comparison
     correlation = each.correlation
     return {
@@ -150,7 +150,7 @@ def compared_row(row: Row, found: Compared) -> dict[str, Any]:
         "reference_seeds": each.reference_seeds,
         "correlation": None if correlation is None or correlation != correlation else correlation,
         "covers": each.covers,
-        "precision": row.precision and plain(row.precision),
+        "precision": row.precision and json_values(row.precision),
         "verdict": row.judged.verdict,
         "sentence": sentence(row.judged, row.arm, found.reference, row.benchmark, found.settings.k),
     }
@@ -160,6 +160,6 @@ def scored(score: Interval) -> dict[str, Any]:
     return {"value": score.value, "low": score.low, "high": score.high, "seeds": score.seeds}
 
 
-def plain(values: dict[str, Any]) -> dict[str, Any]:
+def json_values(values: dict[str, Any]) -> dict[str, Any]:
     """Values that JSON knows: null for what is no number."""
     return {key: None if value != value else value for key, value in values.items()}

@@ -17,18 +17,19 @@ E = E_a + E_b:
   Welch's t; with S_a = S_b and equal spread ν is 2 (S − 1), where pairing by seed leaves S − 1.
 * ν depends on the ratio of two variances, each known from a few seeds only. Every draw takes that
   ratio from V_i (S_i − 1)/χ²: the plug-in ν is too large whenever the wider arm's few seeds agree
-  by luck (three such seeds against six: coverage 93 % instead of 94.5 %; two against six: 90 and 94).
+  by luck.
 * The questions' part already holds the seeds' interaction with questions, and their sampling. Only
   what exceeds it, V − E, is added. Resampling every level (`plain_means`) counts E twice, and three
   seeds resampled spread too little by √(2/3).
 * Seeds that lie closer than in half of the studies in which they make no difference (V ≤ m E, m the
   median of F with the degrees of V and E) add nothing: τ² is then estimated as 0 without a bias in
-  the median. Without this rule intervals hold the truth in 99 % of the studies in which seeds make
-  no difference; with the usual V ≤ E, two seeds fall to 91 % where they make a small one.
+  the median. Always added, intervals are too wide where seeds make no difference; added above V = E
+  only, they are too narrow where few seeds make a small one.
 
 Two pseudo-questions of half a question's weight each (`ends`) keep an interval open where all
 counts are equal, such as 0 of 30. With scores 0 and 1 they make single samples give Jeffreys'
-Beta(c + 1/2, Q − c + 1/2). docs/statistics.md measures all of this.
+Beta(c + 1/2, Q − c + 1/2). docs/statistics.md measures all of this and the
+alternatives.
 """
 
 from collections.abc import Callable, Sequence

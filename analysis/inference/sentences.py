@@ -21,7 +21,7 @@ def sentence(judged: Judged, arm: str, reference: str, benchmark: str, k: int) -
     return (
         f"{benchmark}: {arm} and {reference} are not distinguishable, {facts}. As its only"
         f" comparison, a study like this would see a true difference of"
-        f" {signed(found.minimal_difference)[1:]} points about four times in five."
+        f" {signed_points(found.minimal_difference)[1:]} points about four times in five."
     )
 
 
@@ -29,12 +29,12 @@ def difference_in_words(judged: Judged) -> str:
     """+3.9 points (95 % interval −0.4 to +8.2, p = .24, both adjusted for 8 comparisons)."""
     family = f", both adjusted for {judged.family} comparisons" if judged.family > 1 else ""
     return (
-        f"{signed(judged.comparison.difference)} points (95 % interval {signed(judged.low)} to"
-        f" {signed(judged.high)}, p {p_in_words(judged.p)}{family})"
+        f"{signed_points(judged.comparison.difference)} points (95 % interval {signed_points(judged.low)} to"
+        f" {signed_points(judged.high)}, p {p_in_words(judged.p)}{family})"
     )
 
 
-def signed(share: float) -> str:
+def signed_points(share: float) -> str:
     """A difference of shares in points, with its sign: −0.012 -> −1.2."""
     shown = f"{100 * share:+.1f}"
     return "+0.0" if float(shown) == 0 else shown.replace("-", "−")

@@ -32,8 +32,8 @@ __all__ = [
     "Interval",
     "Judged",
     "Pairing",
-    "compare",
-    "estimate",
+    "compare_arms",
+    "estimate_score",
     "holm",
     "judge",
     "load_counts",
@@ -44,7 +44,7 @@ ALPHA = 0.05
 # width were known and every question gained alike; simulated studies need 1.6.
 SEEN_FOUR_TIMES_IN_FIVE = 1.6
 UNDECIDED = "not distinguishable"
-Verdict = Literal["better", "worse", "not distinguishable"]
+ComparisonVerdict = Literal["better", "worse", "not distinguishable"]
 Pairing = Literal["none", "seed"]
 
 
@@ -97,11 +97,11 @@ class Judged(NamedTuple):
     p: float  # adjusted
     low: float  # the interval at the level at which p was tested, so that the two never disagree
     high: float
-    verdict: Verdict
+    verdict: ComparisonVerdict
     family: int  # how many comparisons were judged together
 
 
-def estimate(counts: Counts, k: int, *, draws: int, rng: np.random.Generator) -> Interval:
+def estimate_score(counts: Counts, k: int, *, draws: int, rng: np.random.Generator) -> Interval:
     """Mean pass@k of an arm with its 95 % interval over questions like these and training seeds
     like these.
 
@@ -115,7 +115,7 @@ def estimate(counts: Counts, k: int, *, draws: int, rng: np.random.Generator) ->
     return Interval(value, low, high, _covers(len(y_SQ)), len(y_SQ))
 
 
-def compare(
+def compare_arms(
     a: Counts,
     b: Counts,
     k: int,
@@ -184,7 +184,7 @@ def judge(comparisons: Sequence[Comparison], alpha: float = ALPHA) -> list[Judge
         if p > alpha:
             low, high = min(low, 0.0), max(high, 0.0)
         called = p <= alpha and (low > 0 or high < 0) and each.decidable
-        word: Verdict = (
+        word: ComparisonVerdict = (
             "not distinguishable" if not called else "better" if each.difference > 0 else "worse"
         )
         judged.append(Judged(each, min(1.0, p), low, high, word, len(raw)))

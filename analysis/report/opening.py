@@ -4,10 +4,10 @@ reader's light or dark setting and the width of a phone.
 
 from dataclasses import dataclass
 
-from analysis.inference.sentences import signed
+from analysis.inference.sentences import signed_points
 from analysis.results.folder import BASE
 from analysis.tables.cells import decimals
-from analysis.tables.forest import Mark, panels_of, place, reach
+from analysis.tables.forest import Mark, axis_place, panels_of, reach
 
 KINDS = {"better": "better", "worse": "worse"}
 
@@ -62,13 +62,13 @@ def panel(benchmark: str, by_k: dict[int, list[Mark]]) -> Panel:
 
 
 def track(each: Mark, limit: float) -> Track:
-    left, right = (100 * place(end, limit) for end in (each.low, each.high))
+    left, right = (100 * axis_place(end, limit) for end in (each.low, each.high))
     outside = abs(each.difference) > limit
     return Track(
         KINDS.get(each.verdict, "even"),
         round(left, 2),
         round(max(0.5, right - left), 2),
-        round(100 * place(each.difference, limit), 2),
+        round(100 * axis_place(each.difference, limit), 2),
         0 if not outside else 1 if each.difference > 0 else -1,
-        f"{signed(each.difference)} [{signed(each.low)}, {signed(each.high)}]: {each.verdict}",
+        f"{signed_points(each.difference)} [{signed_points(each.low)}, {signed_points(each.high)}]: {each.verdict}",
     )

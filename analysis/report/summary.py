@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.inference.sentences import signed
+from analysis.inference.sentences import signed_points
 from analysis.inference.statistics import UNDECIDED
 from analysis.results.folder import BASE, Results
 from analysis.tables.cells import is_number
@@ -85,7 +85,7 @@ def size(row: dict[str, Any], several: bool) -> str:
     """−0.8 ±9.5 points on a benchmark, the interval adjusted as the verdict is."""
     half = 100 * (row["high_holm"] - row["low_holm"]) / 2
     where = f" on {row['benchmark']}" if several else " points"
-    return f"{signed(row['difference'])} ±{half:.1f}{where}"
+    return f"{signed_points(row['difference'])} ±{half:.1f}{where}"
 
 
 def decided(row: dict[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from analysis.tables.cells import is_number
 
 FAR = 3.0  # an interval this many times farther from 0 than the median one may leave the plot
 STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # ends of the axis, in points, times a power of 10
-LEAST = 5.0  # points: a smaller axis would make nothing look like something
+LEAST_REACH = 5.0  # points: a smaller axis would make nothing look like something
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def reach(found: Iterable[Mark]) -> float:
     """
     farthest = sorted(max(abs(each.low), abs(each.high)) for each in found)
     if not farthest:
-        return LEAST / 100
+        return LEAST_REACH / 100
     middle = farthest[(len(farthest) - 1) // 2]
-    wanted = max(LEAST, *(100 * each for each in farthest if each <= FAR * middle))
+    wanted = max(LEAST_REACH, *(100 * each for each in farthest if each <= FAR * middle))
     power = 10.0 ** math.floor(math.log10(wanted))
     return min(1.0, next(step * power for step in STEPS if step * power >= wanted) / 100)
 
 
-def place(value: float, limit: float) -> float:
+def axis_place(value: float, limit: float) -> float:
     """Position on an axis from -limit to limit as a share of its length, held to its ends."""
     return (min(limit, max(-limit, value)) / limit + 1) / 2

@@ -13,12 +13,11 @@ import pandas as pd
 from analysis.inference.components import Components, components
 from analysis.inference.statistics import Comparison, Counts
 from analysis.results.folder import Results
-from analysis.tables.scores import compared, counts_of
+from analysis.tables.scores import NAN, compared, counts_of
 from eval.files.errors import BadInput
 
 MORE_QUESTIONS = 100
 WORTH_SEEING = 0.05  # a true difference that most papers would report
-NAN = float("nan")
 NUMBERS = (
     "half_width",
     "of_seeds",

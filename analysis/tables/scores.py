@@ -21,8 +21,8 @@ from analysis.inference.statistics import (
     Comparison,
     Counts,
     Pairing,
-    compare,
-    estimate,
+    compare_arms,
+    estimate_score,
     judge,
     load_counts,
 )
@@ -116,7 +116,7 @@ def interval_of(
         return nothing, ""
     try:
         rng = generator(results, "estimate", benchmark, arm, k)
-        found = estimate(counts, k, draws=draws(results), rng=rng)
+        found = estimate_score(counts, k, draws=draws(results), rng=rng)
     except BadInput as error:
         return nothing, str(error)
     return (found.value, found.low, found.high), ""
@@ -169,7 +169,7 @@ def compared(
     results: Results, a: Counts, b: Counts, k: int, benchmark: str, arm: str, other: str
 ) -> Comparison:
     rng = generator(results, "compare", benchmark, arm, other, k)
-    return compare(a, b, k, draws=draws(results), rng=rng, pairing=pairing(results))
+    return compare_arms(a, b, k, draws=draws(results), rng=rng, pairing=pairing(results))
 
 
 def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:

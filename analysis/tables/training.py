@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.inference.statistics import UNDECIDED, Counts, compare, judge
+from analysis.inference.statistics import UNDECIDED, Counts, compare_arms, judge
 from analysis.results.counts import scores
 from analysis.results.folder import BASE, Results
-from analysis.tables.scores import counts_of, draws, generator, shown_k
+from analysis.tables.scores import NAN, counts_of, draws, generator, shown_k
 from eval.files.errors import BadInput
 
-NAN = float("nan")
 COLUMNS = (
     "benchmark",
     "k",
@@ -72,7 +71,7 @@ def training_row(results: Results, benchmark: str, arm: str, k: int) -> dict[str
     if own and base:
         try:
             rng = generator(results, "training", benchmark, arm, k)
-            found = compare(own, base, k, draws=draws(results), rng=rng, fixed_reference=True)
+            found = compare_arms(own, base, k, draws=draws(results), rng=rng, fixed_reference=True)
             row |= {name: getattr(found, name) for name in ("difference", "low", "high", "p")}
             row |= {"compared": found, **churn(own, base)}
         except BadInput as error:

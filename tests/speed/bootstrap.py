@@ -31,7 +31,7 @@ import numpy as np
 
 from analysis.calibrate.simulated_studies import MATH, Study, simulate
 from analysis.inference.bootstrap import PERCENTILES, plain_means
-from analysis.inference.statistics import Counts, estimate
+from analysis.inference.statistics import Counts, estimate_score
 
 NEEDS = ["rliable==1.2.0", "arch==7.2.0", "pandas==2.*", "numpy<2.4"]
 ARMS, SEEDS, QUESTIONS, SAMPLES = 4, 3, 500, 8
@@ -55,15 +55,13 @@ print(json.dumps({"seconds": seconds, "ends": [intervals[arm][:, 0].tolist() for
 
 def ours(arms: list[Counts], draws: int) -> Intervals:
     """The intervals that the tables show."""
-    found = [estimate(arm, 1, draws=draws, rng=np.random.default_rng(0)) for arm in arms]
+    found = [estimate_score(arm, 1, draws=draws, rng=np.random.default_rng(0)) for arm in arms]
     return np.array([(each.low, each.high) for each in found])
 
 
 def textbook(tables: list[np.ndarray], draws: int) -> Intervals:
     """Percentiles of plain resampling, all arms on the same draws."""
-    return np.quantile(
-        plain_means(tables, draws, np.random.default_rng(0)), PERCENTILES, axis=1
-    ).T
+    return np.quantile(plain_means(tables, draws, np.random.default_rng(0)), PERCENTILES, axis=1).T
 
 
 def theirs(
