@@ -36,8 +36,8 @@ def test_by_hand():
 
 
 def test_questions_by_hand():
-    """Both seeds alike, questions 0, 2, 4 of 4 against 2, 2, 2: differences -1/2, 0, 1/2, s^2 = 1/4;
-    /Q = 1/12, all of it questions.
+    """Both seeds alike, questions 0, 2, 4 of 4 against 2, 2, 2: differences -1/2, 0, 1/2, so that
+    s^2 / Q = 1/4 / 3, all of it questions.
     """
     found = found_in(counts([[0, 2, 4]] * 2), counts([[2, 2, 2]] * 2))
     assert found.questions == pytest.approx(1 / 12)

@@ -173,7 +173,7 @@ def test_two_arms_that_spread_alike_lie_between_welch_and_the_narrower_t():
 
 
 def test_seed_spread_by_hand():
-    """Means (1, 2, 3), and residuals that a hand can add up: deviations of +-1/4 within the seeds."""
+    """Means (1, 2, 3), and residuals that a hand can add up: +-1/4 within two of the seeds."""
     y_SQ = np.array([[1.25, 0.75], [1.75, 2.25], [3.0, 3.0]])
     found = seed_spread(y_SQ)
     assert found.variance == pytest.approx(1 / 3)  # s^2 / S

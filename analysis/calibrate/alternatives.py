@@ -1,9 +1,9 @@
 """The ways to add the seeds' part that were tried: coverage of each in the limit of many questions.
 
 There a study is the difference of two means, normal with variance τ² + 1 (in units of E, the noise
-that questions explain), the arms' spreads V_a, V_b on S_a − 1 and S_b − 1 degrees, and questions and
-noise known. `share` is the first arm's part of τ². In the notation of analysis/inference/bootstrap.py
-the difference's draws are normal with variance 1 + x,
+that questions explain), and the arms' spreads V_a, V_b on S_a − 1 and S_b − 1 degrees; questions
+and noise are known. `share` is the first arm's part of τ². In the notation of
+analysis/inference/bootstrap.py the difference's draws are normal with variance 1 + x,
 
     ours         x = max(0, V ν/χ²_ν − 1) where V > median of χ²_ν/ν, ν from draws of V_a/V_b
     plug-in ν    the same with Satterthwaite's ν of the estimates

@@ -1,11 +1,11 @@
 """A trial: seed variances shrunk toward those of all arms, as genomics does with three replicates.
 
 Smyth (Statistical Applications in Genetics and Molecular Biology 3, 2004; limma's `squeezeVar`):
-the variances of G arms, s_i² on d_i degrees, are taken to scatter about a common s_0² with d_0 prior
-degrees, both estimated from log s_i² by moments,
+the variances of G arms, s_i² on d_i degrees, scatter about a common s_0² with d_0 prior degrees,
+both estimated from log s_i² by moments,
 
     e_i = log s_i² − ψ(d_i/2) + log(d_i/2)
-    ψ'(d_0/2) = Σ (e_i − ē)²/(G − 1) − mean ψ'(d_i/2);   d_0 = ∞ where the right side is not positive
+    ψ'(d_0/2) = Σ (e_i − ē)²/(G − 1) − mean ψ'(d_i/2);  d_0 = ∞ where that is not positive
     s_0² = exp(ē + ψ(d_0/2) − log(d_0/2))
     s̃_i² = (d_0 s_0² + d_i s_i²)/(d_0 + d_i)  on d_0 + d_i degrees, at most Σ d_i
 

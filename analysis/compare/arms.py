@@ -3,7 +3,8 @@ tools.
 
 A source is either a folder results/NAME, whose arms are called NAME/ARM, or
 
-    ARM=FILE.csv        columns problem_id, n, correct, and seed if it holds several runs (without: seed 0)
+    ARM=FILE.csv        columns problem_id, n, correct, and seed if it holds several runs
+                        (without: seed 0)
     ARM=FILE.csv:2      the same without a seed column: this file is the run with training seed 2
 """
 

@@ -23,8 +23,8 @@ def forest_lines(found: Iterable[Mark]) -> list[str]:
     axis = f"{'−' + end:<{half}}0{'+' + end:>{half}}"
     lines = [f"{'':{name_width}}  {axis}"]
     for each in found:
-        numbers = f"{signed_points(each.difference)} [{signed_points(each.low)}, {signed_points(each.high)}]"
-        drawn = axis_line(each, limit)
+        value, low, high = map(signed_points, (each.difference, each.low, each.high))
+        numbers, drawn = f"{value} [{low}, {high}]", axis_line(each, limit)
         lines.append(f"{each.arm:{name_width}}  {drawn}  {numbers}  {each.verdict}")
     return lines
 

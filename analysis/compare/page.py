@@ -75,11 +75,12 @@ def markdown_lines(lines: list[list[str]]) -> list[str]:
 
 def compared_cells(row: ComparedArm) -> list[str]:
     judged = row.judged
+    value, low, high = map(signed_points, (judged.comparison.difference, judged.low, judged.high))
     return [
         row.arm,
         str(row.score.seeds),
         interval(row.score),
-        f"{signed_points(judged.comparison.difference)} [{signed_points(judged.low)}, {signed_points(judged.high)}]",
+        f"{value} [{low}, {high}]",
         p_in_words(judged.p).removeprefix("= "),
         f"{judged.comparison.probability_of_improvement:.2f}",
         judged.verdict,

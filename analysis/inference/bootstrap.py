@@ -3,18 +3,19 @@
 A draw of the mean difference of two arms (or of the mean of one arm, without b) is
 
     questions  Σ_q w_q d_q,  w ~ Dirichlet(1, …, 1): Rubin's Bayesian bootstrap (Annals of
-               Statistics 9, 1981) of d_q, the difference of the arms' means over seeds on question q
-  + seeds      z √τ²,  z ~ N(0, 1),  τ² = 0 where V ≤ m E, else max(0, V ν/χ²_ν − Σ E_i ν_i/χ²_ν_i)
+               Statistics 9, 1981) of d_q, the difference of the arms' means on question q
+  + seeds      z √τ²,  z ~ N(0, 1),  τ² = max(0, V ν/χ²_ν − Σ E_i ν_i/χ²_ν_i); 0 where V ≤ m E
 
 The arms share their questions, which are therefore paired. Their seeds are two samples. With
 V_i and E_i an arm's `variance` and `noise` (analysis/inference/seed_spread.py), V = V_a + V_b and
 E = E_a + E_b:
 
-* V estimates Var(A_a/S_a) + Var(A_b/S_b) + E. Each V_i is σ_i² χ²/(S_i − 1) on S_i − 1 degrees, so
-  Satterthwaite's approximation (Biometrics Bulletin 2, 1946; Welch, Biometrika 34, 1947) gives V the
-  degrees ν = (V_a + V_b)² / (V_a²/(S_a − 1) + V_b²/(S_b − 1)), and V ν/χ²_ν is a generalised pivotal
-  quantity of its expectation (Weerahandi, JASA 88, 1993). Where seeds dominate, the draws are
-  Welch's t; with S_a = S_b and equal spread ν is 2 (S − 1), where pairing by seed leaves S − 1.
+* V estimates σ_A,a²/S_a + σ_A,b²/S_b + E. Each V_i is its expectation times χ²/(S_i − 1) on S_i − 1
+  degrees, so Satterthwaite's approximation (Biometrics Bulletin 2, 1946; Welch, Biometrika 34,
+  1947) gives V the degrees ν = (V_a + V_b)² / (V_a²/(S_a − 1) + V_b²/(S_b − 1)), and V ν/χ²_ν is a
+  generalised pivotal quantity of its expectation (Weerahandi, JASA 88, 1993). Where seeds dominate,
+  the draws are Welch's t; with S_a = S_b and equal spread ν is 2 (S − 1), where pairing by seed
+  leaves S − 1.
 * ν depends on the ratio of two variances, each known from a few seeds only. Every draw takes that
   ratio from V_i (S_i − 1)/χ²: the plug-in ν is too large whenever the wider arm's few seeds agree
   by luck.

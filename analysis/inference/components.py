@@ -8,8 +8,8 @@ For the difference of two arms' mean pass@1 over Q questions (notation: seed_spr
         + Σ_i mean p(1 − p)/n /(S_i Q)   sampling
 
 estimated by the analysis of variance: max(0, V_i − E_i); max(0, s_d²/Q − Σ E_i); the rest of E_i;
-p̂(1 − p̂)/(n − 1), at most E_i. A question with one sample cannot tell interaction from sampling: both
-are counted as sampling. Questions are paired, so that their difficulty does not appear.
+p̂(1 − p̂)/(n − 1), at most E_i. A question with one sample cannot tell interaction from sampling:
+both are counted as sampling. Questions are paired, so that their difficulty does not appear.
 
 What a changed design would give is the present half width times the ratio of t_ν √Var, ν by
 Satterthwaite over the arms' seeds and the questions. With one seed of an arm nothing is known of

@@ -28,10 +28,9 @@ def sentence(judged: Judged, arm: str, reference: str, benchmark: str, k: int) -
 def difference_in_words(judged: Judged) -> str:
     """+3.9 points (95 % interval −0.4 to +8.2, p = .24, both adjusted for 8 comparisons)."""
     family = f", both adjusted for {judged.family} comparisons" if judged.family > 1 else ""
-    return (
-        f"{signed_points(judged.comparison.difference)} points (95 % interval {signed_points(judged.low)} to"
-        f" {signed_points(judged.high)}, p {p_in_words(judged.p)}{family})"
-    )
+    value, low, high = map(signed_points, (judged.comparison.difference, judged.low, judged.high))
+    interval = f"95 % interval {low} to {high}"
+    return f"{value} points ({interval}, p {p_in_words(judged.p)}{family})"
 
 
 def signed_points(share: float) -> str:

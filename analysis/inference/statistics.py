@@ -171,10 +171,10 @@ def compare_arms(
 def judge(comparisons: Sequence[Comparison], alpha: float = ALPHA) -> list[Judged]:
     """Verdicts of comparisons that are shown together, in the order given.
 
-    Holm tests the comparison with p value p_i at alpha · p_i / (uncapped adjusted p_i). Its interval
-    is shown at that level, and a verdict needs both: p adjusted <= alpha, and an interval clear of
-    0. Where the test does not reject 0, the interval is widened to hold it: what is shown are the
-    differences that test and draws do not both reject. Arms with one seed get no verdict.
+    Holm tests the comparison with p value p_i at alpha · p_i / (uncapped adjusted p_i). Its
+    interval is shown at that level, and a verdict needs both: p adjusted <= alpha, and an interval
+    clear of 0. Where the test does not reject 0, the interval is widened to hold it: what is shown
+    are the differences that test and draws do not both reject. Arms with one seed get no verdict.
     """
     raw = np.array([each.p for each in comparisons])
     adjusted = holm(raw, capped=False)

@@ -62,6 +62,7 @@ def panel(benchmark: str, by_k: dict[int, list[Mark]]) -> Panel:
 
 
 def track(each: Mark, limit: float) -> Track:
+    value, low, high = map(signed_points, (each.difference, each.low, each.high))
     left, right = (100 * axis_place(end, limit) for end in (each.low, each.high))
     outside = abs(each.difference) > limit
     return Track(
@@ -70,5 +71,5 @@ def track(each: Mark, limit: float) -> Track:
         round(max(0.5, right - left), 2),
         round(100 * axis_place(each.difference, limit), 2),
         0 if not outside else 1 if each.difference > 0 else -1,
-        f"{signed_points(each.difference)} [{signed_points(each.low)}, {signed_points(each.high)}]: {each.verdict}",
+        f"{value} [{low}, {high}]: {each.verdict}",
     )

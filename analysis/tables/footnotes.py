@@ -36,14 +36,17 @@ def main_notes(results: Results) -> tuple[str, ...]:
 
 
 def comparison_notes(results: Results) -> tuple[str, ...]:
+    seeds = (
+        "runs of one seed number are pairs"
+        if pairing(results) == "seed"
+        else "the arms' training seeds are two samples, so that their numbers do not matter"
+    )
     return (
-        f"Difference to {results.reference} in points, paired by question"
-        f"{' and training seed' if pairing(results) == 'seed' else ''}, with 95 % intervals;"
-        " training seeds are"
-        f" {'pairs' if pairing(results) == 'seed' else 'two samples, so that their numbers do not matter'}."
-        " p: sign-flip permutation. p and interval are adjusted (Holm) over all rows of pass@1, and"
-        " over all rows of pass@k; the CSV has them unadjusted, too. P(better): probability of improvement."
-        " Smallest visible: the difference that this design would detect four times in five.",
+        f"Difference to {results.reference} in points with 95 % intervals, paired by question;"
+        f" {seeds}. p: sign-flip permutation. p and interval are adjusted (Holm) over all rows of"
+        " pass@1, and over all rows of pass@k; the CSV has them unadjusted, too. P(better):"
+        " probability of improvement. Smallest visible: the difference that this design would"
+        " detect four times in five.",
         *sampling_notes(results),
         *reconstruction_note(results),
     )
@@ -61,8 +64,8 @@ def training_notes(results: Results) -> tuple[str, ...]:
 
 def precision_notes(results: Results) -> tuple[str, ...]:
     return (
-        f"pass@1 against {results.reference}, in points. ±: half the 95 % interval of the difference"
-        " as its only comparison, and what it would be with one more seed per arm, 100 more"
+        f"pass@1 against {results.reference}, in points. ±: half the 95 % interval of the"
+        " difference as its only comparison, and what it would be with one more seed per arm, 100 more"
         " questions, or twice the samples. Shares of its variance: seeds, what moves whole training"
         " runs; questions, what the methods do to single questions; interaction, what a run does to"
         " single questions (with one sample per question: counted as sampling). Seeds to see 5"

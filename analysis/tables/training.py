@@ -98,5 +98,8 @@ def churn_in_words(row: dict[str, Any]) -> str:
     if row["k"] > 1 or not row["flips_between_seeds"] >= row["flips_from_base"]:
         return ""
     share = 100 * row["flips_between_seeds"]
-    said = f"two of its seeds disagree on {share:.0f} % of the answers, no less than with the base policy"
+    said = (
+        f"two of its seeds disagree on {share:.0f} % of the answers, no less than with the base"
+        " policy"
+    )
     return said if row["verdict"] == UNDECIDED else f"{said}, though its mean has moved"
