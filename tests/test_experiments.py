@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eval.files.errors import BadInput
-from eval.questions.named_sets import NAMED_SETS
+from eval.questions.named_sets import SOURCES
 from experiments.policies.folder import make_policy_folder
 from experiments.policies.load import policy_source
 from experiments.policies.pretrained import FILES, fetch, place
@@ -40,7 +40,7 @@ def listed(name: str, folder: Path) -> dict[str, int]:
     for part in (
         named_sets(load(name)) if name == "maths_mini" else ()
     ):  # its data_dir must be there, not what is in it
-        (data / NAMED_SETS[part].file).touch()
+        (data / SOURCES[part].file).touch()
     command = [
         sys.executable,
         "-m",

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from eval.files.errors import BadInput
 from eval.questions import hub, problems
 from eval.questions.duplicates import drop_repeats, normal_form
-from eval.questions.named_sets import NAMED_SETS, NamedSet
+from eval.questions.named_sets import SOURCES, Source
 from eval.questions.problems import Problem, load_counted, load_set, read_problems, write_problems
 
 GOOD = {"id": "a", "text": "1+1?", "answer": "2"}
@@ -75,7 +75,7 @@ def test_reading_gives_back_what_was_written(tmp_path: Path, drawn: list[Problem
         (b'{"id": "b", "text": "\0", "answer": "1"}', "not readable as JSON"),
         ("[" * 100_000, "not readable as JSON"),
         ('{"id": "b", "text": "x", "answer": ' + "9" * 5_000 + "}", "not readable as JSON"),
-        ("[1]", "object is needed, not list"),
+        ("[1]", "not a JSON object but list"),
         ('{"id": "b", "answer": "1"}', "field 'text' is missing"),
         ('{"id": "b", "text": "x"}', "field 'answer' is missing"),
         ('{"text": "x", "answer": "1"}', "field 'id' is missing"),
@@ -86,7 +86,7 @@ def test_reading_gives_back_what_was_written(tmp_path: Path, drawn: list[Problem
         ('{"id": "b", "text": "", "answer": "1"}', "field 'text' is empty"),
         ('{"id": "b", "text": "x\\u0000", "answer": "1"}', "the text is damaged"),
         ('{"id": "b", "text": "x\\ud83d", "answer": "1"}', "the text is damaged"),
-        ('{"id": "a", "text": "x", "answer": "1"}', "id 'a' is that of line 1"),
+        ('{"id": "a", "text": "x", "answer": "1"}', "duplicate id 'a', as in line 1"),
         (
             b'{"id": "b", "text": "' + b"x" * 10_000_000 + b'", "answer": "1"}',
             "over 1,000,000 bytes",
@@ -118,7 +118,7 @@ def test_a_failed_write_leaves_the_old_file(
     write_problems(path, [Problem("a", "old", "1")])
     with pytest.raises(BadInput, match="'answer' is empty"):
         write_problems(path, [Problem("a", "new", " ")])
-    with pytest.raises(BadInput, match="'a' is that of line 1"):
+    with pytest.raises(BadInput, match="'a', as in line 1"):
         write_problems(path, [Problem("a", "new", "1"), Problem("a", "newer", "1")])
 
     def broken(descriptor: int) -> None:
@@ -136,14 +136,14 @@ def test_a_failed_write_leaves_the_old_file(
 
 def test_every_revision_is_a_commit() -> None:
     assert all(
-        re.fullmatch("[0-9a-f]{40}", source.revision or "0" * 40) for source in NAMED_SETS.values()
+        re.fullmatch("[0-9a-f]{40}", source.revision or "0" * 40) for source in SOURCES.values()
     )
 
 
-@pytest.mark.parametrize("name", NAMED_SETS)
+@pytest.mark.parametrize("name", SOURCES)
 def test_real_sets_load(benchmark_data: Path, name: str) -> None:
     loaded, repeats = load_counted(name, benchmark_data, languages=None)
-    assert len(loaded) + repeats.repeated + repeats.conflicting == NAMED_SETS[name].count
+    assert len(loaded) + repeats.repeated + repeats.conflicting == SOURCES[name].count
 
 
 def test_levels_of_math_are_official_and_may_be_missing(benchmark_data: Path) -> None:
@@ -178,7 +178,7 @@ def test_leading_zeros_go(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", ["1000", "-1", "336^\\circ", "27.0", "٣", "9" * 400])
 def test_an_answer_out_of_range_is_named(tmp_path: Path, answer: str) -> None:
     path = _aime(tmp_path, answer=answer)
-    with pytest.raises(BadInput, match=re.escape("no integer in 0..999")) as error:
+    with pytest.raises(BadInput, match=re.escape("not an integer in 0..999")) as error:
         load_set("aime_2024", tmp_path)
     assert f"{path}, line 7: 'p6'" in str(error.value)
 
@@ -201,9 +201,7 @@ def _from_hub(
     monkeypatch: pytest.MonkeyPatch, name: str, rows: list[dict[str, Any]]
 ) -> list[Problem]:
     monkeypatch.setattr(hub, "_download", lambda name, source: rows)
-    monkeypatch.setitem(
-        NAMED_SETS, name, replace(NAMED_SETS[name], count=len(rows), hub_count=None)
-    )
+    monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], count=len(rows), hub_count=None))
     return load_set(name)
 
 
@@ -227,7 +225,7 @@ def test_hub_fields_are_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_dapo_rows_are_unwrapped_and_copies_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after = NAMED_SETS["dapo_math_17k"].wrapper
+    before, after = SOURCES["dapo_math_17k"].wrapper
     rows = [
         {
             "prompt": [{"role": "user", "content": f"{before}What is {i}?{after}"}],
@@ -237,7 +235,7 @@ def test_dapo_rows_are_unwrapped_and_copies_go(monkeypatch: pytest.MonkeyPatch) 
         for i in (4, 5, 4, 4)
     ]
     monkeypatch.setattr(hub, "_download", lambda name, source: rows)
-    monkeypatch.setitem(NAMED_SETS, "dapo_math_17k", replace(NAMED_SETS["dapo_math_17k"], count=2))
+    monkeypatch.setitem(SOURCES, "dapo_math_17k", replace(SOURCES["dapo_math_17k"], count=2))
     assert [p.text for p in load_set("dapo_math_17k")] == ["What is 4?", "What is 5?"]
 
 
@@ -270,9 +268,7 @@ def test_the_hub_is_asked_for_the_pinned_commit(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_without_a_pinned_commit_the_hub_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        NAMED_SETS, "loose", NamedSet("loose.jsonl", 1, "someone/loose", "test", None)
-    )
+    monkeypatch.setitem(SOURCES, "loose", Source("loose.jsonl", 1, "someone/loose", "test", None))
     with pytest.raises(
         BadInput, match=r"no pinned revision .*: give data_dir, or set the revision"
     ):

@@ -16,7 +16,7 @@ from analysis.tables.footnotes import overlap_note
 from eval.files.durable import locked
 from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS, made_from
-from eval.questions.named_sets import NAMED_SETS
+from eval.questions.named_sets import SOURCES
 from eval.questions.problems import Problem, load_set, read_problems, write_problems
 from eval.verify.verifier import Verifier
 from experiments.spec.resolved import resolved
@@ -61,7 +61,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, rows in sets.items():
         write_problems(tmp_path / f"{name}.jsonl", rows)
-        monkeypatch.setitem(NAMED_SETS, name, replace(NAMED_SETS[name], count=len(rows)))
+        monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], count=len(rows)))
     return tmp_path
 
 

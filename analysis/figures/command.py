@@ -3,7 +3,6 @@
 What the files hold: analysis/figures/figure_files.py. Equal inputs give equal bytes.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from analysis.figures.figure_files import figure_origin, write_figure
 from analysis.figures.forest import plot_forest
 from analysis.figures.plotting import Drawn
 from analysis.results.folder import Results, load_results
+from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from eval.files.evidence import analysis_made_from
 from eval.files.marks import mark_folder
@@ -70,7 +70,7 @@ def evaluation_files(results: Results) -> list[Path]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=__doc__)
+    parser = command_parser("analysis.figures", __doc__)
     parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
     folder = parser.parse_args(argv).results
     style.use_style()

@@ -6,7 +6,6 @@ computes nothing twice. What has not been made, and what failed, is listed on th
 made safe and self-contained: analysis/report/html_page.py. Equal inputs give equal bytes.
 """
 
-import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from analysis.tables.cells import Table
 from analysis.tables.forest import forest_marks
 from analysis.tables.layouts import LAYOUTS, stored_table
 from analysis.tables.render import to_html
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import exit_with_message
 from eval.files.evidence import analysis_made_from
@@ -98,7 +98,7 @@ def by_category(pictures: dict[str, Picture]) -> dict[str, list[Picture]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
+    parser = command_parser("analysis.report", __doc__)
     parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
     folder = parser.parse_args(argv).results
     with exit_with_message():

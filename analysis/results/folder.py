@@ -16,6 +16,7 @@ import numpy as np
 from analysis.results.spec import read_spec
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none, object_or_problem, parse
+from eval.files.results_layout import run_folder
 
 BASE = "base"
 """Folder and display name of the policy that every arm starts from."""
@@ -176,10 +177,6 @@ def missing_evaluations(results: Results) -> list[MissingPart]:
         for benchmark in results.benchmarks
         if seed not in results.evaluation(arm, benchmark, "counts.csv")
     ]
-
-
-def run_folder(root: Path, arm: str, seed: int) -> Path:
-    return root / arm / f"seed-{seed}"
 
 
 def is_within(path: Path, folder: Path) -> bool:

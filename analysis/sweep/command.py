@@ -6,7 +6,6 @@ study.yaml, trials.csv and importance.csv alone. Equal inputs give equal bytes. 
 analysis/sweep/trial_statistics.py.
 """
 
-import argparse
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from analysis.sweep.summary import SearchSummary, summarise_searches
 from analysis.sweep.tables import regret_table, trials_table
 from analysis.tables.cells import Table
 from analysis.tables.render import to_html, write_table
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import exit_with_message
 from eval.files.marks import CHECKSUMS, sha256, write_mark
@@ -135,7 +135,7 @@ def study_settings(study: SweepResults) -> dict[str, list[tuple[str, str]]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog=SWEEP_COMMAND, description=__doc__)
+    parser = command_parser("analysis.sweep", __doc__)
     parser.add_argument(
         "study", type=Path, help="folder of one study, results/<experiment>/sweep/<study>"
     )

@@ -5,6 +5,7 @@ search of exactly two numbers gets a map of both as well.
 """
 
 from collections.abc import Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 from analysis.figures import style
 from analysis.figures.plotting import Drawn, NothingToPlot, concatenated, panels
 from analysis.sweep.score_map import draw_map, is_mapped, scale_x, short_name
-from analysis.sweep.searches import FAILED, GRID, NAN, PRUNED, RANDOM, Setting, SweepResults, Trial
+from analysis.sweep.searches import FAILED, GRID, PRUNED, RANDOM, Setting, SweepResults, Trial
 from analysis.sweep.sentences import shown_value
 from analysis.sweep.summary import SearchSummary, summarise_searches
 
-SCORE, ENTROPY, LOST = style.PALETTE[0], style.PALETTE[1], "#8a8a8a"
+SCORE, ENTROPY, LOST_COLOUR = style.PALETTE[0], style.PALETTE[1], "#8a8a8a"
 MARKERS = {GRID: "o", RANDOM: "s"}
 OTHER_MARKER = "D"  # of trials that a sampler placed
 LOG_AXIS_FROM = 10.0  # entropies that far apart get a logarithmic axis
@@ -111,14 +112,14 @@ def draw_trial(axes: Axes, found: SearchSummary, trial: Trial, x: float) -> None
             x,
             0.025,
             marker="X",
-            color=LOST,
+            color=LOST_COLOUR,
             markersize=6,
             transform=axes.get_xaxis_transform(),
             clip_on=False,
         )
         return
     pruned = trial.state == PRUNED
-    color = LOST if pruned else SCORE
+    color = LOST_COLOUR if pruned else SCORE
     low, high = found.ends(trial)
     if low == low:
         axes.plot(
@@ -193,10 +194,14 @@ def legend_marks(study: SweepResults) -> list[Line2D]:
         else []
     )
     marks += (
-        [legend_mark("x", "pruned", LOST)] if any(trial.state == PRUNED for trial in trials) else []
+        [legend_mark("x", "pruned", LOST_COLOUR)]
+        if any(trial.state == PRUNED for trial in trials)
+        else []
     )
     marks += (
-        [legend_mark("X", "failed", LOST)] if any(trial.state == FAILED for trial in trials) else []
+        [legend_mark("X", "failed", LOST_COLOUR)]
+        if any(trial.state == FAILED for trial in trials)
+        else []
     )
     marks += [legend_mark("o", "final entropy, right axis", ENTROPY, markerfacecolor="white")]
     if any(trial.chosen for trial in trials):
@@ -239,5 +244,5 @@ def response_rows(
         }
         rows.append(row | {f"seed_{i}": score for i, score in enumerate(trial.scores)})
     return pd.DataFrame(
-        rows or [{"search": found.search.name, "setting": setting.path, "value": NAN}]
+        rows or [{"search": found.search.name, "setting": setting.path, "value": nan}]
     )

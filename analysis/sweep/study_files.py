@@ -6,10 +6,11 @@ aside. What contradicts itself is refused with its file and line.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from pathlib import Path
 from typing import Any
 
-from analysis.sweep.searches import COMPLETE, NAN, STATES, Search, Setting, SweepResults, Trial
+from analysis.sweep.searches import COMPLETE, STATES, Search, Setting, SweepResults, Trial
 from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
@@ -77,7 +78,7 @@ def setting_of(path: Path, name: str, asked: Mapping[str, Any]) -> Setting:
     if asked.get("choices"):
         return Setting(name, choices=tuple(map(str, asked["choices"])))
     low, high = (
-        float(end) if isinstance(end, int | float) else NAN
+        float(end) if isinstance(end, int | float) else nan
         for end in (asked.get("low"), asked.get("high"))
     )
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -146,7 +147,7 @@ def trial_of(
         state=row["state"],
         chosen=chosen,
         settings={each.path: setting_value(where, row, each) for each in settings},
-        score=sum(measured) / len(measured) if measured else NAN,
+        score=sum(measured) / len(measured) if measured else nan,
         scores=scores,
         final_entropy=cell_number(where, row, "final_entropy"),
         numbers={key: cell_number(where, row, key) for key in TRIAL_NUMBERS},
@@ -172,7 +173,7 @@ def cell_number(where: str, row: Mapping[str, str], key: str) -> float:
         found = float(cell)
     except ValueError:
         raise BadInput(f"{where}: {key} must be a number or empty, not {cell[:40]!r}.") from None
-    return found if math.isfinite(found) else NAN
+    return found if math.isfinite(found) else nan
 
 
 def sweep_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -8,11 +8,12 @@ every seed and are left out.
 """
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 
 from analysis.figures import style
-from analysis.sweep.searches import GRID, NAN, RANDOM, Search, Setting, SweepResults, Trial
+from analysis.sweep.searches import GRID, RANDOM, Search, Setting, SweepResults, Trial
 from analysis.sweep.trial_statistics import (
     BudgetCurve,
     Noise,
@@ -41,7 +42,7 @@ class SearchSummary:
 
     def margin(self, trial: Trial) -> float:
         """Half the 95 % interval of the trial's score."""
-        return self.noise.margin(len(trial.seeds)) if trial.seeds else NAN
+        return self.noise.margin(len(trial.seeds)) if trial.seeds else nan
 
     def ends(self, trial: Trial) -> tuple[float, float]:
         """95 % interval of the trial's score, within [0, 1]; NaN where it is unknown."""
@@ -52,7 +53,7 @@ class SearchSummary:
 
     def at(self, k: int) -> float:
         """Score after k random trials; NaN where there are none."""
-        return float(self.budget.value[min(k, len(self.drawn)) - 1]) if self.budget else NAN
+        return float(self.budget.value[min(k, len(self.drawn)) - 1]) if self.budget else nan
 
     def edges(self) -> list[Setting]:
         """Settings whose best value lies at an end of their range."""
@@ -88,7 +89,7 @@ def summarise_search(search: Search, seeds: int, color: str) -> SearchSummary:
         drawn=drawn,
         source=source,
         budget=budget_curve(score_table(drawn)) if drawn else None,
-        held_out=held_out_score(score_table(whole)) if whole and seeds > 1 else NAN,
+        held_out=held_out_score(score_table(whole)) if whole and seeds > 1 else nan,
     )
 
 

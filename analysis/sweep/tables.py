@@ -4,9 +4,11 @@ Bold is the highest score of a search, † a trial that cannot be told from it. 
 analysis/sweep/trial_statistics.py.
 """
 
+from math import nan
+
 import pandas as pd
 
-from analysis.sweep.searches import NAN, SweepResults, Trial
+from analysis.sweep.searches import SweepResults, Trial
 from analysis.sweep.sentences import settings_in_words, shown_value, tied_ranges
 from analysis.sweep.summary import SearchSummary, common_budget
 from analysis.tables.cells import DAGGER, Column, Table, decimals, points, text_or_dash
@@ -73,7 +75,7 @@ def trial_row(
     return {
         "search": found.search.name,
         "trial": trial.number,
-        **{path: trial.settings.get(path, NAN) for path in paths},
+        **{path: trial.settings.get(path, nan) for path in paths},
         "score": trial.score,
         "score_low": low,
         "score_high": high,
@@ -145,15 +147,15 @@ def regret_row(found: SearchSummary, k: int) -> dict[str, object]:
     return {
         "search": found.search.name,
         "best_at": settings_in_words(found.search, best) if best else "",
-        "chosen": best.score if best else NAN,
+        "chosen": best.score if best else nan,
         "held_out": found.held_out,
         "drawn": len(found.drawn),
         "at_1": found.at(1),
-        "at_few": found.at(FEW) if k >= FEW else NAN,
+        "at_few": found.at(FEW) if k >= FEW else nan,
         "at_common": found.at(k),
         "regret_1": found.at(k) - found.at(1),
-        "regret_few": found.at(k) - found.at(FEW) if k >= FEW else NAN,
-        "tied": len(found.tied) if found.noise.dof else NAN,
+        "regret_few": found.at(k) - found.at(FEW) if k >= FEW else nan,
+        "tied": len(found.tied) if found.noise.dof else nan,
         "ranges": tied_ranges(found) if found.tied and found.noise.dof else "",
     }
 

@@ -44,8 +44,8 @@ def read_counts(
     rows: dict[tuple[int, str], QuestionCounts] = {}
     for place, row in read_csv(path, (*COUNTS_COLUMNS, *also)):
         problem_id = row["problem_id"]
-        n, correct = _whole_number(row, "n", place), _whole_number(row, "correct", place)
-        seed = _whole_number(row, "seed", place) if by_seed and "seed" in row else 0
+        n, correct = _count_cell(row, "n", place), _count_cell(row, "correct", place)
+        seed = _count_cell(row, "seed", place) if by_seed and "seed" in row else 0
         if not problem_id.strip():
             raise BadInput(f"{place}: problem_id is empty: {_REMEDY}")
         if (seed, problem_id) in rows:
@@ -55,12 +55,12 @@ def read_counts(
                 f"{place}: problem {problem_id} has n = {n}, correct = {correct}; needs"
                 f" 0 <= correct <= n <= {MOST_SAMPLES:,}: {_REMEDY}"
             )
-        others = {name: _whole_number(row, name, place) for name in also}
+        others = {name: _count_cell(row, name, place) for name in also}
         rows[seed, problem_id] = QuestionCounts(problem_id, n, correct, seed, others)
     return [*rows.values()]
 
 
-def _whole_number(row: dict[str, str], column: str, place: str) -> int:
+def _count_cell(row: dict[str, str], column: str, place: str) -> int:
     """A cell as a whole number: "8", or "8.0" as other tools write it."""
     try:
         value = float(row[column])

@@ -185,7 +185,7 @@ def extras() -> list[Check]:
 
 
 def data() -> Check:
-    from eval.questions.named_sets import NAMED_SETS
+    from eval.questions.named_sets import SOURCES
 
     use, add = (
         "named sets without the hub",
@@ -196,10 +196,8 @@ def data() -> Check:
         return Check("data folder", "missing", "BENCHMARK_DATA is not set", use, add)
     if not Path(told).is_dir():
         return Check("data folder", "missing", f"no folder {told}", use, add)
-    absent = [
-        name for name, source in NAMED_SETS.items() if not (Path(told) / source.file).is_file()
-    ]
-    found = f"{len(NAMED_SETS) - len(absent)} of {len(NAMED_SETS)} sets" + (
+    absent = [name for name, source in SOURCES.items() if not (Path(told) / source.file).is_file()]
+    found = f"{len(SOURCES) - len(absent)} of {len(SOURCES)} sets" + (
         f", without {', '.join(absent)}" if absent else ""
     )
     return Check("data folder", "note" if absent else "ok", found, use)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
-from eval.questions.named_sets import NAMED_SETS
+from eval.questions.named_sets import SOURCES
 from experiments.plan.fit import Case, Fit
 from experiments.plan.geometry import Geometry
 from experiments.plan.throughput import (
@@ -131,11 +131,11 @@ def questions(name: str, benchmark: Benchmark) -> int:
     """How many a benchmark asks."""
     if benchmark.levels is not None:
         return len(benchmark.levels) * (benchmark.per_level or 0)
-    return min(NAMED_SETS[name].count, benchmark.limit or NAMED_SETS[name].count)
+    return min(SOURCES[name].count, benchmark.limit or SOURCES[name].count)
 
 
 def prompts(task: Task) -> int:
     """Training prompts, before cleaning."""
     if task.levels is not None:
         return len(task.levels) * (task.per_level or 0)
-    return min(NAMED_SETS[task.prompts].count, task.limit or NAMED_SETS[task.prompts].count)
+    return min(SOURCES[task.prompts].count, task.limit or SOURCES[task.prompts].count)

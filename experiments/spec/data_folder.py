@@ -10,7 +10,7 @@ from os.path import isdir  # Path.is_dir raises where the name is too long
 from pathlib import Path
 
 from eval.files.errors import BadInput
-from eval.questions.named_sets import NAMED_SETS
+from eval.questions.named_sets import SOURCES
 from experiments.spec.schema import Experiment, find, load
 
 
@@ -39,8 +39,10 @@ def missing_data(experiment: Experiment) -> str | None:
     if not isdir(folder):
         return f"there is no folder {str(folder)!r}: correct the path, or leave data_dir out"
     for name in named_sets(experiment):
-        if not (folder / NAMED_SETS[name].file).is_file():
-            return f"the folder {str(folder)!r} has no {NAMED_SETS[name].file}: put the set {name} there"
+        if not (folder / SOURCES[name].file).is_file():
+            return (
+                f"the folder {str(folder)!r} has no {SOURCES[name].file}: put the set {name} there"
+            )
     return None
 
 

@@ -25,7 +25,7 @@ from pydantic import (
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
-from eval.questions.named_sets import NAMED_SETS
+from eval.questions.named_sets import SOURCES
 from eval.sampling.prompts import TEMPLATES
 from experiments.spec.policy_settings import (
     Count,
@@ -79,10 +79,10 @@ class Task(Closed):
         if self.prompts == "arithmetic":
             if self.levels is None or self.per_level is None:
                 raise ValueError("arithmetic prompts need levels and per_level")
-        elif self.prompts not in NAMED_SETS:
+        elif self.prompts not in SOURCES:
             raise ValueError(
                 f"unknown prompts {self.prompts!r}: choose arithmetic or one of"
-                f" {', '.join(NAMED_SETS)}"
+                f" {', '.join(SOURCES)}"
             )
         elif self.levels is not None or self.per_level is not None:
             raise ValueError(
@@ -146,14 +146,14 @@ class Evaluation(Closed):
                 raise ValueError(
                     "a benchmark cannot be called train: that is the file of the training prompts"
                 )
-            if benchmark.levels is not None and name in NAMED_SETS:
+            if benchmark.levels is not None and name in SOURCES:
                 raise ValueError(
                     f"{name!r} is the name of a known set, and levels make another one: give the"
                     " arithmetic set a name of its own"
                 )
-            if benchmark.levels is None and name not in NAMED_SETS:
+            if benchmark.levels is None and name not in SOURCES:
                 raise ValueError(
-                    f"unknown benchmark {name!r}: choose one of {', '.join(NAMED_SETS)}, or give"
+                    f"unknown benchmark {name!r}: choose one of {', '.join(SOURCES)}, or give"
                     " levels and per_level"
                     " for an arithmetic set"
                 )

@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.marks import CHECKSUMS
-from eval.questions.named_sets import NAMED_SETS
+from eval.files.results_layout import run_folder
+from eval.questions.named_sets import SOURCES
 from eval.sampling.made_from import policy_files
 from experiments.spec.data_folder import named_sets
 from experiments.spec.schema import Experiment, HubPolicy, MiniaturePolicy, spec_hash
-
-
-def run_folder(root: Path, arm: str, seed: int | str) -> Path:
-    """Folder of a training run below its results folder."""
-    return root / arm / f"seed-{seed}"
 
 
 @dataclass(frozen=True)
@@ -198,4 +194,4 @@ def prepare_environment() -> None:
 def data_files(experiment: Experiment, names: Iterable[str]) -> list[Path]:
     """Where the named sets lie in the experiment's folder of data; none if the hub is the source."""
     folder = experiment.data_dir
-    return [] if folder is None else [Path(folder) / NAMED_SETS[name].file for name in names]
+    return [] if folder is None else [Path(folder) / SOURCES[name].file for name in names]
