@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, tensor
 
 from methods import Control
-from methods.objective import clipped, entropy_bonus, grpo_objective
+from methods.common.objective import clipped, entropy_bonus, grpo_objective
 
 CLIP = (0.2, 0.2)
 

@@ -41,7 +41,7 @@ from experiments.training.gradient_share import GradientShare
 from experiments.training.rollout_row import Labels, Rows, UpdateTotals, summarise, truncated
 from experiments.training.sharding import prepare_shards
 from methods import Control, Method, Signals
-from methods.objective import clipped, grpo_objective
+from methods.common.objective import clipped, grpo_objective
 
 Row = dict[str, Any]
 
