@@ -31,7 +31,8 @@ def drawn(seen: Rollout, rho: float, lower: float, upper: float) -> Tensor:
     advantage_BT = advantages_per_token(seen.advantage_B, seen.mask_BT)
     cov_BT = covariance(seen.logp_BT, advantage_BT, seen.mask_BT)
     candidate_BT = (cov_BT > lower) & (cov_BT < upper) & seen.mask_BT.bool()
-    return lowest(seen.uniform_BT, candidate_BT, int(max(rho * seen.mask_BT.sum().item(), 1)))
+    count = int(max(rho * seen.mask_BT.sum().item(), 1))
+    return lowest(seen.uniform_BT, candidate_BT, count, seen.uniform_BT)
 
 
 @dataclass(frozen=True)

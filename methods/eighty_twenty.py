@@ -27,7 +27,8 @@ from methods.common.tokens import quantile
 def most_uncertain(entropy_BT: Tensor, mask_BT: Tensor, rho: float) -> Tensor:
     """(B, T), boolean: at or above the (1-ρ)-quantile of all tokens."""
     counted_BT = mask_BT.bool()
-    return (entropy_BT >= quantile(entropy_BT[counted_BT], 1 - rho)) & counted_BT
+    # Both in float32, so that the token that is the quantile itself is kept.
+    return (entropy_BT.float() >= quantile(entropy_BT[counted_BT], 1 - rho)) & counted_BT
 
 
 def most_uncertain_of_each(entropy_BT: Tensor, mask_BT: Tensor, rho: float) -> Tensor:
@@ -35,7 +36,7 @@ def most_uncertain_of_each(entropy_BT: Tensor, mask_BT: Tensor, rho: float) -> T
     counted_BT = mask_BT.bool()
     rows = zip(entropy_BT, counted_BT, strict=True)
     bound_B = torch.stack([quantile(entropy_T[counted], 1 - rho) for entropy_T, counted in rows])
-    return (entropy_BT > bound_B.unsqueeze(1)) & counted_BT
+    return (entropy_BT.float() > bound_B.unsqueeze(1)) & counted_BT
 
 
 SCOPES = {"rollout": most_uncertain, "sequence": most_uncertain_of_each}

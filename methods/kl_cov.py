@@ -30,7 +30,7 @@ def tied(seen: Rollout, k: float) -> Tensor:
     advantage_BT = advantages_per_token(seen.advantage_B, seen.mask_BT)
     cov_BT = covariance(seen.logp_BT, advantage_BT, seen.mask_BT)
     count = max(1, int(k * seen.mask_BT.sum().item()))
-    return highest(cov_BT, seen.mask_BT.bool(), count)
+    return highest(cov_BT, seen.mask_BT.bool(), count, seen.uniform_BT)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def peak_tokens(entropy_BT: Tensor, mask_BT: Tensor, q: float) -> Tensor:
     counted_BT = mask_BT.bool()
     rows = zip(entropy_BT, counted_BT, strict=True)
     bound_B = torch.stack([quantile(entropy_T[counted], q) for entropy_T, counted in rows])
-    return (entropy_BT > bound_B.unsqueeze(1)) * mask_BT
+    return (entropy_BT.float() > bound_B.unsqueeze(1)) * mask_BT
 
 
 def peak_entropy(entropy_BT: Tensor, kept_BT: Tensor) -> Tensor:

@@ -23,12 +23,13 @@ from torch import Tensor, zeros_like
 
 from methods.common.control import Control, Rollout, Shape, Signals, State
 from methods.common.ranges import AtLeastOne, Clip, Fraction, Nats, NonNegative
-from methods.common.tokens import advantages_per_token, highest
+from methods.common.tokens import advantages_per_token, lowest
 
 
-def most_surprising(logp_BT: Tensor, eligible_BT: Tensor, P: float) -> Tensor:
+def most_surprising(seen: Rollout, eligible_BT: Tensor, P: float) -> Tensor:
     """(B, T), boolean: the ⌈P·n⌉ of the n eligible tokens with the lowest log-probability."""
-    return highest(-logp_BT, eligible_BT, ceil(P * int(eligible_BT.sum())))
+    count = ceil(P * int(eligible_BT.sum()))
+    return lowest(seen.logp_BT, eligible_BT, count, seen.uniform_BT)
 
 
 def adapted(W: float, M: float, error: float, method: "STARE") -> tuple[float, float]:
@@ -70,9 +71,9 @@ class STARE:
         weight_BT = torch.ones_like(seen.logp_BT)
         if seen.entropy < self.target:
             advantage_BT = advantages_per_token(seen.advantage_B, seen.mask_BT)
-            weight_BT[most_surprising(seen.logp_BT, advantage_BT > 0, self.P)] = W
+            weight_BT[most_surprising(seen, advantage_BT > 0, self.P)] = W
             if self.variant == "C2":
-                weight_BT[most_surprising(seen.logp_BT, advantage_BT < 0, self.P)] = M
+                weight_BT[most_surprising(seen, advantage_BT < 0, self.P)] = M
         return Shape(weight_BT=weight_BT, note={"W": W, "M": M})
 
     def observe(self, state: State, seen: Signals) -> State:

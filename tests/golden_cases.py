@@ -39,7 +39,7 @@ from methods import (
     Signals,
     Skywork,
 )
-from methods.common.control import OwnEntropy, OwnSurrogate, Shaping
+from methods.common.control import OwnEntropy, OwnSurrogate, is_shaping
 from methods.common.objective import Loss, grpo_objective
 from methods.common.tokens import covariance
 from methods.entropic import pull
@@ -181,7 +181,7 @@ def whole(
         for case in file["cases"]:
             batch, method = batch_of(file), make(case["hyper"], build)
             shape = Shape()
-            if isinstance(method, Shaping):
+            if is_shaping(method):
                 shape = method.shape(method.init(), batch.rollout(method))
             yield from compared(evaluate(method, batch, shape), case["out"], tolerance)
             if chosen:

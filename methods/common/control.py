@@ -30,7 +30,7 @@ V = vocabulary.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from torch import Tensor
 
@@ -111,11 +111,17 @@ class Method(Protocol):
     def observe(self, state: State, seen: Signals) -> State: ...
 
 
-@runtime_checkable
 class Shaping(Protocol):
     """A method with the second port."""
 
     def shape(self, state: State, seen: Rollout) -> Shape: ...
+
+
+def is_shaping(method: object) -> TypeGuard[Shaping]:
+    """Whether the method has the second port. AER has a setting called `shape`, hence the test for
+    a function.
+    """
+    return callable(getattr(method, "shape", None))
 
 
 @runtime_checkable
@@ -159,7 +165,7 @@ def needs_scoring(method: Any) -> bool:
     `needs_scoring = False` says that `shape` reads neither log-probabilities nor entropies; the
     trainer then gives it NaN for them wherever it has not measured them anyway.
     """
-    return isinstance(method, Shaping) and bool(getattr(method, "needs_scoring", True))
+    return is_shaping(method) and bool(getattr(method, "needs_scoring", True))
 
 
 def reconstruction(method: Any) -> bool:

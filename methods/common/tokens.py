@@ -1,8 +1,7 @@
 """Statistics and selections over the tokens of a rollout, as methods with a `shape` need them.
 
-All of them look at the tokens with mask 1 alone and leave padding at 0. Ties are broken by the
-position in the rollout (row, then token), so that every device selects the same tokens. A rollout
-in which no token counts gives zeros and selects nothing.
+All of them look at the tokens with mask 1 alone and leave padding at 0. A rollout in which no token
+counts gives zeros and selects nothing.
 
 Shapes: B = completions, T = tokens.
 """
@@ -24,17 +23,23 @@ def covariance(logp_BT: Tensor, advantage_BT: Tensor, mask_BT: Tensor) -> Tensor
     return centred_BT * (logp_BT - token_mean(logp_BT, mask_BT)) * mask_BT
 
 
-def lowest(value_BT: Tensor, eligible_BT: Tensor, count: int) -> Tensor:
-    """(B, T), boolean: the `count` eligible tokens with the smallest values, or all there are."""
-    order = value_BT.masked_fill(~eligible_BT, torch.inf).flatten().argsort(stable=True)
+def lowest(value_BT: Tensor, eligible_BT: Tensor, count: int, tie_BT: Tensor) -> Tensor:
+    """(B, T), boolean: the `count` eligible tokens with the smallest values, or all there are.
+
+    Of equal values those with the smaller `tie_BT` are taken (Rollout.uniform_BT), then those of
+    earlier rows: no row is favoured for its place.
+    """
+    by_tie = tie_BT.flatten().argsort(stable=True)
+    value = value_BT.masked_fill(~eligible_BT, torch.inf).flatten()
+    order = by_tie[value[by_tie].argsort(stable=True)]
     chosen = torch.zeros_like(eligible_BT).flatten()
     chosen[order[: min(count, int(eligible_BT.sum()))]] = True
     return chosen.view_as(eligible_BT)
 
 
-def highest(value_BT: Tensor, eligible_BT: Tensor, count: int) -> Tensor:
-    """(B, T), boolean: the `count` eligible tokens with the largest values, or all there are."""
-    return lowest(-value_BT, eligible_BT, count)
+def highest(value_BT: Tensor, eligible_BT: Tensor, count: int, tie_BT: Tensor) -> Tensor:
+    """(B, T), boolean: as `lowest`, those with the largest values."""
+    return lowest(-value_BT, eligible_BT, count, tie_BT)
 
 
 def quantile(values: Tensor, q: float) -> Tensor:
