@@ -118,11 +118,11 @@ def make_trainer(
 
 def limits(training: Training, vocabulary: int) -> Limits:
     return Limits(
-        training.exploded_entropy,
-        vocabulary,
-        training.exploded_rollouts,
-        training.unrewarded_rollouts,
-        training.stop_exploded,
+        share=training.exploded_entropy,
+        vocabulary=vocabulary,
+        rollouts=training.exploded_rollouts,
+        unrewarded=training.unrewarded_rollouts,
+        stop=training.stop_exploded,
     )
 
 

@@ -183,7 +183,7 @@ def sample(out: Path) -> None:
         **trainer_arguments(NoEntropy(), settings, out / "sampled", rows.append)
     )
     trainer.train()
-    lengths = trainer._gathered(trainer._rows.length_B).tolist()
+    lengths = trainer._gathered(trainer.rollout.rows.length_B).tolist()
     if trainer.accelerator.is_main_process:
         (out / "sampled.json").write_text(json.dumps({"rows": rows, "lengths": lengths}))
 

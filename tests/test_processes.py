@@ -24,7 +24,7 @@ from tests.process_worker import SCENARIOS, SHARDED, run
 ROOT = Path(__file__).parents[1]
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-TIMES = {"seconds_rollout", "seconds_update", "seconds_rest"}
+TIMES = {"seconds_rollout", "seconds_scoring", "seconds_update", "seconds_rest"}
 COUNTED = {
     "rollout", "updates", "tokens_generated", "reward", "accuracy", "length_mean", "length_median", "length_p95",
     "length_terminated", "truncated", "groups_all_right", "groups_all_wrong", "rows_weighted",

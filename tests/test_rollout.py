@@ -23,6 +23,7 @@ def rows(**changes: list[float]) -> Rows:
         "level_B": [0, 0, 1, 1],
         "stratum_B": [3, 3, 0, -1],
         "entropy_B": [1, 2, 3, 4],
+        "own_entropy_B": [0, 1, 1, 2],
         "logp_B": [-2, -2, -3, -3],
     }
     return Rows(
@@ -37,6 +38,7 @@ def test_summary_by_hand() -> None:
         {
             "entropy": 10 / 20,
             "entropy_update": 10 / 40,
+            "own_entropy": 4 / 20,
             "entropy_mc": 10 / 20,
             "reward": 0.25,
             "accuracy": 0.25,

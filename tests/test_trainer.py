@@ -16,7 +16,7 @@ from tests import grpo_runs
 from tests.faults.alive import acts, unlearnt
 from tests.grpo_runs import differences, ours, training, weights, weights_after
 
-TIMES = {"seconds_rollout", "seconds_update", "seconds_rest"}
+TIMES = {"seconds_rollout", "seconds_scoring", "seconds_update", "seconds_rest"}
 Row = dict[str, Any]
 
 

@@ -42,6 +42,7 @@ class Rows:
     level_B: Tensor  # code of the problem's level
     stratum_B: Tensor  # code of the base policy's pass rate on the prompt
     entropy_B: Tensor  # nats, summed over the tokens, before the rollout's first update
+    own_entropy_B: Tensor  # the same, of the method's `entropy_of`; as entropy_B without one
     logp_B: Tensor  # nats, summed over the tokens, under the policy that generated them
 
     def columns(self) -> Tensor:
@@ -86,6 +87,7 @@ def summarise(rows: Rows, totals_4: Tensor, labels: Labels) -> dict[str, Any]:
     return {
         "entropy": number(rows.entropy_B.sum() / tokens),
         "entropy_update": ratio(update_entropy, update_tokens),
+        "own_entropy": number(rows.own_entropy_B.sum() / tokens),
         "entropy_mc": number(-rows.logp_B.sum() / tokens),
         "reward": mean(rows.reward_B),
         "accuracy": mean(rows.correct_B),
