@@ -29,6 +29,7 @@ from experiments.plan.geometry import Geometry, geometry_of
 from experiments.plan.memory import RESERVED, Launch
 from experiments.plan.throughput import GPUS, Speed
 from experiments.spec.schema import Experiment, HubPolicy, load
+from methods.common.control import needs_scoring
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def make_plan(
             launch or LAUNCHES[0],
             assumed.gpu,
             longest_prompt,
+            needs_scoring(experiment.arms[arm].method),
         )
         case = chosen(case, arm, gpu_name, named=launch is not None)
         found = fit(case)

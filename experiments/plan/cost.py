@@ -75,7 +75,7 @@ def training_cost(case: Case, found: Fit, assumed: Assumed) -> Cost:
         shape, rows, mean, training.max_completion_length, engine, assumed.gpu, assumed.speed
     )
     passes = 4 if training.gradient_checkpointing else 3
-    scored = training.updates_per_rollout > 1 or training.vllm != "none"
+    scored = training.updates_per_rollout > 1 or training.vllm != "none" or case.needs_scoring
     context = assumed.prompt + mean / 2
     seconds = update_seconds(
         shape,

@@ -28,6 +28,7 @@ class Case:
     launch: Launch
     gpu: Gpu
     prompt: int  # tokens, the longest
+    needs_scoring: bool = False  # whether the arm's method has every rollout scored
 
     @property
     def dtype(self) -> str:
