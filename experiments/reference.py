@@ -10,15 +10,16 @@ read from the class's source lines, `name: type = default  # meaning`; the meani
 import inspect
 import re
 from pathlib import Path
+from typing import get_args
 
 from experiments.spec import schema, training_settings
 from experiments.sweep import settings as study_settings
 from experiments.sweep import sweep_file as study
-from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
+from methods import AnyMethod
 
 DOCS = Path(__file__).parents[1] / "docs"
 CLASSES = [
-    *(NoEntropy, FixedCoefficient, ClipHigher, AER),
+    *get_args(AnyMethod),
     *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy, schema.Task),
     *(
         training_settings.Training,
@@ -39,7 +40,7 @@ CLASSES = [
     *(study_settings.WilcoxonPruning, study_settings.MedianPruning),
 ]
 FIELD = re.compile(
-    r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$"
+    r"^    (?P<name>[A-Za-z]\w*): (?P<type>(?!ClassVar)[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$"
 )
 RANGES = {
     "Share": "in [0, 1]",
@@ -50,6 +51,12 @@ RANGES = {
     "Positive": "> 0",
     "Epsilon": "in (0, 1)",
     "Clip": "(low, high)",
+    "WideClip": "(low, high), low up to 1",
+    "OpenFraction": "in (0, 1)",
+    "Nats": "≥ 0",
+    "Nats | None": "≥ 0, or None",
+    "tuple[Nats, Nats]": "(start, end), ≥ 0",
+    "AtLeastOne": "≥ 1",
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
     "Trials": "integer in [1, 100,000]",

@@ -12,19 +12,26 @@ from pydantic_core import ErrorDetails
 def explain(error: ValidationError, path: Path, content: Mapping[str, Any]) -> str:
     """One line per finding, each `file: key: what is wrong; what to do`."""
     return "\nerror: ".join(
-        f"{path}: {_place(finding['loc'], content)}: {say(finding)}"
+        f"{path}: {_place(finding['loc'], content, _is_whole(finding))}: {say(finding)}"
         for finding in error.errors(include_url=False)
     )
 
 
-def _place(location: Sequence[str | int], content: Any) -> str:
-    """The keys that stand in the file, without the tags that a union adds to the path."""
+def _is_whole(finding: ErrorDetails) -> bool:
+    """Whether the finding is about a block that is in the file, rather than a key that may not
+    be.
+    """
+    return finding["type"] == "value_error"
+
+
+def _place(location: Sequence[str | int], content: Any, is_whole: bool) -> str:
+    """The keys that are in the file, without the tags that a union adds to the path."""
     keys: list[str] = []
     here: Any = content
     for i, key in enumerate(location):
         inside: Any = dict(enumerate(here)) if isinstance(here, list) else here
         present = isinstance(inside, Mapping) and key in inside
-        if not present and i < len(location) - 1:
+        if not present and (is_whole or i < len(location) - 1):
             continue
         keys.append(str(key))
         here = inside[key] if present else None
