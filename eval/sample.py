@@ -19,10 +19,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from eval.files.checksums import check_folder, write_mark
 from eval.files.durable import locked
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row
+from eval.files.marks import Parts, check_folder, known_parts, sha256, write_mark
 from eval.sampling.engines import Completion, Engine, Key, Request, Sampling, engine_version
 from eval.sampling.jobs import (
     Job,
@@ -32,8 +32,10 @@ from eval.sampling.jobs import (
     policy_hash,
     refuse_long_prompts,
 )
+from eval.sampling.made_from import policy_digest, sampling_code, sampling_parts
 
 LABELS = ("run", "arm", "train_seed", "step")
+SAMPLING_SETTINGS = ("template", "temperature", "top_p", "max_tokens", "engine", "dtype", "seed")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -57,7 +59,15 @@ def main(argv: Sequence[str] | None = None) -> None:
             if engine is None and len(done) < len(job.requests):
                 engine = make_engine(arguments, sampling, tokenizer, dtype)
             sample_file(job, engine, done)
-            write_mark(job.file.with_name(f"{path.stem}.sampled"), [job.file])
+            mark = job.file.with_name(f"{path.stem}.sampled")
+            write_mark(mark, [job.file], made_from(arguments, path, samples))
+
+
+def made_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Parts:
+    """The parts that the samples of one problems file are made from."""
+    settings = {name: getattr(arguments, name) for name in SAMPLING_SETTINGS}
+    policy = policy_digest(arguments.policy)
+    return known_parts(sampling_parts(settings | {"samples": samples}, policy, sha256(problems)))
 
 
 def kept_keys(job: Job, stale: str) -> set[Key]:
@@ -109,6 +119,7 @@ def shared_fields(arguments: argparse.Namespace, sampling: Sampling, dtype: str)
         "engine": arguments.engine,
         "engine_version": engine_version(arguments.engine),
         "dtype": dtype,
+        "code": sampling_code(arguments.engine),
         **asdict(sampling),
     }
 

@@ -12,14 +12,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.files.checksums import write_mark
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Row, dump, read_rows
+from eval.files.marks import known_parts, sha256, write_mark
 from eval.questions.problems import Problem, read_problems
 from eval.sampling.engines import Key
 from eval.sampling.jobs import row_key
+from eval.scoring.made_from import scoring_parts
 from eval.scoring.measures import Scored, measure_all
 from eval.verify.verifier import VERIFIER_VERSION, Verifier
 
@@ -87,7 +88,8 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
     }
     for file, text in written.items():
         write_text(file, text)
-    write_mark(out / f"{name}.scored", written)
+    parts = scoring_parts(ks, sha256(path), sha256(out / f"{name}.samples.jsonl"))
+    write_mark(out / f"{name}.scored", written, known_parts(parts))
 
 
 def powers_of_two(largest: int) -> list[int]:

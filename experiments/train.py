@@ -18,17 +18,17 @@ from typing import Any
 from tqdm import tqdm
 from transformers.utils import logging
 
-from eval.files.checksums import mark_folder
 from eval.files.durable import empty, locked, publish, write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, dump, read_rows
+from eval.files.marks import mark_folder
 from eval.questions.problems import read_problems
 from eval.sampling.gpus import check_gpus
 from eval.verify.verifier import Verifier
 from experiments.policies.load import load_policy, lora_config, policy_source, save_policy
 from experiments.run.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.run.explosion import Limits
-from experiments.run.identity import Identity, check_base, finish, identity, is_finished, show
+from experiments.run.identity import Identity, check_base, finish_run, identity, is_finished
 from experiments.run.numerics import FOLDER, Guard, refuse_after_fault
 from experiments.run.record import fault_settings, run_record
 from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
@@ -146,11 +146,7 @@ def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | N
         mine = on_main(lambda: identity(experiment, arm, seed, inputs))
         on_main(lambda: check_base(experiment, inputs, out, mine))
         if on_main(lambda: is_finished(out, mine)):
-            print(
-                f"{out}: was trained with these settings, code, prompts, strata and base policy:"
-                " taken as it is"
-            )
-            on_main(lambda: show(out))
+            print(f"{out}: is complete, and was trained from the same {' and '.join(mine)}")
             return
         trainer = train(experiment, arm, seed, inputs, out, stop, mine)
         if trainer.interrupted:
@@ -159,7 +155,7 @@ def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | N
         save_policy(trainer, policy, policy_source(experiment, inputs))
         if state.is_main_process:
             leave(out, policy, trainer.progress)
-            finish(out, mine, run_record(experiment, arm, seed, trainer, started))
+            finish_run(out, mine, run_record(experiment, arm, seed, trainer, started))
 
 
 def train(

@@ -39,10 +39,10 @@ from analysis.sweep import make as sweep
 from analysis.sweep.read import read as read_study
 from analysis.tables import cells, render
 from analysis.tables import make as tables
-from eval.files.checksums import CHECKSUMS, damage, inside, write_mark
 from eval.files.csv_text import GUARDED, csv_text
 from eval.files.errors import BadInput
 from eval.files.jsonl import dump, read_rows
+from eval.files.marks import CHECKSUMS, damage, inside, write_mark
 from eval.files.yaml_file import read_yaml
 from eval.questions import hub
 from eval.questions.problems import read_problems, write_problems

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.files.checksums import CHECKSUMS, mark_folder, sha256, write_mark
 from eval.files.errors import BadInput
+from eval.files.marks import CHECKSUMS, mark_folder, sha256, write_mark
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import load
 from experiments.workflow.claim import claim, only_sweeps, release_locks, runs_jobs
@@ -229,7 +229,7 @@ def test_what_cannot_be_read_is_not_taken_for_damaged(
         return sha256(path)
 
     before = everything(results)
-    monkeypatch.setattr("eval.files.checksums.sha256", refuse)
+    monkeypatch.setattr("eval.files.marks.sha256", refuse)
     with pytest.raises(BadInput, match=said):
         mend(results)
     assert everything(results) == before

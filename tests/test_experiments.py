@@ -12,13 +12,13 @@ import pytest
 
 from eval.files.errors import BadInput
 from eval.questions.named_sets import SOURCES
+from experiments.policies.folder import make_policy_folder
 from experiments.policies.load import policy_source
 from experiments.policies.pretrained import FILES, fetch, place
 from experiments.spec.data_folder import named_sets
 from experiments.spec.policy_settings import HubPolicy
 from experiments.spec.schema import load, shipped
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import make_policy_folder
 
 ROOT = Path(__file__).parents[1]
 NAMES = shipped()
@@ -151,7 +151,7 @@ def offline_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Path) -> None:
     policy, out = cached(offline_hub), offline_hub / "policy"
     for _ in range(2):  # the second time over what is there
-        make_policy_folder(out, COMMIT, lambda folder: place(fetch(policy), folder))
+        make_policy_folder(out, {"settings": COMMIT}, lambda folder: place(fetch(policy), folder))
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == [
         "checksums.json",
         "config.json",

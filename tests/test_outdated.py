@@ -1,32 +1,47 @@
-"""A results folder of which Snakemake has no record: what its settings say counts."""
+"""What a start does again: the steps that were made from something else, and only those.
+
+Marks are as the steps write them. Which steps a change concerns is written down here by hand.
+"""
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eval.files.checksums import CHECKSUMS
+from eval.files import code_digest as code
+from eval.files.marks import CHECKSUMS, known_parts, made_from, write_mark
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import Experiment, load, run_spec, spec_hash
-from experiments.workflow import layout as module
+from experiments.spec.schema import Experiment, load
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import MADE_FROM, leave
 from experiments.workflow.outdated import forget_outdated
+from experiments.workflow.steps import steps
 
-RUNS = {f"{arm}/seed-{seed}" for arm in load("smoke").arms for seed in load("smoke").seeds}
-EVALUATED = {
-    f"{run}/eval/arithmetic_test.{kind}"
-    for run in RUNS | {"base"}
-    for kind in ("sampled", "scored")
-}
-PAGES = {f"tables/{CHECKSUMS}", f"figures/{CHECKSUMS}", f"report.{CHECKSUMS}"}
+SMOKE = load("smoke")
+SETS = ("arithmetic_test", "train")
+PROBLEMS, BASE = {f"problems/{CHECKSUMS}"}, {f"base/policy/{CHECKSUMS}"}
+RUNS = {f"{arm}/seed-{seed}/{CHECKSUMS}" for arm in SMOKE.arms for seed in SMOKE.seeds}
+AER = {run for run in RUNS if run.startswith("aer/")}
+
+
+def evaluated(kind: str, *folders: str) -> set[str]:
+    """Marks of all evaluations of a kind, or of those below the folders."""
+    runs = {f"{Path(run).parent}/eval/arithmetic_test.{kind}" for run in RUNS}
+    base = {f"base/eval/{name}.{kind}" for name in SETS}
+    return {mark for mark in runs | base if not folders or mark.startswith(folders)}
+
+
+SAMPLED, SCORED = evaluated("sampled"), evaluated("scored")
+TABLES, FIGURES = {f"tables/{CHECKSUMS}"}, {f"figures/{CHECKSUMS}"}
+REPORT = {f"report.{CHECKSUMS}"}
+PAGES = TABLES | FIGURES | REPORT
 
 
 def graph(results: Path, **changes: Any) -> Graph:
     """The smoke experiment with some of its settings changed."""
-    content = load("smoke").model_dump(mode="json")
+    content = SMOKE.model_dump(mode="json")
     for path, value in changes.items():
         *parents, name = path.split("__")
         place = content
@@ -36,56 +51,33 @@ def graph(results: Path, **changes: Any) -> Graph:
     return Graph(Experiment.model_validate(content), results)
 
 
+def finish_all(made: Graph) -> None:
+    """Leaves every mark of a study, each written after those that its step reads, as jobs do."""
+    write_spec(made.experiment, made.spec)
+    for number, step in enumerate(steps(made)):
+        step.mark.parent.mkdir(parents=True, exist_ok=True)
+        # A step's files, by which a later one knows it.
+        for file in outputs(step.mark):
+            file.write_text(file.name)
+        # Again: the parts are known once the marks before this one are there.
+        parts = [*steps(made)][number].parts
+        write_mark(step.mark, outputs(step.mark), known_parts(parts))
+
+
+def outputs(mark: Path) -> list[Path]:
+    name = mark.name.partition(".")[0]
+    if mark.suffix == ".sampled":
+        return [mark.with_name(f"{name}.samples.jsonl")]
+    if mark.parent.name == "problems":
+        return [mark.with_name(f"{each}.jsonl") for each in SETS]
+    return []
+
+
 @pytest.fixture
 def done(tmp_path: Path) -> Graph:
-    """The marks of the whole experiment, and what they are compared by."""
-    made = graph(tmp_path)
-    marks = {
-        f"problems/{CHECKSUMS}",
-        f"base/policy/{CHECKSUMS}",
-        *(f"{run}/{CHECKSUMS}" for run in RUNS),
-    }
-    for name in marks | EVALUATED | PAGES:
-        (made.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (made.root / name).write_text("{}")
-    for run in RUNS:
-        arm, _, seed = run.partition("/seed-")
-        record = {"spec_hash": spec_hash(run_spec(made.experiment, arm, int(seed)))}
-        (made.root / run / "run.json").write_text(json.dumps(record))
-    leave(made.root / "problems", made.problems_hash())
-    leave(made.root / "base" / "policy", made.base_source())
-    write_spec(made.experiment, made.spec)
+    made = graph(tmp_path / "results")
+    finish_all(made)
     return made
-
-
-@pytest.mark.parametrize(
-    ("changes", "gone"),
-    [
-        ({}, set()),
-        ({"question": "Another?"}, PAGES),
-        (
-            {"arms__aer__method__eta": 0.7},
-            {f"aer/seed-{seed}/{CHECKSUMS}" for seed in load("smoke").seeds} | PAGES,
-        ),
-        ({"evaluation__temperature": 0.5}, EVALUATED | PAGES),
-        (
-            {"model__steps": 3},
-            {f"base/policy/{CHECKSUMS}", *(f"{run}/{CHECKSUMS}" for run in RUNS)} | PAGES,
-        ),
-        (
-            {"task__seed": 9},
-            {f"problems/{CHECKSUMS}", *(f"{run}/{CHECKSUMS}" for run in RUNS)} | PAGES,
-        ),
-    ],
-    ids=["nothing", "question", "arm", "evaluation", "model", "task"],
-)
-def test_what_was_done_under_other_settings_loses_its_mark(
-    done: Graph, changes: dict[str, Any], gone: set[str]
-) -> None:
-    before = {str(path.relative_to(done.root)) for path in done.root.rglob("*") if path.is_file()}
-    forget_outdated(graph(done.results, **changes))
-    after = {str(path.relative_to(done.root)) for path in done.root.rglob("*") if path.is_file()}
-    assert before - after == gone
 
 
 def lost(done: Graph, now: Graph) -> set[str]:
@@ -96,93 +88,264 @@ def lost(done: Graph, now: Graph) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "file",
+    ("changes", "gone"),
     [
-        "experiments/tasks/problem_files.py",
-        "eval/questions/arithmetic.py",
-        "eval/questions/contamination.py",
+        ({}, set()),
+        ({"question": "Another?"}, PAGES),
+        ({"arms__aer__method__eta": 0.7}, AER | PAGES),
+        ({"evaluation__temperature": 0.5}, SAMPLED | PAGES),
+        ({"evaluation__benchmarks__arithmetic_test__k": [1]}, SCORED | PAGES),
+        ({"model__steps": 3}, BASE | RUNS | PAGES),
+        ({"task__seed": 9}, PROBLEMS | RUNS | PAGES),
+        ({"task__template": "plain"}, PROBLEMS | SAMPLED | RUNS | PAGES),
     ],
+    ids=["nothing", "question", "arm", "sampling", "k", "model", "task", "template"],
 )
-def test_the_code_that_makes_the_problems_counts(
-    done: Graph,
-    file: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_was_made_under_other_settings_loses_its_mark(
+    done: Graph, changes: dict[str, Any], gone: set[str]
 ) -> None:
-    checkout = tmp_path_factory.mktemp("checkout")
-    for part in ("eval", "experiments", "methods"):
-        shutil.copytree(module.CHECKOUT / part, checkout / part)
-    monkeypatch.setattr(module, "CHECKOUT", checkout)
+    """And nothing else: Snakemake makes again what comes after it."""
+    assert lost(done, graph(done.results, **changes)) == gone
+
+
+def test_a_step_of_a_version_without_record_is_made_again_and_said(
+    done: Graph, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in RUNS:
+        mark = done.root / name
+        mark.write_text(json.dumps(json.loads(mark.read_text())["files"]))
+    assert lost(done, done) == RUNS | PAGES
+    told = capsys.readouterr().err.splitlines()[0]
+    assert told == (
+        f"{done.root}: 6 steps were made by a version that kept no record of what they were made"
+        " from: made again"
+    )
+
+
+def test_a_step_whose_input_is_not_there_yet_keeps_its_mark(done: Graph) -> None:
+    """Snakemake makes the problems; the runs are compared with them by their own jobs."""
+    (done.root / "problems" / CHECKSUMS).unlink()
+    assert lost(done, done) == PAGES
+
+
+def test_other_prompts_than_those_trained_on_are_seen(done: Graph) -> None:
+    folder = done.root / "problems"
+    (folder / "train.jsonl").write_text("other prompts")
+    parts = made_from(folder / CHECKSUMS)
+    write_mark(folder / CHECKSUMS, outputs(folder / CHECKSUMS), parts)
+    assert (
+        lost(done, done)
+        == RUNS
+        | evaluated("sampled", "base/eval/train")
+        | evaluated("scored", "base/eval/train")
+        | PAGES
+    )
+
+
+def test_other_samples_than_those_judged_are_seen(done: Graph) -> None:
+    mark = done.root / "base" / "eval" / "arithmetic_test.sampled"
+    (mark.parent / "arithmetic_test.samples.jsonl").write_text("other samples")
+    write_mark(mark, outputs(mark), made_from(mark))
+    assert lost(done, done) == {"base/eval/arithmetic_test.scored"}
+
+
+def test_pages_without_some_of_the_runs_are_made_again(tmp_path: Path) -> None:
+    """After a failure they are made from the runs that did finish, and keep their marks."""
+    done = graph(tmp_path / "results")
+    finish_all(done)
+    for name in AER:
+        (done.root / name).unlink()
+    for step in steps(done):
+        if str(step.mark.relative_to(done.root)) in PAGES:
+            write_mark(step.mark, [], known_parts(step.parts))
     assert lost(done, done) == set()
-    with (checkout / file).open("a") as source:
-        source.write("# edited\n")
-    assert lost(done, done) == {f"problems/{CHECKSUMS}"}
+    for step in steps(done):
+        if str(step.mark.relative_to(done.root)) in AER:
+            write_mark(step.mark, [], known_parts(step.parts))
+    assert lost(done, done) == PAGES
 
 
-@pytest.mark.parametrize("name", ["problems", "base/policy"])
-def test_a_step_that_does_not_say_what_it_was_made_from_is_done_again(
-    done: Graph, name: str
-) -> None:
-    (done.root / name / MADE_FROM).unlink()
-    assert lost(done, done) == {f"{name}/{CHECKSUMS}"}
+def test_a_results_folder_can_be_moved_and_copied(done: Graph, tmp_path: Path) -> None:
+    shutil.copytree(done.results, tmp_path / "elsewhere")
+    moved = graph(tmp_path / "elsewhere")
+    assert lost(moved, moved) == set()
 
 
-def test_what_a_job_of_older_settings_leaves_behind_is_not_taken(done: Graph) -> None:
-    """Its Snakemake had died; the start with other settings had written the spec already."""
-    now = graph(done.results, model__steps=3)
-    forget_outdated(now)
-    write_spec(now.experiment, now.spec)
-    leave(done.root / "base" / "policy", done.base_source())
-    (done.root / "base" / "policy" / CHECKSUMS).write_text("{}")
-    assert lost(done, now) == {f"base/policy/{CHECKSUMS}"}
+# ---- code
 
 
-def test_data_counts_by_content_and_may_be_away(done: Graph, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    gsm8k = {"samples": 4, "k": [1]}
-    now = graph(done.results, data_dir=str(data), evaluation__benchmarks__gsm8k=gsm8k)
-    (data / "gsm8k_test.jsonl").write_text('{"answer": "1"}')
-    forget_outdated(now)
-    write_spec(now.experiment, now.spec)
-    leave(now.root / "problems", now.problems_hash())
-    (now.root / "problems" / CHECKSUMS).write_text("{}")
-    (data / "gsm8k_test.jsonl").touch()
-    assert lost(done, now) == set()
-    data.rename(tmp_path / "away")
-    assert lost(done, now) == set()
-    data.mkdir()
-    (data / "gsm8k_test.jsonl").write_text('{"answer": "2"}')
-    assert lost(done, now) == {f"problems/{CHECKSUMS}"}
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the code, which the digests are taken of."""
+    for package in code.PACKAGES:
+        shutil.copytree(
+            code.CHECKOUT / package, tmp_path / package, ignore=shutil.ignore_patterns("*.pyc")
+        )
+    monkeypatch.setattr(code, "CHECKOUT", tmp_path)
+    return tmp_path
 
 
-def test_weights_of_a_local_policy_count(done: Graph, tmp_path: Path) -> None:
-    policy = tmp_path / "local"
-    policy.mkdir()
-    (policy / "model.safetensors").write_text("one")
-    now = graph(done.results, model={"source": "pretrained", "name": str(policy)})
-    before = now.base_hash()
-    forget_outdated(now)
-    write_spec(now.experiment, now.spec)
-    for run in RUNS:  # done again with the local policy
-        (done.root / run / CHECKSUMS).write_text("{}")
-        arm, _, seed = run.partition("/seed-")
-        record = {"spec_hash": spec_hash(run_spec(now.experiment, arm, int(seed)))}
-        (done.root / run / "run.json").write_text(json.dumps(record))
-    (policy / "model.safetensors").touch()
-    assert now.base_hash() == before
-    assert lost(done, now) == set()
-    (policy / "model.safetensors").write_text("two")
-    assert now.base_hash() != before
-    assert lost(done, now) == {
-        "base/eval/arithmetic_test.sampled",
-        *(f"{run}/{CHECKSUMS}" for run in RUNS),
+ENTRIES: dict[tuple[str, ...], set[str]] = {
+    ("experiments.tasks",): PROBLEMS,
+    ("experiments.policies.tiny",): BASE,
+    ("eval.sample",): SAMPLED,
+    ("eval.score",): SCORED,
+    ("experiments.train", "methods.aer"): AER,
+    ("experiments.train", "methods.no_entropy"): {run for run in RUNS if run.startswith("none/")},
+    ("experiments.train", "methods.clip_higher"): {
+        run for run in RUNS if run.startswith("clip_higher/")
+    },
+    ("analysis.tables",): TABLES,
+    ("analysis.figures",): FIGURES,
+    ("analysis.report",): REPORT,
+}
+
+
+def concerned(module: str) -> set[str]:
+    """Marks of the steps whose closure has the module."""
+    other_engine = {"eval.sampling.engine_vllm"}
+    return {
+        mark
+        for entries, marks in ENTRIES.items()
+        if module in code.closure(*entries, without=other_engine)
+        for mark in marks
     }
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 100_000])
-def test_a_spec_or_record_that_cannot_be_read_stops_nothing(done: Graph, text: str) -> None:
-    Path(done.spec).write_text("not: [an experiment")
-    (done.root / "aer" / "seed-1" / "run.json").write_text(text)
-    forget_outdated(done)
-    assert (done.root / "aer" / "seed-1" / CHECKSUMS).exists()
+def parts_now(study: Graph) -> dict[str, str | None]:
+    """Mark → digest of its code today."""
+    return {str(step.mark.relative_to(study.root)): step.parts["code"] for step in steps(study)}
+
+
+def every_module() -> list[str]:
+    files = [path for package in code.PACKAGES for path in (code.CHECKOUT / package).rglob("*.py")]
+    names = [".".join(path.relative_to(code.CHECKOUT).with_suffix("").parts) for path in files]
+    return [name.removesuffix(".__main__") for name in names if not name.endswith("__init__")]
+
+
+def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(
+    checkout: Path, tmp_path: Path
+) -> None:
+    study = graph(tmp_path / "results")
+    before, seen = parts_now(study), set()
+    for module in every_module():
+        file = code.module_file(module)
+        if not file.exists():
+            continue
+        text = file.read_text(encoding="utf-8")
+        file.write_text(f"{text}\nEDITED = True\n", encoding="utf-8")
+        after = parts_now(study)
+        file.write_text(text, encoding="utf-8")
+        changed = {mark for mark in before if before[mark] != after[mark]}
+        assert changed == concerned(module), module
+        seen |= changed
+    assert seen == set(before)
+
+
+@pytest.mark.parametrize(
+    ("module", "marks"),
+    [
+        ("experiments.training.micro_batches", RUNS),
+        ("experiments.training.generation", RUNS),
+        ("experiments.training.data_order", RUNS),
+        ("experiments.training.gradient_share", RUNS),
+        ("experiments.policies.load", RUNS),
+        ("experiments.train", RUNS),
+        ("methods.objective", RUNS),
+        ("methods.aer", AER),
+        ("eval.scoring.measures", SCORED),
+        ("eval.scoring.pass_at_k", SCORED | PAGES),
+        ("eval.score", SCORED),
+        ("eval.sampling.engine_transformers", SAMPLED),
+        ("eval.sampling.engine_vllm", set()),
+        ("eval.verify.worker", RUNS | SCORED | BASE),
+        ("eval.questions.arithmetic", PROBLEMS | BASE),
+        ("analysis.tables.scores", PAGES),
+        ("analysis.report.page", REPORT),
+        ("experiments.workflow.outdated", set()),
+        ("experiments.spec.schema", set()),
+        ("eval.files.errors", set()),
+    ],
+)
+def test_what_an_edit_concerns_is_what_a_person_expects(module: str, marks: set[str]) -> None:
+    """Written by hand, so that a closure that is too large or too small is seen."""
+    assert concerned(module) == marks
+
+
+def test_a_template_of_the_report_concerns_the_report(checkout: Path, tmp_path: Path) -> None:
+    study = graph(tmp_path / "results")
+    before = parts_now(study)
+    with (checkout / "analysis" / "report" / "report.html").open("a") as page:
+        page.write("<!-- edited -->")
+    after = parts_now(study)
+    assert {mark for mark in before if before[mark] != after[mark]} == REPORT
+
+
+def test_prose_and_formatting_concern_nothing(checkout: Path, tmp_path: Path) -> None:
+    """In every module at once: a comment, another docstring, other line breaks."""
+    study = graph(tmp_path / "results")
+    before = parts_now(study)
+    for file in (path for package in code.PACKAGES for path in (checkout / package).rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        text = text.replace('"""', '"""Edited: ', 1) if text.startswith('"""') else text
+        text = text.replace("(\n", "(  # edited\n\n").replace("\ndef ", "\n\n\n# edited\ndef ")
+        file.write_text(text, encoding="utf-8")
+    assert parts_now(study) == before
+
+
+def test_modules_without_effect_are_there_and_have_a_reason() -> None:
+    for name, reason in code.NO_EFFECT.items():
+        assert code.module_file(name).exists() or name == "eval.files.command_line", name
+        assert len(reason) > 5
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("0.5", "0.25", 1),
+        lambda text: text.replace("max(", "min(", 1),
+        lambda text: text.replace("<=", "<", 1),
+    ],
+)
+def test_a_changed_number_or_operator_is_another_meaning(
+    edit: Callable[[str], str], tmp_path: Path
+) -> None:
+    text = 'def f(x):\n    """Says 0.5."""\n    return max(0.5, x) <= 1  # 0.5\n'
+    (tmp_path / "a.py").write_text(text)
+    (tmp_path / "b.py").write_text(text.replace("# 0.5", "# half").replace("Says 0.5", "Half"))
+    edited = text.replace("Says 0.5.", "")
+    (tmp_path / "c.py").write_text(edit(edited))
+    assert code.meaning(tmp_path / "a.py") == code.meaning(tmp_path / "b.py")
+    assert code.meaning(tmp_path / "a.py") != code.meaning(tmp_path / "c.py")
+
+
+# ---- files of other places
+
+
+def test_data_count_by_content_and_may_be_away(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "gsm8k_test.jsonl").write_text('{"answer": "1"}')
+    gsm8k = {"samples": 4, "k": [1]}
+    now = graph(tmp_path / "results", data_dir=str(data), evaluation__benchmarks__gsm8k=gsm8k)
+    finish_all(now)
+    assert lost(now, now) == set()
+    (data / "gsm8k_test.jsonl").touch()
+    assert lost(now, now) == set()
+    data.rename(tmp_path / "away")
+    assert lost(now, now) == set()
+    data.mkdir()
+    (data / "gsm8k_test.jsonl").write_text('{"answer": "2"}')
+    assert lost(now, now) == PROBLEMS
+
+
+def test_weights_of_a_local_policy_count(tmp_path: Path) -> None:
+    policy = tmp_path / "local"
+    policy.mkdir()
+    (policy / "model.safetensors").write_text("one")
+    now = graph(tmp_path / "results", model={"source": "pretrained", "name": str(policy)})
+    finish_all(now)
+    (policy / "model.safetensors").touch()
+    assert lost(now, now) == set()
+    (policy / "model.safetensors").write_text("two")
+    assert lost(now, now) == RUNS | evaluated("sampled", "base/")

@@ -13,11 +13,13 @@ import pytest
 import yaml
 
 from eval.files.errors import BadInput
+from eval.files.marks import CHECKSUMS, Parts, known_parts, write_mark
+from experiments.spec.resolved import write_spec
 from experiments.spec.schema import load
 from experiments.workflow.launcher import retries
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import leave
 from experiments.workflow.resources import needs
+from experiments.workflow.steps import steps
 
 ROOT = Path(__file__).parents[1]
 RUN = "results/qwen3_4b/none/seed-1/run.json"
@@ -115,9 +117,17 @@ def upstream(folder: Path) -> None:
     for name in (*graph.base_inputs(), f"{graph.root}/problems/train.jsonl"):
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")  # as a mark: of a step that left nothing
-    leave(graph.root / "problems", graph.problems_hash())
-    leave(graph.root / "base" / "policy", graph.base_source())
+        path.write_text("{}")
+    write_spec(graph.experiment, graph.spec)
+    # As their jobs mark them: steps that left no file but what is there.
+    problems = graph.root / "problems"
+    write_mark(problems / CHECKSUMS, [problems / "train.jsonl"], parts_of(graph, "problems"))
+    write_mark(graph.root / "base" / "policy" / CHECKSUMS, [], parts_of(graph, "base/policy"))
+
+
+def parts_of(graph: Graph, folder: str) -> Parts:
+    mark = graph.root / folder / CHECKSUMS
+    return next(known_parts(step.parts) for step in steps(graph) if step.mark == mark)
 
 
 def test_a_run_asks_for_what_it_needs(calls: list[list[str]]) -> None:
@@ -191,7 +201,7 @@ def test_a_wrong_number_of_gpus_is_refused(gpus: object) -> None:
 def test_the_page_says_how_often_a_run_is_sent_again() -> None:
     """A rule's own retries win over the profile's."""
     assert retries({}) == 3
-    assert "retries: RETRIES" in (ROOT / "experiments" / "rules" / "policies.smk").read_text()
+    assert "retries: STUDY.retries" in (ROOT / "experiments" / "rules" / "policies.smk").read_text()
     page = " ".join((ROOT / "docs" / "cluster.md").read_text().split())
     assert (
         "sends the job again, up to three times (`--config retries=N`; `retries: 5` of the profile"
@@ -202,7 +212,7 @@ def test_the_page_says_how_often_a_run_is_sent_again() -> None:
 def test_the_profile_names_rules_that_there_are() -> None:
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     rules = re.findall(
-        r"^rule (\w+):",
+        r"^ *(?:use )?rule (\w+)",
         "".join(p.read_text() for p in (ROOT / "experiments" / "rules").iterdir()),
         re.M,
     )

@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from eval.files.checksums import mark_folder
 from eval.files.durable import discard
 from eval.files.errors import BadInput
+from eval.files.marks import mark_folder
 from experiments.spec.resolved import write_spec
 from experiments.sweep import commands
 from experiments.sweep.commands import desk_of, gather, journal_of, leave

@@ -27,8 +27,8 @@ from analysis.sweep.searches import Setting
 from analysis.sweep.summary import summarise
 from analysis.sweep.tables import regret_table, trials_table
 from analysis.sweep.words import chosen, tuning, verdict, warnings
-from eval.files.checksums import CHECKSUMS
 from eval.files.errors import BadInput
+from eval.files.marks import CHECKSUMS
 from experiments.workflow.repair import undo_damaged
 from tests import browser, synthetic_sweep
 from tests.synthetic_sweep import row, study, write

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from eval.files import code_digest
 from eval.files.errors import BadInput
 from experiments.spec.schema import Experiment, load
 from experiments.sweep.hashes import ground_hash, search_hash, sweep_hash
@@ -19,7 +20,6 @@ from experiments.sweep.sweep_file import (
     trial_experiment,
 )
 from experiments.sweep.trial import run_key
-from experiments.workflow import layout as graph
 from experiments.workflow.layout import Graph
 
 SMOKE: dict[str, Any] = {
@@ -211,8 +211,8 @@ def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_metho
 ) -> None:
     study, experiment = load_study(study_file(tmp_path))
     for part in ("eval", "experiments", "methods"):
-        shutil.copytree(graph.CHECKOUT / part, tmp_path / part)
-    monkeypatch.setattr(graph, "CHECKOUT", tmp_path)
+        shutil.copytree(code_digest.CHECKOUT / part, tmp_path / part)
+    monkeypatch.setattr(code_digest, "CHECKOUT", tmp_path)
 
     def ground(now: Experiment = experiment) -> str:
         return ground_hash(study, Graph(now, tmp_path))
@@ -232,9 +232,9 @@ def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_metho
         "methods/aer.py",
     ):
         with (tmp_path / file).open("a") as source:
-            source.write("# edited\n")
+            source.write("EDITED = True\n")
         found.append(ground())
-    (tmp_path / "methods" / "clip_higher.py").write_text("# of an arm that is not tuned\n")
+    (tmp_path / "methods" / "clip_higher.py").write_text("OF_AN_ARM = 'that is not tuned'\n")
     assert ground() == found[-1]
     assert len(set(found)) == 5
     trial = trial_experiment(study, experiment, "aer", {"method.tau": 0.3})

@@ -15,6 +15,7 @@ from analysis.results.folder import load as read_results
 from analysis.tables.footnotes import overlap_note
 from eval.files.durable import locked
 from eval.files.errors import BadInput
+from eval.files.marks import CHECKSUMS, made_from
 from eval.questions.named_sets import SOURCES
 from eval.questions.problems import Problem, load_set, read_problems, write_problems
 from eval.verify.verifier import Verifier
@@ -24,7 +25,7 @@ from experiments.tasks.dataset import UNKNOWN, make_dataset
 from experiments.tasks.problem_files import write_all
 from experiments.training.rewards import VerifiedReward
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import made_from
+from experiments.workflow.steps import problem_parts
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 
@@ -121,11 +122,12 @@ def test_problems_say_what_they_were_made_from(data_dir: Path, tmp_path: Path) -
     experiment = mini(data_dir)
     graph = Graph(experiment, tmp_path)
     write_all(experiment, graph.root / "problems")
-    assert made_from(graph.root / "problems") == graph.problems_hash()
+    mark = graph.root / "problems" / CHECKSUMS
+    assert made_from(mark) == problem_parts(graph)
     (data_dir / "aime_2024.jsonl").write_text(
         (data_dir / "aime_2024.jsonl").read_text().replace('"1"', '"7"')
     )
-    assert made_from(graph.root / "problems") != graph.problems_hash()
+    assert made_from(mark) != problem_parts(graph)
 
 
 def test_the_counts_stand_under_the_tables(data_dir: Path, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from analysis.figures.captions import CAPTIONS
 from analysis.figures.files import provenance, save
 from analysis.figures.plotting import Drawn
 from analysis.results.folder import Results, load
-from eval.files.checksums import mark_folder
 from eval.files.errors import exit_with_message
+from eval.files.evidence import analysis_made_from
+from eval.files.marks import mark_folder
 
 FIGURES: dict[str, Callable[[Results], Drawn]] = {
     "pass_at_k": figures_evaluation.pass_at_k,
@@ -75,4 +76,4 @@ def main(argv: list[str] | None = None) -> None:
         results = load(folder)
         for name in FIGURES:
             make(name, results)
-        mark_folder(folder / "figures")
+        mark_folder(folder / "figures", analysis_made_from(folder, "analysis.figures"))

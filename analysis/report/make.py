@@ -22,9 +22,10 @@ from analysis.tables.cells import Table, is_number
 from analysis.tables.diagnostics import diagnose, mean
 from analysis.tables.make import LAYOUTS, stored
 from analysis.tables.render import to_html
-from eval.files.checksums import write_mark
 from eval.files.durable import write_text
 from eval.files.errors import exit_with_message
+from eval.files.evidence import analysis_made_from
+from eval.files.marks import write_mark
 
 SIGNS = {"better": "▲", "worse": "▼", "not distinguishable": "≈"}
 
@@ -166,4 +167,5 @@ def main(argv: list[str] | None = None) -> None:
     with exit_with_message():
         path = own(folder / "report.html", folder)
         write_text(path, page(load(folder)))
-        write_mark(folder / "report.checksums.json", [path])
+        made_from = analysis_made_from(folder, "analysis.report")
+        write_mark(folder / "report.checksums.json", [path], made_from)

@@ -26,9 +26,9 @@ from analysis.sweep.tables import regret_table, trials_table
 from analysis.sweep.words import shown, tuning, verdict, warnings
 from analysis.tables.cells import Table
 from analysis.tables.render import to_html, write
-from eval.files.checksums import CHECKSUMS, write_mark
 from eval.files.durable import write_text
 from eval.files.errors import exit_with_message
+from eval.files.marks import CHECKSUMS, write_mark
 
 COMMAND = "python -m analysis.sweep"
 FILES = ("study.yaml", "trials.csv", "importance.csv")

@@ -33,8 +33,9 @@ from analysis.tables.cells import (
 )
 from analysis.tables.diagnostics import diagnose
 from analysis.tables.render import from_csv, write
-from eval.files.checksums import mark_folder
 from eval.files.errors import BadInput, exit_with_message
+from eval.files.evidence import analysis_made_from
+from eval.files.marks import mark_folder
 
 
 @dataclass(frozen=True)
@@ -183,4 +184,4 @@ def main(argv: list[str] | None = None) -> None:
         results = load(folder)
         for name in LAYOUTS:
             write(build(name, results), own(folder / "tables", folder))
-        mark_folder(folder / "tables")
+        mark_folder(folder / "tables", analysis_made_from(folder, "analysis.tables"))

@@ -15,9 +15,8 @@ from eval.files.errors import BadInput
 from eval.files.jsonl import Row, read_rows
 from eval.questions.problems import Problem, read_problems
 from eval.sampling.engines import Key, Request, sample_seed
+from eval.sampling.made_from import policy_files
 from eval.sampling.prompts import prompt_hash, render
-
-_POLICY = {".json", ".safetensors", ".jinja", ".txt", ".model"}
 
 
 @dataclass(frozen=True)
@@ -140,8 +139,3 @@ def policy_hash(policy: Path) -> str:
                 file.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest()
             )
     return digest.hexdigest()[:16]
-
-
-def policy_files(policy: Path) -> list[Path]:
-    """The files that a policy is known by."""
-    return sorted(file for file in policy.iterdir() if file.suffix in _POLICY)

@@ -35,12 +35,14 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from eval.files.errors import BadInput, exit_with_message
+from eval.files.marks import Record, known_parts
 from eval.questions.problems import Problem, read_problems
 from eval.sampling.prompts import render
+from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import MiniaturePolicy
 from experiments.spec.schema import load
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import Reports, make_policy_folder
+from experiments.workflow.steps import base_parts
 
 PAD, END = "<|endoftext|>", "<|im_end|>"
 SPECIAL = [PAD, "<|im_start|>", END]  # tokens 0, 1, 2
@@ -163,7 +165,7 @@ def fit(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None
 
 def make(
     policy: MiniaturePolicy, problems: Sequence[Problem], template: str, folder: Path
-) -> Reports:
+) -> Record:
     """Trains the policy and saves it in the folder."""
     model, tokenizer = make_policy(policy, problems, template)
     model.save_pretrained(folder)
@@ -182,11 +184,11 @@ def main() -> None:
         assert isinstance(experiment.model, MiniaturePolicy), (
             "only a miniature policy is trained here"
         )
-        source = Graph(experiment, arguments.spec.parent.parent).base_source()
+        parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
         problems = read_problems(arguments.spec.parent / "problems" / "train.jsonl")
         policy, template = experiment.model, experiment.task.template
         make_policy_folder(
-            arguments.out, source, lambda folder: make(policy, problems, template, folder)
+            arguments.out, parts, lambda folder: make(policy, problems, template, folder)
         )
 
 

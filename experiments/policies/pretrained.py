@@ -15,10 +15,12 @@ import shutil
 from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
+from eval.files.marks import Record, known_parts
+from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import HubPolicy
 from experiments.spec.schema import load
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import Reports, make_policy_folder
+from experiments.workflow.steps import base_parts
 
 FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.jinja"]
 
@@ -47,7 +49,7 @@ def fetch(policy: HubPolicy) -> Path:
             ) from error
 
 
-def place(snapshot: Path, folder: Path) -> Reports:
+def place(snapshot: Path, folder: Path) -> Record:
     """Puts the files of a snapshot into a folder."""
     for source in sorted(snapshot.iterdir()):
         if not any(source.match(pattern) for pattern in FILES):
@@ -69,8 +71,8 @@ def main() -> None:
         experiment = load(arguments.spec)
         policy = experiment.model
         assert isinstance(policy, HubPolicy), "only a pretrained policy is fetched"
-        source = Graph(experiment, arguments.spec.parent.parent).base_source()
-        make_policy_folder(arguments.out, source, lambda folder: place(fetch(policy), folder))
+        parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
+        make_policy_folder(arguments.out, parts, lambda folder: place(fetch(policy), folder))
 
 
 if __name__ == "__main__":

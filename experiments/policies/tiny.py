@@ -35,11 +35,13 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from eval.files.errors import exit_with_message
+from eval.files.marks import Record, known_parts
 from eval.questions.arithmetic import arithmetic, available, stream_of
 from eval.verify.verifier import Verifier
+from experiments.policies.folder import make_policy_folder
 from experiments.spec.schema import TinyPolicy, load
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import Reports, make_policy_folder
+from experiments.workflow.steps import base_parts
 
 PAD, END = "<pad>", "<end>"
 SEPARATORS = {";": 0.9, ",": 0.1}  # how a step may end, and how often the demonstrations end one so
@@ -233,7 +235,7 @@ def accuracy(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, flo
     return rates
 
 
-def make(policy: TinyPolicy, folder: Path) -> Reports:
+def make(policy: TinyPolicy, folder: Path) -> Record:
     """Trains the policy and saves it in the folder."""
     model = train(policy)
     model.save_pretrained(folder)
@@ -253,8 +255,8 @@ def main() -> None:
         experiment = load(arguments.spec)
         policy = experiment.model
         assert isinstance(policy, TinyPolicy), "only a tiny base policy is trained here"
-        source = Graph(experiment, arguments.spec.parent.parent).base_source()
-        make_policy_folder(arguments.out, source, lambda folder: make(policy, folder))
+        parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
+        make_policy_folder(arguments.out, parts, lambda folder: make(policy, folder))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@
 rule tables:
     """Main, comparisons, budget and diagnostics tables, as CSV, Markdown, LaTeX and HTML."""
     input:
-        GRAPH.analysis_code("tables"),
         GRAPH.evidence(),
     output:
-        mark=GRAPH.analysis_marks[0],
+        mark=GRAPH.analysis_marks["analysis.tables"],
         tables=[
             report(path, category="Tables", labels={"table": Path(path).stem})
             for path in TABLES
@@ -18,18 +17,17 @@ rule tables:
         f"{RESULTS}/benchmarks/tables.tsv"
     params:
         results=subpath(output.mark, ancestor=2),
-        hash=GRAPH.hash(),
+        digest=DIGEST(GRAPH.analysis_marks["analysis.tables"]),
     shell:
-        "python -m analysis.tables {params.results} > {log} 2>&1"
+        "python -m analysis.tables {params.results:q} > {log:q} 2>&1"
 
 
 rule figures:
     """Every figure as PDF and PNG with its numbers as CSV and its origin as JSON."""
     input:
-        GRAPH.analysis_code("figures"),
         GRAPH.evidence(),
     output:
-        mark=GRAPH.analysis_marks[1],
+        mark=GRAPH.analysis_marks["analysis.figures"],
         figures=[
             report(
                 f"{RESULTS}/figures/{name}.png",
@@ -45,19 +43,18 @@ rule figures:
         f"{RESULTS}/benchmarks/figures.tsv"
     params:
         results=subpath(output.mark, ancestor=2),
-        hash=GRAPH.hash(),
+        digest=DIGEST(GRAPH.analysis_marks["analysis.figures"]),
     shell:
-        "python -m analysis.figures {params.results} > {log} 2>&1"
+        "python -m analysis.figures {params.results:q} > {log:q} 2>&1"
 
 
 rule report_page:
     """One self-contained page with verdicts, tables, figures, settings and provenance."""
     input:
-        GRAPH.analysis_code("report"),
         rules.tables.output,
         rules.figures.output,
     output:
-        GRAPH.analysis_marks[2],
+        GRAPH.analysis_marks["analysis.report"],
         page=f"{RESULTS}/report.html",
     log:
         f"{RESULTS}/logs/report.log",
@@ -65,6 +62,6 @@ rule report_page:
         f"{RESULTS}/benchmarks/report.tsv"
     params:
         results=subpath(output.page, parent=True),
-        hash=GRAPH.hash(),
+        digest=DIGEST(GRAPH.analysis_marks["analysis.report"]),
     shell:
-        "python -m analysis.report {params.results} > {log} 2>&1"
+        "python -m analysis.report {params.results:q} > {log:q} 2>&1"

@@ -2,9 +2,8 @@
 
 
 rule sample:
-    """Answer every benchmark's questions with one trained policy. The samples are append-only and no declared output."""
+    """Answer every benchmark's questions with one policy. The samples are append-only and no declared output."""
     input:
-        GRAPH.sampling_code(),
         GRAPH.problems,
         run=rules.train.output.run,
     output:
@@ -21,27 +20,31 @@ rule sample:
         mem_mb=NEEDS["sample"].mem_mb,
         runtime=NEEDS["sample"].runtime,
     params:
-        folder=subpath(input.run, parent=True),
+        policy=lambda wildcards: f"{GRAPH.run(wildcards.arm, wildcards.seed)}/policy",
         problems=GRAPH.problems,
         samples=GRAPH.samples,
+        out=lambda wildcards: f"{GRAPH.run(wildcards.arm, wildcards.seed)}/eval",
         sampling=GRAPH.sampling(),
-        label=EXPERIMENT.name,
-        hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
+        seed=lambda wildcards: wildcards.seed,
+        labels=lambda wildcards: f"--label run={EXPERIMENT.name} --label arm={wildcards.arm} --label train_seed={wildcards.seed}",
+        digest=lambda wildcards, output: [DIGEST(mark) for mark in output.sampled],
     shell:
         "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python -m eval.sample"
-        " --policy {params.folder}/policy --problems {params.problems} --samples {params.samples}"
-        " --out {params.folder}/eval {params.sampling} --seed {wildcards.seed} --threads {threads} --stale replace"
-        " --label run={params.label} --label arm={wildcards.arm} --label train_seed={wildcards.seed} > {log} 2>&1"
+        " --policy {params.policy:q} --problems {params.problems:q} --samples {params.samples}"
+        " --out {params.out:q} {params.sampling} --seed {params.seed} --threads {threads}"
+        " --stale replace {params.labels} > {log:q} 2>&1"
 
 
 rule score:
-    """Verify one run's samples and count per question."""
+    """Verify one policy's samples and count per question."""
     input:
-        GRAPH.problems,
+        problems=GRAPH.problems,
         sampled=rules.sample.output.sampled,
     output:
         GRAPH.outcome(f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks),
-        GRAPH.marks(f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks, "scored"),
+        scored=GRAPH.marks(
+            f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks, "scored"
+        ),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_score.log",
     benchmark:
@@ -52,68 +55,48 @@ rule score:
         mem_mb=NEEDS["score"].mem_mb,
         runtime=NEEDS["score"].runtime,
     params:
-        problems=GRAPH.problems,
-        folder=subpath(output[0], parent=True),
+        out=lambda wildcards: f"{GRAPH.run(wildcards.arm, wildcards.seed)}/eval",
         ks=GRAPH.ks,
-        hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
-        grader=GRAPH.scoring_hash(),
+        digest=lambda wildcards, output: [DIGEST(mark) for mark in output.scored],
     shell:
-        "python -m eval.score --out {params.folder} --problems {params.problems} --k {params.ks}"
-        " --workers {threads} > {log} 2>&1"
+        "python -m eval.score --out {params.out:q} --problems {input.problems:q} --k {params.ks}"
+        " --workers {threads} > {log:q} 2>&1"
 
 
-rule base_sample:
-    """Answer one set of questions with the base policy: every benchmark, and the training prompts for the strata."""
+use rule sample as base_sample with:
+    """The base policy answers one set: a benchmark, or the training prompts for the strata."""
     input:
-        GRAPH.sampling_code(),
         GRAPH.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:
-        sampled=f"{RESULTS}/base/eval/{{set}}.sampled",
+        sampled=[f"{RESULTS}/base/eval/{{set}}.sampled"],
     log:
         f"{RESULTS}/logs/base_{{set}}_sample.log",
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_sample.tsv"
-    threads: NEEDS["sample"].threads
-    resources:
-        gpu=NEEDS["sample"].gpu,
-        mem_mb=NEEDS["sample"].mem_mb,
-        runtime=NEEDS["sample"].runtime,
     params:
-        policy=lambda wildcards: GRAPH.base_policy(),
+        policy=GRAPH.base_policy(),
+        problems=f"{RESULTS}/problems/{{set}}.jsonl",
         samples=lambda wildcards: GRAPH.base_samples(wildcards.set),
+        out=f"{RESULTS}/base/eval",
         sampling=GRAPH.sampling(),
-        label=EXPERIMENT.name,
         seed=EXPERIMENT.evaluation.seed,
-        out=subpath(output.sampled, parent=True),
-        hash=GRAPH.base_hash(),
-    shell:
-        "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python -m eval.sample"
-        " --policy {params.policy:q} --problems {input.problems} --samples {params.samples}"
-        " --out {params.out} {params.sampling} --seed {params.seed} --threads {threads} --stale replace"
-        " --label run={params.label} --label arm=base --label step=0 > {log} 2>&1"
+        labels=f"--label run={EXPERIMENT.name} --label arm=base --label step=0",
+        digest=lambda wildcards: DIGEST(f"{RESULTS}/base/eval/{wildcards.set}.sampled"),
 
 
-rule base_score:
+use rule score as base_score with:
     """Verify the base policy's samples of one set."""
     input:
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
-        sampled=rules.base_sample.output.sampled,
+        sampled=[f"{RESULTS}/base/eval/{{set}}.sampled"],
     output:
         multiext(f"{RESULTS}/base/eval/{{set}}", ".counts.csv", ".scored"),
     log:
         f"{RESULTS}/logs/base_{{set}}_score.log",
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_score.tsv"
-    threads: NEEDS["score"].threads
-    resources:
-        gpu=NEEDS["score"].gpu,
-        mem_mb=NEEDS["score"].mem_mb,
-        runtime=NEEDS["score"].runtime,
     params:
-        out=subpath(input.sampled, parent=True),
+        out=f"{RESULTS}/base/eval",
         ks=GRAPH.ks,
-        hash=GRAPH.base_hash(),
-        grader=GRAPH.scoring_hash(),
-    shell:
-        "python -m eval.score --out {params.out} --problems {input.problems} --k {params.ks} --workers {threads} > {log} 2>&1"
+        digest=lambda wildcards: DIGEST(f"{RESULTS}/base/eval/{wildcards.set}.scored"),

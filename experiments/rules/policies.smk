@@ -1,4 +1,7 @@
 # From a spec to policies: the problems, the base policy, and one job per arm and seed.
+#
+# update(): Snakemake deletes what a job has promised before it starts the job again. A policy that is
+# complete and made from the same parts must not be made again, so these marks stay, and the job looks.
 
 
 rule problems:
@@ -15,9 +18,9 @@ rule problems:
     params:
         spec=GRAPH.spec,
         out=subpath(output.train, parent=True),
-        hash=GRAPH.problems_hash(),
+        digest=DIGEST(f"{RESULTS}/problems/{CHECKSUMS}"),
     shell:
-        "python -m experiments.tasks --spec {params.spec} --out {params.out} > {log} 2>&1"
+        "python -m experiments.tasks --spec {params.spec:q} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule base_policy:
@@ -25,7 +28,7 @@ rule base_policy:
     input:
         GRAPH.base_training(),
     output:
-        mark=f"{RESULTS}/base/policy/{CHECKSUMS}",
+        mark=update(f"{RESULTS}/base/policy/{CHECKSUMS}"),
     log:
         f"{RESULTS}/logs/base_policy.log",
     benchmark:
@@ -40,29 +43,29 @@ rule base_policy:
         spec=GRAPH.spec,
         out=subpath(output.mark, parent=True),
         module=GRAPH.base_module(),
-        hash=GRAPH.base_hash(),
+        digest=lambda wildcards, output: DIGEST(output.mark),
     shell:
-        "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python -m experiments.policies.{params.module}"
-        " --spec {params.spec} --out {params.out} > {log} 2>&1"
+        "exec python -m experiments.workflow.devices --gpus {resources.gpu} --"
+        " python -m experiments.policies.{params.module}"
+        " --spec {params.spec:q} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule train:
     """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them.
 
-    Snakemake retries whatever the exit code: a run that was stopped or killed goes on, bad input is refused again at once.
+    Snakemake retries whatever the exit code: a run that was stopped or killed resumes, bad input is refused again at once.
     """
     input:
         GRAPH.base_inputs(),
-        code=lambda wildcards: GRAPH.training_code(wildcards.arm),
         problems=rules.problems.output.train,
     output:
-        f"{RESULTS}/{{arm}}/seed-{{seed}}/{CHECKSUMS}",
-        run=f"{RESULTS}/{{arm}}/seed-{{seed}}/run.json",
+        mark=update(f"{RESULTS}/{{arm}}/seed-{{seed}}/{CHECKSUMS}"),
+        run=update(f"{RESULTS}/{{arm}}/seed-{{seed}}/run.json"),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_train.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_train.tsv"
-    retries: RETRIES
+    retries: STUDY.retries
     threads: NEEDS["train"].threads
     resources:
         gpu=NEEDS["train"].gpu,
@@ -70,8 +73,9 @@ rule train:
         runtime=NEEDS["train"].runtime,
     params:
         spec=GRAPH.spec,
-        hash=lambda wildcards: GRAPH.run_hash(wildcards.arm, wildcards.seed),
+        digest=lambda wildcards, output: DIGEST(output.mark),
     shell:
-        "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.workflow.devices --gpus {resources.gpu} --"
-        " {LAUNCHER} experiments.train"
-        " --spec {params.spec} --arm {wildcards.arm} --seed {wildcards.seed} > {log} 2>&1"
+        # A global and no parameter: a run that is launched on more processes is the same run.
+        "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.workflow.devices"
+        " --gpus {resources.gpu} -- {STUDY.launcher} experiments.train"
+        " --spec {params.spec:q} --arm {wildcards.arm} --seed {wildcards.seed} > {log:q} 2>&1"

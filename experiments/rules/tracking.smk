@@ -13,4 +13,4 @@ rule tracked:
     params:
         results=subpath(output.logged, parent=True),
     shell:
-        "python -m experiments.tracking sync {params.results} --mark {output.logged} > {log} 2>&1"
+        "python -m experiments.tracking sync {params.results:q} --mark {output.logged:q} > {log:q} 2>&1"

@@ -22,10 +22,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eval.files.checksums import inside
 from eval.files.durable import discard, publish, write_text
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
+from eval.files.marks import inside
 from experiments.run.explosion import Vitals
 from methods import State
 

@@ -1,40 +1,46 @@
-"""What a training run rests on: its settings, code, prompts, their strata and the base policy, each
-as a hash of what is there.
+"""What a training run is made from, part by part: settings, code, prompts, their strata and the base
+policy.
 
-    checkpoints/identity.json   the run that they belong to: only an equal one goes on from them (checkpoint.py)
-    .finished.json              identity and record of a run that is complete
-    .finished.checksums         its mark
+    checksums.json              mark of a complete run, with its parts and run.json (eval/files/marks.py)
+    checkpoints/identity.json   parts of a run that is not complete: only an equal one resumes it
 
-Snakemake deletes what a job has promised before it starts the job again, and it starts one again
-whose end it did not see, or whose inputs were made again, equal or not. So a complete run also
-keeps what Snakemake does not know of: started again with an equal identity, it puts run.json back
-and trains nothing.
+Snakemake starts a job again whose end it did not see, or whose inputs were made again, equal or
+not. A complete run whose parts are equal then trains nothing.
 
 Other settings, code or prompts train it anew, as was asked. A base policy and its pass rates are
-computed: made again with nothing changed, on another machine, they may come out differently. Nobody
-asked for hours of training then, and runs from two base policies must not stand side by side, so
-this is refused.
+computed: made again with nothing changed, on another machine, they may come out differently.
+Nobody asked for hours of training then, and runs from two base policies must not stand side by
+side, so this is refused.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eval.files.checksums import CHECKSUMS, check_folder, damage, write_mark
-from eval.files.durable import discard, write_text
+from eval.files.durable import discard
 from eval.files.errors import BadInput
-from eval.files.json_text import read_object
+from eval.files.marks import (
+    CHECKSUMS,
+    check_folder,
+    damage,
+    digest_of,
+    made_from,
+    restore,
+    sha256,
+    write_mark,
+    write_recorded,
+)
 from eval.questions.problems import read_problems
-from eval.sampling.jobs import policy_hash
+from eval.sampling.made_from import policy_digest
 from experiments.policies.load import policy_source
 from experiments.run.checkpoint import differences
-from experiments.spec.schema import Experiment, run_spec, spec_hash
+from experiments.spec.schema import Experiment, run_spec
 from experiments.tasks.strata import strata_of
-from experiments.workflow.layout import Graph, digests
+from experiments.workflow.layout import run_folder
+from experiments.workflow.steps import training_code
 
-Identity = dict[str, str]
-FINISHED, MARK = ".finished.json", ".finished.checksums"
+Identity = dict[str, str]  # part → digest
+RECORD = "run.json"
 COMPUTED = {"strata", "base policy"}
 """Parts that may come out differently though nothing else has changed."""
 
@@ -45,92 +51,67 @@ def identity(experiment: Experiment, arm: str, seed: int, inputs: Path) -> Ident
     Raises:
         BadInput: the base policy is not as its mark says.
     """
-    return own(experiment, arm, seed, inputs) | shared(experiment, inputs)
+    return own_parts(experiment, arm, seed) | shared_parts(experiment, inputs)
 
 
-def own(experiment: Experiment, arm: str, seed: int, inputs: Path) -> Identity:
+def own_parts(experiment: Experiment, arm: str, seed: int) -> Identity:
     """The parts in which the runs of an experiment differ."""
-    code = Graph(experiment, inputs.parent).training_code(arm)
-    return {
-        "settings": spec_hash(run_spec(experiment, arm, seed)),
-        "code": spec_hash({"files": digests(code)}),
-    }
+    settings = digest_of(run_spec(experiment, arm, seed))
+    return {"settings": settings, "code": training_code(experiment, arm)}
 
 
-def shared(experiment: Experiment, inputs: Path) -> Identity:
+def shared_parts(experiment: Experiment, inputs: Path) -> Identity:
     """The parts that they have in common."""
     policy = Path(policy_source(experiment, inputs)["pretrained_model_name_or_path"])
     check_folder(policy, f"put back a whole copy of {policy}, or delete it and make it again")
     prompts, strata = inputs / "problems" / "train.jsonl", strata_of(inputs)
+    # Of the counts a run reads the strata alone: their other columns may change.
+    codes = [strata.get(problem.id) for problem in read_problems(prompts)]
     return {
-        "prompts": spec_hash({"files": digests([str(prompts)])}),
-        # What a run takes of the counts: their other columns may change without a difference to it.
-        "strata": spec_hash(
-            {"codes": [strata.get(problem.id) for problem in read_problems(prompts)]}
-        ),
-        "base policy": policy_hash(policy),
+        "prompts": sha256(prompts),
+        "strata": digest_of(codes),
+        "base policy": policy_digest(policy),
     }
 
 
 def check_base(experiment: Experiment, inputs: Path, out: Path, mine: Identity) -> None:
-    """Refuses a base policy or strata which the complete runs of today's settings, code and prompts
-    do not rest on.
+    """Refuses a base policy or strata other than those of the complete runs that have today's
+    settings, code and prompts.
     """
     runs = [(arm, seed) for arm in experiment.arms for seed in experiment.seeds]
     today = {
-        inputs / arm / f"seed-{seed}": mine | own(experiment, arm, seed, inputs)
-        for arm, seed in runs
+        run_folder(inputs, arm, seed): mine | own_parts(experiment, arm, seed) for arm, seed in runs
     }
     found = {str(run): recomputed(run, theirs) for run, theirs in (today | {out: mine}).items()}
     if kept := [run for run, parts in found.items() if parts]:
         parts = sorted({part for parts in found.values() for part in parts})
         raise BadInput(
             f"{', '.join(kept)}: trained with other {' and other '.join(parts)} than"
-            f" {inputs / 'base'} has now, with the"
-            f" same settings, code and prompts: put back the old {inputs / 'base'}, or delete what"
-            " is named to train it again"
+            f" {inputs / 'base'} has now, with the same settings, code and prompts: put back the old"
+            f" {inputs / 'base'}, or delete what is named to train it again"
         )
 
 
 def recomputed(run: Path, today: Mapping[str, str]) -> list[str]:
-    """The parts in which a complete run rests on something else, if these are all of them computed
-    ones.
-    """
-    try:
-        begun = read_object(run / FINISHED)["identity"]
-        parts = differences(begun, today)
-    except (
-        BadInput,
-        KeyError,
-        AttributeError,
-    ):  # no complete run, or nothing that could be taken for one
-        return []
+    """The parts in which a complete run differs from today, if all of them are computed ones."""
+    begun = made_from(run / CHECKSUMS)
+    parts = differences(begun, today) if begun else []
     return parts if set(parts) <= COMPUTED else []
 
 
-def finish(out: Path, mine: Identity, record: dict[str, Any]) -> None:
+def finish_run(out: Path, mine: Identity, record: dict[str, Any]) -> None:
     """Marks a run as complete whose policy, rows and state are in their places."""
-    write_text(out / FINISHED, json.dumps({"identity": mine, "record": record}) + "\n")
-    parts = (FINISHED, "train.jsonl", "method_state.json", f"policy/{CHECKSUMS}")
-    write_mark(out / MARK, [out / name for name in parts])
-    show(out)
+    write_recorded(out, RECORD, record)
+    files = [out / name for name in (RECORD, "train.jsonl", "method_state.json")]
+    write_mark(out / CHECKSUMS, files, mine, {RECORD: record})
+    discard(out / "checkpoints")
 
 
 def is_finished(out: Path, mine: Identity) -> bool:
     """Whether a run of this identity is complete and undamaged in the folder."""
-    if any(damage(mark) for mark in (out / MARK, out / "policy" / CHECKSUMS)):
+    mark = out / CHECKSUMS
+    if made_from(mark) != mine:
         return False
-    try:
-        return read_object(out / FINISHED).get("identity") == mine
-    except BadInput:  # its mark does not list it
-        return False
-
-
-def show(out: Path) -> None:
-    """Leaves what Snakemake waits for; only then is there nothing to go on from any more."""
-    record = read_object(out / FINISHED)["record"]
-    write_text(out / "run.json", json.dumps(record, indent=2) + "\n")
-    write_mark(
-        out / CHECKSUMS, [out / name for name in ("run.json", "train.jsonl", "method_state.json")]
-    )
-    discard(out / "checkpoints")
+    if found := damage(mark):
+        restore(mark, found)  # run.json may have been deleted alone
+    return not damage(mark) and not damage(out / "policy" / CHECKSUMS)

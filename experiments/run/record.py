@@ -1,15 +1,22 @@
-"""What a run says of itself: run.json at its end, and the settings in the dump of a fault."""
+"""What a run says about itself: run.json at its end, with code revision, versions and machine, and the
+settings in the dump of a fault.
+"""
 
+import platform
+import subprocess
 import time
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from experiments.run.explosion import Vitals
-from experiments.run.provenance import git_revision, host, versions
 from experiments.spec.schema import Experiment, run_spec, spec_hash
 from methods.common.control import reconstruction
 
 Row = dict[str, Any]
+
+PACKAGES = ("torch", "trl", "transformers", "accelerate", "math-verify", "vllm")
 
 
 def run_record(experiment: Experiment, arm: str, seed: int, trainer: Any, started: float) -> Row:
@@ -51,3 +58,37 @@ def fault_settings(experiment: Experiment, arm: str, seed: int) -> Row:
         "training": experiment.training_of(arm).model_dump(mode="json"),
         "versions": versions(),
     }
+
+
+def git_revision() -> str:
+    """Commit of this checkout, with "+changes" where tracked files differ from it; "unknown"
+    outside a checkout.
+    """
+    here = Path(__file__).parents[1]
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        return commit + (
+            "+changes" if _git(here, "status", "--porcelain", "--untracked-files=no") else ""
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(folder: Path, *command: str) -> str:
+    done = subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what a number may depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def host() -> str:
+    return f"{platform.node()} ({platform.machine()})"

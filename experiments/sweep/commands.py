@@ -22,10 +22,10 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from eval.files.checksums import CHECKSUMS, write_mark
 from eval.files.csv_text import csv_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Row
+from eval.files.marks import CHECKSUMS, write_mark
 from eval.questions.contamination import examine
 from eval.questions.problems import Problem, read_problems, write_problems, write_text
 from experiments.spec.schema import Experiment

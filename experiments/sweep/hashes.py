@@ -6,29 +6,40 @@ search_hash   that, and all settings that a search's scores depend on: the name 
 sweep_hash    that of every search, and the study itself: a parameter of the rules
 """
 
+from eval.files.code_digest import code_digest
+from eval.sampling.made_from import sampling_code
 from experiments.spec.schema import Experiment, spec_hash
 from experiments.sweep.sweep_file import Study, trial_experiment
-from experiments.workflow.contents import content_digests
-from experiments.workflow.layout import Graph, data_files, digests
+from experiments.workflow.layout import Graph, data_files
+from experiments.workflow.outside_files import outside_digests
+from experiments.workflow.steps import Today, base_parts, problem_parts, training_code
 
 
 def ground_hash(study: Study, graph: Graph) -> str:
     """Of what the trials of all searches share. `graph`: of the experiment that the study tunes."""
-    code = sorted(
-        {file for search in study.searches.values() for file in graph.training_code(search.arm)}
-    )
+    arms = sorted({search.arm for search in study.searches.values()})
+    engine = graph.experiment.evaluation.engine
     shared = {
-        "base": graph.base_hash(),
-        "problems": graph.problems_hash(),
+        "base": own_parts_of(base_parts(graph)),
+        "problems": own_parts_of(problem_parts(graph)),
         "validation": validation_hash(study, graph),
+        "training": [training_code(graph.experiment, arm) for arm in arms],
+        "sampling": sampling_code(engine),
+        "scoring": code_digest("eval.score"),
     }
-    return spec_hash({**shared, "code": digests(code)})
+    return spec_hash(shared)
+
+
+def own_parts_of(parts: Today) -> dict[str, str]:
+    """The parts that are known before any job has run: settings, code, files of other places."""
+    return {name: digest for name, digest in parts.items() if digest and name != "prompts"}
 
 
 def validation_hash(study: Study, graph: Graph) -> str:
     """Of the data that the validation questions are read from; their settings are the study's."""
     named = [name for name, benchmark in study.validation.items() if benchmark.levels is None]
-    return spec_hash({"data": content_digests(data_files(graph.experiment, named), graph.root)})
+    found = outside_digests(data_files(graph.experiment, named), graph.root)
+    return spec_hash({"data": [*found.values()]})
 
 
 def search_hash(study: Study, experiment: Experiment, search: str, ground: str) -> str:

@@ -20,9 +20,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
-from eval.files.checksums import CHECKSUMS
 from eval.files.durable import discard
 from eval.files.jsonl import Row, read_rows
+from eval.files.marks import CHECKSUMS
 from eval.scoring.pass_at_k import pass_at_k
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment, spec_hash

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.files.checksums import mark_folder
 from eval.files.durable import locked
 from eval.files.errors import exit_with_message
+from eval.files.marks import known_parts, mark_folder
 from eval.questions.arithmetic import arithmetic
 from eval.questions.contamination import Examination, examine, write_report
 from eval.questions.duplicates import Repeats
@@ -23,7 +23,7 @@ from eval.questions.problems import Problem, load_counted, load_set, write_probl
 from experiments.spec.data_folder import load_ready
 from experiments.spec.schema import Benchmark, Experiment
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import leave
+from experiments.workflow.steps import problem_parts
 
 
 def training_problems(
@@ -69,14 +69,12 @@ def required(value: Any) -> Any:
 
 
 def write_all(experiment: Experiment, out: Path) -> None:
-    """BadInput where another process is writing them."""
+    """Writes and marks the files. BadInput if another process is writing them."""
     with locked(out.with_name(f".{out.name}.lock")):
-        source = Graph(
-            experiment, out.parent.parent
-        ).problems_hash()  # first: what is edited meanwhile is made again
+        # First: what is edited while this runs makes the files again at the next start.
+        parts = problem_parts(Graph(experiment, out.parent.parent))
         write_problem_files(experiment, out)
-        leave(out, source)
-        mark_folder(out)
+        mark_folder(out, known_parts(parts))
 
 
 def write_problem_files(experiment: Experiment, out: Path) -> None:

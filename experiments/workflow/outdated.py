@@ -1,84 +1,60 @@
-"""Before any job runs: steps that were done under other settings lose their marks, and so are done
-again.
+"""Before any job runs: a step that was made from something else loses its mark, and is done again.
 
-Snakemake sees a change by itself where it has a record of the job's parameters. A results folder
-that was copied without .snakemake/, or whose job outlived Snakemake, has none, and what stands in
-it would pass for the outcome of any settings. What the folder says of itself is compared instead:
-its spec.yaml, what problems and base policy were made from, and each run.json. A base policy that
-is no job's output is compared with what the last start saw of it.
+One loop over all steps (steps.py) compares what each mark records with what the step would be made
+from today. Snakemake also sees changed settings and code, in the parameters of its rules, but only
+where it has a record of the job: not in a folder that was copied without .snakemake/, nor for a job
+that outlived its Snakemake.
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable
 
-from eval.files.checksums import CHECKSUMS
-from eval.files.errors import BadInput
-from eval.files.json_text import parse
-from experiments.spec.schema import load, run_spec, spec_hash
-from experiments.workflow.contents import changed, remember
+from eval.files.marks import Parts, known_parts, made_from
 from experiments.workflow.layout import Graph
-from experiments.workflow.made_from import made_from
+from experiments.workflow.outside_files import remember
+from experiments.workflow.steps import Step, Today, steps
+
+UNRECORDED = "record of what they were made from"
 
 
 def forget_outdated(graph: Graph) -> None:
-    """Takes the marks away, and says how many."""
-    marks = {path for path in outdated(graph) if path.exists()}
-    for mark in marks:
-        mark.unlink()
+    """Takes the marks of outdated steps away, and says how many and why."""
+    why: Counter[str] = Counter()
+    for step, changed in outdated(steps(graph)):
+        step.mark.unlink()
+        why[changed] += 1
     remember([*graph.data_files(), *graph.policy_files()], graph.root)
-    if marks:
-        print(
-            f"{graph.root}: {len(marks)} steps were done under other settings: done again",
-            file=sys.stderr,
-        )
+    for changed, count in why.items():
+        print(f"{graph.root}: {_told(count, changed)}", file=sys.stderr)
 
 
-def outdated(graph: Graph) -> Iterator[Path]:
-    """Marks of steps whose settings are no longer those that they were done with."""
-    for arm, seed in (
-        (arm, seed) for arm in graph.experiment.arms for seed in graph.experiment.seeds
-    ):
-        run = graph.root / arm / f"seed-{seed}"
-        if spec_of(run / "run.json") not in (
-            None,
-            spec_hash(run_spec(graph.experiment, arm, seed)),
-        ):
-            yield run / CHECKSUMS
-    yield from made_of_other(graph)
-    with suppress(BadInput, FileNotFoundError):  # of another version, or of no run yet
-        yield from since(Graph(load(graph.spec), graph.results), graph)
+def outdated(study: Iterable[Step]) -> list[tuple[Step, str]]:
+    """Steps that are done and would be made from something else today, with what has changed.
 
-
-def spec_of(record: Path) -> str | None:
-    """The hash of the settings that a run was trained with; None where nobody says."""
-    try:
-        return parse(record.read_bytes()).get("spec_hash")
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
-def made_of_other(graph: Graph) -> Iterator[Path]:
-    """Marks of problems and base policy that are not made from what they would be made from
-    today.
+    All marks are read before any is taken away: an analysis is compared with all that it read.
     """
-    for folder, source in (
-        (graph.root / "problems", graph.problems_hash()),
-        (graph.root / "base" / "policy", graph.base_source()),
-    ):
-        if made_from(folder) != source:
-            yield folder / CHECKSUMS
-    if changed(graph.policy_files(), graph.root):
-        yield from graph.root.glob("base/eval/*.sampled")
-        yield from graph.root.glob(f"*/seed-*/{CHECKSUMS}")
+    done = [step for step in study if step.mark.is_file()]
+    found = [(step, difference(step)) for step in done]
+    return [(step, changed) for step, changed in found if changed]
 
 
-def since(before: Graph, graph: Graph) -> Iterator[Path]:
-    """Marks of what is made from the runs."""
-    if before.experiment.evaluation != graph.experiment.evaluation:
-        for kind in ("sampled", "scored"):
-            yield from graph.root.glob(f"base/eval/*.{kind}")
-            yield from graph.root.glob(f"*/seed-*/eval/*.{kind}")
-    if before.hash() != graph.hash():
-        yield from map(Path, graph.analysis_marks)
+def difference(step: Step) -> str:
+    """The parts that differ, as words; "" if none does."""
+    begun = made_from(step.mark)
+    if begun is None:
+        return UNRECORDED
+    return " and ".join(changed_parts(begun, step.parts))
+
+
+def changed_parts(begun: Parts, today: Today) -> list[str]:
+    """Parts that are known today and were others when the step was done."""
+    known = known_parts(today).items()
+    return [part for part, digest in known if begun.get(part) != digest]
+
+
+def _told(count: int, changed: str) -> str:
+    steps_are = "1 step was" if count == 1 else f"{count} steps were"
+    if changed == UNRECORDED:
+        return f"{steps_are} made by a version that kept no {changed}: made again"
+    return f"{steps_are} made from other {changed}: made again"

@@ -2,7 +2,7 @@
 that costs little.
 
     dated in the future   a clock that was set back: dated now, in the same order
-    damaged               a file is not as the mark of the step that wrote it says (eval/files/checksums.py): the mark is taken
+    damaged               a file is not as the mark of the step that wrote it says (eval/files/marks.py): the mark is taken
                           away, so that the step is done again
     without its spec      nothing says under which settings the steps were done (outdated.py)
 
@@ -19,8 +19,8 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from eval.files.checksums import CHECKSUMS, Damage, damage
 from eval.files.errors import BadInput
+from eval.files.marks import CHECKSUMS, Damage, damage, restore
 from experiments.spec.schema import load
 
 READ = (
@@ -79,6 +79,9 @@ def undo_damaged(root: Path, runs: Sequence[str] = ()) -> Iterator[str]:
         found = damage(mark, READ)
         if found is None:
             continue
+        if not found.unreadable and restore(mark, found):
+            yield f"{found}: written again from {mark.name}"
+            continue
         if run := run_of(mark, root):
             raise BadInput(
                 f"{found}. Put back a whole copy of {run}, or delete it to train this run again"
@@ -133,9 +136,9 @@ def run_of(mark: Path, root: Path) -> Path | None:
 
 
 def undo(mark: Path, found: Damage) -> None:
-    """Samples that were cut short stay: they are gone on with. Other files are written anew as a
-    whole.
+    """Takes the mark away. Truncated sample files are kept and resumed; other damaged files are
+    rewritten.
     """
-    if mark.suffix == ".sampled" and not found.cut_short and os.path.isfile(found.path):
+    if mark.suffix == ".sampled" and not found.truncated and os.path.isfile(found.path):
         found.path.unlink(missing_ok=True)
     mark.unlink(missing_ok=True)  # it may be what is damaged

@@ -5,7 +5,7 @@ took.
 import json
 from pathlib import Path
 
-from eval.files.checksums import CHECKSUMS
+from eval.files.marks import CHECKSUMS
 
 SAME = (
     "problems/*",

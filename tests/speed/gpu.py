@@ -32,7 +32,7 @@ import yaml
 
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import read_rows
-from experiments.run.provenance import git_revision, versions
+from experiments.run.record import git_revision, versions
 from tests.speed.gpu_tables import markdown
 
 CHECKOUT = Path(__file__).parents[2]

@@ -1,0 +1,46 @@
+"""What the samples of one set are made from, part by part, for their mark (eval/files/marks.py)."""
+
+from pathlib import Path
+from typing import Any
+
+from eval.files.code_digest import code_digest
+from eval.files.marks import CHECKSUMS, digest_of, listing_digest, sha256
+
+ENGINES = ("transformers", "vllm")
+POLICY_FILES = {".json", ".safetensors", ".jinja", ".txt", ".model"}
+"""Endings of the files that a policy is known by: configuration, tokenizer, weights."""
+
+
+def sampling_parts(
+    settings: dict[str, Any], policy: str | None, problems: str | None
+) -> dict[str, str | None]:
+    """Part → digest; None if it is not known.
+
+    `settings`: template, temperature, top_p, max_tokens, engine, dtype, seed, samples. `policy`:
+    `policy_digest` of the policy that answers. `problems`: SHA-256 of the problems file.
+    """
+    return {
+        "settings": digest_of(settings),
+        "code": sampling_code(settings["engine"]),
+        "policy": policy,
+        "problems": problems,
+    }
+
+
+def sampling_code(engine: str) -> str:
+    """Of all that draws samples with this engine; the other engines do not count."""
+    others = {f"eval.sampling.engine_{each}" for each in ENGINES if each != engine}
+    return code_digest("eval.sample", without=others)
+
+
+def policy_digest(folder: Path) -> str:
+    """Of a policy's files, read from its mark if it has one, so that no weights are read."""
+    listed = listing_digest(folder / CHECKSUMS, POLICY_FILES)
+    return listed or digest_of({path.name: sha256(path) for path in policy_files(folder)})
+
+
+def policy_files(folder: Path) -> list[Path]:
+    """The files that a policy is known by."""
+    return sorted(
+        path for path in folder.iterdir() if path.suffix in POLICY_FILES and path.name != CHECKSUMS
+    )

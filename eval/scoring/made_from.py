@@ -1,0 +1,21 @@
+"""What the verdicts on one set are made from, part by part, for their mark (eval/files/marks.py)."""
+
+from collections.abc import Sequence
+
+from eval.files.code_digest import code_digest
+from eval.files.marks import digest_of
+
+
+def scoring_parts(
+    ks: Sequence[int] | None, problems: str | None, samples: str | None
+) -> dict[str, str | None]:
+    """Part → digest; None if it is not known.
+
+    `ks`: of pass@k. `problems`, `samples`: SHA-256 of the two files.
+    """
+    return {
+        "settings": digest_of(list(ks) if ks else None),
+        "code": code_digest("eval.score"),
+        "problems": problems,
+        "samples": samples,
+    }

@@ -1,0 +1,109 @@
+"""What happens at the start of Snakemake and at its end.
+
+ask          what the command line asks for: experiment, sweep, processes, resources
+get_ready    before the graph is built: one run at a time, damage repaired, outdated marks gone
+started      before the first job: the spec, and MLflow's follower
+failed       after a failure: tables and report of what is finished
+"""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import disk_usage
+from typing import Any
+
+from experiments.spec.data_folder import load_ready
+from experiments.spec.resolved import write_spec
+from experiments.spec.schema import Experiment
+from experiments.sweep.sweep_file import Study, asked_arms, asked_experiment, asked_study
+from experiments.tracking.command import start
+from experiments.workflow.claim import claim, only_sweeps, runs_jobs
+from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
+from experiments.workflow.layout import Graph, prepare_environment
+from experiments.workflow.outdated import forget_outdated
+from experiments.workflow.repair import mend
+from experiments.workflow.resources import Need, needs
+from experiments.workflow.steps import Digests
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command line asks Snakemake for."""
+
+    experiment: Experiment
+    graph: Graph
+    sweep: Study | None  # the sweep of this experiment, if it has one
+    needs: dict[str, Need]  # rule → resources of its jobs
+    launcher: str  # command that starts a training run
+    retries: int  # of a training run
+    digest: Digests
+
+
+def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
+    """Reads `--config` and the files that it names.
+
+    Raises:
+        BadInput: naming the key or file, and the remedy.
+    """
+    # A sweep makes files that other arms of its experiment may be read from: it does without those.
+    needed = asked_arms(config) if only_sweeps(arguments) else None
+    experiment = load_ready(asked_experiment(config), needed)
+    graph = Graph(experiment, Path(str(config.get("results", "results"))))
+    count = processes(config)
+    prepare_environment()
+    prepare_launches()
+    return Asked(
+        experiment,
+        graph,
+        asked_study(config, experiment),
+        needs(experiment, config.get("gpus"), count),
+        launcher(config),
+        retries(config),
+        Digests(graph),
+    )
+
+
+def get_ready(asked: Asked, arguments: Sequence[str]) -> None:
+    """Leaves a results folder that Snakemake can judge by its files.
+
+    Here and not in `started`: Snakemake calls that after it has decided what is to be done, and not
+    at all if nothing is.
+
+    Raises:
+        BadInput: another run is at work on the folder, or a training run in it is damaged.
+    """
+    if not runs_jobs(arguments):
+        return
+    claim(asked.graph.root)
+    mend(asked.graph.root, asked.graph.runs)
+    forget_outdated(asked.graph)
+    write_spec(asked.experiment, asked.graph.spec)
+
+
+def started(asked: Asked) -> None:
+    """Writes the spec, which every job reads, and starts the process that logs to MLflow.
+
+    The spec is no rule: Snakemake would let it, as an upstream job, hide which runs it concerns.
+    """
+    write_spec(asked.experiment, asked.graph.spec)
+    start(asked.graph.root)
+
+
+def failed(asked: Asked) -> None:
+    """Makes tables, figures and report of the runs that did finish; they name what is missing.
+
+    Their marks record which runs they were made from, so the next start makes them again.
+    """
+    root = asked.graph.root
+    with (root / "logs" / "partial.log").open("ab") as log:
+        for step in ("tables", "figures", "report"):
+            command = [sys.executable, "-m", f"analysis.{step}", str(root)]
+            subprocess.run(command, stdout=log, stderr=log, check=False)
+    if disk_usage(root).free < 1 << 20:
+        print(f"The disk that holds {root} is full: make room.")
+    print(
+        f"Some jobs failed. Partial results: {root}/report.html. Fix the cause and run the same"
+        " command again."
+    )

@@ -1,0 +1,159 @@
+"""What every step of a study would be made from today: its mark, and one digest per part.
+
+    mark                              settings             code           inputs, by content
+    problems/checksums.json           task, sets           problems       data files
+    base/policy/checksums.json        model                base policy    local folder, prompts
+    base/eval/<set>.sampled           sampling             sampling       policy, problems
+    base/eval/<set>.scored            k                    scoring        problems, samples
+    <arm>/seed-<s>/checksums.json     run                  training       prompts, (*)
+    <arm>/seed-<s>/eval/<set>.…       as for the base policy
+    tables, figures, report           the experiment       analysis       marks of all steps above
+
+Code is the closure of imports of the step's entry point (eval/files/code_digest.py). A part whose
+input is not there yet is None: Snakemake makes the input first, and then the step.
+
+(*) A run also rests on the base policy and its pass rates on the prompts. These are computed: made
+again on another machine they may come out differently though nothing was changed. So a start does
+not train anew where they differ; the training job refuses them (experiments/run/identity.py).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from eval.files.code_digest import code_digest
+from eval.files.evidence import analysis_parts
+from eval.files.marks import CHECKSUMS, digest_of, listed_files
+from eval.sampling.made_from import policy_digest, sampling_parts
+from eval.scoring.made_from import scoring_parts
+from experiments.spec.resolved import resolved
+from experiments.spec.schema import Experiment, MiniaturePolicy, run_spec
+from experiments.workflow.layout import Graph
+from experiments.workflow.outside_files import outside_digests
+
+Today = dict[str, str | None]  # part → digest; None = not known before the step's inputs are made
+
+
+class Step(NamedTuple):
+    """A step by its mark."""
+
+    mark: Path
+    parts: Today
+
+
+def steps(graph: Graph) -> Iterator[Step]:
+    """Every step of the study that leaves a mark, in the order in which they are made."""
+    yield Step(graph.root / "problems" / CHECKSUMS, problem_parts(graph))
+    if graph.base_folder():
+        yield Step(graph.root / "base" / "policy" / CHECKSUMS, base_parts(graph))
+    yield from _evaluations(graph, graph.root / "base", graph.base_sets, Path(graph.base_policy()))
+    for arm in graph.experiment.arms:
+        for seed in graph.experiment.seeds:
+            run = graph.run(arm, seed)
+            yield Step(run / CHECKSUMS, training_parts(graph, arm, seed))
+            yield from _evaluations(graph, run, graph.benchmarks, run / "policy", seed)
+    spec = resolved(graph.experiment).encode()
+    for entry, mark in graph.analysis_marks.items():
+        yield Step(Path(mark), {**analysis_parts(graph.root, entry, spec)})
+
+
+def problem_parts(graph: Graph) -> Today:
+    """Of the files in problems/. How often a question is answered changes none of them."""
+    spec = graph.experiment.model_dump(mode="json")
+    sets = {
+        name: {**benchmark, "samples": 0, "k": []}
+        for name, benchmark in spec["evaluation"]["benchmarks"].items()
+    }
+    return {
+        "settings": digest_of({"task": spec["task"], "data_dir": spec["data_dir"], "sets": sets}),
+        "code": code_digest("experiments.tasks"),
+        "data": digest_of([*outside_digests(graph.data_files(), graph.root).values()]),
+    }
+
+
+def base_parts(graph: Graph) -> Today:
+    """Of the base policy that the study makes or fetches, or of the folder where it lies."""
+    model, task = graph.experiment.model, graph.experiment.task
+    settings = {"model": model.model_dump(mode="json")}
+    parts: Today = {}
+    if isinstance(model, MiniaturePolicy):
+        settings["template"] = {"name": task.template}
+        parts["prompts"] = _problems_file(graph, "train")
+    if graph.policy_files():
+        parts["files"] = local_policy(graph)
+    return {
+        "settings": digest_of(settings),
+        "code": code_digest(f"experiments.policies.{graph.base_module()}"),
+        **parts,
+    }
+
+
+def training_parts(graph: Graph, arm: str, seed: int) -> Today:
+    """Of a training run, without what is computed."""
+    parts: Today = {
+        "settings": digest_of(run_spec(graph.experiment, arm, seed)),
+        "code": training_code(graph.experiment, arm),
+        "prompts": _problems_file(graph, "train"),
+    }
+    # A base policy that no job makes differs only if somebody has put another one there.
+    return parts | ({"base policy": local_policy(graph)} if graph.policy_files() else {})
+
+
+def training_code(experiment: Experiment, arm: str) -> str:
+    """Of the trainer and of the arm's own method. The other methods do not count."""
+    return code_digest("experiments.train", f"methods.{experiment.arms[arm].method.name}")
+
+
+def local_policy(graph: Graph) -> str:
+    """Digest of a base policy that is a folder of this machine, as `policy_digest` gives it."""
+    found = outside_digests(graph.policy_files(), graph.root)
+    return digest_of({Path(path).name: digest for path, digest in found.items()})
+
+
+class Digests:
+    """One digest per step for the parameters of its rule: settings and code, and no input."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._of = {str(step.mark): digest_of(_own(step.parts)) for step in steps(graph)}
+
+    def __call__(self, mark: str) -> str:
+        return self._of[mark]
+
+
+def _own(parts: Today) -> dict[str, str | None]:
+    return {name: parts.get(name) for name in ("settings", "code", "data", "files")}
+
+
+def _evaluations(
+    graph: Graph, folder: Path, sets: list[str], policy: Path, seed: int | None = None
+) -> Iterator[Step]:
+    """Sampling and scoring of each set by one policy. `seed`: of the run; None for the base."""
+    evaluation = graph.experiment.evaluation
+    if seed is None and graph.local_folder():
+        answers = local_policy(graph)
+    else:
+        answers = policy_digest(policy) if (policy / CHECKSUMS).exists() else None
+    for name in sets:
+        settings = graph.sampling_settings() | {
+            "seed": evaluation.seed if seed is None else seed,
+            "samples": graph.base_samples(name),
+        }
+        problems, eval_folder = _problems_file(graph, name), folder / "eval"
+        sampled = eval_folder / f"{name}.sampled"
+        yield Step(sampled, sampling_parts(settings, answers, problems))
+        samples = _listed(sampled, eval_folder / f"{name}.samples.jsonl")
+        yield Step(eval_folder / f"{name}.scored", scoring_parts(graph.ks, problems, samples))
+
+
+def _problems_file(graph: Graph, name: str) -> str | None:
+    """SHA-256 of a problems file, from the mark of its step."""
+    folder = graph.root / "problems"
+    return _listed(folder / CHECKSUMS, folder / f"{name}.jsonl")
+
+
+def _listed(mark: Path, file: Path) -> str | None:
+    """SHA-256 of a file as a mark lists it; None if it does not."""
+    try:
+        return listed_files(mark)[file][1]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError):
+        return None
