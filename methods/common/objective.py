@@ -1,18 +1,19 @@
 """The one GRPO objective that all methods share; a method only sets levers on it.
 
-    L = -(1/T) Σ_i Σ_t [ s_it ( ω_it min(r_it A_it, clip(r_it, 1-ε_low, 1+ε_high) A_it)
-                                - κ_it |log r_it| - π_it r_it )  +  (w_i + v_it) H_it ]
+    L = -(1/T) Σ_i Σ_t [ s ( weight · min(r A, clip(r, 1-ε_low, 1+ε_high) A)
+                             - tether · |log r| - pull · r )  +  (w + worth) · H ]
 
     r = π/π_old     probability ratio of the sampled token
-    A_it            group-normalised advantage of completion i, or `Shape.advantage`
-    s_it            importance-sampling correction of rollouts from another engine (vLLM); else 1
-    H_it            entropy of the next-token distribution at the sampling temperature, nats: of
+    A               group-normalised advantage of the completion, or `Shape.advantage`
+    s               importance-sampling correction of rollouts from another engine (vLLM); else 1
+    H               entropy of the next-token distribution at the sampling temperature, nats: of
                     the full softmax, or what the method's `entropy_of` makes of the logits
     T               completion tokens of the whole rollout / its optimizer updates
-    w_i, ε          `Control`: worth of entropy in a completion, and the clip
-    ω, v, κ, π      `Shape`: weight, worth, tether, pull of a token; 1, 0, 0, 0 where not set
+    w, ε            `Control`: worth of entropy in completion i, and the clip
+    weight, worth, tether, pull
+                    `Shape`, per token: 1, 0, 0, 0 where not set
 
-A method's `surrogate` stands in place of -min(rA, clip(r)A).
+A method's `surrogate` replaces -min(rA, clip(r)A).
 
 Source: the GRPO surrogate of DeepSeekMath (arXiv 2402.03300) with DAPO's token normaliser (arXiv
 2503.14476) as TRL 1.16 implements it (`loss_type="dapo"`): with no lever set the arithmetic is the
@@ -38,7 +39,7 @@ class Loss(NamedTuple):
 
     total: Tensor  # policy - bonus
     policy: Tensor  # everything that the ratio or the log-probabilities are in
-    bonus: Tensor  # (1/T) Σ (w_i + v_it) H_it
+    bonus: Tensor  # (1/T) Σ (w + worth) H
 
 
 NO_LEVERS = Shape()
@@ -102,7 +103,7 @@ def entropy_bonus(
     tokens: Tensor | float,
     worth_BT: Tensor | None = None,
 ) -> Tensor:
-    """(1/T) Σ_i Σ_t (w_i + v_it) H_it. The weights multiply and never enter the denominator: they
+    """(1/T) Σ_i Σ_t (w + worth) H. The weights multiply and never enter the denominator: they
     are sizes, not masks.
     """
     if worth_BT is not None and worth_BT.any():
