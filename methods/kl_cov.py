@@ -38,10 +38,14 @@ class KLCov:
     """Unclipped GRPO with a penalty on the ratio of high-covariance tokens."""
 
     needs_ratio: ClassVar[bool] = True
-    clip: ClassVar[tuple[float, float]] = (1.0, inf)  # no clip: part of the method
     name: Literal["kl_cov"] = "kl_cov"
     k: Fraction = 2e-3  # share of all tokens; the script for 7B (for 32B: 2e-4)
     beta: NonNegative = 1.0  # β, loss units per nat of |log r|; the scripts
+
+    @property
+    def clip(self) -> tuple[float, float]:
+        """(low, high): there is none, which is part of the method."""
+        return 1.0, inf
 
     def init(self) -> State:
         """Nothing is remembered."""

@@ -1,6 +1,7 @@
 """The objective by hand, by finite differences, and by its laws."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -215,7 +216,7 @@ def test_levers_by_hand() -> None:
         tensor([0.1]),
     )
 
-    def loss(**levers: Tensor) -> float:
+    def loss(**levers: Any) -> float:
         return objective(*terms, tokens=1.0, shape=Shape(**levers)).total.item()
 
     plain = -(2.2 + 2.4) - 0.1 * 0.8
@@ -272,7 +273,8 @@ def test_gradient_with_levers_by_finite_differences() -> None:
     logits = torch.randn(2, 3, 4, dtype=torch.float64, generator=generator, requires_grad=True)
     chosen = torch.randint(4, (2, 3, 1), generator=generator)
     old = torch.randn(2, 3, dtype=torch.float64, generator=generator) * 0.3 - 1.4
-    levers = torch.randn(5, 2, 3, dtype=torch.float64, generator=generator)
+    a, b, c, d, e = torch.randn(5, 2, 3, dtype=torch.float64, generator=generator)
+    shape = Shape(a, b, c, d, e)
 
     def loss(x: Tensor) -> Tensor:
         logp = x.log_softmax(-1)
@@ -280,8 +282,6 @@ def test_gradient_with_levers_by_finite_differences() -> None:
         taken = logp.gather(-1, chosen).squeeze(-1)
         nothing = torch.zeros(2, dtype=torch.float64)
         ones = torch.ones(2, 3, dtype=torch.float64)
-        return objective(
-            taken, old, nothing, entropy, ones, nothing, tokens=6.0, shape=Shape(*levers)
-        ).total
+        return objective(taken, old, nothing, entropy, ones, nothing, tokens=6.0, shape=shape).total
 
     assert torch.autograd.gradcheck(loss, logits, eps=1e-6, atol=1e-7)
