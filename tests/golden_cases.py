@@ -50,7 +50,7 @@ from methods.steer import FORMS, entropy_change
 FOLDER = Path(__file__).parent / "golden"
 EXACT, SMALL_DENOMINATOR, FLOAT32 = 1e-12, 1e-8, 3e-5
 Difference = tuple[str, float, float]  # what, how far off, how far it may be
-Build = Callable[..., AnyMethod]  # a method from its class and settings
+Build = Callable[..., Any]  # a method from its class and settings
 
 
 @cache

@@ -50,7 +50,7 @@ def examples() -> list[Any]:
 
 
 def name_of(cls: Any) -> str:
-    return next(f.default for f in fields(cls) if f.name == "name")
+    return str(next(f.default for f in fields(cls) if f.name == "name"))
 
 
 def seen(entropy: float) -> Rollout:

@@ -185,7 +185,9 @@ def entrocraft_bounds(method: Entrocraft) -> bool:
 
     def advantage(entropy: float) -> list[float]:
         seen = rewarded(reward, tensor([0, 0]), entropy, advantage_B=tensor([-0.5, 0.5]))
-        return method.shape({}, seen).advantage.tolist()
+        found = method.shape({}, seen).advantage
+        assert found is not None
+        return found.tolist()
 
     return [advantage(entropy) for entropy in (0.599, 0.601, 0.699, 0.701)] == [
         [-1.0, 0.0], [-0.5, 0.5], [-0.5, 0.5], [0.0, 1.0],
@@ -235,7 +237,7 @@ def constants(name: str) -> list[str]:
 
 
 def name_of(cls: type) -> str:
-    return next(f.default for f in fields(cls) if f.name == "name")
+    return str(next(f.default for f in fields(cls) if f.name == "name"))
 
 
 CONSTANTS = [(name, constant) for name in CHECKS for constant in constants(name)]

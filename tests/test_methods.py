@@ -4,7 +4,7 @@ import json
 import math
 import random
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 import torch
@@ -227,7 +227,8 @@ def test_laws(method: AnyMethod, seen: list[Batch]) -> None:
 def test_permuted_rows_have_permuted_levers(method: AnyMethod, batch: Batch, seed: int) -> None:
     seen = scored(method, batch)
     order = torch.randperm(len(seen.mask_BT), generator=torch.Generator().manual_seed(seed))
-    moved = Rollout(*(x[order] if isinstance(x, Tensor) else x for x in seen))
+    rows = {name: x[order] for name, x in seen._asdict().items() if isinstance(x, Tensor)}
+    moved = seen._replace(**rows)
     one, two = (shape_of(method, method.init(), rollout) for rollout in (seen, moved))
     counted = moved.mask_BT.bool()
     for name, lever in one.tensors().items():
@@ -244,12 +245,12 @@ def test_permuted_rows_have_permuted_levers(method: AnyMethod, batch: Batch, see
 def test_padding_changes_no_lever(method: AnyMethod, batch: Batch, more: int) -> None:
     """Processes pad their completions to different lengths."""
     seen = scored(method, batch)
-    wider = Rollout(
-        *(
-            torch.nn.functional.pad(x, (0, more)) if isinstance(x, Tensor) and x.dim() == 2 else x
-            for x in seen
-        )
-    )
+    padded = {
+        name: torch.nn.functional.pad(value, (0, more))
+        for name, value in seen._asdict().items()
+        if name.endswith("_BT")
+    }
+    wider = seen._replace(**padded)
     one, two = (shape_of(method, method.init(), rollout) for rollout in (seen, wider))
     counted = seen.mask_BT.bool()
     for name, lever in one.tensors().items():
@@ -269,7 +270,7 @@ def test_unscored_rows_have_no_policy_gradient(method: AnyMethod, batch: Batch) 
 
 
 def rows_of(shape: Shape, rows: Any) -> Shape:
-    return Shape(**{name: lever[rows] for name, lever in shape.tensors().items()})
+    return Shape()._replace(**{name: lever[rows] for name, lever in shape.tensors().items()})
 
 
 def loss_of(method: Any, batch: Batch, logits: Tensor, shape: Shape, rows: Any) -> Loss:
@@ -281,7 +282,7 @@ def loss_of(method: Any, batch: Batch, logits: Tensor, shape: Shape, rows: Any) 
         if isinstance(method, OwnEntropy)
         else -(logp_BTV.exp() * logp_BTV).sum(-1)
     )
-    control = method.control(method.init(), seen.accuracy_B)
+    control = cast(Any, method).control(cast(Any, method).init(), seen.accuracy_B)
     return grpo_objective(
         logp_BTV.gather(-1, batch.tokens.unsqueeze(-1)).squeeze(-1)[rows],
         batch.old_logp[rows],

@@ -18,6 +18,7 @@ from methods import (
     SIREN,
     STARE,
     ClipCov,
+    ClipHigher,
     Control,
     EntropyAdvantage,
     FixedCoefficient,
@@ -121,7 +122,7 @@ def test_levers_reach_the_rows_that_they_were_made_for(masked: bool, tmp_path: P
         max_completion_length=6,
     )
     assert [name for name, _ in tracer.calls] == ["control", "shape", "observe"] * 3
-    assert len(tracer.off) == 12
+    assert len(tracer.off) >= 12, "once per micro-batch at least"
     assert max(tracer.off) < 1e-5
     assert tracer.ratios == {1.0}
     for rollout in range(3):
@@ -162,11 +163,24 @@ def test_every_lever_says_whether_it_acted(tmp_path: Path) -> None:
     tokens = few[0]["tokens_generated"]
     assert few[0]["levers"]["weight"]["touched"] == pytest.approx(int(0.1 * tokens) / tokens)
     four = {"updates_per_rollout": 4, "per_device_train_batch_size": 4}
-    kept, _ = run(CEGPPO(), tmp_path / "c", **four)
+    kept, _ = run(CEGPPO(), tmp_path / "c", **four, gradient_share_every=1)
     touched = [row["levers"]["surrogate"]["touched"] for row in kept]
-    assert touched == [row["clip_low"] + row["clip_high"] for row in kept]
+    assert touched == pytest.approx([row["clip_low"] + row["clip_high"] for row in kept])
     assert max(touched) > 0
+    assert max(row["gradient_share"] for row in kept) > 0.01
     assert run(NoEntropy(), tmp_path / "d")[0][0]["levers"] == {}
+
+
+def test_a_clip_acts_on_the_tokens_that_plain_grpo_would_treat_otherwise(tmp_path: Path) -> None:
+    """However wide it is: a bound that no ratio reaches still frees those beyond 1.2."""
+    four = {"updates_per_rollout": 4, "per_device_train_batch_size": 4, "gradient_share_every": 1}
+    wide, _ = run(ClipHigher(epsilon_high=50.0), tmp_path / "a", **four)
+    assert {row["clip_high"] for row in wide} == {0.0}
+    assert max(row["levers"]["clip"]["touched"] for row in wide) > 0
+    assert max(row["gradient_share"] for row in wide) > 0.01
+    equal, _ = run(ClipHigher(epsilon_high=0.2), tmp_path / "b", **four)
+    assert {row["levers"]["clip"]["touched"] for row in equal} == {0.0}
+    assert {row["gradient_share"] for row in equal} == {0.0}
 
 
 class WholeEntropy(FixedCoefficient):

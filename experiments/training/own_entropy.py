@@ -25,6 +25,7 @@ from torch.utils.checkpoint import checkpoint
 from trl.trainer.utils import FusedCausalLMOutput
 
 from eval.files.errors import BadInput
+from experiments.training.rollout_in_progress import Scores
 
 CHUNK = 1024  # tokens whose logits exist at a time
 UNSUPPORTED = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
@@ -94,3 +95,30 @@ def in_chunks(hidden_ND: Tensor, head: Any, entropy_of: EntropyOf, temperature: 
 
     chunks = [checkpoint(entropy, chunk, use_reentrant=False) for chunk in hidden_ND.split(CHUNK)]
     return torch.cat([torch.as_tensor(chunk) for chunk in chunks])
+
+
+def own_scores(
+    autocast: Callable[[], Any],
+    model: Any,
+    ids_BL: Tensor,
+    attention_BL: Tensor,
+    tokens: int,
+    batch_size: int | None = None,
+    **_: Any,
+) -> Scores:
+    """As TRL's `_get_per_token_logps_and_entropies`, with the method's own entropy beside.
+
+    L: tokens of prompt and completion; tokens: T, those of the completion; batch_size: rows per
+    forward pass, None = all.
+    """
+    found, size = list[Scores](), batch_size or len(ids_BL)
+    for ids, attention in zip(ids_BL.split(size), attention_BL.split(size), strict=True):
+        labels = ids.masked_fill(attention == 0, -100)
+        labels[:, :-tokens] = -100
+        with autocast():
+            output = model(
+                input_ids=ids, attention_mask=attention, labels=labels, fused_lm_head=True
+            )
+        parts = (output.log_probs, output.entropy, output.own_entropy)
+        found.append(Scores(*(part[:, -tokens:] for part in parts)))
+    return Scores(*(torch.cat(parts) for parts in zip(*found, strict=True)))

@@ -8,17 +8,56 @@ that TRL's shuffling and splitting keep them with their rows.
 Shapes: B = completions, T = tokens; "all" = of all processes, else of this one.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from experiments.training.rollout_row import Rows
 from methods.common.control import LEVERS, Rollout, Shape
+from methods.common.uniform import keyed_uniform
 
-Gather = Callable[[Tensor], Tensor]
-IDENTITY = {"weight_BT": 1.0, "worth_BT": 0.0, "tether_BT": 0.0, "pull_BT": 0.0}
-"""The value at which a lever changes nothing. An advantage's is GRPO's own."""
+
+def whole_rollout(trainer: Any, batch: Mapping[str, Any], accuracy_B: Tensor) -> Rollout:
+    """What the rollout showed, from all processes, padded to the longest completion of any.
+
+    batch: this process' rows. accuracy_B: all processes'.
+    """
+    rollout, mask_BT = trainer.rollout, batch["completion_mask"]
+    gather = trainer.accelerator.gather
+
+    def padded(local_BT: Tensor) -> Tensor:
+        return gather(trainer.accelerator.pad_across_processes(local_BT.contiguous(), dim=1))
+
+    if rollout.scores is None:  # the method has said that it reads neither
+        logp_BT = entropy_BT = torch.full_like(mask_BT, math.nan, dtype=torch.float32)
+        entropy = math.nan
+    else:
+        logp_BT, entropy_BT = rollout.scores.logp_BT, rollout.scores.of_the_method()
+        rows = Rows.from_columns(gather(rollout.rows.columns()).cpu())
+        entropy = (rows.entropy_B.sum() / rows.length_B.sum()).item()
+    counted_BT = mask_BT * batch["counted"].unsqueeze(1) if "counted" in batch else mask_BT
+    all_logp_BT, all_entropy_BT, all_mask_BT = (
+        padded(x.float()) for x in (logp_BT, entropy_BT, counted_BT)
+    )
+    B, T = all_mask_BT.shape
+    number, group = trainer.progress.rollouts, trainer.num_generations
+    uniform_BT = keyed_uniform(trainer.args.seed, number, B, trainer.args.max_completion_length)
+    return Rollout(
+        number=number,
+        planned=trainer.args.max_steps // trainer.updates_per_rollout,
+        reward_B=rollout.reward_B,
+        accuracy_B=accuracy_B,
+        advantage_B=gather(batch["advantages"]),
+        group_B=torch.arange(B // group, device=mask_BT.device).repeat_interleave(group),
+        mask_BT=all_mask_BT,
+        logp_BT=all_logp_BT,
+        entropy_BT=all_entropy_BT,
+        entropy=entropy,
+        uniform_BT=uniform_BT[:, :T].to(mask_BT.device),
+    )
 
 
 def local_rows(shape: Shape, rows: slice, tokens: int) -> dict[str, Tensor]:
@@ -32,29 +71,3 @@ def local_rows(shape: Shape, rows: slice, tokens: int) -> dict[str, Tensor]:
 def levers_in(batch: Mapping[str, Any]) -> Shape:
     """The levers of a micro-batch."""
     return Shape(**{name: batch[f"lever.{name}"] for name in LEVERS if f"lever.{name}" in batch})
-
-
-def lever_numbers(shape: Shape, seen: Rollout) -> dict[str, dict[str, float]]:
-    """Did each lever act? Over the tokens that count: share touched, mean of the lever, and mean
-    and largest distance from the value that changes nothing.
-    """
-    counted_BT = seen.mask_BT.bool()
-    if not counted_BT.any():
-        return {}
-    numbers: dict[str, dict[str, float]] = {}
-    for name, lever in shape.tensors().items():
-        lever_BT = lever.unsqueeze(1) if lever.dim() == 1 else lever
-        value = lever_BT.expand_as(counted_BT)[counted_BT].double()
-        still = (
-            seen.advantage_B.unsqueeze(1).expand_as(counted_BT)[counted_BT].double()
-            if name == "advantage"
-            else torch.full_like(value, IDENTITY[name])
-        )
-        off = (value - still).abs()
-        numbers[name.removesuffix("_BT")] = {
-            "touched": (off > 0).double().mean().item(),
-            "mean": value.mean().item(),
-            "distance": off.mean().item(),
-            "largest": off.max().item(),
-        }
-    return numbers

@@ -40,24 +40,27 @@ from experiments.run.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.run.explosion import Limits, observe
 from experiments.run.numerics import FOLDER, Guard
 from experiments.run.stopping import AfterUpdate, StopRequest
+from experiments.training.acted import added_to_plain, lever_numbers, unlike_plain
 from experiments.training.data_order import skip_passes
 from experiments.training.generation import prepare_generation
 from experiments.training.gradient_share import GradientShare
-from experiments.training.own_entropy import attach_own_entropy
+from experiments.training.own_entropy import attach_own_entropy, own_scores
 from experiments.training.rollout_in_progress import RolloutInProgress, Scores
 from experiments.training.rollout_row import Labels, Rows, summarise, truncated
 from experiments.training.sharding import prepare_shards
-from experiments.training.token_levers import lever_numbers, levers_in, local_rows
-from methods import Control, Method, Rollout, Signals
+from experiments.training.token_levers import levers_in, local_rows, whole_rollout
 from methods.common.control import (
+    Control,
+    Method,
     OwnEntropy,
     OwnSurrogate,
+    Shape,
+    Signals,
+    acts_on_the_ratio,
     is_shaping,
-    needs_ratio,
     needs_scoring,
 )
 from methods.common.objective import clipped, grpo_objective
-from methods.common.uniform import keyed_uniform
 
 Row = dict[str, Any]
 
@@ -149,7 +152,7 @@ class EntropyControlTrainer(GRPOTrainer):
         The third stands where TRL returns a mixture of experts' loss, which no run here asks for.
         """
         if isinstance(self.method, OwnEntropy):
-            scores = self._own_scores(*args, **kwargs)
+            scores = own_scores(cast(Any, self.accelerator.autocast), *args, **kwargs)
         else:
             logp_BT, entropy_BT, _ = super()._get_per_token_logps_and_entropies(
                 *args, compute_entropy=True, **kwargs
@@ -159,37 +162,12 @@ class EntropyControlTrainer(GRPOTrainer):
             self.rollout.scores = scores.detached()
         return tuple(scores)
 
-    def _own_scores(
-        self,
-        model: Any,
-        ids_BL: Tensor,
-        attention_BL: Tensor,
-        tokens: int,
-        batch_size: int | None = None,
-        **_: Any,
-    ) -> Scores:
-        """As TRL's `_get_per_token_logps_and_entropies`, with the output that own_entropy.py adds.
-        L: tokens of prompt and completion; tokens: T.
-        """
-        found = list[Scores]()
-        size = batch_size or len(ids_BL)
-        for ids, attention in zip(ids_BL.split(size), attention_BL.split(size), strict=True):
-            labels = ids.masked_fill(attention == 0, -100)
-            labels[:, :-tokens] = -100
-            with self.accelerator.autocast():
-                output = model(
-                    input_ids=ids, attention_mask=attention, labels=labels, fused_lm_head=True
-                )
-            parts = (output.log_probs, output.entropy, output.own_entropy)
-            found.append(Scores(*(part[:, -tokens:] for part in parts)))
-        return Scores(*(torch.cat(parts) for parts in zip(*found, strict=True)))
-
     def _begin_rollout(self, inputs: list[Row], batch: dict[str, Any]) -> None:
         """Asks the method for its levers, and starts this process' table of rows."""
         rollout = self.rollout
         local = self._local(len(inputs))
-        grouped = rollout.verdict_B.view(-1, self.num_generations)
-        accuracy_B = grouped.nanmean(1).repeat_interleave(self.num_generations)
+        group = cast(int, self.num_generations)
+        accuracy_B = rollout.verdict_B.view(-1, group).nanmean(1).repeat_interleave(group)
         rollout.control = self.method.control(self.progress.state, accuracy_B)
         mask_BT = batch["completion_mask"]
         nothing_B = torch.zeros(len(inputs), dtype=torch.float64, device=mask_BT.device)
@@ -217,7 +195,7 @@ class EntropyControlTrainer(GRPOTrainer):
             counted_tokens = (mask_BT * batch["counted"].unsqueeze(1)).sum()
             batch["num_items_in_batch"] = self._gathered(counted_tokens).sum()
         if is_shaping(self.method):
-            seen = self._seen(batch, accuracy_B)
+            seen = whole_rollout(self, batch, accuracy_B)
             shape = self.method.shape(self.progress.state, seen)
             batch.update(local_rows(shape, local, mask_BT.shape[1]))
             rollout.levers, rollout.note = lever_numbers(shape, seen), dict(shape.note)
@@ -226,10 +204,8 @@ class EntropyControlTrainer(GRPOTrainer):
     def _score(self, batch: dict[str, Any]) -> None:
         """A forward pass over the rollout for `shape`'s signals: TRL does not make one itself."""
         start = time.perf_counter()
-        with (
-            torch.no_grad(),
-            disable_gradient_checkpointing(self.model, self.args.gradient_checkpointing_kwargs),
-        ):
+        kept = cast(Any, self.args.gradient_checkpointing_kwargs)
+        with torch.no_grad(), disable_gradient_checkpointing(cast(Any, self.model), kept):
             self._get_per_token_logps_and_entropies(
                 self.model,
                 *prompts_and_completions(batch),
@@ -237,38 +213,6 @@ class EntropyControlTrainer(GRPOTrainer):
                 batch_size=self.args.per_device_train_batch_size,
             )
         self.rollout.seconds_scoring = time.perf_counter() - start
-
-    def _seen(self, batch: dict[str, Any], accuracy_B: Tensor) -> Rollout:
-        """What the rollout showed: all processes' rows, padded to the longest completion of all."""
-        rollout, mask_BT = self.rollout, batch["completion_mask"]
-        counted_BT = mask_BT * batch["counted"].unsqueeze(1) if self.mask_truncated else mask_BT
-        if rollout.scores is None:  # the method has said that it reads neither
-            logp_BT = entropy_BT = torch.full_like(mask_BT, math.nan, dtype=torch.float32)
-            entropy = math.nan
-        else:
-            logp_BT, entropy_BT = rollout.scores.logp_BT, rollout.scores.of_the_method()
-            rows = Rows.from_columns(self._gathered(rollout.rows.columns()).cpu())
-            entropy = (rows.entropy_B.sum() / rows.length_B.sum()).item()
-        logp_BT, entropy_BT, mask_BT = (
-            self._padded(x.float()) for x in (logp_BT, entropy_BT, counted_BT)
-        )
-        number, limit = self.progress.rollouts, self.args.max_completion_length
-        assert limit is not None
-        uniform_BT = keyed_uniform(self.args.seed, number, len(mask_BT), limit)
-        groups = torch.arange(len(mask_BT) // self.num_generations, device=mask_BT.device)
-        return Rollout(
-            number=number,
-            planned=self.args.max_steps // self.updates_per_rollout,
-            reward_B=rollout.reward_B,
-            accuracy_B=accuracy_B,
-            advantage_B=self._gathered(batch["advantages"]),
-            group_B=groups.repeat_interleave(self.num_generations),
-            mask_BT=mask_BT,
-            logp_BT=logp_BT,
-            entropy_BT=entropy_BT,
-            entropy=entropy,
-            uniform_BT=uniform_BT[:, : mask_BT.shape[1]].to(mask_BT.device),
-        )
 
     def _new_share(self) -> GradientShare | None:
         every = self.gradient_share_every
@@ -288,12 +232,6 @@ class EntropyControlTrainer(GRPOTrainer):
     def _gathered(self, local: Tensor) -> Tensor:
         """The tensors of all processes, joined along the first axis."""
         return cast(Tensor, self.accelerator.gather(local))
-
-    def _padded(self, local_BT: Tensor) -> Tensor:
-        """As `_gathered`, of completions that differ in length between processes."""
-        return self._gathered(
-            cast(Tensor, self.accelerator.pad_across_processes(local_BT.contiguous(), dim=1))
-        )
 
     # ---- its updates
 
@@ -332,26 +270,39 @@ class EntropyControlTrainer(GRPOTrainer):
         correction_BT = inputs.get("importance_sampling_ratio")
         loss = grpo_objective(*common, control, tokens, correction_BT, shape, own)
         self.guard.saw(inputs, tokens, control.clip, loss.total, scores.entropy_BT)
-        advantage = inputs["advantages"] if shape.advantage is None else shape.advantage
-        with torch.no_grad():
-            rollout.totals.add(
-                mask_BT,
-                scores.entropy_BT,
-                *clipped(scores.logp_BT, old_logp_BT, advantage, control.clip),
-            )
-        if rollout.share is not None and self._is_at_boundary():
-            # What the method adds to plain GRPO: its bonus, and with levers on the policy term the
-            # difference to the surrogate without them.
-            added = loss.bonus
-            if shape.tensors() or own:
-                nothing = Control(torch.zeros_like(control.weight_B), control.clip)
-                plain = grpo_objective(*common, nothing, tokens, correction_BT)
-                added = plain.total - loss.total
+        self._note_update(scores, old_logp_BT, mask_BT, control, inputs, shape)
+        if rollout.share is not None and self._measures_share():
+            kinds = bool(shape.tensors()), self._sets_surrogate()
+            added = added_to_plain(loss, common, control, tokens, correction_BT, *kinds)
             rollout.share.add(added)
         return loss.total
 
+    def _note_update(
+        self,
+        scores: Scores,
+        old_logp_BT: Tensor,
+        mask_BT: Tensor,
+        control: Control,
+        inputs: dict[str, Any],
+        shape: Shape,
+    ) -> None:
+        """Adds a micro-batch to the sums over the rollout's updates."""
+        advantage = inputs["advantages"] if shape.advantage is None else shape.advantage
+        ratio = scores.logp_BT.detach(), old_logp_BT, advantage
+        low_BT, high_BT = clipped(*ratio, control.clip)
+        sums = {"entropy": scores.entropy_BT, "clipped_low": low_BT, "clipped_high": high_BT}
+        if self._sets_surrogate():
+            sums["unlike_plain"] = unlike_plain(
+                *ratio, mask_BT, control.clip, self._own_surrogate()
+            )
+        self.rollout.totals.add(mask_BT, **sums)
+
     def _own_surrogate(self) -> OwnSurrogate | None:
         return self.method if isinstance(self.method, OwnSurrogate) else None
+
+    def _sets_surrogate(self) -> bool:
+        """Whether the method sets the surrogate or the clip itself, rather than trains with one."""
+        return acts_on_the_ratio(self.method) or isinstance(self.method, OwnSurrogate)
 
     def _tokens_per_update(self, tokens_of_rollout: Tensor) -> Tensor:
         """T of the objective, as this process' share: the order of operations is TRL's, for
@@ -364,9 +315,16 @@ class EntropyControlTrainer(GRPOTrainer):
         """During an update: it is the rollout's first. After one: it was the rollout's last."""
         return self.state.global_step % self.updates_per_rollout == 0
 
+    def _measures_share(self) -> bool:
+        """Whether the gradient's share is measured in this update: the rollout's first, or its last
+        for a method that acts through the ratio, which is 1 in the first.
+        """
+        last = self.updates_per_rollout - 1 if acts_on_the_ratio(self.method) else 0
+        return self.state.global_step % self.updates_per_rollout == last
+
     def _clip_grad_norm(self, model: Any) -> Any:
         rollout = self.rollout
-        if rollout.share is not None and self._is_at_boundary():
+        if rollout.share is not None and self._measures_share():
             rollout.gradient_share, rollout.share = rollout.share.close(), None
         norm = super()._clip_grad_norm(model)
         rollout.grad_norm = math.nan if norm is None else float(cast(Tensor, norm))
@@ -421,8 +379,8 @@ class EntropyControlTrainer(GRPOTrainer):
             "rollout": number,
             "updates": self.state.global_step,
             "tokens_generated": self.progress.tokens_generated,
-            **summary,
             "levers": self.rollout.levers | self._levers_on_the_ratio(summary),
+            **summary,
             "gradient_share": self.rollout.gradient_share,
             "grad_norm": self.rollout.grad_norm,
             "state": self.progress.state,
@@ -431,15 +389,13 @@ class EntropyControlTrainer(GRPOTrainer):
         }
 
     def _levers_on_the_ratio(self, summary: Row) -> dict[str, dict[str, float]]:
-        """Share of the updates' tokens that a surrogate of the method's own, or its clip, treats
-        unlike plain GRPO: those beyond the clip.
+        """Share of the updates' tokens that a surrogate of the method's own, or the clip that it
+        sets, treats unlike plain GRPO.
         """
-        low, high = summary["clip_low"] or 0.0, summary["clip_high"] or 0.0
+        touched = summary.pop("unlike_plain")
         if self._own_surrogate():
-            return {"surrogate": {"touched": low + high}}
-        if needs_ratio(self.method) and not self.rollout.levers:
-            return {"clip": {"touched": high}}
-        return {}
+            return {"surrogate": {"touched": touched}}
+        return {"clip": {"touched": touched}} if acts_on_the_ratio(self.method) else {}
 
     # ---- checkpoints
 

@@ -111,7 +111,7 @@ class Method(Protocol):
     def observe(self, state: State, seen: Signals) -> State: ...
 
 
-class Shaping(Protocol):
+class Shaping(Method, Protocol):
     """A method with the second port."""
 
     def shape(self, state: State, seen: Rollout) -> Shape: ...
@@ -125,7 +125,7 @@ def is_shaping(method: object) -> TypeGuard[Shaping]:
 
 
 @runtime_checkable
-class OwnEntropy(Protocol):
+class OwnEntropy(Method, Protocol):
     """A method that differentiates and measures another entropy than that of the full softmax."""
 
     def entropy_of(self, logits_NV: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class OwnEntropy(Protocol):
 
 
 @runtime_checkable
-class OwnSurrogate(Protocol):
+class OwnSurrogate(Method, Protocol):
     """A method with another surrogate than min(rA, clip(r)A)."""
 
     def surrogate(
@@ -157,6 +157,11 @@ def needs_ratio(method: Any) -> bool:
     """
     low, high = method.clip
     return bool(getattr(method, "needs_ratio", low != high))
+
+
+def acts_on_the_ratio(method: Any) -> bool:
+    """Whether the ratio is all that the method acts through, by its own word."""
+    return bool(getattr(method, "needs_ratio", False))
 
 
 def needs_scoring(method: Any) -> bool:
