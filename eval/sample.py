@@ -19,20 +19,28 @@ from typing import Any
 
 from tqdm import tqdm
 
+from eval.files.command_line import command_parser
 from eval.files.durable import locked
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row
 from eval.files.marks import Parts, check_folder, known_parts, sha256, write_mark
-from eval.sampling.engines import Completion, Engine, Key, Request, Sampling, engine_version
-from eval.sampling.jobs import (
+from eval.sampling.engine_interface import (
+    Completion,
+    Engine,
+    Key,
+    Request,
+    Sampling,
+    engine_version,
+)
+from eval.sampling.made_from import policy_digest, sampling_code, sampling_parts
+from eval.sampling.missing_samples import (
     Job,
     StaleSamples,
     done_keys,
     plan_job,
-    policy_hash,
     refuse_long_prompts,
 )
-from eval.sampling.made_from import policy_digest, sampling_code, sampling_parts
+from eval.sampling.policy_folder import policy_hash
 
 LABELS = ("run", "arm", "train_seed", "step")
 SAMPLING_SETTINGS = ("template", "temperature", "top_p", "max_tokens", "engine", "dtype", "seed")
@@ -40,7 +48,7 @@ SAMPLING_SETTINGS = ("template", "temperature", "top_p", "max_tokens", "engine",
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Samples every problems file. The policy is loaded only if something is missing."""
-    arguments = parse_arguments(argv)
+    arguments = parse_sampling_arguments(argv)
     check_folder(
         arguments.policy,
         "put back a whole copy of the policy, or make it again from its first step",
@@ -60,10 +68,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 engine = make_engine(arguments, sampling, tokenizer, dtype)
             sample_file(job, engine, done)
             mark = job.file.with_name(f"{path.stem}.sampled")
-            write_mark(mark, [job.file], made_from(arguments, path, samples))
+            write_mark(mark, [job.file], sampled_from(arguments, path, samples))
 
 
-def made_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Parts:
+def sampled_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Parts:
     """The parts that the samples of one problems file are made from."""
     settings = {name: getattr(arguments, name) for name in SAMPLING_SETTINGS}
     policy = policy_digest(arguments.policy)
@@ -199,11 +207,9 @@ def make_engine(
     return TransformersEngine(arguments.policy, tokenizer, sampling, arguments.batch, dtype)
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.sample", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = command_parser("eval.sample", __doc__)
     parser.add_argument(
         "--policy", type=Path, required=True, help="folder with the model and its tokenizer"
     )

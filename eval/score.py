@@ -7,19 +7,19 @@ those without samples), <set>.measures.json and then <set>.scored, the checksums
 Scoring again, say with another verifier, replaces them and touches no sample.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.files.command_line import command_parser
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Row, dump, read_rows
 from eval.files.marks import known_parts, sha256, write_mark
 from eval.questions.problems import Problem, read_problems
-from eval.sampling.engines import Key
-from eval.sampling.jobs import row_key
+from eval.sampling.engine_interface import Key
+from eval.sampling.missing_samples import row_key
 from eval.scoring.made_from import scoring_parts
 from eval.scoring.measures import Scored, measure_all
 from eval.verify.verifier import VERIFIER_VERSION, Verifier
@@ -32,9 +32,7 @@ SETTINGS = (
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Scores every problems file with one pool of verifier processes."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.score", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = command_parser("eval.score", __doc__)
     parser.add_argument(
         "--out",
         type=Path,
@@ -66,7 +64,7 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
         verifier.check_golds(problem.answer for problem in problems)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
-    verdicts = judge(problems, samples, verifier)
+    verdicts = verdict_rows(problems, samples, verifier)
     scored = [Scored(p.id, p.level, p.subject, verdicts[p.id]) for p in problems]
     rows = [row for problem in problems for row in verdicts[problem.id]]
     first = next(iter(samples.values()), {})
@@ -78,7 +76,7 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
     measures = about | measure_all(
         scored, sorted(set(ks or powers_of_two(max(p.n for p in scored))))
     )
-    counts = [count(problem) for problem in scored]
+    counts = [counts_row(problem) for problem in scored]
     written = {
         out / f"{name}.verdicts.jsonl": "".join(dump(row) + "\n" for row in rows),
         out / f"{name}.counts.csv": csv_text(
@@ -148,7 +146,7 @@ def _check_sample(row: Row, place: str) -> None:
         )
 
 
-def judge(
+def verdict_rows(
     problems: Sequence[Problem], samples: dict[Key, Row], verifier: Verifier
 ) -> dict[str, list[Row]]:
     """Verdict rows of every problem, in the order of the sample index."""
@@ -176,7 +174,7 @@ def judge(
     return rows
 
 
-def count(problem: Scored) -> Row:
+def counts_row(problem: Scored) -> Row:
     """The problem's line of counts.csv."""
     rows = problem.verdicts
     return {

@@ -62,7 +62,7 @@ def taught_policy() -> Any:
     """
     from experiments.policies.tiny import train
 
-    policy = load(ROOT / "faults" / "faults.yaml").model
+    policy = load(ROOT / "tests" / "faults" / "faults.yaml").model
     assert isinstance(policy, TinyPolicy)
     return train(policy)
 

@@ -18,10 +18,29 @@ MAY_IMPORT = {
     "analysis": {
         "analysis",
         "eval.files",
+        "eval.scoring.counts",
         "eval.scoring.pass_at_k",
     },
 }
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+NAMED_ONCE = (
+    "eval/files",
+    "eval/questions",
+    "eval/sampling",
+    "eval/scoring",
+    "eval/sample.py",
+    "eval/score.py",
+    "analysis/results",
+    "analysis/tables",
+    "analysis/figures",
+    "analysis/report",
+    "analysis/sweep",
+)
+"""Rooms in which no two modules define one top-level name. A room joins once it is gone through."""
+NAMED_TWICE = {"main": "the entry point of a command"}
+"""Names that several modules may define, with the reason."""
 
 
 def imported(path: Path) -> set[str]:
@@ -42,6 +61,32 @@ def test_imports_go_one_way(path: Path) -> None:
     allowed = MAY_IMPORT[package]
     wrong = {name for name in own if not any(f"{name}.".startswith(f"{room}.") for room in allowed)}
     assert not wrong, f"{package} may import {sorted(allowed)}"
+
+
+def defined(path: Path) -> set[str]:
+    """Functions, classes and constants at the top level of a file."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            stored = (each for target in targets for each in ast.walk(target))
+            names |= {each.id for each in stored if isinstance(each, ast.Name)}
+    return names
+
+
+def test_a_name_is_defined_in_one_module() -> None:
+    rooms = [ROOT / room for room in NAMED_ONCE]
+    assert all(room.exists() for room in rooms)
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        if any(path.is_relative_to(room) for room in rooms):
+            for name in defined(path):
+                places.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert {name: found for name, found in twice.items() if name not in NAMED_TWICE} == {}
+    assert twice.keys() >= NAMED_TWICE.keys(), "no longer needed"
 
 
 def test_only_the_trainer_and_its_settings_import_trl() -> None:

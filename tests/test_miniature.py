@@ -15,9 +15,9 @@ from transformers import AutoTokenizer
 
 from eval import sample, score
 from eval.questions.problems import Problem, write_problems
-from eval.sampling.engines import end_ids
-from eval.sampling.jobs import plan_job
-from eval.sampling.prompts import TEMPLATES, render
+from eval.sampling.missing_samples import plan_job
+from eval.sampling.policy_folder import end_ids
+from eval.sampling.prompts import TEMPLATES, render_prompt
 from experiments.policies.miniature import PAD, document, make_policy, make_tokenizer
 from experiments.spec.schema import Experiment, load
 from experiments.train import run
@@ -95,7 +95,7 @@ def test_training_and_evaluation_see_the_same_tokens(
 ) -> None:
     tokenizer: Any = make_tokenizer([problem.text for problem in PROBLEMS], 400)
     tokenizer = adds_a_start(tokenizer) if start else tokenizer
-    prompts = [render(template, problem.text, tokenizer) for problem in PROBLEMS]
+    prompts = [render_prompt(template, problem.text, tokenizer) for problem in PROBLEMS]
     trainer: Any = SimpleNamespace(processing_class=tokenizer)
     trained = EntropyControlTrainer._tokenize_prompts(trainer, prompts)[0]
     write_problems(tmp_path / "set.jsonl", PROBLEMS)

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from analysis.figures.captions import CAPTIONS
-from analysis.report import make as report
-from analysis.tables import make as tables
+from analysis.report import command as report
+from analysis.tables import command as tables_command
 from tests import browser
 from tests.synthetic import make
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def finish(folder: Path) -> str:
-    tables.main([str(folder)])
+    tables_command.main([str(folder)])
     (folder / "figures").mkdir(exist_ok=True)
     for name in CAPTIONS:
         (folder / "figures" / f"{name}.png").write_bytes(PIXEL)

@@ -12,7 +12,7 @@ import pytest
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import read_rows
 from eval.sample import main
-from eval.sampling.engines import sample_seed
+from eval.sampling.engine_interface import sample_seed
 from eval.score import SETTINGS
 from tests.tiny_policy import write_policy, write_sums
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from eval.files.errors import BadInput
-from eval.sampling.engines import check_weights
+from eval.sampling.policy_folder import check_weights
 from experiments.policies.load import policy_source
 from experiments.spec.schema import load
 from experiments.tracking.address import without_secrets
@@ -130,8 +130,8 @@ def test_levels_become_names_that_mlflow_takes(level: str) -> None:
 PIPELINE = """
 import sys
 from pathlib import Path
-from analysis.report import make as report
-from analysis.tables import make as tables
+from analysis.report import command as report
+from analysis.tables import command as tables_command
 from experiments.tasks import problem_files as tasks
 from experiments.tracking import command as tracking
 from experiments.policies.tiny import make_tokenizer, train
@@ -150,7 +150,7 @@ tasks.write_all(experiment, root / "problems")
 train(experiment.model).save_pretrained(root / "base" / "policy")
 make_tokenizer().save_pretrained(root / "base" / "policy")
 run(experiment, "none", experiment.seeds[0], root)
-tables.main([str(root)])
+tables_command.main([str(root)])
 report.main([str(root)])
 tracking.sync(root, mark=root / "mlflow.logged")
 """

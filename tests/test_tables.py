@@ -18,9 +18,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analysis.results.folder import BASE, load
+from analysis.results.folder import BASE, load_results
 from analysis.tables import cells, render, scores
-from analysis.tables import make as tables
+from analysis.tables import command as tables_command
+from analysis.tables import layouts as tables
 from eval.files.errors import BadInput
 from tests.synthetic import make
 
@@ -39,7 +40,7 @@ HOSTILE = (
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete results folder with its tables."""
     made = make(tmp_path_factory.mktemp("tables") / "demo", rollouts=30, questions=12)
-    tables.main([str(made)])
+    tables_command.main([str(made)])
     return made
 
 
@@ -50,14 +51,14 @@ def broken(folder: Path, tmp_path: Path) -> Path:
 
 
 def shown(table: cells.Table, form: str) -> str:
-    return render.FORMS[form](table)
+    return render.TABLE_FORMS[form](table)
 
 
 # scores
 
 
 def test_main_table_holds_the_plain_means(folder: Path) -> None:
-    frame: Any = scores.main_frame(load(folder)).set_index(["benchmark", "arm"])
+    frame: Any = scores.main_frame(load_results(folder)).set_index(["benchmark", "arm"])
     counts = [
         pd.read_csv(path)
         for path in sorted((folder / "aer").glob("seed-*/eval/arithmetic_test.counts.csv"))
@@ -74,7 +75,7 @@ def test_main_table_holds_the_plain_means(folder: Path) -> None:
 
 
 def test_numbers_do_not_depend_on_the_other_arms(folder: Path) -> None:
-    whole = load(folder)
+    whole = load_results(folder)
     fewer = replace(
         whole, spec=whole.spec | {"arms": {arm: whole.spec["arms"][arm] for arm in ("none", "aer")}}
     )
@@ -85,7 +86,7 @@ def test_numbers_do_not_depend_on_the_other_arms(folder: Path) -> None:
 
 
 def test_comparisons_hold_every_arm_and_adjust_within_pass_at_1_and_pass_at_k(folder: Path) -> None:
-    frame: Any = scores.comparisons_frame(load(folder))
+    frame: Any = scores.comparisons_frame(load_results(folder))
     assert len(frame) == 2 * 2 * 4
     assert set(frame["reference"]) == {"none"}
     assert (frame["p_holm"] >= frame["p"]).all()
@@ -100,7 +101,9 @@ def test_equal_arms_are_all_the_best(broken: Path) -> None:
         here = broken / f"aer/seed-{seed}/eval/arithmetic_test.counts.csv"
         shutil.copy(here, broken / f"fixed_low/seed-{seed}/eval/arithmetic_test.counts.csv")
     frame: Any = (
-        scores.main_frame(load(broken)).query("benchmark == 'arithmetic_test'").set_index("arm")
+        scores.main_frame(load_results(broken))
+        .query("benchmark == 'arithmetic_test'")
+        .set_index("arm")
     )
     assert frame.query("pass_at_1_best").index.tolist() == ["fixed_low", "aer"]
     assert not frame.loc[["fixed_low", "aer"], "pass_at_1_tied"].any()
@@ -111,7 +114,7 @@ def test_equal_arms_are_all_the_best(broken: Path) -> None:
 
 def cell_table(value: str) -> cells.Table:
     frame = pd.DataFrame({"name": [value, "plain"], "score": [0.1234567890123, NAN]})
-    columns = (tables.word("name", "name"), cells.Column("score", "score", cells.points))
+    columns = (tables.text_column("name", "name"), cells.Column("score", "score", cells.points))
     return cells.Table("t", "A caption", frame, columns, (value,))
 
 
@@ -134,7 +137,7 @@ def test_best_is_bold_and_tied_is_daggered(folder: Path) -> None:
             "v_tied": [False, True],
         }
     )
-    table = cells.Table("t", "c", frame, (tables.score("v", "v"),))
+    table = cells.Table("t", "c", frame, (tables.score_column("v", "v"),))
     assert "**50.0 [45.0, 60.0]**" in shown(table, "md")
     assert "40.0 [30.0, 50.0]†" in shown(table, "md")
     assert r"\textbf{50.0 [45.0, 60.0]}" in shown(table, "tex")
@@ -179,8 +182,8 @@ def test_no_cell_is_an_argument_of_the_line_break_before_it_in_tex(name: str) ->
 
 @given(st.text(st.characters(blacklist_categories=["Cs"])))
 def test_tex_leaves_no_command_of_the_text(value: str) -> None:
-    shown = render.tex(value)
-    for known in sorted(set(render.TEX.values()), key=len, reverse=True):
+    shown = render.escape_tex(value)
+    for known in sorted(set(render.TEX_ESCAPES.values()), key=len, reverse=True):
         shown = shown.replace(known, "")
     assert not set(shown) & set("\\&%$#_{}~^")
 
@@ -199,19 +202,19 @@ def test_numbers_are_rounded_for_people() -> None:
 
 
 def test_every_table_is_written_in_every_form(folder: Path) -> None:
-    names = {f"{name}.{form}" for name in tables.LAYOUTS for form in render.FORMS}
+    names = {f"{name}.{form}" for name in tables.LAYOUTS for form in render.TABLE_FORMS}
     assert {path.name for path in (folder / "tables").iterdir()} == names | {"checksums.json"}
 
 
 def test_running_again_changes_no_byte(broken: Path) -> None:
     before = {path.name: path.read_bytes() for path in (broken / "tables").iterdir()}
-    tables.main([str(broken)])
+    tables_command.main([str(broken)])
     assert {path.name: path.read_bytes() for path in (broken / "tables").iterdir()} == before
 
 
 def test_stored_tables_show_the_same_cells(folder: Path) -> None:
     for name in tables.LAYOUTS:
-        stored = tables.stored(name, load(folder))
+        stored = tables.stored_table(name, load_results(folder))
         assert stored is not None
         assert render.to_html(stored) == (folder / "tables" / f"{name}.html").read_text(
             encoding="utf-8"
@@ -242,7 +245,7 @@ def test_a_failed_arm_and_a_missing_seed_are_shown(broken: Path) -> None:
     )
     info = json.loads((broken / "none" / "seed-0" / "run.json").read_text())
     (broken / "none" / "seed-0" / "run.json").write_text(json.dumps(info | {"status": "crashed"}))
-    tables.main([str(broken)])
+    tables_command.main([str(broken)])
     main = pd.read_csv(broken / "tables" / "main.csv").set_index(["benchmark", "arm"])
     assert main.loc[("arithmetic_test", "fixed_low"), "remarks"] == "not evaluated"
     assert main.loc[("arithmetic_test", "aer"), "remarks"] == "2 of 3 seeds"
@@ -265,7 +268,7 @@ def test_a_ragged_set_says_what_it_cannot_show(broken: Path) -> None:
     table = pd.read_csv(path)
     table.loc[3, ["n", "correct"]] = 4, 2
     table.to_csv(path, index=False)
-    frame = scores.main_frame(load(broken)).set_index(["benchmark", "arm"])
+    frame = scores.main_frame(load_results(broken)).set_index(["benchmark", "arm"])
     row = frame.loc[("arithmetic_hard", "aer")]
     assert np.isfinite(row["pass_at_1"])
     assert np.isnan(row["pass_at_k"])
@@ -276,7 +279,7 @@ def test_a_folder_with_only_a_spec_still_gives_tables(tmp_path: Path) -> None:
     make(tmp_path / "whole", rollouts=3, questions=4)
     (tmp_path / "bare").mkdir()
     shutil.copy(tmp_path / "whole" / "spec.yaml", tmp_path / "bare")
-    tables.main([str(tmp_path / "bare")])
+    tables_command.main([str(tmp_path / "bare")])
     assert "no evaluation on arithmetic_hard (base policy)" in (
         tmp_path / "bare/tables/main.md"
     ).read_text().replace("\\", "")
@@ -290,7 +293,7 @@ def test_an_unreadable_spec_is_one_line_and_exit_2(
 ) -> None:
     (tmp_path / "spec.yaml").write_text(text)
     with pytest.raises(SystemExit) as caught:
-        tables.main([str(tmp_path)])
+        tables_command.main([str(tmp_path)])
     assert caught.value.code == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ")
@@ -301,7 +304,7 @@ def test_an_unreadable_spec_is_one_line_and_exit_2(
 def test_a_foreign_csv_is_refused(broken: Path) -> None:
     (broken / "tables" / "main.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BadInput, match=r"main\.csv lacks the columns"):
-        tables.stored("main", load(broken))
+        tables.stored_table("main", load_results(broken))
 
 
 def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
@@ -317,7 +320,7 @@ def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
             }
         )
     )
-    tables.main([str(tmp_path / "demo")])
+    tables_command.main([str(tmp_path / "demo")])
     for form in ("md", "html"):
         assert "<img" not in (tmp_path / "demo" / "tables" / f"main.{form}").read_text(
             encoding="utf-8"
@@ -325,12 +328,13 @@ def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
 
 
 def test_the_analysis_needs_no_torch() -> None:
-    code = "import sys, analysis.tables.make, analysis.figures.make, analysis.report.make; sys.exit('torch' in sys.modules)"
+    commands = "analysis.tables.command, analysis.figures.command, analysis.report.command"
+    code = f"import sys, {commands}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_footnotes_count_what_was_left_out_of_the_training_set(folder: Path) -> None:
-    tables.main([str(folder)])
+    tables_command.main([str(folder)])
     note = (folder / "tables" / "main.md").read_text()
     assert "overlap with the training set, dropped from training: arithmetic" in note
     assert "Left out of the training set as well: 2 conflicting rows." in note

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from analysis.results.folder import load as read_results
+from analysis.results.folder import load_results as read_results
 from analysis.tables.footnotes import overlap_note
 from eval.files.durable import locked
 from eval.files.errors import BadInput

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.tables import make as tables
+from analysis.tables import command as tables_command
 from experiments.spec.resolved import resolved
 from experiments.spec.schema import load, run_spec, spec_hash
 from experiments.tracking import command as tracking
@@ -74,7 +74,7 @@ def make_results(root: Path, rollouts: int = 6) -> Path:
     (root / "benchmarks" / "aer_1_train.tsv").write_text(
         "s\tmax_rss\tmean_load\tcpu_time\n46.5\t1085.5\t89\t-\n"
     )
-    tables.main([str(root)])
+    tables_command.main([str(root)])
     return root
 
 

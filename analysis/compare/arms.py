@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.results.counts import Counts, load_counts, read_counts, read_runs, tabulate
+from analysis.results.counts import Counts, load_counts, read_run_counts, read_runs, tabulate
 from analysis.results.spec import read_spec
 from eval.files.errors import BadInput
 
@@ -80,7 +80,7 @@ def plain(sources: Iterable[str]) -> dict[str, Counts]:
         path, colon, seed = file.rpartition(":")
         if not (colon and seed.isdecimal()):
             path, seed = file, ""
-        found = {int(seed): read_counts(Path(path))} if seed else read_runs(Path(path))
+        found = {int(seed): read_run_counts(Path(path))} if seed else read_runs(Path(path))
         twice = sorted(found.keys() & runs.setdefault(arm, {}).keys())
         if twice:
             raise BadInput(

@@ -11,7 +11,7 @@ class Caption(NamedTuple):
     text: str  # plain text without markup, so that HTML and reStructuredText can both show it
 
 
-BAND = "Line: mean over seeds; band: smallest to largest seed; thin lines: single seeds."
+SEED_BAND = "Line: mean over seeds; band: smallest to largest seed; thin lines: single seeds."
 
 CAPTIONS: dict[str, Caption] = {
     "pass_at_k": Caption(
@@ -28,34 +28,34 @@ CAPTIONS: dict[str, Caption] = {
         "Policy entropy",
         "Entropy in nats per token under the policy that generated the rollout, before its first"
         " update. "
-        f"{BAND} Dashed: the arm's target. Logarithmic axis.",
+        f"{SEED_BAND} Dashed: the arm's target. Logarithmic axis.",
     ),
     "entropy_tokens": Caption(
         "Training",
         "Policy entropy against generated tokens",
-        f"As the entropy figure, against the tokens that a run has generated so far. {BAND}",
+        f"As the entropy figure, against the tokens that a run has generated so far. {SEED_BAND}",
     ),
     "reward": Caption(
         "Training",
         "Reward",
-        f"Mean reward of a rollout's completions. {BAND}",
+        f"Mean reward of a rollout's completions. {SEED_BAND}",
     ),
     "reward_tokens": Caption(
         "Training",
         "Reward against generated tokens",
         "Mean reward of a rollout's completions, against the tokens that a run has generated so"
-        f" far. {BAND}",
+        f" far. {SEED_BAND}",
     ),
     "length": Caption(
         "Training",
         "Length and truncation",
         "Mean length of a completion in tokens, and the share of completions cut off at the"
-        f" limit. {BAND}",
+        f" limit. {SEED_BAND}",
     ),
     "length_tokens": Caption(
         "Training",
         "Length and truncation against generated tokens",
-        f"As the length figure, against the tokens that a run has generated so far. {BAND}",
+        f"As the length figure, against the tokens that a run has generated so far. {SEED_BAND}",
     ),
     "phase": Caption(
         "Training",
@@ -78,14 +78,14 @@ CAPTIONS: dict[str, Caption] = {
     "levels": Caption(
         "Difficulty",
         "Entropy and accuracy per level",
-        f"Training completions by the level of their problem. {BAND}",
+        f"Training completions by the level of their problem. {SEED_BAND}",
     ),
     "strata": Caption(
         "Difficulty",
         "Entropy and accuracy per frozen stratum",
         "Training completions by the base policy's pass rate on their prompt, so that a stratum"
         " holds the "
-        f"same prompts throughout training. {BAND}",
+        f"same prompts throughout training. {SEED_BAND}",
     ),
     "groups": Caption(
         "Difficulty",
@@ -93,7 +93,7 @@ CAPTIONS: dict[str, Caption] = {
         "Training completions by the share of their group that is correct in this very rollout:"
         " the "
         "quantity that a difficulty weight acts on. Prompts change their bin as training goes on."
-        f" {BAND}",
+        f" {SEED_BAND}",
     ),
     "questions": Caption(
         "Evaluation",

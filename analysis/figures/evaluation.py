@@ -7,17 +7,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.figures import style
-from analysis.figures.plotting import Drawn, NothingToPlot, legend, panels, together
+from analysis.figures.plotting import Drawn, NothingToPlot, arm_legend, concatenated, panels
 from analysis.inference.statistics import Counts, estimate
 from analysis.results.folder import BASE, Results
 from analysis.tables.scores import counts_of, draws, generator
 
 # mean success rate above which a question counts as solved: free of the number of samples
 SOLVED = 0.5
-BINS = np.linspace(0, 1, 11)
+RATE_BINS = np.linspace(0, 1, 11)
 
 
-def evaluated(results: Results) -> dict[str, dict[str, Counts]]:
+def evaluated_counts(results: Results) -> dict[str, dict[str, Counts]]:
     """{benchmark: {arm: counts}} of what has been evaluated, the base policy first."""
     found = {
         benchmark: {arm: counts_of(results, arm, benchmark)[0] for arm in (BASE, *results.arms)}
@@ -32,9 +32,9 @@ def evaluated(results: Results) -> dict[str, dict[str, Counts]]:
     return {benchmark: arms for benchmark, arms in present.items() if arms}
 
 
-def pass_at_k(results: Results) -> Drawn:
+def plot_pass_at_k(results: Results) -> Drawn:
     """pass@k on a log2 axis, a panel per benchmark, the base policy dashed."""
-    found = evaluated(results)
+    found = evaluated_counts(results)
     columns = min(3, len(found))
     figure, axes = panels(-(-len(found) // columns), columns, 3.0)
     frames = [
@@ -45,14 +45,14 @@ def pass_at_k(results: Results) -> Drawn:
         panel.set_visible(False)
     axes[0, 0].set_ylabel("pass@k")
     shown = {arm for arms in found.values() for arm in arms}
-    legend(figure, results, [arm for arm in (*results.arms, BASE) if arm in shown])
-    return Drawn(figure, together(frames))
+    arm_legend(figure, results, [arm for arm in (*results.arms, BASE) if arm in shown])
+    return Drawn(figure, concatenated(frames))
 
 
 def pass_panel(
     results: Results, axes: Axes, benchmark: str, arms: dict[str, Counts]
 ) -> pd.DataFrame:
-    looks, rows = style.looks(results), []
+    looks, rows = style.arm_looks(results), []
     for arm, counts in arms.items():
         line = pass_rows(results, benchmark, arm, counts)
         if line:
@@ -60,7 +60,7 @@ def pass_panel(
                 [(row["k"], row["pass"], row["low"], row["high"]) for row in line]
             ).T
             axes.fill_between(
-                x, low, high, color=looks[arm].color, alpha=style.BAND * 0.6, linewidth=0
+                x, low, high, color=looks[arm].color, alpha=style.BAND_OPACITY * 0.6, linewidth=0
             )
             axes.plot(
                 x,
@@ -120,16 +120,18 @@ def crossings(frame: pd.DataFrame) -> list[str]:
     return said
 
 
-def questions(results: Results) -> Drawn:
+def plot_questions(results: Results) -> Drawn:
     """Success rate of every question under every arm; questions gained and lost against the base
     policy.
     """
-    found = evaluated(results)
+    found = evaluated_counts(results)
     height = max(0.2 * (len(results.arms) + 1), 0.9) + 0.75
     figure, axes = panels(len(found), 2, height, width_ratios=(4, 1.25))
     frames = []
     for (left, right), (benchmark, arms) in zip(axes, found.items(), strict=True):
-        rates = ordered(pd.DataFrame({arm: success(counts) for arm, counts in arms.items()}))
+        rates = by_base_rate(
+            pd.DataFrame({arm: success_rates(counts) for arm, counts in arms.items()})
+        )
         left.imshow(rates.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
         left.set_yticks(range(rates.shape[1]), labels=list(rates.columns))
         left.set(
@@ -139,7 +141,7 @@ def questions(results: Results) -> Drawn:
         )
         left.title.set_ha("left")
         left.title.set_position((0, 1))
-        moved = transitions(rates)
+        moved = gained_and_lost(rates)
         transition_bars(right, moved, len(rates))
         frames.append(
             long_rates(rates, benchmark).merge(moved, left_on="arm", right_index=True, how="left")
@@ -157,10 +159,10 @@ def questions(results: Results) -> Drawn:
         pad=0.01,
     )
     axes[0, 1].set_title("gained / lost", loc="left")
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
-def success(counts: Counts) -> pd.Series:
+def success_rates(counts: Counts) -> pd.Series:
     """Success rate per question, mean over the seeds that sampled it; NaN where none did."""
     n_SQ = np.where(counts.n_SQ > 0, counts.n_SQ, np.nan)
     sampled_Q = (counts.n_SQ > 0).sum(axis=0)
@@ -169,13 +171,13 @@ def success(counts: Counts) -> pd.Series:
     return pd.Series(rate_Q, index=list(counts.problem_ids))
 
 
-def ordered(rates: pd.DataFrame) -> pd.DataFrame:
+def by_base_rate(rates: pd.DataFrame) -> pd.DataFrame:
     """Questions by the base policy's rate, then by the mean over arms, highest first."""
     key = pd.DataFrame({"base": rates.get(BASE, 0.0), "mean": rates.mean(axis=1)})
     return rates.reindex(key.sort_values(["base", "mean"], ascending=False, kind="stable").index)
 
 
-def transitions(rates: pd.DataFrame) -> pd.DataFrame:
+def gained_and_lost(rates: pd.DataFrame) -> pd.DataFrame:
     """Per arm, the questions that it solves and the base policy does not (gained), and the reverse
     (lost).
     """
@@ -222,11 +224,11 @@ def long_rates(rates: pd.DataFrame, benchmark: str) -> pd.DataFrame:
     return long
 
 
-def histograms(results: Results) -> Drawn:
+def plot_histograms(results: Results) -> Drawn:
     """Questions by success rate, a row per benchmark and a column per arm, the base policy as an
     outline.
     """
-    found = evaluated(results)
+    found = evaluated_counts(results)
     arms = [arm for arm in results.arms if any(arm in counts for counts in found.values())]
     if not arms:
         raise NothingToPlot("no arm has been evaluated")
@@ -237,27 +239,29 @@ def histograms(results: Results) -> Drawn:
             frames += histogram_panel(results, panel, benchmark, arm, counts)
         row[0].set_ylabel(benchmark)
     for panel, arm in zip(axes[0], arms, strict=True):
-        panel.set_title(arm, color=style.looks(results)[arm].color, fontweight="bold", loc="left")
+        panel.set_title(
+            arm, color=style.arm_looks(results)[arm].color, fontweight="bold", loc="left"
+        )
     figure.supxlabel("success rate of a question", fontsize=9)
     figure.supylabel("questions", fontsize=9)
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
 def histogram_panel(
     results: Results, axes: Axes, benchmark: str, arm: str, counts: dict[str, Counts]
 ) -> list[pd.DataFrame]:
-    looks, frames = style.looks(results), []
+    looks, frames = style.arm_looks(results), []
     for name in (arm, BASE):
         if name in counts:
-            count, _ = np.histogram(success(counts[name]).dropna(), BINS)
+            count, _ = np.histogram(success_rates(counts[name]).dropna(), RATE_BINS)
             frames.append(
                 pd.DataFrame(
-                    {"benchmark": benchmark, "arm": name, "low": BINS[:-1], "questions": count}
+                    {"benchmark": benchmark, "arm": name, "low": RATE_BINS[:-1], "questions": count}
                 )
             )
             if name == BASE:
-                axes.stairs(count, BINS, color=style.BASE_COLOUR, linewidth=1.1)
+                axes.stairs(count, RATE_BINS, color=style.BASE_COLOUR, linewidth=1.1)
             else:
-                axes.stairs(count, BINS, fill=True, color=looks[name].color, alpha=0.75)
+                axes.stairs(count, RATE_BINS, fill=True, color=looks[name].color, alpha=0.75)
     axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     return frames

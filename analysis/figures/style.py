@@ -21,10 +21,10 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 
 WIDTH = 7.2  # inches: 1,080 pixels at DPI, so a README shows it at about three quarters
 DPI = 150
-BAND = 0.18  # opacity of bands
-RAW: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.6}  # single seeds behind the mean
+BAND_OPACITY = 0.18  # opacity of bands
+SINGLE_SEED_LINE: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.6}  # single seeds behind the mean
 
-RC: dict[Any, Any] = {
+RC_PARAMS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -60,7 +60,7 @@ class Look:
     linestyle: Any = "-"
 
 
-def looks(results: Results) -> dict[str, Look]:
+def arm_looks(results: Results) -> dict[str, Look]:
     """{arm: look}, by the order of the spec, with the base policy among them."""
     others = [arm for arm in results.arms if arm != results.reference]
     chosen = {
@@ -70,7 +70,7 @@ def looks(results: Results) -> dict[str, Look]:
     return {BASE: Look(BASE_COLOUR, (0, (4, 2))), results.reference: Look(REFERENCE)} | chosen
 
 
-def use() -> None:
+def use_style() -> None:
     """Sets the backend that needs no screen, and the defaults above."""
     mpl.use("Agg")
-    mpl.rcParams.update(RC)
+    mpl.rcParams.update(RC_PARAMS)

@@ -1,8 +1,7 @@
 """Reads (n, correct) per question and training seed, and turns them into scores.
 
 (n, correct) is all an evaluation leaves behind that matters here: every score, interval and test
-comes from it without sampling again. Files are CSVs with at least the columns problem_id, n,
-correct.
+comes from it without sampling again. Rows are read and checked by eval/scoring/counts.py.
 
 Legend of array shapes: S training seeds, Q questions.
 """
@@ -14,12 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
+from eval.scoring.counts import read_counts
 from eval.scoring.pass_at_k import pass_at_k
-
-COLUMNS = ("problem_id", "n", "correct")
-MOST_SAMPLES = 1_000_000  # of a question: pass@k takes memory for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,25 +39,21 @@ def load_counts(paths: Mapping[int, Path]) -> Counts:
     Raises: BadInput: a file is missing, a row is unusable (named by file and line), or seeds
         answered other questions.
     """
-    return tabulate({seed: read_counts(Path(path)) for seed, path in paths.items()})
+    return tabulate({seed: read_run_counts(path) for seed, path in paths.items()})
 
 
-def read_counts(path: Path) -> dict[str, tuple[int, int]]:
-    """problem_id -> (n, correct) of one file that holds one seed."""
-    rows: dict[str, tuple[int, int]] = {}
-    for where, row in read_csv(path, COLUMNS):
-        _add(rows, row, where)
-    return rows
+def read_run_counts(path: Path) -> dict[str, tuple[int, int]]:
+    """problem_id -> (n, correct) of a file that holds one run."""
+    return {row.problem_id: (row.n, row.correct) for row in read_counts(path)}
 
 
 def read_runs(path: Path) -> dict[int, dict[str, tuple[int, int]]]:
-    """seed -> problem_id -> (n, correct) of one file, by its column seed; all of it is seed 0
-    without one.
+    """seed -> problem_id -> (n, correct) of a file, by its column `seed`; without this column all
+    rows belong to seed 0.
     """
     runs: dict[int, dict[str, tuple[int, int]]] = {}
-    for where, row in read_csv(path, COLUMNS):
-        seed = whole_number(row, "seed", where) if "seed" in row else 0
-        _add(runs.setdefault(seed, {}), row, where)
+    for row in read_counts(path, by_seed=True):
+        runs.setdefault(row.seed, {})[row.problem_id] = (row.n, row.correct)
     return runs
 
 
@@ -98,39 +90,6 @@ def same_questions(a: Iterable[str], b: Iterable[str], name_a: str, name_b: str)
 def some(names: list[str], most: int = 5) -> str:
     """A few of the names, for a message."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def whole_number(row: dict[str, str], column: str, where: str) -> int:
-    """A whole number from a cell ("8", or "8.0" as other tools write it); NaN, blank and fractions
-    are refused.
-    """
-    try:
-        value = float(row[column])
-        # beyond, neighbours are one and the same float
-        if value.is_integer() and abs(value) < 2**53:
-            return int(value)
-    except ValueError:
-        pass
-    raise BadInput(
-        f"{where}: {column} is {row[column]!r}, but it must be a whole number. Mend or remove the row."
-    )
-
-
-def _add(rows: dict[str, tuple[int, int]], row: dict[str, str], where: str) -> None:
-    problem_id = row["problem_id"].strip()
-    n, correct = whole_number(row, "n", where), whole_number(row, "correct", where)
-    if not problem_id:
-        raise BadInput(f"{where}: problem_id is empty. Every row names its question.")
-    if problem_id in rows:
-        raise BadInput(
-            f"{where}: problem {problem_id} stands here twice. Keep one row per problem and seed."
-        )
-    if not 0 <= correct <= n <= MOST_SAMPLES:
-        raise BadInput(
-            f"{where}: problem {problem_id} has n = {n}, correct = {correct}; needs 0 <= correct"
-            f" <= n <= {MOST_SAMPLES:,}."
-        )
-    rows[problem_id] = (n, correct)
 
 
 def scores(counts: Counts, k: int) -> np.ndarray:

@@ -15,14 +15,15 @@ import numpy as np
 
 from analysis.results.spec import read_spec
 from eval.files.errors import BadInput
-from eval.files.json_text import parse
+from eval.files.json_text import object_or_none, object_or_problem, parse
+from eval.files.results_layout import run_folder
 
 BASE = "base"
 """Folder and display name of the policy that every arm starts from."""
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingPart:
     """One thing that the analysis asked for and did not get."""
 
     where: str
@@ -46,7 +47,7 @@ class Run:
         """(R,) one value per rollout of a key, or of a key within a key; NaN where it was not
         measured.
         """
-        return np.array([number(within(row, keys)) for row in self.log], dtype=float)
+        return np.array([as_number(nested(row, keys)) for row in self.log], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Results:
     folder: Path
     spec: dict[str, Any]
     runs: tuple[Run, ...]
-    missing: tuple[Missing, ...]
+    missing: tuple[MissingPart, ...]
 
     @property
     def name(self) -> str:
@@ -111,14 +112,12 @@ class Results:
 
     def measures(self, arm: str, benchmark: str) -> list[dict[str, Any]]:
         """measures.json of every seed that has a readable one."""
-        found = (
-            json_object(path)[0]
-            for path in self.evaluation(arm, benchmark, "measures.json").values()
-        )
+        files = self.evaluation(arm, benchmark, "measures.json").values()
+        found = (object_or_none(path) for path in files)
         return [measures for measures in found if measures]
 
 
-def load(folder: Path) -> Results:
+def load_results(folder: Path) -> Results:
     """Reads a results folder. Raises BadInput only where spec.yaml is missing or unreadable."""
     spec = read_spec(folder / "spec.yaml")
     runs, missing = [], []
@@ -131,21 +130,23 @@ def load(folder: Path) -> Results:
     return Results(folder, spec, tuple(runs), (*missing, *missing_evaluations(partial)))
 
 
-def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[Missing]]:
+def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[MissingPart]]:
     """One run, and what it lacks. A training log whose last line is torn keeps the rows before it."""
     folder = run_folder(root, arm, seed)
     if not is_within(folder, root):
         return Run(arm, seed, folder, {}, ()), [
-            Missing(f"{arm}, seed {seed}", "is a link out of the results folder")
+            MissingPart(f"{arm}, seed {seed}", "is a link out of the results folder")
         ]
     if not folder.is_dir():
         return Run(arm, seed, folder, {}, ()), [
-            Missing(f"{arm}, seed {seed}", "the run has not been made")
+            MissingPart(f"{arm}, seed {seed}", "the run has not been made")
         ]
-    info, why_info = json_object(folder / "run.json")
+    found, problem = object_or_problem(folder / "run.json")
     log, why_log = json_rows(folder / "train.jsonl")
-    missing = [Missing(f"{arm}, seed {seed}", why) for why in (why_info, why_log) if why]
-    missing += [Missing(f"{arm}, seed {seed}", why) for why in shortfalls(folder, info, len(log))]
+    info = found or {}
+    reasons = [f"run.json {problem.splitlines()[0]}"] if problem else []
+    reasons += [*filter(None, [why_log]), *shortfalls(folder, info, len(log))]
+    missing = [MissingPart(f"{arm}, seed {seed}", why) for why in reasons]
     return Run(arm, seed, folder, info, log), missing
 
 
@@ -153,37 +154,33 @@ def shortfalls(folder: Path, info: dict[str, Any], rollouts: int) -> list[str]:
     """Why a run ended before it should have. One that exploded and was trained to its end lacks
     nothing.
     """
-    fault, _ = json_object(folder / "fault" / "fault.json")
+    fault = object_or_none(folder / "fault" / "fault.json")
     said = (
         [f"ended by a fault at rollout {fault.get('rollout')}: {fault.get('what')}"]
         if fault and not info
         else []
     )
     status = info.get("status", "finished")
-    if within(info, ("exploded", "stopped_early")) is True:
+    if nested(info, ("exploded", "stopped_early")) is True:
         said.append(
-            f"stopped after {rollouts} rollouts: exploded, {within(info, ('exploded', 'why'))}"
+            f"stopped after {rollouts} rollouts: exploded, {nested(info, ('exploded', 'why'))}"
         )
     elif status not in ("finished", "exploded"):
         said.append(f"ended as {status!r} after {rollouts} rollouts")
     return said
 
 
-def missing_evaluations(results: Results) -> list[Missing]:
+def missing_evaluations(results: Results) -> list[MissingPart]:
     """Counts that no file holds; a run that does not exist at all is not listed a second time."""
     wanted = [(BASE, 0)] + [(run.arm, run.seed) for run in results.runs if run.folder.is_dir()]
     return [
-        Missing(
+        MissingPart(
             f"{arm}, seed {seed}" if arm != BASE else "base policy", f"no evaluation on {benchmark}"
         )
         for arm, seed in wanted
         for benchmark in results.benchmarks
         if seed not in results.evaluation(arm, benchmark, "counts.csv")
     ]
-
-
-def run_folder(root: Path, arm: str, seed: int) -> Path:
-    return root / arm / f"seed-{seed}"
 
 
 def is_within(path: Path, folder: Path) -> bool:
@@ -196,22 +193,11 @@ def is_within(path: Path, folder: Path) -> bool:
         return False
 
 
-def own(path: Path, folder: Path) -> Path:
+def path_to_write(path: Path, folder: Path) -> Path:
     """The path, to be written to. BadInput where a link would lead the writing out of the folder."""
     if not is_within(path, folder):
         raise BadInput(f"{path} is a link that leads out of {folder}: remove it")
     return path
-
-
-def json_object(path: Path) -> tuple[dict[str, Any], str]:
-    """The file's object and "", or {} and why there is none."""
-    try:
-        value = parse(path.read_bytes())
-    except FileNotFoundError:
-        return {}, f"no {path.name}"
-    except (OSError, ValueError) as error:
-        return {}, f"{path.name} cannot be read ({first_line(error)})"
-    return (value, "") if isinstance(value, dict) else ({}, f"{path.name} holds no object")
 
 
 def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
@@ -219,7 +205,7 @@ def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
-        return (), f"no {path.name}"
+        return (), f"{path.name} is missing"
     except OSError as error:
         return (), f"{path.name} cannot be read ({first_line(error)})"
     rows = []
@@ -237,13 +223,13 @@ def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
     return tuple(rows), "" if rows else f"{path.name} is empty"
 
 
-def within(row: Any, keys: Iterable[str]) -> Any:
+def nested(row: Any, keys: Iterable[str]) -> Any:
     for key in keys:
         row = row.get(key) if isinstance(row, dict) else None
     return row
 
 
-def number(value: Any) -> float:
+def as_number(value: Any) -> float:
     """A float, NaN for anything that is not a number."""
     return float(value) if isinstance(value, int | float) else float("nan")
 

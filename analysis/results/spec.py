@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le, Len
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, NonNegativeInt, StringConstraints, ValidationError
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
 
 # neither hidden nor a way up
 Folder = Annotated[str, StringConstraints(pattern=r"^[^./\\][^/\\]{0,199}$")]
-Natural = Annotated[int, Ge(0)]
 
 
 class _Shape(BaseModel, extra="allow", strict=True):
@@ -28,7 +27,7 @@ class _Arm(_Shape):
 
 
 class _Benchmark(_Shape):
-    samples: Natural = 0
+    samples: NonNegativeInt = 0
     k: list[Annotated[int, Ge(1)]] | None = None
 
 
@@ -37,13 +36,13 @@ class _Evaluation(_Shape):
 
 
 class _Analysis(_Shape):
-    seed: Natural = 0
+    seed: NonNegativeInt = 0
     draws: Annotated[int, Ge(1), Le(1_000_000)] = 1
 
 
 class _Spec(_Shape):
     arms: Annotated[dict[Folder, _Arm | None], Len(1)]
-    seeds: Annotated[list[Natural], Len(1)]
+    seeds: Annotated[list[NonNegativeInt], Len(1)]
     reference: str | None = None
     task: dict[str, Any] = {}
     evaluation: _Evaluation = _Evaluation()

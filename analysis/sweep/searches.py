@@ -12,7 +12,6 @@ from typing import Any
 
 COMPLETE, PRUNED, FAILED = STATES = ("complete", "pruned", "failed")
 GRID, RANDOM = "grid", "random"  # origins of trials; any other is the name of a sampler
-NAN = math.nan
 
 
 @dataclass(frozen=True)
@@ -20,8 +19,8 @@ class Setting:
     """What is varied: a number within a range, or one of `choices`."""
 
     path: str  # in the arm, such as method.tau
-    low: float = NAN
-    high: float = NAN
+    low: float = math.nan
+    high: float = math.nan
     log: bool = False
     choices: tuple[str, ...] = ()
 
@@ -30,8 +29,8 @@ class Setting:
         none.
         """
         if self.choices:
-            return float(self.choices.index(str(value))) if value in self.choices else NAN
-        return value if isinstance(value, float) and (value > 0 or not self.log) else NAN
+            return float(self.choices.index(str(value))) if value in self.choices else math.nan
+        return value if isinstance(value, float) and (value > 0 or not self.log) else math.nan
 
     def share(self, value: float | str) -> float:
         """Place in [0, 1] of the range, on the scale that the study searches."""
@@ -70,7 +69,7 @@ class Trial:
     def entropy_share(self) -> float:
         """Final entropy as a share of the initial one."""
         initial = self.numbers["initial_entropy"]
-        return self.final_entropy / initial if initial > 0 else NAN
+        return self.final_entropy / initial if initial > 0 else math.nan
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Study:
+class SweepResults:
     """A whole sweep."""
 
     folder: Path

@@ -1,20 +1,22 @@
 """The tables of a sweep: `sweep`, a row per trial, and `regret`, a row per search.
 
 Bold is the highest score of a search, † a trial that cannot be told from it. Formulas:
-analysis/sweep/statistics.py.
+analysis/sweep/trial_statistics.py.
 """
+
+from math import nan
 
 import pandas as pd
 
-from analysis.sweep.searches import NAN, Study, Trial
-from analysis.sweep.summary import Summary, common
-from analysis.sweep.words import chosen, ranges, shown
-from analysis.tables.cells import DAGGER, Column, Table, decimals, points, text
+from analysis.sweep.searches import SweepResults, Trial
+from analysis.sweep.sentences import settings_in_words, shown_value, tied_ranges
+from analysis.sweep.summary import SearchSummary, common_budget
+from analysis.tables.cells import DAGGER, Column, Table, decimals, points, text_or_dash
 
-LONG = 60  # characters of a remark that the page shows; the CSV has all
+LONGEST_REMARK = 60  # characters of a remark that the page shows; the CSV has all
 FEW = 3  # trials that someone in a hurry tries
 
-INTERVAL = (
+INTERVAL_NOTE = (
     "Scores in points with 95 % intervals. They cover the noise of training, taken to be the same"
     " at every setting of a "
     "search; not the choice of validation questions, which are the same for all trials and a"
@@ -23,7 +25,7 @@ INTERVAL = (
 )
 
 
-def trials_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
+def trials_table(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> Table:
     """One row per trial of every search."""
     paths = list(dict.fromkeys(each.path for found in summaries for each in found.search.settings))
     named = {each.path for found in summaries for each in found.search.settings if each.choices}
@@ -37,7 +39,7 @@ def trials_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
     columns = (
         word("search", "search"),
         Column("trial", "trial", decimals(0)),
-        *(Column(path, path, value, numeric=path not in named) for path in paths),
+        *(Column(path, path, setting_cell, numeric=path not in named) for path in paths),
         Column(
             study.measure, "score", points, "score_low", "score_high", "score_best", "score_tied"
         ),
@@ -47,10 +49,10 @@ def trials_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
         Column("tokens", "length", decimals(1)),
         word("origin", "origin"),
         word("state", "state"),
-        Column("remarks", "remarks", short, numeric=False),
+        Column("remarks", "remarks", short_remark, numeric=False),
     )
     notes = (
-        INTERVAL,
+        INTERVAL_NOTE,
         f"Bold: the best of a search; {DAGGER}: not distinguishable from it at the 5 % level,"
         " without correction for the "
         "number of trials.",
@@ -61,7 +63,9 @@ def trials_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
     return Table("sweep", f"Every trial on {study.benchmark}", frame, columns, notes, "search")
 
 
-def trial_row(study: Study, found: Summary, trial: Trial, paths: list[str]) -> dict[str, object]:
+def trial_row(
+    study: SweepResults, found: SearchSummary, trial: Trial, paths: list[str]
+) -> dict[str, object]:
     low, high = found.ends(trial)
     best = (
         found.best is not None
@@ -71,7 +75,7 @@ def trial_row(study: Study, found: Summary, trial: Trial, paths: list[str]) -> d
     return {
         "search": found.search.name,
         "trial": trial.number,
-        **{path: trial.settings.get(path, NAN) for path in paths},
+        **{path: trial.settings.get(path, nan) for path in paths},
         "score": trial.score,
         "score_low": low,
         "score_high": high,
@@ -87,20 +91,20 @@ def trial_row(study: Study, found: Summary, trial: Trial, paths: list[str]) -> d
         "length": trial.numbers["length"],
         "origin": trial.origin,
         "state": trial.state,
-        "remarks": remarks(trial),
+        "remarks": trial_remarks(trial),
     }
 
 
-def remarks(trial: Trial) -> str:
+def trial_remarks(trial: Trial) -> str:
     retry = f"retry of {trial.words['retry_of']}" if trial.words["retry_of"] else ""
     return "; ".join(
         filter(None, ("chosen" if trial.chosen else "", retry, trial.words["remarks"]))
     )
 
 
-def regret_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
+def regret_table(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> Table:
     """One row per search: what a tuning budget buys."""
-    k = common(summaries)
+    k = common_budget(summaries)
     frame = pd.DataFrame([regret_row(found, k) for found in summaries])
     columns = (
         word("search", "search"),
@@ -120,7 +124,7 @@ def regret_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
         f"k = …: {study.measure} in points that the best of k random trials reaches, expected over"
         " all draws without "
         "replacement from the grid of the search (from random trials where it has no grid). "
-        + scored(study)
+        + how_scored(study)
         + f" Regret: what is lost against {k} trials, the number that every search has.",
         "As chosen: the highest mean over seeds, a maximum and therefore flattering. On seeds left"
         " out: the same choice made "
@@ -131,40 +135,40 @@ def regret_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
     return Table("regret", "What a tuning budget buys", frame, columns, notes)
 
 
-def scored(study: Study) -> str:
+def how_scored(study: SweepResults) -> str:
     """How a chosen trial is scored."""
     if len(study.seeds) == 1:
         return "With one seed a trial is chosen and scored by the same score, which is optimistic."
     return "A trial is chosen by the mean of its other seeds and scored on the seed left out, mean over seeds."
 
 
-def regret_row(found: Summary, k: int) -> dict[str, object]:
+def regret_row(found: SearchSummary, k: int) -> dict[str, object]:
     best = found.best
     return {
         "search": found.search.name,
-        "best_at": chosen(found.search, best) if best else "",
-        "chosen": best.score if best else NAN,
+        "best_at": settings_in_words(found.search, best) if best else "",
+        "chosen": best.score if best else nan,
         "held_out": found.held_out,
         "drawn": len(found.drawn),
         "at_1": found.at(1),
-        "at_few": found.at(FEW) if k >= FEW else NAN,
+        "at_few": found.at(FEW) if k >= FEW else nan,
         "at_common": found.at(k),
         "regret_1": found.at(k) - found.at(1),
-        "regret_few": found.at(k) - found.at(FEW) if k >= FEW else NAN,
-        "tied": len(found.tied) if found.noise.dof else NAN,
-        "ranges": ranges(found) if found.tied and found.noise.dof else "",
+        "regret_few": found.at(k) - found.at(FEW) if k >= FEW else nan,
+        "tied": len(found.tied) if found.noise.dof else nan,
+        "ranges": tied_ranges(found) if found.tied and found.noise.dof else "",
     }
 
 
 def word(title: str, name: str) -> Column:
-    return Column(title, name, text, numeric=False)
+    return Column(title, name, text_or_dash, numeric=False)
 
 
-def value(found: object) -> str:
+def setting_cell(found: object) -> str:
     """A setting's value; a dash where the search does not vary it."""
-    return shown(found) if isinstance(found, float | str) and found == found else "–"
+    return shown_value(found) if isinstance(found, float | str) and found == found else "–"
 
 
-def short(remark: object) -> str:
-    whole = text(remark)
-    return whole if len(whole) <= LONG else whole[: LONG - 1] + "…"
+def short_remark(remark: object) -> str:
+    whole = text_or_dash(remark)
+    return whole if len(whole) <= LONGEST_REMARK else whole[: LONGEST_REMARK - 1] + "…"

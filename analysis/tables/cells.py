@@ -54,20 +54,20 @@ class Cell:
 
 def points(value: Any) -> str:
     """A share of 1 as points with one decimal: 0.4567 -> 45.7."""
-    return fixed(100 * value, 1) if is_number(value) else DASH
+    return fixed_decimals(100 * value, 1) if is_number(value) else DASH
 
 
 def per_mille(value: Any) -> str:
     """A small share of 1 in thousandths with two decimals: 0.00043 -> 0.43."""
-    return fixed(1000 * value, 2) if is_number(value) else DASH
+    return fixed_decimals(1000 * value, 2) if is_number(value) else DASH
 
 
 def decimals(places: int) -> Callable[[Any], str]:
     """A number with that many decimals and, where it is large, separated thousands."""
-    return lambda value: fixed(value, places)
+    return lambda value: fixed_decimals(value, places)
 
 
-def fixed(value: Any, places: int) -> str:
+def fixed_decimals(value: Any, places: int) -> str:
     if not is_number(value):
         return DASH
     shown = f"{value:,.{places}f}"
@@ -85,7 +85,7 @@ def p_value(value: Any) -> str:
     )
 
 
-def text(value: Any) -> str:
+def text_or_dash(value: Any) -> str:
     """Text as it is, on one line; a dash for nothing."""
     return DASH if value is None or value == "" or value != value else one_line(str(value))
 

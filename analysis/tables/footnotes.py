@@ -5,14 +5,23 @@ under.
 from pathlib import Path
 from typing import Any
 
-from analysis.results.counts import read_counts
-from analysis.results.folder import BASE, Results, json_object, number
-from analysis.tables.diagnostics import COLLAPSED, DIVERGED, EXPLODED, LATE, NEAR, OFF_TARGET, OFTEN
+from analysis.results.folder import BASE, Results, as_number
+from analysis.tables.diagnostics import (
+    COLLAPSED,
+    DIVERGED,
+    EXPLODED,
+    LATE_SHARE,
+    NEAR_TARGET,
+    OFF_TARGET,
+    OFTEN_SHARE,
+)
 from analysis.tables.scores import draws
 from eval.files.errors import BadInput
+from eval.files.json_text import object_or_none
+from eval.scoring.counts import read_counts
 
 
-def main(results: Results) -> tuple[str, ...]:
+def main_notes(results: Results) -> tuple[str, ...]:
     return (
         "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not "
         "distinguishable from it (paired comparison, Holm within the column of a benchmark). The"
@@ -21,12 +30,12 @@ def main(results: Results) -> tuple[str, ...]:
         "tokens: mean length of a completion; final entropy: nats per token on the training"
         " prompts, mean "
         "over the last tenth of the rollouts; for the base policy, before the first update.",
-        *sampling(results),
-        *method(results),
+        *sampling_notes(results),
+        *reconstruction_note(results),
     )
 
 
-def comparison(results: Results) -> tuple[str, ...]:
+def comparison_notes(results: Results) -> tuple[str, ...]:
     return (
         f"Difference to {results.reference} in points, paired by question and training seed, with"
         " 95 % "
@@ -34,12 +43,12 @@ def comparison(results: Results) -> tuple[str, ...]:
         " pass@k. "
         "P(better): probability of improvement. "
         "Smallest visible: the difference that this design would detect four times in five.",
-        *sampling(results),
-        *method(results),
+        *sampling_notes(results),
+        *reconstruction_note(results),
     )
 
 
-def budget(results: Results) -> tuple[str, ...]:
+def budget_notes(results: Results) -> tuple[str, ...]:
     return (
         "Per run, with the range over seeds in brackets. Equal: as many rollouts and optimizer"
         " updates as "
@@ -49,34 +58,34 @@ def budget(results: Results) -> tuple[str, ...]:
     )
 
 
-def diagnostic(results: Results) -> tuple[str, ...]:
+def diagnostics_notes(results: Results) -> tuple[str, ...]:
     return (
-        f"Entropy in nats per token. Tracking error: mean |H − H*| / H* over the last {LATE:.0%}"
+        f"Entropy in nats per token. Tracking error: mean |H − H*| / H* over the last {LATE_SHARE:.0%}"
         " of the "
-        f"rollouts; near target: share of rollouts within {NEAR:.0%}; overshoot: largest excursion"
+        f"rollouts; near target: share of rollouts within {NEAR_TARGET:.0%}; overshoot: largest excursion"
         " after "
         "the target was first reached.",
         f"Flags: collapsed, final entropy below {COLLAPSED:g} × initial (unless a lower target is"
         " held); "
         f"exploded, above {EXPLODED:g} × or told so by its run, from the rollout in the column on;"
         " stopped early, "
-        f"for that; all wrong or all right, every group in more than {OFTEN:.0%} of the rollouts;"
+        f"for that; all wrong or all right, every group in more than {OFTEN_SHARE:.0%} of the rollouts;"
         " diverged, final "
         f"accuracy below {DIVERGED:g} × initial; off target, tracking error above"
         f" {OFF_TARGET:.0%}; inert, the method "
         "never moved the policy; wound up, alpha at its maximum or growing without effect; unequal"
         " budget; missing.",
-        *nothing_to_see(results),
-        *method(results),
+        *extreme_base_notes(results),
+        *reconstruction_note(results),
     )
 
 
-def nothing_to_see(results: Results) -> list[str]:
+def extreme_base_notes(results: Results) -> list[str]:
     """Sets on which the base policy is at 0 or at 1: nothing to learn from, or nothing to gain."""
     said = []
     for name in ("train", *results.benchmarks):
         for path in results.evaluation(BASE, name, "counts.csv").values():
-            n, correct = totals(path)
+            n, correct = answer_totals(path)
             if n and correct in (0, n):
                 said.append(
                     f"The base policy's {n:,} answers on {name} are all"
@@ -85,18 +94,18 @@ def nothing_to_see(results: Results) -> list[str]:
     return said
 
 
-def totals(path: Path) -> tuple[int, int]:
+def answer_totals(path: Path) -> tuple[int, int]:
     """(answers, right ones) of a counts file; none of one that cannot be read, which the scores
     complain of.
     """
     try:
-        counts = read_counts(path).values()
+        rows = read_counts(path)
     except BadInput:
         return 0, 0
-    return sum(n for n, _ in counts), sum(correct for _, correct in counts)
+    return sum(row.n for row in rows), sum(row.correct for row in rows)
 
 
-def sampling(results: Results) -> tuple[str, ...]:
+def sampling_notes(results: Results) -> tuple[str, ...]:
     evaluation = results.spec.get("evaluation", {})
     samples = {
         name: (asked or {}).get("samples", "?")
@@ -114,7 +123,11 @@ def sampling(results: Results) -> tuple[str, ...]:
         f"{name} = {shared[key]}" for name, key in names.items() if shared.get(key) is not None
     )
     verifiers = sorted(
-        {f"math-verify {v['math-verify']}" for v in versions(results) if "math-verify" in v}
+        {
+            f"math-verify {v['math-verify']}"
+            for v in recorded_versions(results)
+            if "math-verify" in v
+        }
     )
     seeds = ", ".join(map(str, results.seeds))
     return (
@@ -125,7 +138,7 @@ def sampling(results: Results) -> tuple[str, ...]:
     )
 
 
-def versions(results: Results) -> list[dict[str, Any]]:
+def recorded_versions(results: Results) -> list[dict[str, Any]]:
     return [
         run.info["versions"] for run in results.runs if isinstance(run.info.get("versions"), dict)
     ]
@@ -133,11 +146,11 @@ def versions(results: Results) -> list[dict[str, Any]]:
 
 def overlap_note(results: Results) -> str:
     path = results.folder / "problems" / "contamination.json"
-    report, _ = json_object(path)
+    report = object_or_none(path)
     if not report:
         return "Overlap of the training set with the benchmarks: not examined."
     hits = [
-        f"{name}: {number(counts.get('exact')):.0f} exact, {number(counts.get('near')):.0f} near"
+        f"{name}: {as_number(counts.get('exact')):.0f} exact, {as_number(counts.get('near')):.0f} near"
         " or exact"
         for name, counts in (report.get("benchmarks") or {}).items()
         if name in results.benchmarks
@@ -145,13 +158,13 @@ def overlap_note(results: Results) -> str:
     done = {"drop": "dropped from training", "flag": "kept in training"}.get(
         str(report.get("action")), "counted"
     )
-    cleaned = {name: number(report.get(name)) for name in ("conflicting", "repeated")}
+    cleaned = {name: as_number(report.get(name)) for name in ("conflicting", "repeated")}
     gone = [f"{count:.0f} {name} rows" for name, count in cleaned.items() if count > 0]
     removed = f" Left out of the training set as well: {', '.join(gone)}." if gone else ""
     return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}.{removed}"
 
 
-def method(results: Results) -> tuple[str, ...]:
+def reconstruction_note(results: Results) -> tuple[str, ...]:
     rebuilt = [arm for arm in results.arms if results.is_reconstruction(arm)]
     if not rebuilt:
         return ()
@@ -161,7 +174,7 @@ def method(results: Results) -> tuple[str, ...]:
     )
 
 
-def missing(results: Results) -> list[str]:
+def missing_notes(results: Results) -> list[str]:
     """What the whole folder lacks, one note per kind of lack."""
     kinds: dict[str, list[str]] = {}
     for gap in results.missing:

@@ -25,10 +25,10 @@ from analysis.inference.statistics import (
     sentence,
     verdict,
 )
-from analysis.results.folder import BASE, Results, number, within
+from analysis.results.folder import BASE, Results, as_number, nested
 from analysis.tables import diagnostics
-from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
+from eval.scoring.counts import read_counts
 
 DRAWS = 10_000
 NAN = float("nan")
@@ -183,7 +183,8 @@ def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
         if arm in (other, BASE)
     ]
     ends = [
-        diagnostics.first(values) if arm == BASE else diagnostics.final(values) for values in runs
+        diagnostics.first_measured(values) if arm == BASE else diagnostics.final_mean(values)
+        for values in runs
     ]
     return {
         "maj_at_k": average(
@@ -192,31 +193,31 @@ def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
                 for measures in results.measures(arm, benchmark)
             ]
         ),
-        "length": average([ratio(path, "tokens") for path in files]),
-        "truncated": average([ratio(path, "truncated") for path in files]),
+        "length": average([per_completion(path, "tokens") for path in files]),
+        "truncated": average([per_completion(path, "truncated") for path in files]),
         "final_entropy": average(ends),
     }
 
 
 def majority(measures: dict[str, Any], k: int) -> float:
     """maj@k of measures.json, NaN where it was not measured."""
-    return number(within(measures, ("maj_at_k", str(k))))
+    return as_number(nested(measures, ("maj_at_k", str(k))))
 
 
-def ratio(path: Path, column: str) -> float:
-    """Sum of a column of counts.csv per completion, NaN where there is no such column or no
-    completion.
+def per_completion(path: Path, column: str) -> float:
+    """Sum of a column of counts.csv over the number of completions; NaN if the file lacks the
+    column or has no completion.
     """
     try:
-        rows = [row for _, row in read_csv(path, ("n", column))]
-        total, completions = (sum(float(row[name]) for row in rows) for name in (column, "n"))
-    except ValueError:  # BadInput is one: the row's remarks say it
+        rows = read_counts(path, also=(column,))
+    except BadInput:  # the row's remarks say what is wrong
         return NAN
-    return total / completions if completions else NAN
+    completions = sum(row.n for row in rows)
+    return sum(row.others[column] for row in rows) / completions if completions else NAN
 
 
 def average(values: list[float]) -> float:
-    return diagnostics.mean(np.array(values, dtype=float))
+    return diagnostics.measured_mean(np.array(values, dtype=float))
 
 
 def comparisons_frame(results: Results) -> pd.DataFrame:

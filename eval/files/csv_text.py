@@ -58,10 +58,11 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def read_csv(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row, with the place to name in messages: "FILE line N".
+    """Each row after the header, with its place for messages: "FILE, line N".
 
-    Raises: BadInput: the file cannot be read, a quote is left open, a column is missing or stands
-        twice, a row is ragged.
+    Raises:
+        BadInput: the file cannot be read, a quote is not closed, one of the `needed` columns is
+            missing, a column is duplicate, or a row has more or fewer cells than the header.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -69,24 +70,24 @@ def read_csv(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str,
             header = next(reader, [])
             _check_header(header, needed, path)
             for row in filter(None, reader):  # a blank line is no row
-                where = f"{path} line {reader.line_num}"
+                place = f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
                     raise BadInput(
-                        f"{where}: {len(row)} cells under {len(header)} headings. Mend or remove"
-                        " the row."
+                        f"{place}: {len(row)} cells under {len(header)} headings: fix or remove"
+                        " the row"
                     )
-                yield where, dict(zip(header, map(unguarded, row), strict=True))
+                yield place, dict(zip(header, map(unguarded, row), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"cannot read {path}: {error}. Was this run evaluated?") from None
+        raise BadInput(f"{path}: cannot be read ({error}): check the file") from None
 
 
 def _check_header(header: Sequence[str], needed: Sequence[str], path: Path) -> None:
     lacking = [name for name in needed if name not in header]
     if lacking:
         raise BadInput(
-            f"{path} line 1: no column {', '.join(lacking)}. Needed: {', '.join(needed)}."
+            f"{path}, line 1: no column {', '.join(lacking)}; needed are {', '.join(needed)}"
         )
     times = Counter(header)
     if len(times) < len(header):
         twice = next(name for name in times if times[name] > 1)
-        raise BadInput(f"{path} line 1: the column {twice!r} stands twice. Remove one.")
+        raise BadInput(f"{path}, line 1: duplicate column {twice!r}: remove one")

@@ -14,7 +14,7 @@ from typing import Any
 
 from eval.files.errors import BadInput
 
-DEEPEST = 50  # objects within objects; a row of ours has three
+DEEPEST_JSON = 50  # objects within objects; a row of ours has three
 _DIGITS = 19  # of a whole number: seeds have 53 bits
 
 
@@ -38,7 +38,7 @@ def parse(text: bytes | str, lone_surrogates: bool = False) -> Any:
         )
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    if text.count("[") + text.count("{") > DEEPEST:
+    if text.count("[") + text.count("{") > DEEPEST_JSON:
         _check_depth(value)
     if not lone_surrogates and r"\ud" in text.lower():
         json.dumps(
@@ -48,19 +48,37 @@ def parse(text: bytes | str, lone_surrogates: bool = False) -> Any:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The object in a file. BadInput names the file where it cannot be read or holds something
-    else.
+    """The JSON object in a file.
+
+    Raises:
+        BadInput: the file is missing, cannot be read, or holds something other than an object.
     """
+    found, problem = object_or_problem(path)
+    if found is None:
+        raise BadInput(f"{path}: {problem}: delete it and make it again")
+    return found
+
+
+def object_or_none(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None if the file is missing, damaged or holds something else.
+
+    For files whose absence means "not measured" or "not done yet", and is not an error.
+    """
+    return object_or_problem(path)[0]
+
+
+def object_or_problem(path: Path) -> tuple[dict[str, Any] | None, str]:
+    """The JSON object in a file and "", or None and what is wrong with the file."""
     try:
         value = parse(path.read_bytes())
+    except FileNotFoundError:
+        return None, "is missing"
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: cannot be read ({error}): delete it and make it again") from None
-    if not isinstance(value, dict):
-        raise BadInput(f"{path}: holds no JSON object: delete it and make it again")
-    return value
+        return None, f"cannot be read ({error})"
+    return (value, "") if isinstance(value, dict) else (None, "holds no JSON object")
 
 
-_TOO_DEEP = f"nested deeper than {DEEPEST}"
+_TOO_DEEP = f"nested deeper than {DEEPEST_JSON}"
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -91,7 +109,7 @@ def _whole(text: str) -> int:
 def _check_depth(value: Any) -> None:
     """Level by level, so that depth costs no stack."""
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST_JSON + 1):
         inner = (
             each.values() if isinstance(each, dict) else each
             for each in level

@@ -34,10 +34,12 @@ def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
             f"{path}, line {len(lines) + 1}: the last line is torn: the writer has not finished,"
             " run it again"
         )
-    return [_parse(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+    return [
+        _parse_row(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)
+    ]
 
 
-def _parse(line: bytes, place: str) -> Row:
+def _parse_row(line: bytes, place: str) -> Row:
     try:
         row = parse(line, lone_surrogates=True)
     except ValueError as error:

@@ -18,8 +18,8 @@ from yaml.constructor import ConstructorError
 from eval.files.errors import BadInput
 
 # bytes; YAML is read at about a megabyte a second, and a resolved spec has 3,000
-LARGEST = 1_000_000
-DEEPEST = 50  # mappings and lists within each other; a spec has five
+LARGEST_YAML = 1_000_000
+DEEPEST_YAML = 50  # mappings and lists within each other; a spec has five
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
@@ -38,8 +38,8 @@ class _Strict(yaml.SafeLoader):
             self.check_event(yaml.AliasEvent),
             self.items,
         )
-        if self.depth == DEEPEST:
-            raise ConstructorError(None, None, f"nested deeper than {DEEPEST}", mark)
+        if self.depth == DEEPEST_YAML:
+            raise ConstructorError(None, None, f"nested deeper than {DEEPEST_YAML}", mark)
         self.depth += 1
         node: Any = super().compose_node(parent, index)
         self.depth -= 1
@@ -79,8 +79,31 @@ class _Strict(yaml.SafeLoader):
         return value
 
 
+def _whole_number(loader: _Strict, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    if "_" in text:
+        raise ValueError
+    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+
 _tags = [f"tag:yaml.org,2002:{kind}" for kind in _KINDS]
 _Strict.yaml_constructors = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in (*_tags, None)}
+_Strict.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+# Plain scalars are read as YAML 1.2's core schema says. PyYAML's own rules are of YAML 1.1, in
+# which 010 is 8, 1:30 is 90, and yes, no, on and off are true and false.
+_Strict.yaml_implicit_resolvers = {}
+for _kind, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+    ("null", r"~|null|Null|NULL|", "~nN"),
+):
+    _Strict.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), [*_first]
+    )
+_Strict.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"\Z"), [""])
 
 
 def is_yaml_file(path: Path) -> bool:
@@ -95,7 +118,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises: BadInput: the file cannot be read, is too large, is not YAML as above, or holds
         something else than a mapping.
     """
-    text = _text(path)
+    text = _read_text(path)
     try:
         content = yaml.load(text, Loader=_Strict)
     except (yaml.YAMLError, RecursionError) as error:
@@ -114,13 +137,13 @@ def _harmless(said: str) -> str:
     return UNSAFE.sub(lambda found: ascii(found[0])[1:-1], " ".join(said.split()))
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
+            data = file.read(LARGEST_YAML + 1)
+        if len(data) > LARGEST_YAML:
             raise BadInput(
-                f"{path}: over {LARGEST:,} bytes: no experiment is that long, check the file"
+                f"{path}: over {LARGEST_YAML:,} bytes: no experiment is that long, check the file"
             )
         return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

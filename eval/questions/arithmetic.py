@@ -49,21 +49,21 @@ def arithmetic(levels: Sequence[int], per_level: int, stream: Stream, seed: int)
             f"arithmetic levels must be different numbers, at least one, not {list(levels)}"
         )
     return [
-        _problem(digits)
+        _arithmetic_problem(digits)
         for level in levels
-        for digits in _draw(
+        for digits in _draw_chains(
             level, per_level, stream, random.Random(f"arithmetic/{stream}/{level}/{seed}")
         )
     ]
 
 
-def available(level: int, stream: Stream) -> int:
+def largest_draw(level: int, stream: Stream) -> int:
     """Most problems a draw may ask for: all there are up to level 3, half of the stream's share
     beyond.
     """
     _check_level(level)
     if level <= _LISTED:
-        return len(_all(level, stream))
+        return len(_all_chains(level, stream))
     return 10 ** (level + 1) * len(_SHARES[stream]) // 200
 
 
@@ -73,8 +73,10 @@ def stream_of(text: str) -> Stream:
     return next(stream for stream, share in _SHARES.items() if bucket in share)
 
 
-def _draw(level: int, count: int, stream: Stream, rng: random.Random) -> list[tuple[int, ...]]:
-    limit = available(level, stream)
+def _draw_chains(
+    level: int, count: int, stream: Stream, rng: random.Random
+) -> list[tuple[int, ...]]:
+    limit = largest_draw(level, stream)
     if count > limit:
         raise BadInput(
             f"{count} arithmetic problems of level {level} asked for, but stream {stream!r} has"
@@ -82,21 +84,21 @@ def _draw(level: int, count: int, stream: Stream, rng: random.Random) -> list[tu
             f" ask for at most {limit}, or leave level {level} out"
         )
     if level <= _LISTED:
-        listed = list(_all(level, stream))
+        listed = list(_all_chains(level, stream))
         rng.shuffle(listed)
         return listed[:count]
     drawn: dict[tuple[int, ...], None] = {}  # a set that keeps its order
     while len(drawn) < count:
         digits = tuple(rng.randrange(10) for _ in range(level + 1))
-        if stream_of(_text(digits)) == stream:
+        if stream_of(_chain_text(digits)) == stream:
             drawn[digits] = None
     return list(drawn)
 
 
 @cache
-def _all(level: int, stream: Stream) -> tuple[tuple[int, ...], ...]:
+def _all_chains(level: int, stream: Stream) -> tuple[tuple[int, ...], ...]:
     everything = product(range(10), repeat=level + 1)
-    return tuple(digits for digits in everything if stream_of(_text(digits)) == stream)
+    return tuple(digits for digits in everything if stream_of(_chain_text(digits)) == stream)
 
 
 def _check_level(level: int) -> None:
@@ -104,13 +106,13 @@ def _check_level(level: int) -> None:
         raise BadInput(f"arithmetic level {level} is not in 1..{_MAX_LEVEL}: it counts operations")
 
 
-def _text(digits: Sequence[int]) -> str:
+def _chain_text(digits: Sequence[int]) -> str:
     return "+".join(map(str, digits)) + "="
 
 
-def _problem(digits: tuple[int, ...]) -> Problem:
+def _arithmetic_problem(digits: tuple[int, ...]) -> Problem:
     level = len(digits) - 1
     name = f"arithmetic-L{level}-{''.join(map(str, digits))}"
     return Problem(
-        name, _text(digits), str(sum(digits) % 10), level=str(level), subject="arithmetic"
+        name, _chain_text(digits), str(sum(digits) % 10), level=str(level), subject="arithmetic"
     )

@@ -27,6 +27,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from eval.files.command_line import command_parser
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
@@ -34,12 +35,12 @@ from eval.questions.duplicates import drop_repeats, normal_form
 from eval.questions.problems import Problem, read_problems
 
 WINDOW = 13  # words
-NEAR = 0.5  # share of windows
+NEAR_SHARE = 0.5  # share of windows
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 
 
-class Pair(NamedTuple):
+class Overlap(NamedTuple):
     """A training problem and a benchmark problem that overlap."""
 
     kind: Literal["exact", "near", "contained"]
@@ -49,43 +50,43 @@ class Pair(NamedTuple):
     share: float  # of the windows of one of the two, in [0, 1]; 1 where the pair is exact
 
 
-def windows(text: str) -> set[str]:
+def word_windows(text: str) -> set[str]:
     """The distinct runs of 13 words of a text."""
     words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
     return {" ".join(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)}
 
 
-def overlaps(
+def find_overlaps(
     train: Sequence[Problem],
     benchmarks: Mapping[str, Sequence[Problem]],
     both_directions: bool = False,
-) -> list[Pair]:
+) -> list[Overlap]:
     """All overlapping pairs, in the order of the training set, then of the benchmarks.
 
     One inverted index over the benchmarks (window -> problems that have it), one pass over the
     training set.
     """
     targets = [(name, problem) for name, problems in benchmarks.items() for problem in problems]
-    windows_of = [windows(problem.text) for _, problem in targets]
-    with_window = _index(windows_of)
-    with_form = _index([{normal_form(problem.text)} for _, problem in targets])
+    windows_of = [word_windows(problem.text) for _, problem in targets]
+    with_window = _inverted_index(windows_of)
+    with_form = _inverted_index([{normal_form(problem.text)} for _, problem in targets])
     pairs = []
     for row in train:
-        own = windows(row.text)
+        own = word_windows(row.text)
         shared = Counter(target for window in own for target in with_window.get(window, ()))
         exact = with_form.get(normal_form(row.text), ())
         for target in sorted({*shared, *exact}):
             name, problem = targets[target]
             if target in exact:
-                pairs.append(Pair("exact", row.id, name, problem.id, 1.0))
-            elif (share := shared[target] / len(windows_of[target])) >= NEAR:
-                pairs.append(Pair("near", row.id, name, problem.id, share))
-            elif both_directions and (share := shared[target] / len(own)) >= NEAR:
-                pairs.append(Pair("contained", row.id, name, problem.id, share))
+                pairs.append(Overlap("exact", row.id, name, problem.id, 1.0))
+            elif (share := shared[target] / len(windows_of[target])) >= NEAR_SHARE:
+                pairs.append(Overlap("near", row.id, name, problem.id, share))
+            elif both_directions and (share := shared[target] / len(own)) >= NEAR_SHARE:
+                pairs.append(Overlap("contained", row.id, name, problem.id, share))
     return pairs
 
 
-def _index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
+def _inverted_index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
     """For each key the positions that have it."""
     index: dict[str, list[int]] = {}
     for position, own in enumerate(keys):
@@ -94,8 +95,8 @@ def _index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
     return index
 
 
-def counts(
-    pairs: Sequence[Pair], benchmarks: Mapping[str, Sequence[Problem]]
+def overlap_counts(
+    pairs: Sequence[Overlap], benchmarks: Mapping[str, Sequence[Problem]]
 ) -> dict[str, dict[str, int]]:
     """Per benchmark its problems, how many of them are hit (`near` includes `exact`), and hitting
     rows.
@@ -117,8 +118,8 @@ def counts(
     return table
 
 
-def clean(
-    train: Sequence[Problem], pairs: Sequence[Pair], action: Literal["drop", "flag"]
+def clean_training_rows(
+    train: Sequence[Problem], pairs: Sequence[Overlap], action: Literal["drop", "flag"]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Rows of the cleaned training set, and its counts.
 
@@ -147,7 +148,7 @@ class Examination(NamedTuple):
     """What a training set has in common with the benchmarks, and what is left of it."""
 
     rows: list[dict[str, Any]]  # the cleaned training set
-    pairs: list[Pair]
+    pairs: list[Overlap]
     report: dict[str, Any]  # counts, as in contamination.json
 
 
@@ -163,8 +164,8 @@ def examine(
     Raises:
         BadInput: no row is left.
     """
-    pairs = overlaps(train, benchmarks, both_directions)
-    rows, totals = clean(train, pairs, action)
+    pairs = find_overlaps(train, benchmarks, both_directions)
+    rows, totals = clean_training_rows(train, pairs, action)
     if not rows:
         raise BadInput(
             f"{name}: no row is left without overlap: flag the rows, or take another training set"
@@ -172,14 +173,19 @@ def examine(
     return Examination(
         rows,
         pairs,
-        {"train": name, "action": action, **totals, "benchmarks": counts(pairs, benchmarks)},
+        {
+            "train": name,
+            "action": action,
+            **totals,
+            "benchmarks": overlap_counts(pairs, benchmarks),
+        },
     )
 
 
 def write_report(path: Path, found: Examination) -> None:
     """The pairs as CSV, and the counts beside them as JSON."""
     rows = (pair._replace(share=round(pair.share, 4)) for pair in found.pairs)
-    write_text(path, csv_text([Pair._fields, *rows]))
+    write_text(path, csv_text([Overlap._fields, *rows]))
     write_text(path.with_suffix(".json"), json.dumps(found.report, indent=2) + "\n")
 
 
@@ -213,7 +219,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
         taken.add(path.resolve())
 
 
-def _run(options: argparse.Namespace) -> None:
+def _compare_files(options: argparse.Namespace) -> None:
     _check_outputs(options)
     train = read_problems(options.train)
     benchmarks = _read_benchmarks(options.against, options.train)
@@ -227,9 +233,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compares a training set with benchmarks and writes a report of the overlaps."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.questions.contamination", description=main.__doc__
-    )
+    parser = command_parser("eval.questions.contamination", main.__doc__)
     parser.add_argument("--train", type=Path, required=True, help="training problems, JSON lines")
     parser.add_argument(
         "--against", type=Path, nargs="+", required=True, help="benchmarks, JSON lines"
@@ -245,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--both-directions", action="store_true", help="also pairs of kind `contained`"
     )
     with exit_with_message():
-        _run(parser.parse_args(arguments))
+        _compare_files(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

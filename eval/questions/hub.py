@@ -11,10 +11,10 @@ from typing import Any
 from eval.files.errors import BadInput
 from eval.questions.named_sets import Source
 
-Row = tuple[str, dict[str, Any]]  # where it stands, for messages; the row
+PlacedRow = tuple[str, dict[str, Any]]  # where it stands, for messages; the row
 
 
-def hub_rows(name: str, source: Source) -> list[Row]:
+def hub_rows(name: str, source: Source) -> list[PlacedRow]:
     """Distinct rows of a set, with fields id, text, answer, level and subject.
 
     Raises:
@@ -26,7 +26,7 @@ def hub_rows(name: str, source: Source) -> list[Row]:
         where = f"set {name} at {source.hub}, row {position}"
         row = _mapped(raw, source, where) | {"id": f"{name}-{position:05d}"}
         if source.distinct:
-            key = (field(raw, source.distinct, where), row["text"], row["answer"])
+            key = (nested_field(raw, source.distinct, where), row["text"], row["answer"])
             if key in seen:
                 continue
             seen.add(key)
@@ -34,7 +34,7 @@ def hub_rows(name: str, source: Source) -> list[Row]:
     return rows
 
 
-def field(row: Any, path: str, where: str) -> Any:
+def nested_field(row: Any, path: str, where: str) -> Any:
     """The value at a path with dots; numbers index into lists."""
     value = row
     for part in path.split("."):
@@ -76,17 +76,21 @@ def _closing(text: str) -> dict[int, int]:
 
 def _mapped(raw: dict[str, Any], source: Source, where: str) -> dict[str, Any]:
     before, after = source.wrapper
-    answer = _gold(field(raw, source.answer, where), source, where) or source.empty_gold or ""
-    level = str(field(raw, source.level, where)) if source.level else ""
+    answer = (
+        _gold_answer(nested_field(raw, source.answer, where), source, where)
+        or source.empty_gold
+        or ""
+    )
+    level = str(nested_field(raw, source.level, where)) if source.level else ""
     return {
-        "text": str(field(raw, source.text, where)).removeprefix(before).removesuffix(after),
+        "text": str(nested_field(raw, source.text, where)).removeprefix(before).removesuffix(after),
         "answer": answer,
         "level": level.removeprefix("Level ").replace("?", ""),
-        "subject": field(raw, source.subject, where) if source.subject else "",
+        "subject": nested_field(raw, source.subject, where) if source.subject else "",
     }
 
 
-def _gold(value: Any, source: Source, where: str) -> str:
+def _gold_answer(value: Any, source: Source, where: str) -> str:
     if source.answer_form == "list":
         return ", ".join(map(str, value))
     if isinstance(value, float) and value.is_integer():

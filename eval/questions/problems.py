@@ -8,7 +8,6 @@ with its name and line: nothing is skipped.
     problems/aime_2024.jsonl
 """
 
-import argparse
 import json
 import re
 import sys
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.json_text import parse
@@ -46,7 +46,7 @@ def read_problems(path: Path) -> list[Problem]:
         BadInput: the file is missing or empty; a line is unreadable, too long, lacks a field, has an empty
             gold or repeats an id.
     """
-    problems = [problem_from(row, where) for where, row in _rows(Path(path))]
+    problems = [problem_from(row, where) for where, row in _problem_rows(Path(path))]
     if not problems:
         raise BadInput(f"{path}: no problems in this file: write one JSON object per line")
     check_ids(problems, str(path))
@@ -122,20 +122,20 @@ def check_ids(problems: Sequence[Problem], where: str) -> None:
             )
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _problem_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(
                 iter(lambda: file.readline(_LONGEST_LINE + 1), b""), start=1
             ):
-                yield f"{path}, line {number}", _parse(line, f"{path}, line {number}")
+                yield f"{path}, line {number}", _parse_problem_line(line, f"{path}, line {number}")
     except OSError as error:
         raise BadInput(
             f"{path}: cannot be read ({error.strerror}): give a JSON lines file"
         ) from None
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def _parse_problem_line(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > _LONGEST_LINE:
         raise BadInput(
             f"{where}: over {_LONGEST_LINE:,} bytes: no problem is that long, check the file"
@@ -218,9 +218,7 @@ def _language(text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes a named set as problems, one per line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.questions.problems", description=main.__doc__
-    )
+    parser = command_parser("eval.questions.problems", main.__doc__)
     parser.add_argument("--set", required=True, dest="name", help=", ".join(SOURCES))
     parser.add_argument("--data-dir", type=Path, help="folder of JSON lines; default: the hub")
     parser.add_argument("--languages", nargs="+", default=["en"], help="languages to keep: en, zh")

@@ -29,7 +29,8 @@ from transformers import AutoModelForCausalLM, DynamicCache
 from transformers.utils import logging
 
 from eval.files.errors import BadInput
-from eval.sampling.engines import Completion, Key, Request, Sampling, check_weights, end_ids
+from eval.sampling.engine_interface import Completion, Key, Request, Sampling
+from eval.sampling.policy_folder import check_weights, end_ids
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
@@ -83,8 +84,8 @@ class TransformersEngine:
         tokens_BT = self.end_ids[:1].repeat(len(batch), self.sampling.max_tokens)
         position = 0
         for position in range(self.sampling.max_tokens):
-            u_B = torch.from_numpy(uniform(seed_B, position)).to(self.device)
-            token_B = draw(logits_BV, u_B, self.sampling.temperature, self.sampling.top_p)
+            u_B = torch.from_numpy(uniform_draws(seed_B, position)).to(self.device)
+            token_B = draw_tokens(logits_BV, u_B, self.sampling.temperature, self.sampling.top_p)
             tokens_BT[row_B, position] = token_B
             live_B = ~torch.isin(token_B, self.end_ids)
             if position + 1 == self.sampling.max_tokens or not live_B.any():
@@ -154,7 +155,7 @@ def load_model(policy: Path, dtype: str) -> Any:
     return model.eval()
 
 
-def draw(logits_BV: Tensor, u_B: Tensor, temperature: float, top_p: float) -> Tensor:
+def draw_tokens(logits_BV: Tensor, u_B: Tensor, temperature: float, top_p: float) -> Tensor:
     """(B,) tokens by the inverse of the distribution function. Temperature 0: the most likely
     token.
     """
@@ -183,7 +184,7 @@ def _invert(p_BV: Tensor, u_B: Tensor) -> Tensor:
     return torch.searchsorted(cumulated_BV, aim_B1, right=True).squeeze(1)
 
 
-def uniform(seed_B: NDArray[np.uint64], position: int) -> NDArray[np.float64]:
+def uniform_draws(seed_B: NDArray[np.uint64], position: int) -> NDArray[np.float64]:
     """(B,) numbers in [0, 1): number `position` of each row's own stream."""
     with np.errstate(over="ignore"):
         state_B = _mix(seed_B) + np.uint64(position + 1) * GAMMA

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 from eval.files.errors import BadInput
-from eval.sampling.engines import Completion, Key, Request, Sampling, check_weights, end_ids
+from eval.sampling.engine_interface import Completion, Key, Request, Sampling
+from eval.sampling.policy_folder import check_weights, end_ids
 
 
 class VllmEngine:

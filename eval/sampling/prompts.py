@@ -38,7 +38,7 @@ TEMPLATES: dict[str, Template] = {
 }
 
 
-def render(template: str, text: str, tokenizer: Any = None) -> str:
+def render_prompt(template: str, text: str, tokenizer: Any = None) -> str:
     """The prompt for a problem. `tokenizer` is needed by chat templates only.
 
     Raises:

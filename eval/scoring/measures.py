@@ -71,20 +71,20 @@ def measure(problems: Sequence[Scored], ks: Sequence[int]) -> dict[str, Any]:
         "samples": len(rows),
         "samples_per_problem": [int(n_Q.min()), int(n_Q.max())] if len(problems) else [0, 0],
         **_success(sampled),
-        "pass_at_k": {str(k): _pass(problems, k) for k in ks},
-        "maj_at_k": {str(k): _majority(problems, k) for k in ks},
-        "truncated": _share([row["finish_reason"] == "length" for row in rows]),
-        "unparsed": _share([row["status"] == "unparsed" for row in rows]),
-        "timeout": _share([row["status"] == "timeout" for row in rows]),
-        "error": _share([row["status"] == "error" for row in rows]),
-        "strict_disagreement": _share([row["correct"] != row["strict"] for row in rows]),
-        "accuracy_finished": _share([row["correct"] for row in answered]),
+        "pass_at_k": {str(k): _mean_pass_at_k(problems, k) for k in ks},
+        "maj_at_k": {str(k): _mean_maj_at_k(problems, k) for k in ks},
+        "truncated": _share_of([row["finish_reason"] == "length" for row in rows]),
+        "unparsed": _share_of([row["status"] == "unparsed" for row in rows]),
+        "timeout": _share_of([row["status"] == "timeout" for row in rows]),
+        "error": _share_of([row["status"] == "error" for row in rows]),
+        "strict_disagreement": _share_of([row["correct"] != row["strict"] for row in rows]),
+        "accuracy_finished": _share_of([row["correct"] for row in answered]),
         "length": _lengths([row["tokens"] for row in rows]),
-        "missing": _missing(problems, ks),
+        "missing": _left_out(problems, ks),
     }
 
 
-def interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval for `correct` of `total` >= 1 trials: within [0, 1], never of width
     zero.
     """
@@ -110,21 +110,21 @@ def _success(sampled: Sequence[Scored]) -> dict[str, Any]:
     total = len(sampled)
     return {
         "avg_at_n": float(np.mean(c_Q / n_Q)),
-        "avg_at_n_interval": list(interval(float(np.sum(c_Q / n_Q)), total)),
+        "avg_at_n_interval": list(wilson_interval(float(np.sum(c_Q / n_Q)), total)),
         "cover_at_tau": cover,
         "cover_at_tau_interval": {
-            tau: list(interval(share * total, total)) for tau, share in cover.items()
+            tau: list(wilson_interval(share * total, total)) for tau, share in cover.items()
         },
     }
 
 
-def _pass(problems: Sequence[Scored], k: int) -> float | None:
+def _mean_pass_at_k(problems: Sequence[Scored], k: int) -> float | None:
     if not problems or min(problem.n for problem in problems) < k:
         return None
     return float(np.mean(pass_at_k([p.n for p in problems], [p.c for p in problems], k)))
 
 
-def _majority(problems: Sequence[Scored], k: int) -> float | None:
+def _mean_maj_at_k(problems: Sequence[Scored], k: int) -> float | None:
     if not problems or min(problem.n for problem in problems) < k:
         return None
     return float(np.mean([_problem_majority(problem, k) for problem in problems]))
@@ -141,7 +141,7 @@ def _problem_majority(problem: Scored, k: int) -> float:
     return maj_at_k(sizes, right, int((class_N < 0).sum()), k, problem.problem_id)
 
 
-def _share(flags: Sequence[bool]) -> float | None:
+def _share_of(flags: Sequence[bool]) -> float | None:
     return float(np.mean(flags)) if len(flags) else None
 
 
@@ -155,7 +155,7 @@ def _lengths(tokens: Sequence[int]) -> dict[str, float | None]:
     }
 
 
-def _missing(problems: Sequence[Scored], ks: Sequence[int]) -> list[str]:
+def _left_out(problems: Sequence[Scored], ks: Sequence[int]) -> list[str]:
     """What the numbers above leave out, in words."""
     silent = [problem.problem_id for problem in problems if not problem.n]
     said = [f"no samples of {_some(silent)}: left out of avg@n and Cover@tau"] if silent else []

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_attn_3_available
 
 from eval.files.errors import BadInput
-from eval.sampling.engines import check_weights
+from eval.sampling.policy_folder import check_weights
 from experiments.spec.schema import Experiment, HubPolicy
 from experiments.spec.training_settings import Attention, Lora
 

@@ -37,7 +37,7 @@ from transformers.utils import logging
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import Record, known_parts
 from eval.questions.problems import Problem, read_problems
-from eval.sampling.prompts import render
+from eval.sampling.prompts import render_prompt
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import MiniaturePolicy
 from experiments.spec.schema import load
@@ -107,7 +107,9 @@ def make_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCausalLM:
 
 def document(problem: Problem, template: str) -> str:
     """One problem with its answer as the policy reads it."""
-    return f"{render(template, problem.text)}The answer is \\boxed{{{problem.answer}}}.{END}\n"
+    return (
+        f"{render_prompt(template, problem.text)}The answer is \\boxed{{{problem.answer}}}.{END}\n"
+    )
 
 
 def draw_windows(ids_N: Tensor, policy: MiniaturePolicy, rng: torch.Generator) -> Tensor:

@@ -36,7 +36,7 @@ from transformers.utils import logging
 
 from eval.files.errors import exit_with_message
 from eval.files.marks import Record, known_parts
-from eval.questions.arithmetic import arithmetic, available, stream_of
+from eval.questions.arithmetic import arithmetic, largest_draw, stream_of
 from eval.verify.verifier import Verifier
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.schema import TinyPolicy, load
@@ -214,7 +214,7 @@ def accuracy(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, flo
     with Verifier(workers=1) as verifier, torch.no_grad():
         for level in policy.levels:
             problems = arithmetic(
-                [level], min(20, available(level, "validation")), "validation", policy.seed
+                [level], min(20, largest_draw(level, "validation")), "validation", policy.seed
             )
             asked = [problem.text for problem in problems for _ in range(samples)]
             prompts = tokenizer(asked, return_tensors="pt", padding=True).to(model.device)

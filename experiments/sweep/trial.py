@@ -23,12 +23,12 @@ from typing import Protocol
 from eval.files.durable import discard
 from eval.files.jsonl import Row, read_rows
 from eval.files.marks import CHECKSUMS
+from eval.scoring.counts import read_counts
 from eval.scoring.pass_at_k import pass_at_k
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment, spec_hash
 from experiments.sweep.settings import MedianPruning, WilcoxonPruning
 from experiments.sweep.sweep_file import Study, Values, trial_experiment
-from experiments.tasks.counts import read_counts
 from experiments.workflow.launcher import ONE, THREADS
 from experiments.workflow.layout import Graph
 
@@ -266,16 +266,18 @@ def seen(study: Study, log: Path, evaluation: Path) -> Row:
     """
     rows, counts = (
         read_rows(log),
-        read_counts(evaluation / f"{study.objective.benchmark}.counts.csv"),
+        read_counts(
+            evaluation / f"{study.objective.benchmark}.counts.csv", ("tokens", "truncated")
+        ),
     )
     entropy = [row["entropy"] for row in rows if row["entropy"] is not None]
-    answers = sum(row["n"] for row in counts)
+    answers = sum(row.n for row in counts)
     return {
         "score": fmean(question_scores(study, evaluation)),
         "initial_entropy": entropy[0] if entropy else None,
         "final_entropy": fmean(entropy[-max(1, round(FINAL * len(rows))) :]) if entropy else None,
-        "length": sum(row["tokens"] for row in counts) / answers,
-        "truncated": sum(row["truncated"] for row in counts) / answers,
+        "length": sum(row.others["tokens"] for row in counts) / answers,
+        "truncated": sum(row.others["truncated"] for row in counts) / answers,
         "tokens_generated": rows[-1]["tokens_generated"],
         "seconds": sum(
             value for row in rows for key, value in row.items() if key.startswith("seconds_")
@@ -290,7 +292,7 @@ def question_scores(study: Study, evaluation: Path) -> list[float]:
     k = objective.k if objective.measure == "pass_at_k" else 1
     return [
         float(score)
-        for score in pass_at_k([row["n"] for row in rows], [row["correct"] for row in rows], k)
+        for score in pass_at_k([row.n for row in rows], [row.correct for row in rows], k)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from eval.questions.problems import Problem
-from eval.sampling.prompts import render
+from eval.sampling.prompts import render_prompt
 from experiments.spec.schema import Task
 
 UNKNOWN = -1  # code of a prompt without level or stratum
@@ -23,7 +23,7 @@ def make_dataset(
     levels = sorted({p.level for p in problems if p.level}, key=lambda level: (len(level), level))
     rows = [
         {
-            "prompt": render(task.template, problem.text, tokenizer),
+            "prompt": render_prompt(task.template, problem.text, tokenizer),
             "answer": problem.answer,
             "level": levels.index(problem.level) if problem.level else UNKNOWN,
             "stratum": strata.get(problem.id, UNKNOWN),

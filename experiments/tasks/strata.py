@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from experiments.tasks.counts import read_pass_rates
+from eval.scoring.counts import read_counts
 
 RATES = ("0", "(0, 0.25]", "(0.25, 0.5]", "(0.5, 1)", "1")
 
@@ -28,3 +28,10 @@ def strata_of(inputs: Path) -> dict[str, int]:
     rates = read_pass_rates(counts) if counts.exists() else {}
     codes = rate_code(torch.tensor(list(rates.values()), dtype=torch.float64)).tolist()
     return dict(zip(rates, codes, strict=True))
+
+
+def read_pass_rates(counts: Path) -> dict[str, float]:
+    """Problem id → pass rate in [0, 1], from a counts file; without the problems that have no
+    completion.
+    """
+    return {row.problem_id: row.correct / row.n for row in read_counts(counts) if row.n}

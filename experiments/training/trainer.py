@@ -131,7 +131,7 @@ class EntropyControlTrainer(GRPOTrainer):
         return batch
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        # As eval/sampling/jobs.py does: templates write out the special tokens they need. TRL would
+        # As eval/sampling/missing_samples.py does: templates write out the special tokens they need. TRL would
         # let the tokenizer add its own.
         tokenize = cast(Any, self.processing_class)
         return tokenize(text=prompts, add_special_tokens=False)["input_ids"], None, {}

@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.marks import CHECKSUMS
+from eval.files.results_layout import run_folder
 from eval.questions.named_sets import SOURCES
 from eval.sampling.made_from import policy_files
 from experiments.spec.data_folder import named_sets
 from experiments.spec.schema import Experiment, HubPolicy, MiniaturePolicy, spec_hash
-
-
-def run_folder(root: Path, arm: str, seed: int | str) -> Path:
-    """Folder of a training run below its results folder."""
-    return root / arm / f"seed-{seed}"
 
 
 @dataclass(frozen=True)

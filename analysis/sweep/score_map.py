@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from matplotlib.tri import Triangulation
 
-from analysis.sweep.searches import Setting, Study
-from analysis.sweep.summary import Summary
+from analysis.sweep.searches import Setting, SweepResults
+from analysis.sweep.summary import SearchSummary
 
-LONG = 16  # characters of a name in a figure
+LONGEST_NAME = 16  # characters of a name in a figure
 
 
 def scale_x(axes: Axes, setting: Setting) -> None:
@@ -18,7 +18,7 @@ def scale_x(axes: Axes, setting: Setting) -> None:
     names.
     """
     if setting.choices:
-        axes.set_xticks(range(len(setting.choices)), [clipped(name) for name in setting.choices])
+        axes.set_xticks(range(len(setting.choices)), [short_name(name) for name in setting.choices])
         axes.set_xlim(-0.5, len(setting.choices) - 0.5)
         return
     if setting.log:
@@ -32,20 +32,20 @@ def scale_x(axes: Axes, setting: Setting) -> None:
         axes.set_xlim(setting.low - margin, setting.high + margin)
 
 
-def clipped(name: str) -> str:
-    return name if len(name) <= LONG else name[: LONG - 1] + "…"
+def short_name(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
-def is_mapped(found: Summary) -> bool:
+def is_mapped(found: SearchSummary) -> bool:
     """Two numbers vary, and the trials span an area."""
     settings, complete = found.search.settings, found.search.complete
     if len(settings) != 2 or any(each.choices for each in settings) or len(complete) < 3:
         return False
-    x, y = shares(found)
+    x, y = places_in_range(found)
     return np.linalg.matrix_rank(np.column_stack([x - x[0], y - y[0]]), tol=1e-9) == 2
 
 
-def shares(found: Summary) -> tuple[np.ndarray, np.ndarray]:
+def places_in_range(found: SearchSummary) -> tuple[np.ndarray, np.ndarray]:
     """(T,) each: the two settings of the complete trials, in [0, 1] of their ranges."""
     x, y = (
         [each.share(trial.settings[each.path]) for trial in found.search.complete]
@@ -54,7 +54,7 @@ def shares(found: Summary) -> tuple[np.ndarray, np.ndarray]:
     return np.array(x), np.array(y)
 
 
-def draw_map(study: Study, axes: Axes, found: Summary) -> None:
+def draw_map(study: SweepResults, axes: Axes, found: SearchSummary) -> None:
     """Both settings of a search, filled by score: linear between trials, on the scales that the
     study searches.
     """
@@ -63,7 +63,7 @@ def draw_map(study: Study, axes: Axes, found: Summary) -> None:
         [trial.settings[each.path] for trial in found.search.complete] for each in (first, second)
     )
     scores: Any = [trial.score for trial in found.search.complete]
-    triangles = Triangulation(*shares(found)).triangles
+    triangles = Triangulation(*places_in_range(found)).triangles
     scale_x(axes, first)
     if second.log:
         axes.set_yscale("log")
@@ -82,7 +82,7 @@ def draw_map(study: Study, axes: Axes, found: Summary) -> None:
             markeredgewidth=0.8,
         )
     axes.set_title(
-        f"{clipped(found.search.name)}, both settings; ★ chosen", loc="left", fontweight="bold"
+        f"{short_name(found.search.name)}, both settings; ★ chosen", loc="left", fontweight="bold"
     )
     axes.set_xlabel(first.path)
     axes.set_ylabel(second.path)

@@ -1,4 +1,4 @@
-"""python -m analysis.tables results/<experiment>: writes tables/<name>.{csv,md,tex,html}.
+"""The tables of an experiment: which there are, and how the columns of each are shown.
 
     main         benchmark × arm: pass@1, pass@k, maj@k, length, truncation, final entropy
     comparisons  every arm against the reference, with a verdict
@@ -9,15 +9,13 @@ Each is one frame (scores, budget, diagnostics) and the literal description belo
 shown.
 """
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.results.folder import Results, first_line, is_within, load, own
+from analysis.results.folder import Results, first_line, is_within
 from analysis.tables import footnotes, scores
 from analysis.tables.budget import budget_frame
 from analysis.tables.cells import (
@@ -29,13 +27,11 @@ from analysis.tables.cells import (
     per_mille,
     points,
     significant,
-    text,
+    text_or_dash,
 )
 from analysis.tables.diagnostics import diagnose
-from analysis.tables.render import from_csv, write
-from eval.files.errors import BadInput, exit_with_message
-from eval.files.evidence import analysis_made_from
-from eval.files.marks import mark_folder
+from analysis.tables.render import from_csv
+from eval.files.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -49,11 +45,11 @@ class Layout:
     group: str
 
 
-def word(title: str, value: str) -> Column:
-    return Column(title, value, text, numeric=False)
+def text_column(title: str, value: str) -> Column:
+    return Column(title, value, text_or_dash, numeric=False)
 
 
-def score(title: str, value: str) -> Column:
+def score_column(title: str, value: str) -> Column:
     low, high, best, tied = (f"{value}_{end}" for end in ("low", "high", "best", "tied"))
     return Column(title, value, points, low, high, best, tied)
 
@@ -63,11 +59,11 @@ def signed(value: Any) -> str:
     return f"+{shown}" if shown[0].isdigit() and float(shown.replace(",", "")) > 0 else shown
 
 
-MAIN = (
-    word("benchmark", "benchmark"),
-    word("arm", "arm"),
-    score("pass@1", "pass_at_1"),
-    score("pass@k", "pass_at_k"),
+MAIN_COLUMNS = (
+    text_column("benchmark", "benchmark"),
+    text_column("arm", "arm"),
+    score_column("pass@1", "pass_at_1"),
+    score_column("pass@k", "pass_at_k"),
     Column("k", "k", decimals(0)),
     Column("maj@k", "maj_at_k", points),
     Column("tokens", "length", decimals(1)),
@@ -75,19 +71,19 @@ MAIN = (
     Column("final entropy", "final_entropy", decimals(3)),
     Column("seeds", "seeds", decimals(0)),
 )
-COMPARISONS = (
-    word("benchmark", "benchmark"),
+COMPARISON_COLUMNS = (
+    text_column("benchmark", "benchmark"),
     Column("k", "k", decimals(0)),
-    word("arm", "arm"),
+    text_column("arm", "arm"),
     Column("difference", "difference", signed, "low", "high"),
     Column("p", "p", p_value),
     Column("p (Holm)", "p_holm", p_value),
     Column("P(better)", "probability_of_improvement", decimals(2)),
     Column("smallest visible", "minimal_difference", points),
-    word("verdict", "verdict"),
+    text_column("verdict", "verdict"),
 )
-BUDGET = (
-    word("arm", "arm"),
+BUDGET_COLUMNS = (
+    text_column("arm", "arm"),
     Column("seeds", "seeds", decimals(0)),
     Column("rollouts", "rollouts", decimals(0)),
     Column("updates", "updates", decimals(0)),
@@ -95,12 +91,12 @@ BUDGET = (
     Column("tokens", "tokens", decimals(0), "tokens_low", "tokens_high"),
     Column("against reference", "tokens_ratio", decimals(2)),
     Column("seconds", "seconds", decimals(0), "seconds_low", "seconds_high"),
-    word("budget", "budget"),
+    text_column("budget", "budget"),
 )
-DIAGNOSTICS = (
-    word("arm", "arm"),
+DIAGNOSTICS_COLUMNS = (
+    text_column("arm", "arm"),
     Column("seed", "seed", decimals(0)),
-    word("flags", "flags"),
+    text_column("flags", "flags"),
     Column("exploded at", "exploded_at", decimals(0)),
     Column("initial entropy", "initial_entropy", decimals(3)),
     Column("target", "target", decimals(3)),
@@ -121,26 +117,34 @@ DIAGNOSTICS = (
 
 LAYOUTS = {
     "main": Layout(
-        scores.main_frame, "Results per benchmark and arm", MAIN, footnotes.main, "benchmark"
+        scores.main_frame,
+        "Results per benchmark and arm",
+        MAIN_COLUMNS,
+        footnotes.main_notes,
+        "benchmark",
     ),
     "comparisons": Layout(
         scores.comparisons_frame,
         "Every arm against the reference",
-        COMPARISONS,
-        footnotes.comparison,
+        COMPARISON_COLUMNS,
+        footnotes.comparison_notes,
         "benchmark",
     ),
-    "budget": Layout(budget_frame, "What each arm spent", BUDGET, footnotes.budget, ""),
-    "diagnostics": Layout(diagnose, "What each run did", DIAGNOSTICS, footnotes.diagnostic, "arm"),
+    "budget": Layout(
+        budget_frame, "What each arm spent", BUDGET_COLUMNS, footnotes.budget_notes, ""
+    ),
+    "diagnostics": Layout(
+        diagnose, "What each run did", DIAGNOSTICS_COLUMNS, footnotes.diagnostics_notes, "arm"
+    ),
 }
 
 
-def build(name: str, results: Results) -> Table:
+def build_table(name: str, results: Results) -> Table:
     """The table, computed."""
-    return laid_out(name, LAYOUTS[name].frame(results), results)
+    return lay_out(name, LAYOUTS[name].frame(results), results)
 
 
-def stored(name: str, results: Results) -> Table | None:
+def stored_table(name: str, results: Results) -> Table | None:
     """The table from the CSV that an earlier call wrote, None where there is none."""
     path = results.folder / "tables" / f"{name}.csv"
     if not path.is_file() or not is_within(path, results.folder):
@@ -152,10 +156,10 @@ def stored(name: str, results: Results) -> Table | None:
         raise BadInput(
             f"tables/{name}.csv cannot be read ({first_line(error)}): make the tables again"
         ) from None
-    return laid_out(name, frame, results)
+    return lay_out(name, frame, results)
 
 
-def laid_out(name: str, frame: pd.DataFrame, results: Results) -> Table:
+def lay_out(name: str, frame: pd.DataFrame, results: Results) -> Table:
     layout = LAYOUTS[name]
     absent = [column.value for column in layout.columns if column.value not in frame]
     if absent and len(frame):
@@ -166,22 +170,11 @@ def laid_out(name: str, frame: pd.DataFrame, results: Results) -> Table:
     said = [
         f"{where(row)}: {row['remarks']}."
         for row in frame.to_dict("records")
-        if text(row.get("remarks")) != DASH
+        if text_or_dash(row.get("remarks")) != DASH
     ]
-    notes = (*layout.notes(results), *said, *footnotes.missing(results))
+    notes = (*layout.notes(results), *said, *footnotes.missing_notes(results))
     return Table(name, layout.caption, frame, layout.columns, notes, layout.group)
 
 
 def where(row: dict[str, Any]) -> str:
     return ", ".join(str(row[key]) for key in ("benchmark", "arm") if key in row)
-
-
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m analysis.tables", description=__doc__)
-    parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
-    folder = parser.parse_args(argv).results
-    with exit_with_message():
-        results = load(folder)
-        for name in LAYOUTS:
-            write(build(name, results), own(folder / "tables", folder))
-        mark_folder(folder / "tables", analysis_made_from(folder, "analysis.tables"))

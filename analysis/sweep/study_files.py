@@ -4,24 +4,23 @@ Cells that are empty or not finite are NaN, "not measured". Columns that nobody 
 aside. What contradicts itself is refused with its file and line.
 """
 
-import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from pathlib import Path
 from typing import Any
 
-from analysis.results.folder import first_line
-from analysis.sweep.searches import COMPLETE, NAN, STATES, Search, Setting, Study, Trial
-from eval.files.csv_text import GUARDED
+from analysis.sweep.searches import COMPLETE, STATES, Search, Setting, SweepResults, Trial
+from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
 
 SLACK = 1e-3  # between a score and the mean of its seeds: a file may round
-NUMBERS = ("initial_entropy", "length", "truncated", "tokens_generated", "seconds")
-WORDS = ("origin", "worker", "retry_of", "run", "remarks")
+TRIAL_NUMBERS = ("initial_entropy", "length", "truncated", "tokens_generated", "seconds")
+TRIAL_WORDS = ("origin", "worker", "retry_of", "run", "remarks")
 
 
-def read(folder: Path) -> Study:
+def read_sweep(folder: Path) -> SweepResults:
     """Reads a study's folder.
 
     Raises:
@@ -45,7 +44,7 @@ def read(folder: Path) -> Study:
         )
         for (key, (name, found)) in zip(spec["searches"], settings.items(), strict=True)
     )
-    return Study(folder, spec, seeds, searches, missing)
+    return SweepResults(folder, spec, seeds, searches, missing)
 
 
 def read_study(path: Path) -> dict[str, Any]:
@@ -72,14 +71,14 @@ def settings_of(path: Path, search: Any) -> tuple[Setting, ...]:
         raise BadInput(
             f"{path}: a search needs `settings`, each with low and high, or with choices."
         )
-    return tuple(setting(path, str(name), each) for name, each in varied.items())
+    return tuple(setting_of(path, str(name), each) for name, each in varied.items())
 
 
-def setting(path: Path, name: str, asked: Mapping[str, Any]) -> Setting:
+def setting_of(path: Path, name: str, asked: Mapping[str, Any]) -> Setting:
     if asked.get("choices"):
         return Setting(name, choices=tuple(map(str, asked["choices"])))
     low, high = (
-        float(end) if isinstance(end, int | float) else NAN
+        float(end) if isinstance(end, int | float) else nan
         for end in (asked.get("low"), asked.get("high"))
     )
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -109,7 +108,7 @@ def read_trials(
     }
     needed |= {each.path for group in settings.values() for each in group}
     found: dict[str, dict[int, Trial]] = {name: {} for name in settings}
-    for where, row in rows(path, needed):
+    for where, row in sweep_rows(path, sorted(needed)):
         name = row["search"]
         if name not in found:
             raise BadInput(f"{where}: search {name!r} is not in study.yaml ({', '.join(found)}).")
@@ -127,14 +126,14 @@ def read_trials(
 def trial_of(
     where: str, row: Mapping[str, str], settings: tuple[Setting, ...], seeds: tuple[int, ...]
 ) -> Trial:
-    count = number(where, row, "trial")
+    count = cell_number(where, row, "trial")
     if math.isnan(count) or count != int(count):
         raise BadInput(f"{where}: trial must be a whole number, not {row['trial']!r}.")
     if row["state"] not in STATES:
         raise BadInput(f"{where}: state must be one of {', '.join(STATES)}, not {row['state']!r}.")
-    scores = tuple(number(where, row, f"score_seed_{seed}") for seed in seeds)
+    scores = tuple(cell_number(where, row, f"score_seed_{seed}") for seed in seeds)
     measured = [score for score in scores if not math.isnan(score)]
-    score = number(where, row, "score")
+    score = cell_number(where, row, "score")
     if measured and abs(score - sum(measured) / len(measured)) > SLACK:
         raise BadInput(
             f"{where}: score is {score:g}, and the mean of its seeds is"
@@ -147,18 +146,18 @@ def trial_of(
         number=int(count),
         state=row["state"],
         chosen=chosen,
-        settings={each.path: value(where, row, each) for each in settings},
-        score=sum(measured) / len(measured) if measured else NAN,
+        settings={each.path: setting_value(where, row, each) for each in settings},
+        score=sum(measured) / len(measured) if measured else nan,
         scores=scores,
-        final_entropy=number(where, row, "final_entropy"),
-        numbers={key: number(where, row, key) for key in NUMBERS},
-        words={key: row.get(key) or "" for key in WORDS},
+        final_entropy=cell_number(where, row, "final_entropy"),
+        numbers={key: cell_number(where, row, key) for key in TRIAL_NUMBERS},
+        words={key: row.get(key) or "" for key in TRIAL_WORDS},
     )
 
 
-def value(where: str, row: Mapping[str, str], asked: Setting) -> float | str:
+def setting_value(where: str, row: Mapping[str, str], asked: Setting) -> float | str:
     if not asked.choices:
-        return number(where, row, asked.path)
+        return cell_number(where, row, asked.path)
     cell = row[asked.path] or ("None" if "None" in asked.choices else "")
     if cell and cell not in asked.choices:
         raise BadInput(
@@ -167,49 +166,21 @@ def value(where: str, row: Mapping[str, str], asked: Setting) -> float | str:
     return cell
 
 
-def number(where: str, row: Mapping[str, str], key: str) -> float:
+def cell_number(where: str, row: Mapping[str, str], key: str) -> float:
     """The cell as a number; NaN where it is empty, absent or not finite."""
     cell = row.get(key) or "nan"
     try:
         found = float(cell)
     except ValueError:
         raise BadInput(f"{where}: {key} must be a number or empty, not {cell[:40]!r}.") from None
-    return found if math.isfinite(found) else NAN
+    return found if math.isfinite(found) else nan
 
 
-def rows(path: Path, needed: set[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """("file, line n", row) of a CSV; refuses one that lacks a column, or has a row of another
-    length.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            absent = sorted(
-                needed - set(reader.fieldnames or needed)
-            )  # an empty file is a table without rows
-            if absent:
-                raise BadInput(
-                    f"{path}, line 1: column(s) {', '.join(absent)} are missing: run the sweep"
-                    " again."
-                )
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                if None in row or None in row.values():
-                    raise BadInput(
-                        f"{where}: not as many cells as the header has: the file is torn."
-                    )
-                yield where, {key: typed(cell) for key, cell in row.items()}
-    except FileNotFoundError:
-        raise BadInput(
-            f"{path} is missing: the sweep has not ended. Run it again: it goes on where it was."
-        ) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path} cannot be read ({first_line(error)}).") from None
-
-
-def typed(cell: str) -> str:
-    """A cell as it was before an apostrophe kept a spreadsheet from running it."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(GUARDED) else cell
+def sweep_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """("FILE, line N", row) of a CSV of the sweep. A sweep without trials writes an empty file."""
+    if not path.exists():
+        raise BadInput(f"{path} is missing, the sweep has not ended: run it again to resume it")
+    return read_csv(path, needed) if path.stat().st_size else iter(())
 
 
 def read_importance(path: Path) -> tuple[dict[str, dict[str, float]], tuple[str, ...]]:
@@ -217,8 +188,8 @@ def read_importance(path: Path) -> tuple[dict[str, dict[str, float]], tuple[str,
     if not path.exists():
         return {}, ("importance.csv is not there: the importance of settings is not shown",)
     found: dict[str, dict[str, float]] = {}
-    for where, row in rows(path, {"search", "setting", "importance"}):
-        share = number(where, row, "importance")
+    for where, row in sweep_rows(path, ("search", "setting", "importance")):
+        share = cell_number(where, row, "importance")
         if not math.isnan(share):
             found.setdefault(row["search"], {})[row["setting"]] = share
     return found, ()

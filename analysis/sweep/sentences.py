@@ -2,32 +2,34 @@
 
 from collections.abc import Iterator
 
-from analysis.sweep.searches import COMPLETE, FAILED, PRUNED, Search, Setting, Study, Trial
-from analysis.sweep.summary import Summary, common
+from analysis.sweep.searches import COMPLETE, FAILED, PRUNED, Search, Setting, SweepResults, Trial
+from analysis.sweep.summary import SearchSummary, common_budget
 from analysis.tables.cells import points
 
-SOURCES = {
+DRAWN_FROM = {
     "grid": "grid trials",
     "random": "random trials",
     "all": "trials, which a sampler placed",
 }
 
 
-def verdict(study: Study, found: Summary, summaries: tuple[Summary, ...]) -> list[str]:
+def search_verdict(
+    study: SweepResults, found: SearchSummary, summaries: tuple[SearchSummary, ...]
+) -> list[str]:
     """What one search says."""
     if not found.best:
         return [f"No trial ended with a score; {found.search.count(FAILED)} failed."]
     return [
-        f"Best at {chosen(found.search, found.best)}:"
-        f" {points(found.best.score)}{interval(found, found.best)} points of "
+        f"Best at {settings_in_words(found.search, found.best)}:"
+        f" {points(found.best.score)}{interval_in_brackets(found, found.best)} points of "
         f"{study.measure} on {study.benchmark}.",
-        alike(study, found),
-        *([honest(found)] if len(study.seeds) > 1 else []),
-        *([blind(study, found, common(summaries))] if found.budget else []),
+        tied_sentence(study, found),
+        *([held_out_sentence(found)] if len(study.seeds) > 1 else []),
+        *([tuning_gain_sentence(study, found, common_budget(summaries))] if found.budget else []),
     ]
 
 
-def alike(study: Study, found: Summary) -> str:
+def tied_sentence(study: SweepResults, found: SearchSummary) -> str:
     """How many trials are as good as the best, as far as can be told."""
     if found.noise.dof == 0:
         return "How far its trials differ beyond the noise of training is unknown: no trial has two seeds."
@@ -36,10 +38,10 @@ def alike(study: Study, found: Summary) -> str:
         return "It is the only trial with a score."
     if len(found.tied) == 1:
         return f"All {trials - 1} other trials are distinguishably worse."
-    return f"{len(found.tied)} of {trials} trials are not distinguishable from the best, itself among them: {ranges(found)}."
+    return f"{len(found.tied)} of {trials} trials are not distinguishable from the best, itself among them: {tied_ranges(found)}."
 
 
-def honest(found: Summary) -> str:
+def held_out_sentence(found: SearchSummary) -> str:
     return (
         f"As a maximum over {len(found.search.complete)} trials that score flatters; chosen by the"
         " other seeds, the best "
@@ -47,40 +49,40 @@ def honest(found: Summary) -> str:
     )
 
 
-def blind(study: Study, found: Summary, k: int) -> str:
+def tuning_gain_sentence(study: SweepResults, found: SearchSummary, k: int) -> str:
     """What tuning is worth."""
     gain = found.at(k) - found.at(1)
     seen = "" if len(study.seeds) > 1 else ", scored on the seed that chose it, which is optimistic"
     return (
-        f"A setting picked blind from its {len(found.drawn)} {SOURCES[found.source]} scores"
+        f"A setting picked blind from its {len(found.drawn)} {DRAWN_FROM[found.source]} scores"
         f" {points(found.at(1))}, the best "
         f"of {k} scores {points(found.at(k))}{seen}: picking blind costs {points(gain)} points."
     )
 
 
-def chosen(search: Search, trial: Trial) -> str:
+def settings_in_words(search: Search, trial: Trial) -> str:
     return ", ".join(
-        f"{each.path} = {shown(trial.settings[each.path])}" for each in search.settings
+        f"{each.path} = {shown_value(trial.settings[each.path])}" for each in search.settings
     )
 
 
-def shown(value: float | str) -> str:
+def shown_value(value: float | str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value) or "–"
 
 
-def interval(found: Summary, trial: Trial) -> str:
+def interval_in_brackets(found: SearchSummary, trial: Trial) -> str:
     low, high = found.ends(trial)
     return f" [{points(low)}, {points(high)}]" if low == low else ""
 
 
-def ranges(found: Summary) -> str:
+def tied_ranges(found: SearchSummary) -> str:
     """For every setting, what the trials span that cannot be told from the best."""
-    spans = "; ".join(span(each, found.tied) for each in found.search.settings)
-    gaps = between(found) if len(found.search.settings) == 1 else 0
+    spans = "; ".join(setting_span(each, found.tied) for each in found.search.settings)
+    gaps = worse_between(found) if len(found.search.settings) == 1 else 0
     return f"{spans}, with {gaps} worse between them" if gaps else spans
 
 
-def between(found: Summary) -> int:
+def worse_between(found: SearchSummary) -> int:
     """Distinguishable trials of a single numeric setting within the range of the others."""
     (setting,) = found.search.settings
     tied = [setting.position(trial.settings[setting.path]) for trial in found.tied]
@@ -94,31 +96,31 @@ def between(found: Summary) -> int:
     )
 
 
-def span(setting: Setting, trials: tuple[Trial, ...]) -> str:
+def setting_span(setting: Setting, trials: tuple[Trial, ...]) -> str:
     values = [trial.settings[setting.path] for trial in trials]
     if setting.choices:
         return f"{setting.path} {', '.join(name for name in setting.choices if name in values)}"
     ordered = sorted(value for value in values if isinstance(value, float))
     width = setting.share(ordered[-1]) - setting.share(ordered[0])
     scale = " on its logarithmic scale" if setting.log else ""
-    return f"{setting.path} {shown(ordered[0])} to {shown(ordered[-1])}, {width:.0%} of its range{scale}".replace(
+    return f"{setting.path} {shown_value(ordered[0])} to {shown_value(ordered[-1])}, {width:.0%} of its range{scale}".replace(
         "%", " %"
     )
 
 
-def tuning(study: Study) -> str:
+def tuning_budget_sentence(study: SweepResults) -> str:
     """Whether every search was tuned as much as the others."""
-    if len(set(spent(study).values())) == 1:
-        trials, runs = next(iter(spent(study).values()))
+    if len(set(tuning_spent(study).values())) == 1:
+        trials, runs = next(iter(tuning_spent(study).values()))
         return f"Tuning budget equal: {trials} trials each, {runs} trainings each."
     said = ", ".join(
         f"{name} {trials} trials and {runs} trainings"
-        for name, (trials, runs) in spent(study).items()
+        for name, (trials, runs) in tuning_spent(study).items()
     )
     return f"Tuning budget not equal: {said}."
 
 
-def spent(study: Study) -> dict[str, tuple[int, int]]:
+def tuning_spent(study: SweepResults) -> dict[str, tuple[int, int]]:
     """{search: trials that ended or were pruned, trainings that ended with a score}."""
     return {
         search.name: (search.count(COMPLETE) + search.count(PRUNED), trainings(search))
@@ -131,20 +133,22 @@ def trainings(search: Search) -> int:
     return sum(len(trial.seeds) for trial in search.trials)
 
 
-def warnings(study: Study, summaries: tuple[Summary, ...]) -> list[str]:
+def study_warnings(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> list[str]:
     """What a reader must know before trusting the verdicts."""
-    said = [] if len(set(spent(study).values())) == 1 else [tuning(study)]
+    said = [] if len(set(tuning_spent(study).values())) == 1 else [tuning_budget_sentence(study)]
     if len(study.seeds) == 1:
         said.append(
             "One seed per trial: differences between trials may be the seed's. No interval can be"
             " given."
         )
     return said + [
-        f"{found.search.name}: {text}" for found in summaries for text in cautions(study, found)
+        f"{found.search.name}: {text}"
+        for found in summaries
+        for text in search_warnings(study, found)
     ]
 
 
-def cautions(study: Study, found: Summary) -> Iterator[str]:
+def search_warnings(study: SweepResults, found: SearchSummary) -> Iterator[str]:
     search, asked = found.search, study.spec.get("trials")
     tried = search.count(COMPLETE) + search.count(PRUNED)
     if isinstance(asked, int) and tried < asked:

@@ -5,7 +5,6 @@ its seed, and every row of its file must say the same. So a restart knows what i
 cannot mix in rows of another policy, prompt or setting.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,8 @@ from typing import Any
 from eval.files.errors import BadInput
 from eval.files.jsonl import Row, read_rows
 from eval.questions.problems import Problem, read_problems
-from eval.sampling.engines import Key, Request, sample_seed
-from eval.sampling.made_from import policy_files
-from eval.sampling.prompts import prompt_hash, render
+from eval.sampling.engine_interface import Key, Request, sample_seed
+from eval.sampling.prompts import prompt_hash, render_prompt
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,8 @@ def plan_job(
     """
     problems, benchmark = read_problems(path), path.stem
     texts = {
-        problem.id: render(shared["template"], problem.text, tokenizer) for problem in problems
+        problem.id: render_prompt(shared["template"], problem.text, tokenizer)
+        for problem in problems
     }
     prompts = {
         name: tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -128,14 +127,3 @@ def row_key(row: Row, place: str) -> Key:
             f"{place}: no problem_id (text) and index (whole number): mend or delete the line"
         )
     return Key(problem_id, index)
-
-
-def policy_hash(policy: Path) -> str:
-    """sha256 over the folder's configuration, tokenizer and weights, cut to 64 bits."""
-    digest = hashlib.sha256()
-    for file in policy_files(policy):
-        with file.open("rb") as stream:
-            digest.update(
-                file.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest()
-            )
-    return digest.hexdigest()[:16]

@@ -6,7 +6,6 @@ for `snakemake --report`. A figure that has nothing to show is a page that says 
 the reason under "missing".
 """
 
-import hashlib
 import io
 import json
 import subprocess
@@ -18,17 +17,18 @@ import pandas as pd
 
 from analysis.figures.captions import plain_rst
 from analysis.figures.plotting import Drawn, NothingToPlot, panels, plt
-from analysis.results.folder import own
+from analysis.results.folder import path_to_write
 from analysis.tables.render import frame_csv
 from eval.files.durable import write_bytes, write_text
+from eval.files.marks import sha256
 
-METADATA: dict[str, dict[str, Any]] = {
+FIXED_METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
     "png": {"Software": None},
 }
 
 
-def save(
+def write_figure(
     folder: Path, name: str, draw: Callable[[], Drawn], text: str, origin: dict[str, Any]
 ) -> str:
     """Draws and writes one figure into `folder`, `text` as its caption; "" or why there is nothing
@@ -39,11 +39,11 @@ def save(
         drawn = draw()
     except NothingToPlot as error:
         why = str(error)
-        drawn = blank(why)
-    own(folder, folder.parent).mkdir(parents=True, exist_ok=True)
+        drawn = blank_figure(why)
+    path_to_write(folder, folder.parent).mkdir(parents=True, exist_ok=True)
     drawn.figure.draw_without_rendering()  # lays the panels out, once for both files
     drawn.figure.set_layout_engine("none")
-    for form, metadata in METADATA.items():
+    for form, metadata in FIXED_METADATA.items():
         picture = io.BytesIO()
         drawn.figure.savefig(picture, format=form, metadata=metadata)
         write_bytes(folder / f"{name}.{form}", picture.getvalue())
@@ -55,7 +55,7 @@ def save(
     return why
 
 
-def blank(why: str) -> Drawn:
+def blank_figure(why: str) -> Drawn:
     """A figure that says why it is empty."""
     figure, axes = panels(1, 1, 1.0)
     axes[0, 0].set_axis_off()
@@ -63,23 +63,19 @@ def blank(why: str) -> Drawn:
     return Drawn(figure, pd.DataFrame({"missing": [why]}))
 
 
-def provenance(root: Path, inputs: Sequence[Path], spec: str, command: str) -> dict[str, Any]:
+def figure_origin(root: Path, inputs: Sequence[Path], spec: str, command: str) -> dict[str, Any]:
     """What a figure rests on: files below `root` with their SHA-256, the spec's among them by its
     name.
     """
     return {
-        "inputs": {path.relative_to(root).as_posix(): digest(path) for path in inputs},
-        "spec_sha256": digest(root / spec),
-        "git_revision": git_revision(),
+        "inputs": {path.relative_to(root).as_posix(): sha256(path) for path in inputs},
+        "spec_sha256": sha256(root / spec),
+        "git_revision": analysis_revision(),
         "command": f"{command} {root.as_posix()}",
     }
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def git_revision() -> str | None:
+def analysis_revision() -> str | None:
     """The commit of this code, with "+" where the analysis has been edited since; None without
     git.
     """

@@ -9,8 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from eval.files.errors import BadInput
 
@@ -75,40 +74,6 @@ def sample_seed(run_seed: int, benchmark: str, problem_id: str, index: int) -> i
         int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big")
         >> 11
     )
-
-
-def end_ids(policy: Path, tokenizer: Any) -> list[int]:
-    """Tokens that end a completion: those of the generation config, and the tokenizer's end
-    token.
-    """
-    from transformers import GenerationConfig
-
-    ids = {tokenizer.eos_token_id}
-    if (policy / "generation_config.json").is_file():
-        named = GenerationConfig.from_pretrained(policy).eos_token_id
-        ids.update(named if isinstance(named, list) else [named])
-    ids.discard(None)
-    if not ids:
-        raise BadInput(
-            f"{policy}: neither generation_config.json nor the tokenizer names an end token: add"
-            " eos_token"
-        )
-    return sorted(ids)
-
-
-def check_weights(policy: Path) -> None:
-    """BadInput where a folder has no weights in safetensors. Other formats are pickles, which run
-    code when they are read.
-    """
-    if not any(policy.glob("*.safetensors")):
-        other = sorted(
-            path.name for kind in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in policy.glob(kind)
-        )
-        found = f"only {other[0]}, a pickle that could run code" if other else "none"
-        raise BadInput(
-            f"{policy}: weights are read from *.safetensors alone, and there is {found}: convert"
-            " or fetch them"
-        )
 
 
 def engine_version(name: str) -> str:

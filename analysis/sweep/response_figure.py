@@ -5,6 +5,7 @@ search of exactly two numbers gets a map of both as well.
 """
 
 from collections.abc import Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -14,25 +15,27 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from analysis.figures import style
-from analysis.figures.plotting import Drawn, NothingToPlot, panels, together
-from analysis.sweep.map import clipped, draw_map, is_mapped, scale_x
-from analysis.sweep.searches import FAILED, GRID, NAN, PRUNED, RANDOM, Setting, Study, Trial
-from analysis.sweep.summary import Summary, summarise
-from analysis.sweep.words import shown
+from analysis.figures.plotting import Drawn, NothingToPlot, concatenated, panels
+from analysis.sweep.score_map import draw_map, is_mapped, scale_x, short_name
+from analysis.sweep.searches import FAILED, GRID, PRUNED, RANDOM, Setting, SweepResults, Trial
+from analysis.sweep.sentences import shown_value
+from analysis.sweep.summary import SearchSummary, summarise_searches
 
-SCORE, ENTROPY, LOST = style.PALETTE[0], style.PALETTE[1], "#8a8a8a"
+SCORE, ENTROPY, LOST_COLOUR = style.PALETTE[0], style.PALETTE[1], "#8a8a8a"
 MARKERS = {GRID: "o", RANDOM: "s"}
-OTHER = "D"  # of trials that a sampler placed
-WIDE = 10.0  # entropies that far apart get a logarithmic axis
+OTHER_MARKER = "D"  # of trials that a sampler placed
+LOG_AXIS_FROM = 10.0  # entropies that far apart get a logarithmic axis
 
 
-def response(study: Study) -> Drawn:
+def plot_response(study: SweepResults) -> Drawn:
     """Score with interval against each setting, final entropy on the right."""
-    found = [(each, setting) for each in summarise(study) for setting in each.search.settings]
+    found = [
+        (each, setting) for each in summarise_searches(study) for setting in each.search.settings
+    ]
     found = [(each, setting) for each, setting in found if each.search.trials]
     if not found:
         raise NothingToPlot("no trial has been made")
-    mapped = [each for each in summarise(study) if is_mapped(each)]
+    mapped = [each for each in summarise_searches(study) if is_mapped(each)]
     columns = min(2, len(found) + len(mapped))
     rows = -(-(len(found) + len(mapped)) // columns)
     figure, axes = panels(rows, columns, 2.75)
@@ -44,17 +47,23 @@ def response(study: Study) -> Drawn:
     for panel in axes.flat[len(found) + len(mapped) :]:
         panel.set_visible(False)
     figure.legend(
-        handles=key(study), loc="outside upper center", ncols=4, handlelength=1.6, columnspacing=1.4
+        handles=legend_marks(study),
+        loc="outside upper center",
+        ncols=4,
+        handlelength=1.6,
+        columnspacing=1.4,
     )
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
-def response_panel(study: Study, axes: Axes, found: Summary, setting: Setting) -> pd.DataFrame:
+def response_panel(
+    study: SweepResults, axes: Axes, found: SearchSummary, setting: Setting
+) -> pd.DataFrame:
     """One search against one setting; the numbers in it."""
     right = axes.twinx()
     axes.set_zorder(right.get_zorder() + 1)  # scores over entropies
     axes.patch.set_visible(False)
-    placed = places(found.search.trials, setting)
+    placed = placed_trials(found.search.trials, setting)
     scale_x(axes, setting)
     draw_entropy(right, placed, joined=len(found.search.settings) == 1 and not setting.choices)
     for trial, x in placed:
@@ -64,14 +73,14 @@ def response_panel(study: Study, axes: Axes, found: Summary, setting: Setting) -
     if found.search.chosen:
         x = setting.position(found.search.chosen.settings[setting.path])
         axes.axvline(x, color="#222222", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-    axes.set_title(title(found, setting), loc="left", fontweight="bold")
+    axes.set_title(panel_title(found, setting), loc="left", fontweight="bold")
     axes.set_xlabel(setting.path)
     axes.set_ylabel(f"{study.measure} (points)", color=SCORE)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
-    return numbers(found, setting, placed)
+    return response_rows(found, setting, placed)
 
 
-def places(trials: Sequence[Trial], setting: Setting) -> list[tuple[Trial, float]]:
+def placed_trials(trials: Sequence[Trial], setting: Setting) -> list[tuple[Trial, float]]:
     """Every trial with its place on the axis; trials with one name stand side by side."""
     spread = np.linspace(-0.25, 0.25, len(trials)) if setting.choices else np.zeros(len(trials))
     placed = [(trial, setting.position(trial.settings[setting.path])) for trial in trials]
@@ -82,33 +91,35 @@ def places(trials: Sequence[Trial], setting: Setting) -> list[tuple[Trial, float
     ]
 
 
-def title(found: Summary, setting: Setting) -> str:
+def panel_title(found: SearchSummary, setting: Setting) -> str:
     said = (
-        [f"chosen {shown(found.search.chosen.settings[setting.path])}"]
+        [f"chosen {shown_value(found.search.chosen.settings[setting.path])}"]
         if found.search.chosen
         else []
     )
     said += ["others vary"] if len(found.search.settings) > 1 else []
     return (
-        f"{clipped(found.search.name)}: {', '.join(said)}" if said else clipped(found.search.name)
+        f"{short_name(found.search.name)}: {', '.join(said)}"
+        if said
+        else short_name(found.search.name)
     )
 
 
-def draw_trial(axes: Axes, found: Summary, trial: Trial, x: float) -> None:
+def draw_trial(axes: Axes, found: SearchSummary, trial: Trial, x: float) -> None:
     """A mean with its interval, the single seeds faint; pruned and failed trials as crosses."""
     if trial.state == FAILED or np.isnan(trial.score):
         axes.plot(
             x,
             0.025,
             marker="X",
-            color=LOST,
+            color=LOST_COLOUR,
             markersize=6,
             transform=axes.get_xaxis_transform(),
             clip_on=False,
         )
         return
     pruned = trial.state == PRUNED
-    color = LOST if pruned else SCORE
+    color = LOST_COLOUR if pruned else SCORE
     low, high = found.ends(trial)
     if low == low:
         axes.plot(
@@ -123,7 +134,7 @@ def draw_trial(axes: Axes, found: Summary, trial: Trial, x: float) -> None:
         markersize=3,
         markeredgewidth=0,
     )
-    marker = "x" if pruned else MARKERS.get(trial.origin, OTHER)
+    marker = "x" if pruned else MARKERS.get(trial.origin, OTHER_MARKER)
     axes.plot(
         x,
         trial.score,
@@ -156,7 +167,7 @@ def draw_entropy(axes: Axes, placed: list[tuple[Trial, float]], joined: bool) ->
     )
     if joined:
         axes.plot(x, y, color=ENTROPY, linewidth=0.8, alpha=0.5, zorder=1)
-    if len(y) and y.min() > 0 and y.max() > WIDE * y.min():
+    if len(y) and y.min() > 0 and y.max() > LOG_AXIS_FROM * y.min():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -167,20 +178,32 @@ def draw_entropy(axes: Axes, placed: list[tuple[Trial, float]], joined: bool) ->
     axes.grid(False)
 
 
-def key(study: Study) -> list[Line2D]:
+def legend_marks(study: SweepResults) -> list[Line2D]:
     """Legend of the marks that the figure has."""
     trials = [trial for search in study.searches for trial in search.trials]
     ended = {trial.origin for search in study.searches for trial in search.complete}
     marks = [
-        mark(MARKERS.get(origin, OTHER), f"{origin or 'unknown'} trial, 95 % interval", SCORE)
+        legend_mark(
+            MARKERS.get(origin, OTHER_MARKER), f"{origin or 'unknown'} trial, 95 % interval", SCORE
+        )
         for origin in sorted(ended)
     ]
     marks += (
-        [mark("o", "single seed", SCORE, alpha=0.4, markersize=3)] if len(study.seeds) > 1 else []
+        [legend_mark("o", "single seed", SCORE, alpha=0.4, markersize=3)]
+        if len(study.seeds) > 1
+        else []
     )
-    marks += [mark("x", "pruned", LOST)] if any(trial.state == PRUNED for trial in trials) else []
-    marks += [mark("X", "failed", LOST)] if any(trial.state == FAILED for trial in trials) else []
-    marks += [mark("o", "final entropy, right axis", ENTROPY, markerfacecolor="white")]
+    marks += (
+        [legend_mark("x", "pruned", LOST_COLOUR)]
+        if any(trial.state == PRUNED for trial in trials)
+        else []
+    )
+    marks += (
+        [legend_mark("X", "failed", LOST_COLOUR)]
+        if any(trial.state == FAILED for trial in trials)
+        else []
+    )
+    marks += [legend_mark("o", "final entropy, right axis", ENTROPY, markerfacecolor="white")]
     if any(trial.chosen for trial in trials):
         marks.append(
             Line2D([], [], color="#222222", linewidth=0.8, linestyle=(0, (4, 2)), label="chosen")
@@ -191,12 +214,14 @@ def key(study: Study) -> list[Line2D]:
     ]
 
 
-def mark(marker: str, label: str, color: str, **more: Any) -> Line2D:
+def legend_mark(marker: str, label: str, color: str, **more: Any) -> Line2D:
     look: dict[str, Any] = {"markersize": 5} | more
     return Line2D([], [], linestyle="none", marker=marker, color=color, label=label, **look)
 
 
-def numbers(found: Summary, setting: Setting, placed: list[tuple[Trial, float]]) -> pd.DataFrame:
+def response_rows(
+    found: SearchSummary, setting: Setting, placed: list[tuple[Trial, float]]
+) -> pd.DataFrame:
     rows = []
     for trial, _ in placed:
         low, high = found.ends(trial)
@@ -219,5 +244,5 @@ def numbers(found: Summary, setting: Setting, placed: list[tuple[Trial, float]])
         }
         rows.append(row | {f"seed_{i}": score for i, score in enumerate(trial.scores)})
     return pd.DataFrame(
-        rows or [{"search": found.search.name, "setting": setting.path, "value": NAN}]
+        rows or [{"search": found.search.name, "setting": setting.path, "value": nan}]
     )

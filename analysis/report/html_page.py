@@ -14,10 +14,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.figures.captions import Caption
-from analysis.results.folder import is_within, json_object
+from analysis.results.folder import is_within
 from analysis.tables.cells import one_line
+from eval.files.json_text import object_or_none
 
-HERE = Path(__file__).parent
+TEMPLATES_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ class Picture:
     made: bool = True  # False where no file is there
 
 
-def render(template: str, **context: Any) -> str:
+def render_page(template: str, **context: Any) -> str:
     """The whole page."""
     environment = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=FileSystemLoader(TEMPLATES_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda value: one_line(value)
@@ -44,19 +45,19 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = (HERE / "page.js").read_text(encoding="utf-8")
+    script = (TEMPLATES_FOLDER / "page.js").read_text(encoding="utf-8")
     return environment.get_template(template).render(
-        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        style=Markup((TEMPLATES_FOLDER / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         **context,
     )
 
 
-def picture(folder: Path, name: str, caption: Caption, command: str) -> Picture:
+def figure_picture(folder: Path, name: str, caption: Caption, command: str) -> Picture:
     """The figure <name> in `folder`, or why there is none; `command` would make it."""
     path = folder / f"{name}.png"
-    sidecar, _ = json_object(path.with_suffix(".json"))
+    sidecar = object_or_none(path.with_suffix(".json")) or {}
     if not path.is_file() or not is_within(path, folder.parent):
         return Picture(
             name, caption.title, caption.text, why=f"not made yet: {command}", made=False

@@ -28,11 +28,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student_t
 
-from analysis.sweep.student import half_width
-
-LEVEL = 0.95
-BAND = (0.1, 0.9)  # central 80 % of the draws
+CONFIDENCE = 0.95
+CENTRAL_80 = (0.1, 0.9)  # central 80 % of the draws
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,11 @@ class Noise:
         """
         if not self.dof:
             return math.nan
-        return half_width(LEVEL, self.dof) * self.sd * math.sqrt(sum(1 / count for count in seeds))
+        quantile = float(student_t.ppf((1 + CONFIDENCE) / 2, self.dof))
+        return quantile * self.sd * math.sqrt(sum(1 / count for count in seeds))
 
 
-def noise(trials: Sequence[Sequence[float]]) -> Noise:
+def seed_noise(trials: Sequence[Sequence[float]]) -> Noise:
     """σ̂ and ν of the trials' scores by seed; trials with one seed add nothing."""
     dof = sum(len(scores) - 1 for scores in trials if len(scores))
     squares = sum(
@@ -62,21 +62,21 @@ def noise(trials: Sequence[Sequence[float]]) -> Noise:
     return Noise(math.sqrt(squares / dof) if dof else math.nan, dof)
 
 
-def undecided(trials: Sequence[Sequence[float]]) -> list[bool]:
+def tied_with_best(trials: Sequence[Sequence[float]]) -> list[bool]:
     """Which trials cannot be told from the one with the highest mean, itself among them; all, where
     σ̂ is unknown.
     """
     if not trials:
         return []
     means = [float(np.mean(scores)) for scores in trials]
-    best, spread = int(np.argmax(means)), noise(trials)
+    best, spread = int(np.argmax(means)), seed_noise(trials)
     gaps = [(means[best] - mean, spread.margin(len(scores), len(trials[best])))
             for mean, scores in zip(means, trials, strict=True)]  # fmt: skip
     return [math.isnan(margin) or gap <= margin + 1e-12 for gap, margin in gaps]
 
 
 @dataclass(frozen=True)
-class Budget:
+class BudgetCurve:
     """(T,) each: after k = 1..T random trials, the score that the chosen one reaches, and the
     central 80 % over draws.
     """
@@ -91,21 +91,23 @@ class Budget:
         return float(self.value[min(of, last) - 1] - self.value[min(k, last) - 1])
 
 
-def budget(y_TS: np.ndarray) -> Budget:
+def budget_curve(y_TS: np.ndarray) -> BudgetCurve:
     """The budget curve of T trials with S seeds each. One seed both chooses and scores, which is
     optimistic.
     """
-    low, high = band(y_TS)
-    return Budget(value(y_TS), low, high)
+    low, high = score_band(y_TS)
+    return BudgetCurve(expected_scores(y_TS), low, high)
 
 
-def value(y_TS: np.ndarray) -> np.ndarray:
+def expected_scores(y_TS: np.ndarray) -> np.ndarray:
     """(T,) expected score of the trial that k random trials lead to, k = 1..T."""
-    chance_TK = best_of(len(y_TS))
-    return np.mean([chance_TK.T @ y_TS[order, s] for s, order in enumerate(orders(y_TS))], axis=0)
+    chance_TK = chance_of_best(len(y_TS))
+    return np.mean(
+        [chance_TK.T @ y_TS[order, s] for s, order in enumerate(trials_by_rank(y_TS))], axis=0
+    )
 
 
-def best_of(T: int) -> np.ndarray:
+def chance_of_best(T: int) -> np.ndarray:
     """(T, T) probability that the trial of rank r = 1..T is the best of k = 1..T drawn without
     replacement.
     """
@@ -117,7 +119,7 @@ def best_of(T: int) -> np.ndarray:
     )
 
 
-def orders(y_TS: np.ndarray) -> list[np.ndarray]:
+def trials_by_rank(y_TS: np.ndarray) -> list[np.ndarray]:
     """For each seed the trials from best to worst by the mean of the other seeds; of a single seed,
     by itself.
     """
@@ -128,26 +130,26 @@ def orders(y_TS: np.ndarray) -> list[np.ndarray]:
     ]  # rounding is no difference
 
 
-def held_out(y_TS: np.ndarray) -> float:
+def held_out_score(y_TS: np.ndarray) -> float:
     """Score of the best of all trials on the seed that did not choose it, mean over seeds."""
-    return float(value(y_TS)[-1])
+    return float(expected_scores(y_TS)[-1])
 
 
-def band(y_TS: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def score_band(y_TS: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(T,) each: 10 % and 90 % quantile, over all draws of k trials, of the score that the draw
     leads to.
     """
     T = len(y_TS)
-    found = np.array(sorted(draws(y_TS)), dtype=float)
+    found = np.array(sorted(grouped_draws(y_TS)), dtype=float)
     ways_MFK = np.array(
         [[[math.comb(free, k - fixed) / math.comb(T, k) if k >= fixed else 0.0 for k in range(1, T + 1)]
           for free in range(T)] for fixed in range(1, y_TS.shape[1] + 1)])  # fmt: skip
     share_NK = ways_MFK[found[:, 1].astype(int) - 1, found[:, 2].astype(int)].cumsum(axis=0)
-    low, high = (found[(share_NK >= quantile - 1e-9).argmax(axis=0), 0] for quantile in BAND)
+    low, high = (found[(share_NK >= quantile - 1e-9).argmax(axis=0), 0] for quantile in CENTRAL_80)
     return low, high
 
 
-def draws(y_TS: np.ndarray) -> Iterator[tuple[float, int, int]]:
+def grouped_draws(y_TS: np.ndarray) -> Iterator[tuple[float, int, int]]:
     """All draws, put together by what they lead to: (score, trials that must be drawn, trials that
     may be).
 
@@ -155,7 +157,7 @@ def draws(y_TS: np.ndarray) -> Iterator[tuple[float, int, int]]:
     Sets are bit masks.
     """
     T, S = y_TS.shape
-    ranked = orders(y_TS)
+    ranked = trials_by_rank(y_TS)
     below = [
         {i: sum(1 << int(j) for j in order[place:]) for place, i in enumerate(order)}
         for order in ranked

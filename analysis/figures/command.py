@@ -1,9 +1,8 @@
 """python -m analysis.figures results/<experiment>: writes figures/<name>.{pdf,png,csv,json,rst}.
 
-What the files hold: analysis/figures/files.py. Equal inputs give equal bytes.
+What the files hold: analysis/figures/figure_files.py. Equal inputs give equal bytes.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,38 +12,39 @@ from analysis.figures import evaluation as figures_evaluation
 from analysis.figures import style
 from analysis.figures import training as figures_training
 from analysis.figures.captions import CAPTIONS
-from analysis.figures.files import provenance, save
+from analysis.figures.figure_files import figure_origin, write_figure
 from analysis.figures.plotting import Drawn
-from analysis.results.folder import Results, load
+from analysis.results.folder import Results, load_results
+from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from eval.files.evidence import analysis_made_from
 from eval.files.marks import mark_folder
 
 FIGURES: dict[str, Callable[[Results], Drawn]] = {
-    "pass_at_k": figures_evaluation.pass_at_k,
-    "entropy": figures_training.entropy,
-    "entropy_tokens": partial(figures_training.entropy, over="tokens"),
-    "reward": figures_training.reward,
-    "reward_tokens": partial(figures_training.reward, over="tokens"),
-    "length": figures_training.length,
-    "length_tokens": partial(figures_training.length, over="tokens"),
-    "phase": figures_training.phase,
-    "controller": figures_training.controller,
-    "levels": figures_difficulty.levels,
-    "strata": figures_difficulty.strata,
-    "groups": figures_difficulty.groups,
-    "questions": figures_evaluation.questions,
-    "histograms": figures_evaluation.histograms,
+    "pass_at_k": figures_evaluation.plot_pass_at_k,
+    "entropy": figures_training.plot_entropy,
+    "entropy_tokens": partial(figures_training.plot_entropy, over="tokens"),
+    "reward": figures_training.plot_reward,
+    "reward_tokens": partial(figures_training.plot_reward, over="tokens"),
+    "length": figures_training.plot_length,
+    "length_tokens": partial(figures_training.plot_length, over="tokens"),
+    "phase": figures_training.plot_phase,
+    "controller": figures_training.plot_controller,
+    "levels": figures_difficulty.plot_levels,
+    "strata": figures_difficulty.plot_strata,
+    "groups": figures_difficulty.plot_groups,
+    "questions": figures_evaluation.plot_questions,
+    "histograms": figures_evaluation.plot_histograms,
 }
-EVALUATION = ("pass_at_k", "questions", "histograms")
+COUNTS_FIGURES = ("pass_at_k", "questions", "histograms")
 """Figures made from counts; the others are made from training logs."""
 
 
-def make(name: str, results: Results) -> str:
+def save_figure(name: str, results: Results) -> str:
     """Draws and saves one figure; "" or why there is nothing to show."""
-    files = evaluation_files(results) if name in EVALUATION else training_files(results)
-    origin = provenance(results.folder, files, "spec.yaml", "python -m analysis.figures")
-    return save(
+    files = evaluation_files(results) if name in COUNTS_FIGURES else training_files(results)
+    origin = figure_origin(results.folder, files, "spec.yaml", "python -m analysis.figures")
+    return write_figure(
         results.folder / "figures",
         name,
         partial(FIGURES[name], results),
@@ -68,12 +68,12 @@ def evaluation_files(results: Results) -> list[Path]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=__doc__)
+    parser = command_parser("analysis.figures", __doc__)
     parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
     folder = parser.parse_args(argv).results
-    style.use()
+    style.use_style()
     with exit_with_message():
-        results = load(folder)
+        results = load_results(folder)
         for name in FIGURES:
-            make(name, results)
+            save_figure(name, results)
         mark_folder(folder / "figures", analysis_made_from(folder, "analysis.figures"))
