@@ -10,14 +10,15 @@ meaning can also be in comment lines above. So a default is written in one place
 import inspect
 import re
 from pathlib import Path
+from typing import get_args
 
 from experiments.spec import schema, training_settings
 from experiments.sweep import settings, sweep_file
-from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
+from methods import AnyMethod
 
 DOCS = Path(__file__).parents[1] / "docs"
 CLASSES = [
-    *(NoEntropy, FixedCoefficient, ClipHigher, AER),
+    *get_args(AnyMethod),
     *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy, schema.Task),
     *(training_settings.Training, training_settings.Lora, schema.Arm),
     *(schema.Benchmark, schema.Evaluation, schema.Analysis),
@@ -25,7 +26,7 @@ CLASSES = [
     *(settings.Objective, settings.Sampler, settings.WilcoxonPruning, settings.MedianPruning),
 ]
 FIELD = re.compile(
-    r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$"
+    r"^    (?P<name>[A-Za-z]\w*): (?P<type>(?!ClassVar)[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$"
 )
 RANGES = {
     "Share": "in [0, 1]",
@@ -36,6 +37,12 @@ RANGES = {
     "Positive": "> 0",
     "Epsilon": "in (0, 1)",
     "Clip": "(low, high)",
+    "WideClip": "(low, high), low up to 1",
+    "OpenFraction": "in (0, 1)",
+    "Nats": "≥ 0",
+    "Nats | None": "≥ 0, or None",
+    "tuple[Nats, Nats]": "(start, end), ≥ 0",
+    "AtLeastOne": "≥ 1",
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
     "Trials": "integer in [1, 100,000]",

@@ -29,9 +29,9 @@ from experiments.run.fault_dump import Batch, Fault, read_batches, read_fault, u
 from experiments.run.numerics import fault_words
 from experiments.spec.training_settings import Training
 from experiments.training.grpo_config import grpo_config
-from experiments.training.rollout_row import UpdateTotals
+from experiments.training.rollout_in_progress import EMPTY, RolloutInProgress, Scores
 from experiments.training.trainer import EntropyControlTrainer
-from methods import Control, NoEntropy
+from methods import Control
 
 Numbers = list[tuple[str, float, float]]  # name, found, computed now
 
@@ -62,7 +62,7 @@ def rebuild_trainer(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTr
     with undamaged(dump / "policy"):
         tokenizer, model = load_dumped_policy(dump / "policy", training)
     trainer = EntropyControlTrainer(
-        method=NoEntropy(),
+        method=fault.method,
         labels={},
         on_row=lambda row: None,
         mask_truncated=training.mask_truncated_completions,
@@ -73,11 +73,8 @@ def rebuild_trainer(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTr
         train_dataset=Dataset.from_list([{"prompt": ""}]),
     )
     trainer.model.train()  # pyright: ignore[reportOptionalMemberAccess]
-    trainer._scored_before, trainer._share, trainer._totals = (
-        (torch.empty(0), torch.empty(0)),
-        None,
-        UpdateTotals(),
-    )
+    # Entropy was measured before the update: there is nothing to note.
+    trainer.rollout = RolloutInProgress(scores=Scores(EMPTY, EMPTY, None))
     return trainer
 
 
@@ -101,7 +98,7 @@ def compare_numbers(
     for number, batch in enumerate(batches):
         found = {name: batch.pop(f"found.{name}") for name in ("loss", "entropy", "tokens", "clip")}
         inputs = {name: value.to(trainer.accelerator.device) for name, value in batch.items()}
-        trainer._control = Control(inputs["weight"], tuple(found["clip"].tolist()))
+        trainer.rollout.control = Control(inputs["weight"], tuple(found["clip"].tolist()))
         trainer._tokens_per_update = partial(
             always, found["tokens"]
         )  # of all the processes that the run had

@@ -251,7 +251,8 @@ def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(
         ("experiments.training.gradient_share", RUNS),
         ("experiments.policies.load_save", RUNS),
         ("experiments.train", RUNS),
-        ("methods.objective", RUNS),
+        ("methods.common.objective", RUNS),
+        ("methods.common.tokens", set()),  # no arm here selects tokens
         ("methods.aer", AER),
         ("eval.scoring.measures", SCORED),
         ("eval.scoring.pass_at_k", SCORED | PAGES),

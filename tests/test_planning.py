@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from eval.files.errors import BadInput
@@ -390,6 +391,35 @@ def test_tokens_of_a_run_and_questions_of_a_set() -> None:
         )
         == 500
     )
+
+
+def test_a_scoring_pass_counts_where_it_would_not_be_made_otherwise() -> None:
+    """Forward and backward are three passes, and four with the scoring pass: a third more. With
+    several updates per rollout it is made for every method.
+    """
+    assumed = Assumed(GPUS["h100"], Speed(), 0.5, prompt=100)
+    for updates, more in ((1, 4 / 3), (4, 1.0)):
+        without = case_of(
+            "arithmetic",
+            updates_per_rollout=updates,
+            gradient_checkpointing=False,
+            attention="sdpa",
+        )
+        scored = replace(without, needs_scoring=True)
+        one, two = (training_cost(case, fit_on_gpu(case), assumed) for case in (without, scored))
+        assert two.updating / one.updating == pytest.approx(more)
+        assert two.generating == one.generating
+
+
+def test_a_plan_knows_which_methods_need_the_pass() -> None:
+    experiment = load_experiment("smoke")
+    arm = experiment.arms["none"]
+    names = {"eighty_twenty": True, "qae": False, "aent": False, "no_entropy": False}
+    adapter = TypeAdapter(type(arm))
+    arms = {name: adapter.validate_python({"method": {"name": name}}) for name in names}
+    wider = experiment.model_copy(update={"arms": arms})
+    plan = make_plan(wider, "cpu", Assumed(GPUS["cpu"], Speed(), 1.0, 10), None, 40)
+    assert {name: case.needs_scoring for name, (case, _, _) in plan.arms.items()} == names
 
 
 def test_a_server_makes_the_completions_of_all_processes() -> None:

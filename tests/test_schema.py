@@ -5,11 +5,13 @@ nothing written.
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
@@ -21,7 +23,7 @@ from experiments.spec.schema import (
     shipped_experiments,
     spec_hash,
 )
-from methods import AER
+from methods import AER, AnyMethod
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 SMOKE = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
@@ -70,6 +72,46 @@ REFUSED = [
     ),
     ("arms.none.method", {"name": "fixed_coefficient"}, "arms.none.method.coefficient: is missing"),
     ("arms.none.method", {}, "arms.none.method: needs a key 'name'"),
+    (
+        "arms.none.method",
+        {"name": "eighty_twenty", "rho": 0.0},
+        "arms.none.method.rho: Input should be greater than 0",
+    ),
+    (
+        "arms.none.method",
+        {"name": "eighty_twenty", "rho": 1.1},
+        "arms.none.method.rho: Input should be less than or equal to 1",
+    ),
+    (
+        "arms.none.method",
+        {"name": "entrocraft", "lower": [0.8, 0.4]},
+        "arms.none.method: the band is upside down: lower 0.8 is above upper 0.7",
+    ),
+    (
+        "arms.none.method",
+        {"name": "aent", "H_low": 0.5},
+        "arms.none.method: H_low = 0.5 is above H_high = 0.23",
+    ),
+    (
+        "arms.none.method",
+        {"name": "clip_cov", "omega_low": 6.0},
+        "arms.none.method: omega_low = 6.0 is not below omega_high = 5.0",
+    ),
+    (
+        "arms.none.method",
+        {"name": "qae", "K": 1.0},
+        "arms.none.method.K: Input should be less than 1",
+    ),
+    (
+        "arms.none.method",
+        {"name": "skywork", "target": -0.1},
+        "arms.none.method.target: Input should be greater than or equal to 0",
+    ),
+    (
+        "arms.none.method",
+        {"name": "clip_cov", "clip": [1.5, 1.0]},
+        "arms.none.method.clip.0: Input should be less than or equal to 1",
+    ),
     ("arms.none.training", {"learning_rat": 1}, "arms.none.training.learning_rat: unknown key"),
     ("arms.none.training", {"rollouts": 5}, "change the budget"),
     ("arms.base", {"method": {"name": "no_entropy"}}, "an arm cannot be called 'base'"),
@@ -77,7 +119,7 @@ REFUSED = [
     (
         "training.updates_per_rollout",
         1,
-        "arms.clip_higher: an asymmetric clip (0.2, 0.28) does nothing",
+        "arms.clip_higher: clip_higher with clip (0.2, 0.28) does nothing",
     ),
     ("training.updates_per_rollout", 3, "not divisible by updates_per_rollout 3"),
     ("training.num_generations", 3, "training:"),
@@ -110,6 +152,25 @@ REFUSED = [
     ("seeds", [], "seeds:"),
     ("extra", 1, "extra: unknown key"),
 ]
+
+
+ON_THE_RATIO = ["clip_higher", "kl_cov", "ce_gppo", "cispo", "mai_clip"]
+
+
+@pytest.mark.parametrize("method", get_args(AnyMethod), ids=lambda cls: cls.__name__)
+def test_methods_that_need_a_ratio_are_refused_without_one(method: Any) -> None:
+    """And those alone, with the settings that they come with."""
+    content = yaml.safe_load(yaml.safe_dump(SMOKE))
+    content["training"]["updates_per_rollout"] = 1
+    name = next(f.default for f in fields(method) if f.name == "name")
+    settings = {"coefficient": 0.1} if name == "fixed_coefficient" else {}
+    content["arms"] = {"none": {"method": {"name": name} | settings}}
+    refused = False
+    try:
+        Experiment.model_validate(content)
+    except ValidationError as error:
+        refused = "where every ratio is 1" in str(error)
+    assert refused == (name in ON_THE_RATIO)
 
 
 @pytest.mark.parametrize(("path", "value", "message"), REFUSED, ids=lambda x: str(x)[:40])

@@ -26,7 +26,7 @@ from experiments.training.generation import LOGPROBS, check_server, engine_seed
 from experiments.training.sharding import prepare_shards
 from experiments.training.vllm_server import serve_command
 from methods import FixedCoefficient
-from methods.objective import Loss, grpo_objective
+from methods.common.objective import Loss, grpo_objective
 from tests.grpo_runs import ours, training
 
 RATIOS = (1.0, 2.0, 4.0, 0.25)

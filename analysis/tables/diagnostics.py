@@ -34,6 +34,7 @@ INERT = 1e-3  # gradient share under which an entropy term cannot have changed t
 AT_MAXIMUM = 0.99  # of alpha_max: there the controller has no authority left
 # mean difficulty weight: the term's gain is alpha times this, so alpha grows without effect
 NO_WEIGHT = 0.1
+ON_THE_RATIO = {"clip", "surrogate", "tether"}  # levers that do nothing where every ratio is 1
 # share of rollouts without a group to learn from: most of the budget was spent on nothing
 OFTEN_SHARE = 0.5
 WOUND_UP = 0.2  # share of rollouts in either state: a brief touch of the bound is ordinary control
@@ -115,20 +116,30 @@ def is_inert(run: Run, method: dict[str, Any]) -> bool:
     """The method has a lever and never moved the policy with it. Plain GRPO has none, so it cannot
     be inert.
 
-    A method whose clip is wider above than below acts where something is clipped above; any other
-    one acts through its entropy term, whose share of the gradient counts where it was measured,
-    else its coefficient.
+    A lever on the ratio (clip, surrogate, tether) acts where it touched a token. Any other one acts
+    through what it adds to the loss, whose share of the gradient counts where it was measured; else
+    by its coefficient, or the tokens that it touched.
     """
     if method.get("name") == "no_entropy":
         return False
+    levers = levers_of(run)
+    shares = [run.series("levers", lever, "touched") for lever in levers]
+    touched = max((measured_extreme(share, np.nanmax) for share in shares), default=0)
+    if levers & ON_THE_RATIO:
+        return not touched > 0
     if as_number(method.get("epsilon_high")) > as_number(method.get("epsilon_low")):
+        # a log from before levers had numbers
         return not measured_extreme(run.series("clip_high"), np.nanmax) > 0
     share = measured_extreme(run.series("gradient_share"), np.nanmax)
-    return (
-        share < INERT
-        if math.isfinite(share)
-        else not measured_extreme(run.series("coefficient_max"), np.nanmax) > 0
-    )
+    if math.isfinite(share):
+        return share < INERT
+    return not (touched > 0 or measured_extreme(run.series("coefficient_max"), np.nanmax) > 0)
+
+
+def levers_of(run: Run) -> set[str]:
+    """Names of the levers that any rollout's row has numbers of."""
+    logged = [row.get("levers") for row in run.log]
+    return {str(name) for levers in logged if isinstance(levers, dict) for name in levers}
 
 
 def is_wound_up(run: Run, method: dict[str, Any]) -> bool:

@@ -192,12 +192,12 @@ def overlap_note(results: Results) -> str:
 
 
 def reconstruction_note(results: Results) -> tuple[str, ...]:
-    rebuilt = [arm for arm in results.arms if results.method(arm).get("name") == "aer"]
+    rebuilt = [arm for arm in results.arms if results.is_reconstruction(arm)]
     if not rebuilt:
         return ()
     return (
-        f"{', '.join(rebuilt)}: AER is a reconstruction from the method's description, not its"
-        " authors' code.",
+        f"{', '.join(rebuilt)}: reconstructed from the method's description, not its authors'"
+        " code: a reconstruction.",
     )
 
 

@@ -78,7 +78,7 @@ def training_cost(case: Case, found: Fit, assumed: Assumed) -> Cost:
     # forward counts 1, backward 2, computing activations again 1
     passes = 4 if training.gradient_checkpointing else 3
     # one more forward pass per rollout, for the probabilities of the old policy
-    scored = training.updates_per_rollout > 1 or training.vllm != "none"
+    scored = training.updates_per_rollout > 1 or training.vllm != "none" or case.needs_scoring
     context = assumed.prompt + mean / 2
     seconds = update_seconds(
         shape,

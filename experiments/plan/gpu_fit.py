@@ -26,6 +26,7 @@ class Case:
     launch: Launch
     gpu: Gpu
     prompt: int  # tokens of the longest prompt
+    needs_scoring: bool = False  # whether the arm's method has every rollout scored
 
     @property
     def dtype(self) -> str:

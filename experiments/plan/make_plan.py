@@ -23,6 +23,7 @@ from experiments.plan.gpu_fit import (
 )
 from experiments.plan.memory import Launch
 from experiments.spec.schema import Experiment
+from methods.common.control import needs_scoring
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,14 @@ def make_plan(
     arms = {}
     for arm in experiment.arms:
         training = experiment.training_of(arm)
-        case = Case(experiment, training, launch or LAUNCHES[0], assumed.gpu, longest_prompt)
+        case = Case(
+            experiment,
+            training,
+            launch or LAUNCHES[0],
+            assumed.gpu,
+            longest_prompt,
+            needs_scoring(experiment.arms[arm].method),
+        )
         case = with_launch(case, arm, gpu_name, named=launch is not None)
         found = fit_on_gpu(case)
         arms[arm] = case, found, training_cost(case, found, assumed)

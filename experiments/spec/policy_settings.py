@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, StringConstraints, model_validator
 
-from methods.ranges import Positive
+from methods.common.ranges import Positive
 
 Count = Annotated[int, Ge(1)]
 Natural = Annotated[int, Ge(0)]

@@ -38,7 +38,8 @@ from experiments.spec.policy_settings import (
 from experiments.spec.training_settings import MACHINE, Training
 from experiments.spec.validation_messages import describe_finding, describe_findings
 from methods import AnyMethod
-from methods.ranges import Positive
+from methods.common.control import needs_ratio
+from methods.common.ranges import Positive
 
 FolderName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
@@ -224,12 +225,12 @@ class Experiment(Closed):
             finding = error.errors()[0]
             place = ".".join(["arms", name, "training", *map(str, finding["loc"])])
             raise ValueError(f"{place}: {describe_finding(finding)}") from None
-        low, high = arm.method.clip
-        if low != high and training.updates_per_rollout == 1:
+        if needs_ratio(arm.method) and training.updates_per_rollout == 1:
+            low, high = arm.method.clip
             raise ValueError(
-                f"arms.{name}: an asymmetric clip ({low}, {high}) does nothing at"
-                " updates_per_rollout 1, where every ratio is 1: set training.updates_per_rollout"
-                " to 2 or more, or leave the arm out"
+                f"arms.{name}: {arm.method.name} with clip ({low:g}, {high:g}) does nothing at"
+                " updates_per_rollout 1, where every ratio is 1: set"
+                " training.updates_per_rollout to 2 or more, or leave the arm out"
             )
         if training_budget(training) != training_budget(self.training) and not arm.unequal_budget:
             raise ValueError(

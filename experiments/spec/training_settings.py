@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, model_validator
 
 from experiments.spec.policy_settings import Count, Natural, Share
-from methods.ranges import Fraction, Positive
+from methods.common.ranges import Fraction, Positive
 
 NonNegative = Annotated[float, Ge(0)]
 Port = Annotated[int, Ge(1), Le(65535)]

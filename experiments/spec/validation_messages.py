@@ -29,11 +29,19 @@ def describe_findings(
         said = describe_finding(finding)
         if model and finding["type"] in UNKNOWN_KEY:
             said = f"unknown key: {advice(model, finding['loc'])}"
-        lines.append(f"{path}: {_place(finding['loc'], content)}: {said}")
+        place = _place(finding["loc"], content, _is_whole(finding))
+        lines.append(f"{path}: {place}: {said}")
     return "\nerror: ".join(lines)
 
 
-def _place(location: Sequence[str | int], content: Any) -> str:
+def _is_whole(finding: ErrorDetails) -> bool:
+    """Whether the finding is about a block that is in the file, rather than a key that may not
+    be.
+    """
+    return finding["type"] == "value_error"
+
+
+def _place(location: Sequence[str | int], content: Any, is_whole: bool) -> str:
     """The path of a finding as keys of the file, joined by dots.
 
     For a union, pydantic adds the tag (as `pretrained`) to the path; tags are not keys of the file
@@ -44,7 +52,7 @@ def _place(location: Sequence[str | int], content: Any) -> str:
     for i, key in enumerate(location):
         inside: Any = dict(enumerate(here)) if isinstance(here, list) else here
         present = isinstance(inside, Mapping) and key in inside
-        if not present and i < len(location) - 1:
+        if not present and (is_whole or i < len(location) - 1):
             continue
         keys.append(str(key))
         here = inside[key] if present else None
