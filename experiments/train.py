@@ -18,7 +18,7 @@ from tqdm import tqdm
 from transformers.utils import logging
 
 from eval.files.command_line import command_parser
-from eval.files.durable import empty, locked, publish, write_text
+from eval.files.durable import discard, empty, locked, publish, write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row, dump, read_rows
 from eval.files.marks import mark_folder
@@ -162,6 +162,7 @@ def train_run(
         on_main(lambda: check_base(experiment, inputs, out, mine))
         if on_main(lambda: is_finished(out, mine)):
             print(f"{out}: is complete, and was trained from the same {' and '.join(mine)}")
+            on_main(lambda: discard(out / "checkpoints"))  # it may have died before that
             return
         trainer = train_rollouts(experiment, arm, seed, inputs, out, stop, mine)
         if trainer.interrupted:

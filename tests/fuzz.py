@@ -47,7 +47,11 @@ from eval.files.yaml_file import read_yaml
 from eval.questions import hub
 from eval.questions.problems import read_problems, write_problems
 from eval.score import read_samples
-from eval.verify import extract as reading
+from eval.verify import normal_form, normalise
+from eval.verify.compare import compare
+from eval.verify.extract import extract
+from eval.verify.outcome import NeedsAlgebra
+from eval.verify.text_answers import is_words, same_words
 from eval.verify.verifier import Verifier
 from experiments.run.fault_dump import INPUTS, read_batches, read_fault
 from experiments.spec.resolved import resolved_yaml
@@ -98,13 +102,16 @@ def file(data: bytes, name: str) -> Path:
 
 
 def extractor(text: str) -> None:
-    answer = reading.extract(text)
+    answer = extract(text)
     assert answer is None or (answer and answer == answer.strip() and answer in text)
-    cleaned = reading.clean(answer or text)
-    assert isinstance(reading.normal(cleaned) + reading.as_words(cleaned), str)
-    assert (reading.integer(cleaned) or "0").lstrip("-").isdecimal()
-    assert reading.words(cleaned) in (None, reading.as_words(cleaned))
-    reading.is_parsable(cleaned)
+    cleaned = normalise.clean(answer or text)
+    assert isinstance(normal_form.normal(cleaned), str)
+    assert (normal_form.integer(cleaned) or "0").lstrip("-").isdecimal()
+    normal_form.is_parsable(cleaned)
+    if is_words(cleaned):
+        assert same_words(cleaned, cleaned)
+    with suppress(NeedsAlgebra):
+        compare(cleaned, cleaned)
 
 
 def last_box(text: str) -> None:

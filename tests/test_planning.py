@@ -20,6 +20,7 @@ from experiments.plan.geometry import QWEN3, Geometry, geometry_of, read_config
 from experiments.plan.gpu_fit import Case, engine_needs, fit_on_gpu, least_launch, load_of, remedies
 from experiments.plan.make_plan import make_plan
 from experiments.plan.memory import Launch, Load, estimate_memory
+from experiments.plan.samples import enough_samples, sample_notes
 from experiments.plan.throughput import GPUS, Speed, generation_seconds, update_seconds
 from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
 from experiments.spec.schema import load_experiment
@@ -412,6 +413,30 @@ def test_the_total_is_the_sum_of_all_policies() -> None:
     assert plan.total.generated == 2 * sum(cost.generated for cost in per_run) + evaluation + strata
 
 
+def test_enough_samples_by_hand() -> None:
+    """100 questions, 3 seeds: .11 / (100 · .01² + 4 · .09 · .02) = .11 / .0172."""
+    assert enough_samples(3, 100) == pytest.approx(0.11 / 0.0172)
+    assert enough_samples(3, 500) < enough_samples(3, 30)
+
+
+def test_measured_samples_count_where_there_are_results(tmp_path: Path) -> None:
+    experiment = load_experiment("arithmetic")
+    assumed = list(sample_notes(experiment, tmp_path))
+    assert len(assumed) == len(experiment.evaluation.benchmarks)
+    assert all("assumed: a run moves the mean by 1 point" in line for line in assumed)
+    name = next(iter(experiment.evaluation.benchmarks))
+    table = tmp_path / experiment.name / "tables" / "precision.csv"
+    table.parent.mkdir(parents=True)
+    rows = [f"{name},aer,40", f"{name},none,", f"{name},clip,60", f"{name},low,50"]
+    table.write_text("\n".join(["benchmark,arm,enough_samples", *rows]))
+    line = next(iter(sample_notes(experiment, tmp_path)))
+    assert line.startswith(f"{name}: beyond about 50 samples per question seeds and questions")
+    assert "measured in" in line
+    table.write_text(f"benchmark,arm,enough_samples\n{name},aer,many\n")
+    with pytest.raises(BadInput, match="line 2: enough_samples is 'many'"):
+        list(sample_notes(experiment, tmp_path))
+
+
 def planned(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "experiments.plan", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -428,6 +453,7 @@ def test_the_command_prints_the_cost_or_refuses_with_a_remedy() -> None:
         "clip_higher",
         "total",
         "disk:",
+        "samples per question seeds and questions dominate",
     ):
         assert word in good.stdout
     assert good.stdout.endswith(

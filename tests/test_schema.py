@@ -126,7 +126,7 @@ def test_refusals_name_file_key_and_remedy(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\na: 2\n", "key 'a' stands twice"),
+        ("a: 1\na: 2\n", "duplicate key 'a'"),
         ("a: [1", "not readable as YAML"),
         ("- 1\n", "holds no mapping"),
         ("", "holds no mapping"),

@@ -1,11 +1,13 @@
 """Prints a plan as aligned text."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from experiments.plan.cost import Cost
 from experiments.plan.gpu_fit import Fit
 from experiments.plan.make_plan import Plan, launch_words
 from experiments.plan.memory import RESERVED_SHARE, Launch
+from experiments.plan.samples import sample_notes
 from experiments.spec.schema import HubPolicy
 
 
@@ -95,6 +97,7 @@ def closing_notes(plan: Plan) -> Iterator[str]:
         f" {assumed.prompt} tokens; updates at {speed.mfu:.0%} of {assumed.gpu.teraflops:g} TFLOPS;"
         f" generation at {rate}"
     )
+    yield from sample_notes(plan.experiment, Path("results"))
 
 
 def start_command(plan: Plan, experiment: str) -> str:

@@ -163,6 +163,8 @@ class Analysis(Closed):
 
     draws: Annotated[int, Ge(100)] = 10_000  # bootstrap draws
     seed: Natural = 0
+    # seed = the arms' runs of one seed number are pairs; none = their seeds are two samples
+    pairing: Literal["none", "seed"] = "none"
 
 
 class Experiment(Closed):
