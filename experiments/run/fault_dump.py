@@ -1,4 +1,4 @@
-"""Reading the dump of a fault (numerics.py), which may have been cut short or copied in part:
+"""Reads the dump of a fault (numerics.py), which may be truncated or copied in part:
 whole, or one sentence.
 """
 
@@ -105,13 +105,13 @@ def _reason(error: Exception) -> str:
 
 def _batches(path: Path) -> list[Batch]:
     with undamaged(path):
-        batches = split(load_file(path))
+        batches = split_batches(load_file(path))
         for batch in batches:
             _check(batch)
         return batches
 
 
-def split(named: Batch) -> list[Batch]:
+def split_batches(named: Batch) -> list[Batch]:
     """The micro-batches of a file whose tensors are called <micro-batch>.<name>."""
     batches: dict[int, Batch] = {}
     for key, value in named.items():

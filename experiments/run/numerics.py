@@ -28,7 +28,7 @@ from eval.files.durable import empty, publish, write_text
 from eval.files.errors import BadInput
 from experiments.run.processes import on_main
 
-FOLDER = "fault"
+FAULT_FOLDER = "fault"
 UNDRAWABLE = "probability tensor"  # of torch.multinomial's message
 
 
@@ -103,7 +103,7 @@ class Guard:
     def stop(self, trainer: Any, what: str, gradient_norm: float) -> NoReturn:
         """Writes the dump, of the last update that was begun, and ends the run."""
         rollout, update = trainer.progress.rollouts, trainer.state.global_step
-        staging = on_main(lambda: empty(self.folder.with_name(f".{FOLDER}.new")))
+        staging = on_main(lambda: empty(self.folder.with_name(f".{FAULT_FOLDER}.new")))
         self.save(trainer, staging / "policy")
         named = {
             f"{i}.{name}": value.clone(memory_format=torch.contiguous_format)

@@ -36,9 +36,10 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.files.durable import empty
+from eval.files.jsonl import Row
 from experiments.run.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.run.explosion import Limits, observe
-from experiments.run.numerics import FOLDER, Guard
+from experiments.run.numerics import FAULT_FOLDER, Guard
 from experiments.run.stopping import AfterUpdate, StopRequest
 from experiments.training.acted import added_to_plain, lever_numbers, unlike_plain
 from experiments.training.data_order import skip_passes
@@ -61,8 +62,6 @@ from methods.common.control import (
     needs_scoring,
 )
 from methods.common.objective import clipped, grpo_objective
-
-Row = dict[str, Any]
 
 
 class EntropyControlTrainer(GRPOTrainer):
@@ -100,7 +99,7 @@ class EntropyControlTrainer(GRPOTrainer):
         self.method, self.labels, self.on_row = method, labels, on_row
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
         self.stop, self.interrupted, self.limits = stop or StopRequest(), False, limits or Limits()
-        self.guard = guard or Guard(Path(str(self.args.output_dir)) / FOLDER, "this run")
+        self.guard = guard or Guard(Path(str(self.args.output_dir)) / FAULT_FOLDER, "this run")
         if isinstance(method, OwnEntropy):
             attach_own_entropy(self.model, method.entropy_of, self.temperature)
         prepare_shards(self)
