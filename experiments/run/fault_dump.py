@@ -99,7 +99,8 @@ def undamaged(path: Path) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         finding = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, finding['loc'])) or 'the whole file'}: {describe_finding(finding)[:200]}"
+        place = ".".join(map(str, finding["loc"])) or "the whole file"
+        return f"{place}: {describe_finding(finding)[:200]}"
     return " ".join(str(error).split())[:200]
 
 

@@ -4,9 +4,9 @@ Loss, entropy and gradient norm of every update are looked at before the optimiz
 all processes together. NaN or an infinity in any of them, or next-token probabilities from which
 nothing can be drawn, becomes
 
-    <run>/fault/fault.json               which number, at which rollout and update; the run's settings
+    <run>/fault/fault.json               which number, rollout and update; the run's settings
                /policy/                  the weights at that moment
-               /batch-<process>.safetensors   the update's micro-batches: all that the loss is a function of,
+               /batch-<process>.safetensors   micro-batches: all that the loss depends on,
                                          and the loss, entropy and T that were found
 
 and one message. `python -m experiments.reproduce <run>/fault` computes the same numbers from these

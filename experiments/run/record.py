@@ -1,5 +1,5 @@
-"""What a run says about itself: run.json at its end, with code revision, versions and machine, and the
-settings in the dump of a fault.
+"""What a run says about itself: run.json at its end, with code revision, versions and machine, and
+the settings in the dump of a fault.
 """
 
 import platform

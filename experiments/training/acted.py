@@ -75,8 +75,8 @@ def unlike_plain(
     clip: tuple[float, float],
     own: OwnSurrogate | None,
 ) -> Tensor:
-    """(B, T), boolean: tokens whose surrogate has another derivative than plain GRPO's, with respect
-    to the log-probability and by more than rounding.
+    """(B, T), boolean: tokens whose surrogate has another derivative than plain GRPO's, with
+    respect to the log-probability and by more than rounding.
     """
     advantage_BT = per_token(advantage)
 

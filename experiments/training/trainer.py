@@ -11,9 +11,9 @@ and shown once what the rollout's entropy was; and every rollout becomes one row
 
 When entropy is measured: where TRL scores the rollout before its first update (more than one update
 per rollout, or vLLM), in that pass; with a single update, in that update's own forward pass, whose
-policy is still the one that generated the rollout. A method with `shape` needs a scoring pass before
-the first update. Where TRL makes none, one is made for its signals alone: the ratio stays exactly 1,
-as without it.
+policy is still the one that generated the rollout. A method with `shape` needs a scoring pass
+before the first update. Where TRL makes none, one is made for its signals alone: the ratio stays
+exactly 1, as without it.
 
 TRL's seams: `_tokenize_prompts` turns a prompt into the tokens that are generated from;
 `_calculate_rewards` returns all processes' verdicts; tensors added to the dict of
@@ -130,8 +130,8 @@ class EntropyControlTrainer(GRPOTrainer):
         return batch
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        # As eval/sampling/missing_samples.py does: templates write out the special tokens they need. TRL would
-        # let the tokenizer add its own.
+        # As eval/sampling/missing_samples.py does: templates write out the special tokens they
+        # need. TRL would let the tokenizer add its own.
         tokenize = cast(Any, self.processing_class)
         return tokenize(text=prompts, add_special_tokens=False)["input_ids"], None, {}
 
