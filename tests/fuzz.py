@@ -47,12 +47,16 @@ from eval.files.yaml_file import read_yaml
 from eval.questions import hub
 from eval.questions.problems import read_problems, write_problems
 from eval.score import read_samples
-from eval.verify import extract as reading
+from eval.verify import normal_form, normalise
+from eval.verify.compare import compare
+from eval.verify.extract import extract
+from eval.verify.outcome import NeedsAlgebra
+from eval.verify.text_answers import is_words, same_words
 from eval.verify.verifier import Verifier
 from experiments.run.fault_dump import INPUTS, read_batches, read_fault
-from experiments.spec.resolved import resolved
-from experiments.spec.schema import load as load_experiment
-from experiments.sweep.sweep_file import Study, load_study
+from experiments.spec.resolved import resolved_yaml
+from experiments.spec.schema import load_experiment as load_experiment
+from experiments.sweep.sweep_file import TuningStudy, load_study
 from experiments.tasks.strata import read_pass_rates
 from experiments.tracking.metrics import metric_name, row_points
 from tests import synthetic_sweep
@@ -98,13 +102,16 @@ def file(data: bytes, name: str) -> Path:
 
 
 def extractor(text: str) -> None:
-    answer = reading.extract(text)
+    answer = extract(text)
     assert answer is None or (answer and answer == answer.strip() and answer in text)
-    cleaned = reading.clean(answer or text)
-    assert isinstance(reading.normal(cleaned) + reading.as_words(cleaned), str)
-    assert (reading.integer(cleaned) or "0").lstrip("-").isdecimal()
-    assert reading.words(cleaned) in (None, reading.as_words(cleaned))
-    reading.is_parsable(cleaned)
+    cleaned = normalise.clean(answer or text)
+    assert isinstance(normal_form.normal(cleaned), str)
+    assert (normal_form.integer(cleaned) or "0").lstrip("-").isdecimal()
+    normal_form.is_parsable(cleaned)
+    if is_words(cleaned):
+        assert same_words(cleaned, cleaned)
+    with suppress(NeedsAlgebra):
+        compare(cleaned, cleaned)
 
 
 def last_box(text: str) -> None:
@@ -149,7 +156,7 @@ def schema(data: bytes) -> None:
     found = load_experiment(file(data, "x.yaml"))
     names = [found.name, *found.arms, *found.evaluation.benchmarks]
     assert all(name.isidentifier() and name.isascii() for name in names)
-    text = resolved(found)
+    text = resolved_yaml(found)
     assert load_experiment(file(text.encode(), "y.yaml")) == found
 
 
@@ -160,7 +167,7 @@ def study_schema(data: bytes) -> None:
         for search in study.searches.values()
         if search.grid_points
     )
-    assert Study.model_validate(study.model_dump(mode="json")) == study
+    assert TuningStudy.model_validate(study.model_dump(mode="json")) == study
 
 
 def mark(data: bytes) -> None:

@@ -96,6 +96,21 @@ def test_inert_depends_on_the_lever() -> None:
     assert flags(run([1.0, 1.0], gradient_share=[0.2, None]), {"name": "aer"}) == []
 
 
+def test_levers_on_tokens_are_inert_where_they_touched_none() -> None:
+    def one(touched: float, lever: str, **series: Any) -> Run:
+        each = run([1.0, 1.0], coefficient_max=[0.0, 0.0], **series)
+        rows = tuple(row | {"levers": {lever: {"touched": touched}}} for row in each.log)
+        return replace(each, log=rows)
+
+    method = {"name": "eighty_twenty"}
+    assert flags(one(0.0, "weight"), method) == ["inert"]
+    assert flags(one(0.8, "weight"), method) == []
+    assert flags(one(0.8, "weight", gradient_share=[1e-4, 1e-4]), method) == ["inert"]
+    assert flags(one(0.1, "surrogate", gradient_share=[0.0, 0.0]), {"name": "cispo"}) == []
+    assert flags(one(0.0, "surrogate", gradient_share=[0.0, 0.0]), {"name": "cispo"}) == ["inert"]
+    assert flags(one(0.002, "tether", gradient_share=[0.0, 0.0]), {"name": "kl_cov"}) == []
+
+
 def test_wind_up_at_the_bound_and_without_effect() -> None:
     method = {"name": "aer", "alpha_max": 0.3}
     moving: dict[str, Any] = {"coefficient_max": [0.1] * 4}

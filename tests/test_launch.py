@@ -16,7 +16,7 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import DistributedType
 
 from eval.files.errors import BadInput
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.training.micro_batches import batch
 from experiments.workflow.launcher import (
     FOLDER,
@@ -162,7 +162,7 @@ def test_the_numbers_of_processes_that_are_shown_divide_the_batches_of_the_gpu_e
     assert shown == {2, 8}
     for name in ("qwen3_0_6b_one_gpu", "qwen3_4b", "qwen3_8b"):
         for count in shown:
-            batch(load(name).training, count)  # raises where it does not
+            batch(load_experiment(name).training, count)  # raises where it does not
 
 
 def test_the_number_of_processes_changes_no_run() -> None:

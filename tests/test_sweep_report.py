@@ -162,7 +162,7 @@ def test_warnings_of_the_default_sweep(made: Path) -> None:
         in warned
     )
     assert "aer: 1 pruned" in warned
-    assert "fixed: 1 failed; 1 of its trials are a second try." in warned
+    assert "fixed: 1 failed; 1 of its trials repeat a failed one." in warned
 
 
 def test_a_best_value_at_the_end_of_its_range_is_pointed_out(tmp_path: Path) -> None:

@@ -12,6 +12,13 @@ class Caption(NamedTuple):
 SEED_BAND = "Line: mean over seeds; band: smallest to largest seed; thin lines: single seeds."
 
 CAPTIONS: dict[str, Caption] = {
+    "forest": Caption(
+        "Evaluation",
+        "Every arm against the reference",
+        "Difference in points with its 95 % interval, adjusted for all comparisons of the column"
+        " (Holm), coloured by verdict. Hollow: the base policy. A triangle with a number lies"
+        " beyond the axis.",
+    ),
     "pass_at_k": Caption(
         "Evaluation",
         "pass@k",

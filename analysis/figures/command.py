@@ -13,6 +13,7 @@ from analysis.figures import style
 from analysis.figures import training as figures_training
 from analysis.figures.captions import CAPTIONS
 from analysis.figures.figure_files import figure_origin, write_figure
+from analysis.figures.forest import plot_forest
 from analysis.figures.plotting import Drawn
 from analysis.results.folder import Results, load_results
 from eval.files.command_line import command_parser
@@ -21,6 +22,7 @@ from eval.files.evidence import analysis_made_from
 from eval.files.marks import mark_folder
 
 FIGURES: dict[str, Callable[[Results], Drawn]] = {
+    "forest": plot_forest,
     "pass_at_k": figures_evaluation.plot_pass_at_k,
     "entropy": figures_training.plot_entropy,
     "entropy_tokens": partial(figures_training.plot_entropy, over="tokens"),
@@ -36,7 +38,7 @@ FIGURES: dict[str, Callable[[Results], Drawn]] = {
     "questions": figures_evaluation.plot_questions,
     "histograms": figures_evaluation.plot_histograms,
 }
-COUNTS_FIGURES = ("pass_at_k", "questions", "histograms")
+COUNTS_FIGURES = ("forest", "pass_at_k", "questions", "histograms")
 """Figures made from counts; the others are made from training logs."""
 
 

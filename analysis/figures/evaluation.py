@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures import style
 from analysis.figures.plotting import Drawn, NothingToPlot, arm_legend, concatenated, panels
-from analysis.inference.statistics import Counts, estimate
+from analysis.inference.statistics import Counts, estimate_score
 from analysis.results.folder import BASE, Results
 from analysis.tables.scores import counts_of, draws, generator
 
@@ -93,7 +93,7 @@ def pass_rows(results: Results, benchmark: str, arm: str, counts: Counts) -> lis
     rows = []
     for k in (2**i for i in range(largest.bit_length())):
         rng = generator(results, "curve", benchmark, arm, k)
-        found = estimate(counts, k, draws=draws(results), rng=rng)
+        found = estimate_score(counts, k, draws=draws(results), rng=rng)
         rows.append(
             {
                 "benchmark": benchmark,

@@ -13,9 +13,12 @@ from markupsafe import Markup
 from analysis.figures.captions import CAPTIONS
 from analysis.report.facts import provenance_facts, run_facts, spec_settings
 from analysis.report.html_page import Picture, figure_picture, render_page
+from analysis.report.opening import opening_panels
+from analysis.report.summary import arm_summaries
 from analysis.report.verdict_cards import arm_cards
 from analysis.results.folder import MissingPart, Results, load_results, path_to_write
 from analysis.tables.cells import Table
+from analysis.tables.forest import forest_marks
 from analysis.tables.layouts import LAYOUTS, stored_table
 from analysis.tables.render import to_html
 from eval.files.command_line import command_parser
@@ -39,10 +42,20 @@ def report_page(results: Results) -> str:
     """The HTML of the page."""
     gaps = Gaps(list(results.missing))
     tables = {name: report_table(results, name, gaps) for name in LAYOUTS}
-    pictures = {name: report_picture(results, name, gaps) for name in CAPTIONS}
+    # the forest opens the page, drawn by the page itself
+    pictures = {name: report_picture(results, name, gaps) for name in CAPTIONS if name != "forest"}
+    frames = {name: table.frame if table else None for name, table in tables.items()}
+    compared = frames["comparisons"]
+    shown = (
+        forest_marks(compared, frames["training"], results.reference)
+        if compared is not None
+        else []
+    )
     return render_page(
         "report.html",
         results=results,
+        panels=opening_panels(shown),
+        summaries=arm_summaries(results, compared, frames["training"], frames["precision"]),
         cards=arm_cards(results, tables["comparisons"]),
         tables={name: Markup(to_html(table)) if table else None for name, table in tables.items()},
         categories=by_category(pictures),

@@ -11,7 +11,7 @@ def method_in_words(results: Results, arm: str) -> str:
     method = results.method(arm)
     chosen = ", ".join(f"{key} = {value}" for key, value in method.items() if key != "name")
     name = str(method.get("name", "unknown method")) + (
-        " (reconstruction)" if method.get("name") == "aer" else ""
+        " (reconstruction)" if results.is_reconstruction(arm) else ""
     )
     return f"{name}: {chosen}" if chosen else name
 

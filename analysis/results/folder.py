@@ -84,6 +84,10 @@ class Results:
         spec = self.spec["arms"].get(arm) or {}
         return recorded[0] if recorded else spec.get("method") or {}
 
+    def is_reconstruction(self, arm: str) -> bool:
+        """Whether a run recorded that its method follows a description, not its authors' code."""
+        return any(run.info.get("reconstruction") is True for run in self.runs if run.arm == arm)
+
     def of(self, arm: str) -> tuple[Run, ...]:
         """The arm's runs that have at least one row of training log."""
         return tuple(run for run in self.runs if run.arm == arm and run.log)

@@ -6,7 +6,7 @@ results folder is an error.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, NonNegativeInt, StringConstraints, ValidationError
@@ -38,6 +38,7 @@ class _Evaluation(_Shape):
 class _Analysis(_Shape):
     seed: NonNegativeInt = 0
     draws: Annotated[int, Ge(1), Le(1_000_000)] = 1
+    pairing: Literal["none", "seed"] = "none"
 
 
 class _Spec(_Shape):

@@ -106,7 +106,7 @@ def panel_title(found: SearchSummary, setting: Setting) -> str:
 
 
 def draw_trial(axes: Axes, found: SearchSummary, trial: Trial, x: float) -> None:
-    """Draws a mean with its interval and faint single seeds; a pruned or failed trial as a cross."""
+    """Draws a mean, its interval and faint single seeds; a pruned or failed trial as a cross."""
     if trial.state == FAILED or np.isnan(trial.score):
         axes.plot(
             x,

@@ -109,10 +109,8 @@ def setting_span(setting: Setting, trials: tuple[Trial, ...]) -> str:
         return f"{setting.path} {', '.join(name for name in setting.choices if name in values)}"
     ordered = sorted(value for value in values if isinstance(value, float))
     width = setting.share(ordered[-1]) - setting.share(ordered[0])
-    scale = " on its logarithmic scale" if setting.log else ""
-    return f"{setting.path} {shown_value(ordered[0])} to {shown_value(ordered[-1])}, {width:.0%} of its range{scale}".replace(
-        "%", " %"
-    )
+    share = f"{100 * width:.0f} % of its range" + " on its logarithmic scale" * setting.log
+    return f"{setting.path} {shown_value(ordered[0])} to {shown_value(ordered[-1])}, {share}"
 
 
 def tuning_budget_sentence(study: SweepResults) -> str:
@@ -162,11 +160,11 @@ def search_warnings(study: SweepResults, found: SearchSummary) -> Iterator[str]:
         yield f"{tried} trials of the {asked} that the study asks for."
     if search.count(FAILED):
         retried = sum(bool(trial.words["retry_of"]) for trial in search.trials)
-        yield f"{search.count(FAILED)} trials failed; {retried} of its trials repeat a failed one."
+        yield f"{search.count(FAILED)} failed; {retried} of its trials repeat a failed one."
     if search.count(PRUNED):
         yield (
-            f"{search.count(PRUNED)} pruned trials are left out of the budget curve, which flatters"
-            " the search a little."
+            f"{search.count(PRUNED)} pruned: left out of the budget curve, which flatters the search"
+            " a little."
         )
     if found.best and search.chosen and search.chosen.score < found.best.score:
         yield (

@@ -41,8 +41,8 @@ class Noise:
     dof: int  # ν
 
     def margin(self, *seeds: int) -> float:
-        """Half the width of the 95 % interval of a mean over that many seeds; with two arguments, of
-        the difference of two means. NaN if the noise is unknown.
+        """Half the width of the 95 % interval of a mean over that many seeds; with two arguments,
+        of the difference of two means. NaN if the noise is unknown.
         """
         if not self.dof:
             return math.nan
@@ -62,8 +62,8 @@ def seed_noise(trials: Sequence[Sequence[float]]) -> Noise:
 
 
 def tied_with_best(trials: Sequence[Sequence[float]]) -> list[bool]:
-    """For each trial, whether it is not distinguishable from the one with the highest mean; True for
-    that one itself, and for all if σ̂ is unknown.
+    """For each trial, whether it is not distinguishable from the one with the highest mean; True
+    for that one itself, and for all if σ̂ is unknown.
     """
     if not trials:
         return []
@@ -137,9 +137,10 @@ def score_band(y_TS: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(T,) each: 10 % and 90 % quantile of the chosen trial's score over all draws of k trials."""
     T = len(y_TS)
     found = np.array(sorted(grouped_draws(y_TS)), dtype=float)
-    ways_MFK = np.array(
-        [[[math.comb(free, k - fixed) / math.comb(T, k) if k >= fixed else 0.0 for k in range(1, T + 1)]
-          for free in range(T)] for fixed in range(1, y_TS.shape[1] + 1)])  # fmt: skip
+    # share of the draws of k trials that hold `fixed` given trials and others of `free` only
+    ways_MFK = np.array([[[math.comb(free, k - fixed) / math.comb(T, k) if k >= fixed else 0.0
+                           for k in range(1, T + 1)] for free in range(T)]
+                         for fixed in range(1, y_TS.shape[1] + 1)])  # fmt: skip
     share_NK = ways_MFK[found[:, 1].astype(int) - 1, found[:, 2].astype(int)].cumsum(axis=0)
     low, high = (found[(share_NK >= quantile - 1e-9).argmax(axis=0), 0] for quantile in CENTRAL_80)
     return low, high

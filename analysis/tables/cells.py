@@ -56,6 +56,11 @@ def points(value: Any) -> str:
     return fixed_decimals(100 * value, 1) if is_number(value) else DASH
 
 
+def percent(value: Any) -> str:
+    """A share of 1 in whole per cent: 0.4567 -> 46."""
+    return fixed_decimals(100 * value, 0) if is_number(value) else DASH
+
+
 def per_mille(value: Any) -> str:
     """A small share of 1 in thousandths with two decimals: 0.00043 -> 0.43."""
     return fixed_decimals(1000 * value, 2) if is_number(value) else DASH

@@ -33,11 +33,11 @@ INERT = 1e-3  # gradient share under which an entropy term cannot have changed t
 AT_MAXIMUM = 0.99  # of alpha_max: from there on the controller cannot add anything
 # mean difficulty weight: the term's gain is alpha times this, so alpha grows without effect
 NO_WEIGHT = 0.1
+ON_THE_RATIO = {"clip", "surrogate", "tether"}  # levers without effect while every ratio is 1
 # share of the rollouts without a group to learn from: more than half of the budget was wasted
 OFTEN_SHARE = 0.5
-WOUND_UP = (
-    0.2  # share of the rollouts in either state: touching the bound briefly is ordinary control
-)
+# share of the rollouts in either state: touching the bound briefly is ordinary control
+WOUND_UP = 0.2
 
 
 def diagnose(results: Results) -> pd.DataFrame:
@@ -117,20 +117,30 @@ def is_inert(run: Run, method: dict[str, Any]) -> bool:
     """Whether the method never had an effect on the policy. Plain GRPO has no lever, so it is never
     inert.
 
-    A method whose clip is wider above than below acts if tokens are clipped above. Any other method
-    acts through its entropy term: by the term's share of the gradient if that was measured, else by
-    its coefficient.
+    A lever on the ratio (clip, surrogate, tether) acts if it touched a token. Any other lever acts
+    through what it adds to the loss: by its share of the gradient if that was measured, else by its
+    coefficient or the tokens that it touched.
     """
     if method.get("name") == "no_entropy":
         return False
+    levers = levers_of(run)
+    shares = [run.series("levers", lever, "touched") for lever in levers]
+    touched = max((measured_extreme(share, np.nanmax) for share in shares), default=0)
+    if levers & ON_THE_RATIO:
+        return not touched > 0
     if as_number(method.get("epsilon_high")) > as_number(method.get("epsilon_low")):
+        # a log from before levers had numbers
         return not measured_extreme(run.series("clip_high"), np.nanmax) > 0
     share = measured_extreme(run.series("gradient_share"), np.nanmax)
-    return (
-        share < INERT
-        if math.isfinite(share)
-        else not measured_extreme(run.series("coefficient_max"), np.nanmax) > 0
-    )
+    if math.isfinite(share):
+        return share < INERT
+    return not (touched > 0 or measured_extreme(run.series("coefficient_max"), np.nanmax) > 0)
+
+
+def levers_of(run: Run) -> set[str]:
+    """Names of the levers that any rollout's row has numbers of."""
+    logged = [row.get("levers") for row in run.log]
+    return {str(name) for levers in logged if isinstance(levers, dict) for name in levers}
 
 
 def is_wound_up(run: Run, method: dict[str, Any]) -> bool:

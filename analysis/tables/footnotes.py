@@ -13,7 +13,7 @@ from analysis.tables.diagnostics import (
     OFF_TARGET,
     OFTEN_SHARE,
 )
-from analysis.tables.scores import draws
+from analysis.tables.scores import draws, pairing
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none
 from eval.scoring.counts import read_counts
@@ -22,7 +22,7 @@ from eval.scoring.counts import read_counts
 def main_notes(results: Results) -> tuple[str, ...]:
     return (
         "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not"
-        " distinguishable from it (paired comparison, Holm within the column of a benchmark). The"
+        " distinguishable from it (paired by question, Holm within the column of a benchmark). The"
         " base policy is not ranked.",
         "tokens: mean length of a completion; final entropy: nats per token on the training"
         " prompts, mean over the last tenth of the rollouts; for the base policy, before the first"
@@ -33,13 +33,42 @@ def main_notes(results: Results) -> tuple[str, ...]:
 
 
 def comparison_notes(results: Results) -> tuple[str, ...]:
+    seeds = (
+        "runs of one seed number are pairs"
+        if pairing(results) == "seed"
+        else "the arms' training seeds are two samples, so that their numbers do not matter"
+    )
     return (
-        f"Difference to {results.reference} in points, paired by question and training seed, with"
-        " 95 % intervals. p: sign-flip permutation; Holm over all rows of pass@1, and over all"
-        " rows of pass@k. P(better): probability of improvement. Smallest visible: the difference"
-        " that this design would detect four times in five.",
+        f"Difference to {results.reference} in points with 95 % intervals, paired by question;"
+        f" {seeds}. p: sign-flip permutation. p and interval are adjusted (Holm) over all rows of"
+        " pass@1, and over all rows of pass@k; the CSV has them unadjusted, too. P(better):"
+        " probability of improvement. Smallest visible: the difference that this design would"
+        " detect four times in five.",
         *sampling_notes(results),
         *reconstruction_note(results),
+    )
+
+
+def training_notes(results: Results) -> tuple[str, ...]:
+    return (
+        "Difference to the base policy in points, with 95 % intervals over questions and the arm's"
+        " training seeds; the base policy is one given policy. p and interval are adjusted (Holm)"
+        " over all rows of pass@1, and over all rows of pass@k. Flips: probability that one answer"
+        " of each of two runs to the same question is right in one and wrong in the other, between"
+        " two seeds of the arm, and between a run of it and the base policy.",
+    )
+
+
+def precision_notes(results: Results) -> tuple[str, ...]:
+    return (
+        f"pass@1 against {results.reference}, in points. ±: half the 95 % interval of the"
+        " difference as its only comparison, and what it would be with one more seed per arm, 100"
+        " more questions, or twice the samples. Shares of its variance: seeds, what moves whole"
+        " training runs; questions, what the methods do to single questions; interaction, what a"
+        " run does to single questions (with one sample per question: counted as sampling). Seeds"
+        " to see 5 points: with so many per arm four of five studies would call a true difference"
+        " of that size; – where these questions do not suffice. Enough samples: with so many per"
+        " question sampling weighs as much as all the rest.",
     )
 
 
@@ -156,12 +185,12 @@ def overlap_note(results: Results) -> str:
 
 
 def reconstruction_note(results: Results) -> tuple[str, ...]:
-    rebuilt = [arm for arm in results.arms if results.method(arm).get("name") == "aer"]
+    rebuilt = [arm for arm in results.arms if results.is_reconstruction(arm)]
     if not rebuilt:
         return ()
     return (
-        f"{', '.join(rebuilt)}: AER is a reconstruction from the method's description, not its"
-        " authors' code.",
+        f"{', '.join(rebuilt)}: reconstructed from the method's description, not its authors'"
+        " code: a reconstruction.",
     )
 
 

@@ -43,8 +43,8 @@ def writable(text: str) -> str:
 
 
 def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
-    """The frame that `to_csv` wrote, without guarding apostrophes. The columns `words` are text even
-    if they look like numbers.
+    """The frame that `to_csv` wrote, without guarding apostrophes. The columns `words` are text
+    even if they look like numbers.
     """
     frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False)
     typed = {

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.inference.sentences import sentence
 from analysis.inference.statistics import (
+    UNDECIDED,
     Comparison,
     Counts,
-    compare,
-    estimate,
-    holm,
+    Pairing,
+    compare_arms,
+    estimate_score,
+    judge,
     load_counts,
-    sentence,
-    verdict,
 )
 from analysis.results.folder import BASE, Results, as_number, nested
 from analysis.tables import diagnostics
@@ -30,7 +31,6 @@ from eval.scoring.counts import read_counts
 
 DRAWS = 10_000
 NAN = float("nan")
-UNDECIDED = "not distinguishable"
 
 
 def generator(results: Results, *names: Any) -> np.random.Generator:
@@ -42,6 +42,11 @@ def generator(results: Results, *names: Any) -> np.random.Generator:
 def draws(results: Results) -> int:
     """Bootstrap draws that the spec asks for."""
     return int(results.spec.get("analysis", {}).get("draws", DRAWS))
+
+
+def pairing(results: Results) -> Pairing:
+    """How the spec pairs the arms' training seeds."""
+    return results.spec.get("analysis", {}).get("pairing", "none")
 
 
 def shown_k(results: Results, benchmark: str) -> tuple[int, ...]:
@@ -109,7 +114,7 @@ def interval_of(
         return nothing, ""
     try:
         rng = generator(results, "estimate", benchmark, arm, k)
-        found = estimate(counts, k, draws=draws(results), rng=rng)
+        found = estimate_score(counts, k, draws=draws(results), rng=rng)
     except BadInput as error:
         return nothing, str(error)
     return (found.value, found.low, found.high), ""
@@ -153,12 +158,8 @@ def undecided(
     for arm in others:
         with suppress(BadInput):
             found[arm] = compared(results, counts[arm], counts[best], k, benchmark, arm, best)
-    adjusted = holm([each.p for each in found.values()])
-    told = {
-        arm
-        for (arm, each), p in zip(found.items(), adjusted, strict=True)
-        if verdict(each, float(p)) != UNDECIDED
-    }
+    judged = zip(found, judge(list(found.values())), strict=True)
+    told = {arm for arm, each in judged if each.verdict != UNDECIDED}
     return set(others) - told
 
 
@@ -166,7 +167,7 @@ def compared(
     results: Results, a: Counts, b: Counts, k: int, benchmark: str, arm: str, other: str
 ) -> Comparison:
     rng = generator(results, "compare", benchmark, arm, other, k)
-    return compare(a, b, k, draws=draws(results), rng=rng)
+    return compare_arms(a, b, k, draws=draws(results), rng=rng, pairing=pairing(results))
 
 
 def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
@@ -237,12 +238,11 @@ def comparisons_frame(results: Results) -> pd.DataFrame:
         [row for row in tested if row["k"] == 1],
         [row for row in tested if row["k"] > 1],
     ):
-        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
-            found = row["comparison"]
-            row["p_holm"] = float(p)
-            row["verdict"] = verdict(found, float(p))
+        for row, judged in zip(family, judge([row["comparison"] for row in family]), strict=True):
+            row |= {"p_holm": judged.p, "low_holm": judged.low, "high_holm": judged.high}
+            row["verdict"] = judged.verdict
             row["sentence"] = sentence(
-                found, row["arm"], results.reference, row["benchmark"], row["k"], float(p)
+                judged, row["arm"], results.reference, row["benchmark"], row["k"]
             )
     return pd.DataFrame(rows).drop(columns="comparison", errors="ignore")
 
@@ -256,6 +256,8 @@ COMPARED = (
     "minimal_difference",
     "covers",
     "seeds",
+    "reference_seeds",
+    "correlation",
 )
 
 
@@ -272,17 +274,35 @@ def comparison_row(results: Results, benchmark: str, arm: str, k: int) -> dict[s
     why = [
         f"{name}: {said}" for name, said in ((arm, own_why), (results.reference, other_why)) if said
     ]
+    asked = len(results.seeds)
+    why += [
+        f"{name}: {len(counts.seeds)} of {asked} seeds"
+        for name, counts in ((arm, own), (results.reference, other))
+        if counts and len(counts.seeds) < asked
+    ]
     found = None
     if own and other:
         try:
             found = compared(results, own, other, k, benchmark, arm, results.reference)
-            why += (
-                [f"seeds {found.unpaired_seeds} are left out: only one arm has them"]
-                if found.unpaired_seeds
-                else []
-            )
+            why += about_pairs(found)
         except BadInput as error:
             why.append(str(error))
     values = {name: getattr(found, name, NAN) for name in COMPARED}
-    empty = {"p_holm": NAN, "verdict": "" if found else "no verdict", "sentence": ""}
-    return {**row, **values, **empty, "remarks": "; ".join(why), "comparison": found}
+    unjudged = dict.fromkeys(("p_holm", "low_holm", "high_holm"), NAN)
+    words = {"verdict": "" if found else "no verdict", "sentence": "", "remarks": "; ".join(why)}
+    return {**row, **values, **unjudged, **words, "comparison": found}
+
+
+def about_pairs(found: Comparison) -> list[str]:
+    """Where runs are paired by seed: what that left out, and whether it was worth it."""
+    said = []
+    if found.left_out:
+        seeds = ", ".join(map(str, found.left_out))
+        said.append(f"seeds {seeds} are left out: only one arm has them")
+    if found.correlation is not None and not found.correlation > 0:
+        correlation = "unknown" if np.isnan(found.correlation) else f"{found.correlation:.2f}"
+        said.append(
+            f"paired by seed, but the correlation of the pairs is {correlation}: set"
+            " analysis.pairing to none"
+        )
+    return said

@@ -5,8 +5,9 @@ whole, or one sentence.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -14,8 +15,9 @@ from torch import Tensor
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
 from experiments.spec.policy_settings import Count, Natural
-from experiments.spec.refusals import say
 from experiments.spec.training_settings import Training
+from experiments.spec.validation_messages import describe_finding
+from methods import AnyMethod, NoEntropy
 
 FOUND = {
     "loss": 1,
@@ -46,6 +48,8 @@ class Fault(BaseModel, frozen=True):
     gradient_norm: float
     processes: Count
     seed: Natural
+    # for its surrogate and its entropy; its levers lie in the batches
+    method: Annotated[AnyMethod, Field(discriminator="name")] = NoEntropy()
     training: Training
 
 
@@ -95,7 +99,7 @@ def undamaged(path: Path) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         finding = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, finding['loc'])) or 'the whole file'}: {say(finding)[:200]}"
+        return f"{'.'.join(map(str, finding['loc'])) or 'the whole file'}: {describe_finding(finding)[:200]}"
     return " ".join(str(error).split())[:200]
 
 

@@ -32,7 +32,7 @@ from eval.files.marks import (
 )
 from eval.questions.problems import read_problems
 from eval.sampling.made_from import policy_digest
-from experiments.policies.load import policy_source
+from experiments.policies.load_save import policy_source
 from experiments.run.checkpoint import differences
 from experiments.spec.schema import Experiment, run_spec
 from experiments.tasks.strata import strata_of

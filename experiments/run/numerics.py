@@ -26,7 +26,7 @@ from torch import Tensor
 
 from eval.files.durable import empty, publish, write_text
 from eval.files.errors import BadInput
-from experiments.training.processes import on_main
+from experiments.run.processes import on_main
 
 FOLDER = "fault"
 UNDRAWABLE = "probability tensor"  # of torch.multinomial's message

@@ -12,6 +12,7 @@ from typing import Any
 
 from experiments.run.explosion import Vitals
 from experiments.spec.schema import Experiment, run_spec, spec_hash
+from methods.common.control import reconstruction
 
 Row = dict[str, Any]
 
@@ -23,6 +24,7 @@ def run_record(experiment: Experiment, arm: str, seed: int, trainer: Any, starte
     return {
         "experiment": experiment.name,
         **{key: spec[key] for key in ("arm", "seed", "method")},
+        "reconstruction": reconstruction(experiment.arms[arm].method),
         "spec_hash": spec_hash(spec),
         **outcome(
             trainer.progress.vitals,

@@ -62,6 +62,6 @@ class AfterUpdate(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: TrainerControl, **kwargs: Any) -> None:
         self.trainer.after_update()
         if not control.should_training_stop and (
-            self.trainer.has_exploded() or self.trainer.asked_to_stop()
+            self.trainer.has_exploded() or self.trainer.agree_to_stop()
         ):
             control.should_save = control.should_training_stop = True

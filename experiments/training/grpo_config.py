@@ -11,9 +11,9 @@ import torch
 from accelerate.utils import parse_flag_from_env
 from trl.trainer.grpo_config import GRPOConfig
 
+from experiments.run.processes import PATIENCE
 from experiments.spec.training_settings import Training
 from experiments.training.micro_batches import batch
-from experiments.training.processes import PATIENCE
 
 PASSED_ON = {
     "num_generations", "num_iterations", "max_completion_length", "temperature", "top_p", "learning_rate",

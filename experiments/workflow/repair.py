@@ -21,7 +21,7 @@ from pathlib import Path
 
 from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS, Damage, damage, restore
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 
 READ = (
     1 << 24
@@ -117,7 +117,7 @@ def lost_policies(runs: Sequence[str]) -> Iterator[Path]:
 def without_spec(root: Path) -> Iterator[str]:
     spec = root / "spec.yaml"
     try:
-        load(spec)
+        load_experiment(spec)
     except BadInput:
         if marks(root):
             yield (f"{spec}: was missing or could not be read, and is written anew")
