@@ -161,8 +161,8 @@ def samples_per_file(arguments: argparse.Namespace) -> list[int]:
         )
     if len({path.stem for path in files}) < len(files):
         raise BadInput(
-            "--problems: two files have the same name and would write the same samples file:"
-            " rename one"
+            "--problems: two files have the same name and would write the same samples file: rename"
+            " one"
         )
     return counts
 

@@ -143,8 +143,8 @@ def _check_sample(row: Row, place: str) -> None:
         )
     if row.get("finish_reason") not in ("stop", "length"):
         raise BadInput(
-            f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample"
-            " it again"
+            f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample it"
+            " again"
         )
 
 

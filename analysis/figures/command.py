@@ -1,6 +1,6 @@
 """python -m analysis.figures results/<experiment>: writes figures/<name>.{pdf,png,csv,json,rst}.
 
-What the files hold: analysis/figures/figure_files.py. Equal inputs give equal bytes.
+analysis/figures/figure_files.py says what each of them holds. Equal inputs give equal bytes.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ COUNTS_FIGURES = ("forest", "pass_at_k", "questions", "histograms")
 
 
 def save_figure(name: str, results: Results) -> str:
-    """Draws and saves one figure; "" or why there is nothing to show."""
+    """Draws and writes one figure. Returns "", or why there is nothing to show."""
     files = evaluation_files(results) if name in COUNTS_FIGURES else training_files(results)
     origin = figure_origin(results.folder, files, "spec.yaml", "python -m analysis.figures")
     return write_figure(

@@ -1,9 +1,8 @@
-"""python -m analysis.report results/<experiment>: writes report.html, one page that needs neither
-server nor network.
+"""python -m analysis.report results/<experiment>: writes report.html, one self-contained page.
 
-It reads the tables and figures that analysis.tables.layouts and analysis.figures.command wrote, and
-computes nothing twice. What has not been made, and what failed, is listed on the page. How it is
-made safe and self-contained: analysis/report/html_page.py. Equal inputs give equal bytes.
+The page needs neither a server nor the network (analysis/report/html_page.py). It shows the tables
+and figures that `analysis.tables` and `analysis.figures` have written, and lists failed runs and
+missing files. Equal inputs give equal bytes.
 """
 
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ from eval.files.marks import write_mark
 
 @dataclass
 class Gaps:
-    """What the page lacks, gathered while it is made."""
+    """What is missing on the page; filled while the page is made."""
 
     found: list[MissingPart] = field(default_factory=list)
 
@@ -40,7 +39,7 @@ class Gaps:
 
 
 def report_page(results: Results) -> str:
-    """The whole page."""
+    """The HTML of the page."""
     gaps = Gaps(list(results.missing))
     tables = {name: report_table(results, name, gaps) for name in LAYOUTS}
     # the forest opens the page, drawn by the page itself
@@ -71,7 +70,8 @@ def report_table(results: Results, name: str, gaps: Gaps) -> Table | None:
     table = stored_table(name, results)
     if table is None:
         gaps.add(
-            f"table {name}", f"not made yet: python -m analysis.tables {results.folder.as_posix()}"
+            f"table {name}",
+            f"not made yet, run: python -m analysis.tables {results.folder.as_posix()}",
         )
     return table
 

@@ -182,12 +182,12 @@ LAYOUTS = {
 
 
 def build_table(name: str, results: Results) -> Table:
-    """The table, computed."""
+    """Computes a table."""
     return lay_out(name, LAYOUTS[name].frame(results), results)
 
 
 def stored_table(name: str, results: Results) -> Table | None:
-    """The table from the CSV that an earlier call wrote, None where there is none."""
+    """Reads a table from the CSV that `python -m analysis.tables` wrote; None if there is none."""
     path = results.folder / "tables" / f"{name}.csv"
     if not path.is_file() or not is_within(path, results.folder):
         return None

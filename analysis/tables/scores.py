@@ -1,10 +1,8 @@
-"""The frames behind the main table and the comparisons: counts per question -> estimates, intervals
-and verdicts.
+"""The frames of the main table and the comparisons: estimates, intervals and verdicts from counts.
 
 Every interval and test comes from (n, correct) per question through analysis.inference.statistics.
-Each one has a random stream of its own, named by what it estimates, so that a number does not
-depend on which other numbers were made before it. What a row could not show stands in its
-`remarks`.
+Each has its own random stream, named by what it estimates, so that a number does not depend on the
+numbers computed before it. If a row lacks a number, its `remarks` say why.
 """
 
 import zlib
@@ -58,7 +56,7 @@ def shown_k(results: Results, benchmark: str) -> tuple[int, ...]:
 
 
 def counts_of(results: Results, arm: str, benchmark: str) -> tuple[Counts | None, str]:
-    """The arm's counts and "", or None and why there are none."""
+    """The arm's counts and "", or None and the reason."""
     files = results.evaluation(arm, benchmark, "counts.csv")
     if not files:
         return None, "not evaluated"
@@ -110,7 +108,7 @@ def main_row(
 def interval_of(
     results: Results, counts: Counts | None, benchmark: str, arm: str, k: int
 ) -> tuple[tuple[float, float, float], str]:
-    """(value, low, high) of pass@k and "", or NaN and why."""
+    """(value, low, high) of pass@k and "", or NaN and the reason."""
     nothing = (NAN, NAN, NAN)
     if counts is None:
         return nothing, ""
@@ -173,8 +171,8 @@ def compared(
 
 
 def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
-    """What goes with a score: majority vote, tokens per completion, truncated share, entropy at the
-    end.
+    """The other columns of the main table: majority vote, tokens per completion, truncated share,
+    final entropy (nats).
     """
     files = results.evaluation(arm, benchmark, "counts.csv").values()
     runs = [

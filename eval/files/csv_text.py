@@ -73,8 +73,8 @@ def read_csv(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str,
                 place = f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
                     raise BadInput(
-                        f"{place}: {len(row)} cells under {len(header)} headings: fix or remove"
-                        " the row"
+                        f"{place}: {len(row)} cells under {len(header)} headings: fix or remove the"
+                        " row"
                     )
                 yield place, dict(zip(header, map(unguarded, row), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -110,8 +110,8 @@ def _gold_answer(value: Any, source: Source, where: str) -> str:
 def _download(name: str, source: Source) -> Iterable[Any]:
     if source.revision is None:
         raise BadInput(
-            f"set {name} has no pinned revision at {source.hub}: give data_dir, or set the"
-            " revision in eval/questions/named_sets.py"
+            f"set {name} has no pinned revision at {source.hub}: give data_dir, or set the revision"
+            " in eval/questions/named_sets.py"
         )
     import datasets
 

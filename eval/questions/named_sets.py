@@ -41,8 +41,7 @@ class Source:
 
 _DAPO_WRAPPER = (
     "Solve the following math problem step by step. The last line of your response should be of"
-    " the form"
-    " Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\n",
+    " the form Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\n",
     '\n\nRemember to put your answer on its own line after "Answer:".',
 )
 _AIME = (0, 999)

@@ -117,8 +117,8 @@ def check_ids(problems: Sequence[Problem], where: str) -> None:
         first = seen.setdefault(problem.id, number)
         if first != number:
             raise BadInput(
-                f"{where}, line {number}: duplicate id {problem.id!r}, as in line {first}:"
-                " rename one"
+                f"{where}, line {number}: duplicate id {problem.id!r}, as in line {first}: rename"
+                " one"
             )
 
 
@@ -159,8 +159,8 @@ def _string(row: dict[str, Any], key: str, where: str, required: bool = True) ->
         value = str(value)
     if not isinstance(value, str):
         raise BadInput(
-            f"{where}: field {key!r} is {'missing' if value is None else 'not a string'}:"
-            " fix the line"
+            f"{where}: field {key!r} is {'missing' if value is None else 'not a string'}: fix the"
+            " line"
         )
     if required and not value.strip():
         raise BadInput(f"{where}: field {key!r} is empty: fix or remove the line")

@@ -26,6 +26,5 @@ def check_gpus() -> None:
     )
     raise BadInput(
         f"{VISIBLE_DEVICES} gives this process GPUs ({given}), and PyTorch {torch.__version__} sees"
-        f" none{build}. `make doctor` says"
-        f" more; {VISIBLE_DEVICES}= (empty) computes on the CPU"
+        f" none{build}. `make doctor` says more; {VISIBLE_DEVICES}= (empty) computes on the CPU"
     )

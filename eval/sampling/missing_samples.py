@@ -81,9 +81,8 @@ def refuse_long_prompts(job: Job, max_tokens: int, limit: int) -> None:
             size, room = len(request.prompt_ids), limit - max_tokens
             raise BadInput(
                 f"{job.file.name}: the prompt of problem {request.key.problem_id!r} has {size}"
-                " tokens; with"
-                f" max_tokens = {max_tokens} it must have 1 to {room}: lower --max-tokens or drop"
-                " the problem"
+                f" tokens; with max_tokens = {max_tokens} it must have 1 to {room}: lower"
+                " --max-tokens or drop the problem"
             )
 
 

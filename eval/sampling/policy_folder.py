@@ -53,6 +53,6 @@ def check_weights(policy: Path) -> None:
         )
         found = f"only {other[0]}, a pickle that could run code" if other else "none"
         raise BadInput(
-            f"{policy}: weights are read from *.safetensors only, and there is {found}: convert"
-            " the weights, or fetch them in this format"
+            f"{policy}: weights are read from *.safetensors only, and there is {found}: convert the"
+            " weights, or fetch them in this format"
         )

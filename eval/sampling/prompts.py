@@ -56,8 +56,8 @@ def render_prompt(template: str, text: str, tokenizer: Any = None) -> str:
 def _user_turn(content: str, tokenizer: Any, template: str) -> str:
     if getattr(tokenizer, "chat_template", None) is None:
         raise BadInput(
-            f"prompt template {template!r} needs a tokenizer with a chat template, and this one"
-            " has none: use 'plain' or 'qwen_boxed' for a base model"
+            f"prompt template {template!r} needs a tokenizer with a chat template, and this one has"
+            " none: use 'plain' or 'qwen_boxed' for a base model"
         )
     turns = [{"role": "user", "content": content}]
     return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
