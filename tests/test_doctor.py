@@ -79,7 +79,7 @@ def test_without_a_package_nothing_runs_and_the_code_says_so(
     assert ended.value.code == 1
     said = capsys.readouterr().out
     assert "without no-such-package" in said
-    assert "first mend: packages" in said
+    assert "first add: packages" in said
 
 
 def test_what_runs_depends_on_how_many_gpus_there_are(
