@@ -54,9 +54,9 @@ from eval.verify.outcome import NeedsAlgebra
 from eval.verify.text_answers import is_words, same_words
 from eval.verify.verifier import Verifier
 from experiments.run.fault_dump import INPUTS, read_batches, read_fault
-from experiments.spec.resolved import resolved
-from experiments.spec.schema import load as load_experiment
-from experiments.sweep.sweep_file import Study, load_study
+from experiments.spec.resolved import resolved_yaml
+from experiments.spec.schema import load_experiment as load_experiment
+from experiments.sweep.sweep_file import TuningStudy, load_study
 from experiments.tasks.strata import read_pass_rates
 from experiments.tracking.metrics import metric_name, row_points
 from tests import synthetic_sweep
@@ -156,7 +156,7 @@ def schema(data: bytes) -> None:
     found = load_experiment(file(data, "x.yaml"))
     names = [found.name, *found.arms, *found.evaluation.benchmarks]
     assert all(name.isidentifier() and name.isascii() for name in names)
-    text = resolved(found)
+    text = resolved_yaml(found)
     assert load_experiment(file(text.encode(), "y.yaml")) == found
 
 
@@ -167,7 +167,7 @@ def study_schema(data: bytes) -> None:
         for search in study.searches.values()
         if search.grid_points
     )
-    assert Study.model_validate(study.model_dump(mode="json")) == study
+    assert TuningStudy.model_validate(study.model_dump(mode="json")) == study
 
 
 def mark(data: bytes) -> None:

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from experiments.policies.load import lora_config, save_policy
+from experiments.policies.load_save import lora_config, save_policy
 from experiments.spec.training_settings import Lora
 from experiments.training.trainer import EntropyControlTrainer
 from methods import AER, SIREN, ClipCov, FixedCoefficient, Method, NoEntropy

@@ -87,7 +87,7 @@ def test_more_than_there_are_is_refused() -> None:
     ("levels", "per_level", "stream", "says"),
     [
         ([], 1, "test", "at least one"),
-        ([2, 2], 1, "test", "different numbers"),
+        ([2, 2], 1, "test", "no duplicates"),
         ([0], 1, "test", r"level 0 is not in 1\.\.100"),
         ([101], 1, "test", r"level 101 is not in 1\.\.100"),
         ([1], 0, "test", "at least 1 problem per level"),

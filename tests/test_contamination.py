@@ -235,7 +235,10 @@ def test_flagged_rows_stay_readable(files: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--against", "train.jsonl", "--report", "r.csv"], "this is the training set itself"),
+        (
+            ["--against", "train.jsonl", "--report", "r.csv"],
+            "train.jsonl is the training set itself",
+        ),
         (
             ["--against", "aime.jsonl", "aime.jsonl", "--report", "r.csv"],
             "a second benchmark named 'aime'",
@@ -243,11 +246,11 @@ def test_flagged_rows_stay_readable(files: Path) -> None:
         (["--against", "aime.jsonl", "--report", "r.txt"], "the name must end in .csv"),
         (
             ["--against", "aime.jsonl", "--report", "r.csv", "--out", "aime.jsonl"],
-            "read or written already",
+            "already reads or writes this file",
         ),
         (
             ["--against", "aime.jsonl", "--report", "r.csv", "--out", "r.json"],
-            "is read or written already",
+            "already reads or writes this file",
         ),
         (["--against", "none.jsonl", "--report", "r.csv"], "cannot be read"),
     ],

@@ -15,8 +15,14 @@ from pydantic import ValidationError
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
-from experiments.spec.resolved import resolved
-from experiments.spec.schema import Experiment, load, run_spec, shipped, spec_hash
+from experiments.spec.resolved import resolved_yaml
+from experiments.spec.schema import (
+    Experiment,
+    load_experiment,
+    run_spec,
+    shipped_experiments,
+    spec_hash,
+)
 from methods import AER, AnyMethod
 
 FOLDER = Path(__file__).parents[1] / "experiments"
@@ -40,16 +46,16 @@ def changed(tmp_path: Path, path: str, value: Any) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_experiments())
 def test_every_experiment_of_the_repository_loads(name: str) -> None:
-    assert load(name).name == name
+    assert load_experiment(name).name == name
 
 
 def test_resolved_spec_says_the_same(tmp_path: Path) -> None:
-    experiment = load("smoke")
+    experiment = load_experiment("smoke")
     file = tmp_path / "spec.yaml"
-    file.write_text(resolved(experiment))
-    assert load(file) == experiment
+    file.write_text(resolved_yaml(experiment))
+    assert load_experiment(file) == experiment
     assert yaml.safe_load(file.read_text())["arms"]["aer"]["method"]["rho"] == AER().rho
 
 
@@ -138,7 +144,7 @@ REFUSED = [
     ),
     ("model.source", "hub", "model: unknown source 'hub'"),
     ("model.heads", 1, "heads 1 is odd"),
-    ("model", {"source": "miniature"}, "a miniature policy learns from a named training set"),
+    ("model", {"source": "miniature"}, "a miniature policy needs a named training set"),
     ("task.limit", 5, "limit belongs to named sets"),
     ("evaluation.benchmarks.arithmetic_test.limit", 5, "limit belongs to named sets"),
     ("reference", "nobody", "reference 'nobody' is not an arm"),
@@ -173,7 +179,7 @@ def test_refusals_name_file_key_and_remedy(
 ) -> None:
     file = changed(tmp_path, path, value)
     with pytest.raises(BadInput) as refusal:
-        load(file)
+        load_experiment(file)
     assert message in str(refusal.value)
     assert str(file) in str(refusal.value)
 
@@ -181,7 +187,7 @@ def test_refusals_name_file_key_and_remedy(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\na: 2\n", "key 'a' stands twice"),
+        ("a: 1\na: 2\n", "duplicate key 'a'"),
         ("a: [1", "not readable as YAML"),
         ("- 1\n", "holds no mapping"),
         ("", "holds no mapping"),
@@ -194,13 +200,13 @@ def test_files_that_are_no_spec(text: str, message: str, tmp_path: Path) -> None
     file = tmp_path / "spec.yaml"
     file.write_text(text)
     with pytest.raises(BadInput, match=r"spec\.yaml") as refusal:
-        load(file)
+        load_experiment(file)
     assert message in str(refusal.value)
 
 
 def test_unknown_experiment_lists_the_known_ones() -> None:
     with pytest.raises(BadInput, match=r"no experiment 'aritmetic'.*arithmetic, .*smoke"):
-        load("aritmetic")
+        load_experiment("aritmetic")
 
 
 def test_a_command_says_it_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
@@ -230,7 +236,7 @@ def test_missing_data_is_one_message_before_anything_is_written(
 ) -> None:
     file = tmp_path / "mini.yaml"
     file.write_text(MINI.replace("$BENCHMARK_DATA", data_dir))
-    assert load(file).name == "maths_mini", "the file itself is sound"
+    assert load_experiment(file).name == "maths_mini", "the file itself is sound"
     command = [
         sys.executable,
         "-m",
@@ -253,13 +259,16 @@ def test_the_resolved_spec_names_the_folder_itself(
 ) -> None:
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path))
     file = tmp_path / "spec.yaml"
-    file.write_text(resolved(load("maths_mini")))
+    file.write_text(resolved_yaml(load_experiment("maths_mini")))
     monkeypatch.delenv("BENCHMARK_DATA")
-    assert load(file).data_dir == str(tmp_path)
+    assert load_experiment(file).data_dir == str(tmp_path)
 
 
 def test_run_specs_differ_where_the_runs_do_and_only_there(tmp_path: Path) -> None:
-    before, after = load("smoke"), load(changed(tmp_path, "arms.aer.method.tau", 0.5))
+    before, after = (
+        load_experiment("smoke"),
+        load_experiment(changed(tmp_path, "arms.aer.method.tau", 0.5)),
+    )
 
     def hash_of(experiment: Experiment, arm: str, seed: int) -> str:
         return spec_hash(run_spec(experiment, arm, seed))
@@ -268,7 +277,7 @@ def test_run_specs_differ_where_the_runs_do_and_only_there(tmp_path: Path) -> No
     assert hash_of(before, "none", 1) == hash_of(after, "none", 1)
     assert hash_of(before, "none", 1) != hash_of(before, "none", 2)
     assert hash_of(before, "none", 1) == hash_of(
-        load(changed(tmp_path, "question", "Why?")), "none", 1
+        load_experiment(changed(tmp_path, "question", "Why?")), "none", 1
     )
 
 
@@ -299,7 +308,7 @@ def test_a_key_that_does_not_exist_is_answered_with_the_one_that_was_meant(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     with pytest.raises(BadInput) as refusal:
-        load(smoke_with(tmp_path, old, new))
+        load_experiment(smoke_with(tmp_path, old, new))
     assert said in str(refusal.value)
 
 
@@ -323,7 +332,7 @@ def test_a_word_is_no_number(tmp_path: Path) -> None:
     rate = next(line for line in text.splitlines() if "learning_rate" in line)
     file = smoke_with(tmp_path, rate, f"{rate.partition(':')[0]}: yes")
     with pytest.raises(BadInput, match="learning_rate"):
-        load(file)
+        load_experiment(file)
 
 
 def test_a_method_without_a_file_of_its_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,4 +340,4 @@ def test_a_method_without_a_file_of_its_name_is_named(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(steps, "module_file", lambda name: FOLDER / f"{name}.py")
     with pytest.raises(BadInput, match=r"there is no methods/aer.py: the `name` of a method"):
-        steps.training_code(load("smoke"), "aer")
+        steps.training_code(load_experiment("smoke"), "aer")

@@ -162,7 +162,7 @@ def test_warnings_of_the_default_sweep(made: Path) -> None:
         in warned
     )
     assert "aer: 1 pruned" in warned
-    assert "fixed: 1 failed; 1 of its trials are a second try." in warned
+    assert "fixed: 1 failed; 1 of its trials repeat a failed one." in warned
 
 
 def test_a_best_value_at_the_end_of_its_range_is_pointed_out(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_importance_may_be_missing(made: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(made, tmp_path / "study"))
     (folder / "importance.csv").unlink()
     sweep.main([str(folder)])
-    assert "importance.csv is not there" in (folder / "report.html").read_text()
+    assert "importance.csv is missing" in (folder / "report.html").read_text()
     assert json.loads((folder / "figures" / "importance.json").read_text())["missing"]
 
 
@@ -396,7 +396,7 @@ def edited(made: Path, tmp_path: Path, old: str, new: str, name: str = "trials.c
             "aer,1,done",
             "line 3: state must be one of complete, pruned, failed, not 'done'",
         ),
-        ("aer,1,", "aer,0,", "line 3: trial 0 of aer stands there twice"),
+        ("aer,1,", "aer,0,", "line 3: trial 0 of aer is duplicate"),
         ("aer,1,", "aer,1.5,", "line 3: trial must be a whole number"),
         ("aer,1,", "none,1,", "line 3: search 'none' is not in study.yaml"),
         ("False,0.2,", "False,much,", "line 3: method.tau must be a number or empty, not 'much'"),

@@ -22,6 +22,8 @@ from analysis.results.folder import BASE, load_results
 from analysis.tables import cells, render, scores
 from analysis.tables import command as tables_command
 from analysis.tables import layouts as tables
+from analysis.tables.precision import precision_frame
+from analysis.tables.training import flips, training_frame
 from eval.files.errors import BadInput
 from tests.synthetic import make
 
@@ -94,6 +96,65 @@ def test_comparisons_hold_every_arm_and_adjust_within_pass_at_1_and_pass_at_k(fo
         assert len(family) == 8
         assert family["p_holm"].min() == pytest.approx(min(1, 8 * family["p"].min()))
     assert frame["sentence"].str.contains("arithmetic").all()
+
+
+def test_precision_tells_where_the_intervals_come_from(folder: Path) -> None:
+    frame: Any = precision_frame(load_results(folder))
+    assert len(frame) == 2 * 4
+    parts = frame[["of_seeds", "of_questions", "of_interaction", "of_sampling"]]
+    np.testing.assert_allclose(parts.sum(axis=1), 1)
+    assert (frame["one_more_seed"] < frame["half_width"]).all()
+    assert (frame["more_questions"] < frame["half_width"]).all()
+    compared: Any = scores.comparisons_frame(load_results(folder)).query("k == 1")
+    halves = (compared["high"] - compared["low"]) / 2
+    np.testing.assert_allclose(frame["half_width"], halves)
+
+
+def test_training_is_compared_with_the_base_policy(folder: Path) -> None:
+    frame: Any = training_frame(load_results(folder))
+    assert len(frame) == 2 * 2 * 5
+    main: Any = scores.main_frame(load_results(folder)).set_index(["benchmark", "arm"])["pass_at_1"]
+    for row in frame.query("k == 1").to_dict("records"):
+        gained = main[row["benchmark"], row["arm"]] - main[row["benchmark"], BASE]
+        assert row["difference"] == pytest.approx(gained)
+    worse: Any = frame.query("arm == 'fixed_high' and benchmark == 'arithmetic_test' and k == 1")
+    assert worse["verdict"].tolist() == ["worse"]
+    assert (frame["p_holm"] >= frame["p"]).all()
+
+
+def test_flips_by_hand_and_where_seeds_flip_as_much_as_training_did(broken: Path) -> None:
+    assert flips(np.array([1.0, 0.5]), np.array([0.0, 0.5])) == pytest.approx((1 + 0.5) / 2)
+    for seed in (0, 1, 2):  # one greedy answer: two seeds differ on as many as each does from base
+        path = broken / "aer" / f"seed-{seed}" / "eval" / "arithmetic_test.counts.csv"
+        names = [row["problem_id"] for row in csv.DictReader(path.open())]
+        right = [int(q % 3 == seed) for q in range(len(names))]
+        rows = [f"{name},1,{answer}" for name, answer in zip(names, right, strict=True)]
+        path.write_text("\n".join(["problem_id,n,correct", *rows]))
+    base = broken / "base" / "eval" / "arithmetic_test.counts.csv"
+    base.write_text("\n".join(["problem_id,n,correct", *(f"{name},1,0" for name in names)]))
+    frame: Any = training_frame(load_results(broken)).query(
+        "benchmark == 'arithmetic_test' and k == 1"
+    )
+    row = frame.set_index("arm").loc["aer"]
+    assert row["flips_between_seeds"] == pytest.approx(2 / 3)
+    assert row["flips_from_base"] == pytest.approx(1 / 3)
+    assert row["remarks"].startswith("two of its seeds disagree on 67 % of the answers, no less")
+
+
+def test_without_an_evaluation_of_the_base_policy_training_has_no_verdict(broken: Path) -> None:
+    shutil.rmtree(broken / "base")
+    frame: Any = training_frame(load_results(broken))
+    assert set(frame["verdict"]) == {"no verdict"}
+    assert frame["remarks"].eq("base policy: not evaluated").all()
+
+
+def test_one_seed_has_no_precision(broken: Path) -> None:
+    for seed in (1, 2):
+        shutil.rmtree(broken / "none" / f"seed-{seed}")
+    frame: Any = precision_frame(load_results(broken))
+    assert frame["of_seeds"].isna().all()
+    assert frame["half_width"].notna().all()
+    assert frame["remarks"].eq("one seed of an arm tells nothing of its seeds").all()
 
 
 def test_equal_arms_are_all_the_best(broken: Path) -> None:
@@ -258,7 +319,7 @@ def test_a_failed_arm_and_a_missing_seed_are_shown(broken: Path) -> None:
     assert "ended as 'crashed' after 30 rollouts (none, seed 0)" in said
     compared = pd.read_csv(broken / "tables" / "comparisons.csv").set_index("arm")
     assert set(compared.loc["fixed_low", "verdict"]) == {"no verdict"}
-    assert compared.loc["aer", "remarks"].str.contains("left out").all()
+    assert compared.loc["aer", "remarks"].eq("aer: 2 of 3 seeds").all()
     checks = pd.read_csv(broken / "tables" / "diagnostics.csv")
     assert checks.query("arm == 'fixed_low'")["flags"].tolist() == ["missing"] * 3
 

@@ -1,6 +1,6 @@
 """python -m analysis.figures results/<experiment>: writes figures/<name>.{pdf,png,csv,json,rst}.
 
-What the files hold: analysis/figures/figure_files.py. Equal inputs give equal bytes.
+analysis/figures/figure_files.py says what each of them holds. Equal inputs give equal bytes.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from analysis.figures import style
 from analysis.figures import training as figures_training
 from analysis.figures.captions import CAPTIONS
 from analysis.figures.figure_files import figure_origin, write_figure
+from analysis.figures.forest import plot_forest
 from analysis.figures.plotting import Drawn
 from analysis.results.folder import Results, load_results
 from eval.files.command_line import command_parser
@@ -21,6 +22,7 @@ from eval.files.evidence import analysis_made_from
 from eval.files.marks import mark_folder
 
 FIGURES: dict[str, Callable[[Results], Drawn]] = {
+    "forest": plot_forest,
     "pass_at_k": figures_evaluation.plot_pass_at_k,
     "entropy": figures_training.plot_entropy,
     "entropy_tokens": partial(figures_training.plot_entropy, over="tokens"),
@@ -36,12 +38,12 @@ FIGURES: dict[str, Callable[[Results], Drawn]] = {
     "questions": figures_evaluation.plot_questions,
     "histograms": figures_evaluation.plot_histograms,
 }
-COUNTS_FIGURES = ("pass_at_k", "questions", "histograms")
+COUNTS_FIGURES = ("forest", "pass_at_k", "questions", "histograms")
 """Figures made from counts; the others are made from training logs."""
 
 
 def save_figure(name: str, results: Results) -> str:
-    """Draws and saves one figure; "" or why there is nothing to show."""
+    """Draws and writes one figure. Returns "", or why there is nothing to show."""
     files = evaluation_files(results) if name in COUNTS_FIGURES else training_files(results)
     origin = figure_origin(results.folder, files, "spec.yaml", "python -m analysis.figures")
     return write_figure(

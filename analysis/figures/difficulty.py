@@ -1,6 +1,4 @@
-"""Figures by difficulty: entropy above accuracy, a column per level, frozen stratum or group
-accuracy.
-"""
+"""Figures by difficulty: entropy and accuracy per level, frozen stratum or group accuracy."""
 
 import re
 from itertools import chain
@@ -19,7 +17,7 @@ from analysis.figures.plotting import (
 from analysis.figures.training import draw_arms, log_axis
 from analysis.results.folder import Results
 
-MOST_COLUMNS = 6  # more are not readable at a README's width: they share a second line
+MOST_COLUMNS = 6  # per line of panels: more are not readable at a README's width
 
 
 def plot_levels(results: Results) -> Drawn:
@@ -58,7 +56,7 @@ def plot_by_difficulty(results: Results, key: str, prefix: str) -> Drawn:
 
 
 def align_panels(axes: np.ndarray, used: int) -> None:
-    """Common scales, titles on the left and below, nothing where no part is left."""
+    """Gives the used panels common scales and outer titles, and hides the others."""
     entropies, accuracies = axes[::2].ravel(), axes[1::2].ravel()
     for panel in (*entropies[used:], *accuracies[used:]):
         panel.set_visible(False)
@@ -88,8 +86,6 @@ def logged_parts(results: Results, key: str) -> list[str]:
 
 
 def part_order(name: str) -> tuple[float, bool, str]:
-    """Sorts "2" before "10", "0" before "(0, 0.25]" before "(0.25, 0.5]", and words after
-    numbers.
-    """
+    """Sort key: "2" before "10"; "0" before "(0, 0.25]" before "(0.25, 0.5]"; words last."""
     found = re.search(r"\d+(\.\d+)?", name)
     return (float(found.group()) if found else float("inf"), not name[:1].isdigit(), name)

@@ -8,17 +8,21 @@ from matplotlib.axes import Axes
 
 from analysis.figures import style
 from analysis.figures.plotting import Drawn, NothingToPlot, arm_legend, concatenated, panels
-from analysis.inference.statistics import Counts, estimate
+from analysis.inference.statistics import Counts, estimate_score
 from analysis.results.folder import BASE, Results
 from analysis.tables.scores import counts_of, draws, generator
 
-# mean success rate above which a question counts as solved: free of the number of samples
+# mean success rate above which a question counts as solved; independent of the number of samples
 SOLVED = 0.5
 RATE_BINS = np.linspace(0, 1, 11)
 
 
 def evaluated_counts(results: Results) -> dict[str, dict[str, Counts]]:
-    """{benchmark: {arm: counts}} of what has been evaluated, the base policy first."""
+    """{benchmark: {arm: counts}} of all evaluated arms, the base policy first.
+
+    Raises:
+        NothingToPlot: nothing has been evaluated.
+    """
     found = {
         benchmark: {arm: counts_of(results, arm, benchmark)[0] for arm in (BASE, *results.arms)}
         for benchmark in results.benchmarks
@@ -82,14 +86,14 @@ def pass_panel(
 
 
 def pass_rows(results: Results, benchmark: str, arm: str, counts: Counts) -> list[dict[str, Any]]:
-    """A row per power of two up to the fewest samples of a question; none where there is one
-    question.
+    """A row per k = 1, 2, 4, ... up to the smallest n of a question. No row if there is only one
+    question, for which no interval exists.
     """
     largest = int(counts.n_SQ.min()) if len(counts.problem_ids) > 1 else 0
     rows = []
     for k in (2**i for i in range(largest.bit_length())):
         rng = generator(results, "curve", benchmark, arm, k)
-        found = estimate(counts, k, draws=draws(results), rng=rng)
+        found = estimate_score(counts, k, draws=draws(results), rng=rng)
         rows.append(
             {
                 "benchmark": benchmark,
@@ -104,8 +108,8 @@ def pass_rows(results: Results, benchmark: str, arm: str, counts: Counts) -> lis
 
 
 def crossings(frame: pd.DataFrame) -> list[str]:
-    """For each arm that starts above the base policy and ends below it: from which k it is
-    below.
+    """For each arm that is above the base policy at k = 1 and below it at the largest k: from which
+    k on it is below.
     """
     table = frame.pivot(index="k", columns="arm", values="pass").dropna()
     if BASE not in table or table.empty:
@@ -121,8 +125,8 @@ def crossings(frame: pd.DataFrame) -> list[str]:
 
 
 def plot_questions(results: Results) -> Drawn:
-    """Success rate of every question under every arm; questions gained and lost against the base
-    policy.
+    """Success rate of every question under every arm, and the numbers of questions gained and lost
+    against the base policy.
     """
     found = evaluated_counts(results)
     height = max(0.2 * (len(results.arms) + 1), 0.9) + 0.75
@@ -163,7 +167,7 @@ def plot_questions(results: Results) -> Drawn:
 
 
 def success_rates(counts: Counts) -> pd.Series:
-    """Success rate per question, mean over the seeds that sampled it; NaN where none did."""
+    """(Q,) success rate per question, mean over the seeds that sampled it; NaN if none did."""
     n_SQ = np.where(counts.n_SQ > 0, counts.n_SQ, np.nan)
     sampled_Q = (counts.n_SQ > 0).sum(axis=0)
     total_Q = np.nansum(counts.correct_SQ / n_SQ, axis=0)
@@ -172,14 +176,14 @@ def success_rates(counts: Counts) -> pd.Series:
 
 
 def by_base_rate(rates: pd.DataFrame) -> pd.DataFrame:
-    """Questions by the base policy's rate, then by the mean over arms, highest first."""
+    """The rows (questions) by the base policy's rate, then the mean over arms, highest first."""
     key = pd.DataFrame({"base": rates.get(BASE, 0.0), "mean": rates.mean(axis=1)})
     return rates.reindex(key.sort_values(["base", "mean"], ascending=False, kind="stable").index)
 
 
 def gained_and_lost(rates: pd.DataFrame) -> pd.DataFrame:
-    """Per arm, the questions that it solves and the base policy does not (gained), and the reverse
-    (lost).
+    """Per arm: the number of questions that it solves and the base policy does not (gained), and
+    the reverse (lost).
     """
     if BASE not in rates:
         return pd.DataFrame({"gained": np.nan, "lost": np.nan}, index=rates.columns)

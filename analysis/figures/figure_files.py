@@ -1,9 +1,9 @@
-"""A drawn figure -> <name>.{pdf,png,csv,json,rst}. Equal inputs give equal bytes.
+"""Writes a figure as <name>.{pdf,png,csv,json,rst}. Equal inputs give equal bytes.
 
 The CSV holds the plotted numbers. The JSON says what the figure was made from: input files with
 their digests, the digest of the spec, the git revision and the command. The .rst is the caption,
-for `snakemake --report`. A figure that has nothing to show is a page that says so, and its JSON has
-the reason under "missing".
+for `snakemake --report`. If there is nothing to show, the figure says so, and its JSON has the
+reason under "missing".
 """
 
 import io
@@ -31,8 +31,9 @@ FIXED_METADATA: dict[str, dict[str, Any]] = {
 def write_figure(
     folder: Path, name: str, draw: Callable[[], Drawn], text: str, origin: dict[str, Any]
 ) -> str:
-    """Draws and writes one figure into `folder`, `text` as its caption; "" or why there is nothing
-    to show.
+    """Draws one figure and writes it into `folder`. Returns "", or why there is nothing to show.
+
+    `text`: the caption. `origin`: what the figure was made from (`figure_origin`).
     """
     why = ""
     try:
@@ -41,7 +42,7 @@ def write_figure(
         why = str(error)
         drawn = blank_figure(why)
     path_to_write(folder, folder.parent).mkdir(parents=True, exist_ok=True)
-    drawn.figure.draw_without_rendering()  # lays the panels out, once for both files
+    drawn.figure.draw_without_rendering()  # computes the layout once, for both files
     drawn.figure.set_layout_engine("none")
     for form, metadata in FIXED_METADATA.items():
         picture = io.BytesIO()
@@ -56,7 +57,7 @@ def write_figure(
 
 
 def blank_figure(why: str) -> Drawn:
-    """A figure that says why it is empty."""
+    """A figure that holds only the reason why it is empty."""
     figure, axes = panels(1, 1, 1.0)
     axes[0, 0].set_axis_off()
     axes[0, 0].text(0.5, 0.5, f"Nothing to show: {why}.", ha="center", va="center", color="#555555")
@@ -64,8 +65,8 @@ def blank_figure(why: str) -> Drawn:
 
 
 def figure_origin(root: Path, inputs: Sequence[Path], spec: str, command: str) -> dict[str, Any]:
-    """What a figure rests on: files below `root` with their SHA-256, the spec's among them by its
-    name.
+    """What a figure was made from: the input files with their SHA-256, that of the spec, the git
+    revision and the command. `spec` is the spec's name in `root`.
     """
     return {
         "inputs": {path.relative_to(root).as_posix(): sha256(path) for path in inputs},
@@ -76,9 +77,7 @@ def figure_origin(root: Path, inputs: Sequence[Path], spec: str, command: str) -
 
 
 def analysis_revision() -> str | None:
-    """The commit of this code, with "+" where the analysis has been edited since; None without
-    git.
-    """
+    """The commit of this code, with "+" if the analysis has been edited since; None without git."""
     here = Path(__file__).parents[1]
     try:
         revision = subprocess.run(

@@ -1,6 +1,4 @@
-"""What the figures share: curves over rollouts or tokens with their band, legends, the numbers as
-rows.
-"""
+"""Shared by the figures: curves over rollouts or tokens with their band, legends, axes."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -29,7 +27,7 @@ class Drawn(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One quantity of one arm on a common x axis: (X,) each, and the single seeds (S, X)."""
+    """One quantity of one arm on a grid of X points: mean and range over seeds, and each seed."""
 
     x: np.ndarray
     mean: np.ndarray
@@ -40,7 +38,7 @@ class Curve(NamedTuple):
 
 
 def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
-    """A figure of README width with rows by columns axes, each row `height` inches high."""
+    """A figure of README width with (rows, columns) axes. `height`: of a row, in inches."""
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -53,10 +51,10 @@ def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figu
 
 
 def arm_curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | None:
-    """The arm's curve over "rollouts" or "tokens"; None where nothing was measured.
+    """The curve of an arm's runs over "rollouts" or "tokens"; None if nothing was measured.
 
-    Rollouts: the mean at a rollout is over the seeds that reached it. Tokens: seeds are
-    interpolated to 200 points of the range that all of them cover.
+    Over rollouts, the mean at a rollout is over the seeds that reached it. Over tokens, seeds are
+    interpolated at 200 points in the range that all of them cover.
     """
     values = {run.seed: (x_positions(run, over), run.series(*keys)) for run in runs}
     values = {
@@ -74,16 +72,14 @@ def arm_curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | 
 
 
 def x_positions(run: Run, over: str) -> np.ndarray:
-    """(R,) place of each rollout on the x axis: its number, or millions of tokens generated up to
-    its end.
-    """
+    """(R,) x of each rollout: its number, or the millions of tokens generated up to its end."""
     return run.series("tokens_generated") / 1e6 if over == "tokens" else run.series("rollout")
 
 
 def on_one_grid(
     lines: list[tuple[np.ndarray, np.ndarray]], over: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(X,) and (S, X): the seeds on one grid."""
+    """The grid (X,) and the seeds (S, X) on it, from (x, y) per seed."""
     if over == "tokens":
         low, high = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
         grid = np.linspace(low, high, 200) if high > low else np.empty(0)
@@ -96,7 +92,7 @@ def on_one_grid(
 
 
 def draw_curve(axes: Axes, found: Curve, look: style.Look, raw: bool = True) -> None:
-    """Mean, band where there are two seeds, single seeds behind them."""
+    """Draws the mean; with two seeds or more also their band and, if `raw`, each seed."""
     if len(found.seeds) > 1:
         axes.fill_between(
             found.x, found.low, found.high, color=look.color, alpha=style.BAND_OPACITY, linewidth=0
@@ -107,7 +103,7 @@ def draw_curve(axes: Axes, found: Curve, look: style.Look, raw: bool = True) -> 
 
 
 def curve_rows(found: Curve, **names: Any) -> pd.DataFrame:
-    """The curve's numbers, one row per x, with a column per seed."""
+    """The curve's numbers: a row per x, with a column per seed. `names` are leading columns."""
     seeds = {f"seed_{seed}": line for seed, line in zip(found.seeds, found.seeds_SX, strict=True)}
     frame = pd.DataFrame(
         {"x": found.x, "mean": found.mean, "low": found.low, "high": found.high} | seeds
@@ -145,7 +141,7 @@ def label_x_axis(axes: Axes, over: str = "rollouts") -> None:
 
 
 def concatenated(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """All curves' numbers; raises NothingToPlot where there are none."""
+    """The frames as one. Raises NothingToPlot if there are none."""
     if not frames:
         raise NothingToPlot("no run has measured it")
     return pd.concat(frames, ignore_index=True)

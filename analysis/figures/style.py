@@ -1,10 +1,9 @@
-"""How figures look: one colour per arm everywhere, sizes that stay readable at the width of a
-README.
+"""The style of all figures: a colour per arm, and sizes that are readable at a README's width.
 
 Colours: Okabe and Ito's palette for colour-blind readers (jfly.uni-koeln.de/color), without its
-yellow, which is too light on white. The arm that others are compared with is dark grey, the base
-policy a lighter grey and always dashed. From the eighth arm on colours repeat with another line
-style, so that no two arms look the same.
+yellow, which is too light on white. The reference arm is dark grey, the base policy a lighter grey
+and always dashed. From the eighth arm on, colours repeat with another line style, so that no two
+arms look the same.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ REFERENCE, BASE_COLOUR = "#3b3b3b", "#8a8a8a"
 GAINED, LOST = "#009E73", "#D55E00"
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 
-WIDTH = 7.2  # inches: 1,080 pixels at DPI, so a README shows it at about three quarters
+WIDTH = 7.2  # inches; 1,080 pixels at DPI, which a README shows at about three quarters
 DPI = 150
 BAND_OPACITY = 0.18  # opacity of bands
 SINGLE_SEED_LINE: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.6}  # single seeds behind the mean
@@ -61,7 +60,7 @@ class Look:
 
 
 def arm_looks(results: Results) -> dict[str, Look]:
-    """{arm: look}, by the order of the spec, with the base policy among them."""
+    """{arm: look} of the base policy, the reference and the other arms in the spec's order."""
     others = [arm for arm in results.arms if arm != results.reference]
     chosen = {
         arm: Look(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
@@ -71,6 +70,6 @@ def arm_looks(results: Results) -> dict[str, Look]:
 
 
 def use_style() -> None:
-    """Sets the backend that needs no screen, and the defaults above."""
+    """Sets a backend that needs no screen, and RC_PARAMS."""
     mpl.use("Agg")
     mpl.rcParams.update(RC_PARAMS)

@@ -1,6 +1,4 @@
-"""Figures of training: entropy, reward, length, the phase plot, the controller. One function per
-figure.
-"""
+"""Figures of training: entropy, reward, length, reward against entropy, the controller."""
 
 from typing import Any
 
@@ -47,7 +45,7 @@ def plot_entropy(results: Results, over: str = "rollouts") -> Drawn:
 def draw_arms(
     results: Results, axes: Axes, keys: tuple[str, ...], over: str, raw: bool = True
 ) -> tuple[list[str], list[pd.DataFrame]]:
-    """Draws a quantity for every arm that has it; the arms drawn and their numbers."""
+    """Draws a quantity for every arm that has it. Returns the arms drawn and their numbers."""
     looks, drawn, frames = style.arm_looks(results), [], []
     for arm in results.arms:
         found = arm_curve(results.of(arm), keys, over)
@@ -59,7 +57,7 @@ def draw_arms(
 
 
 def draw_target(results: Results, axes: Axes, arm: str, over: str) -> bool:
-    """The mean target over seeds as a dashed line, and whether the arm has one."""
+    """Draws the mean target over seeds as a dashed line. Returns whether the arm has one."""
     found = arm_curve(results.of(arm), ("state", "target"), over)
     if found is None:
         return False
@@ -143,9 +141,7 @@ def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
 
 
 def reward_limits(results: Results) -> tuple[float, float]:
-    """Limits that hold every reward, so that a fit which leaves them does not squeeze the
-    points.
-    """
+    """Limits of the reward axis: all rewards with a margin, whatever range the fit covers."""
     rewards = np.concatenate([run.series("reward") for run in results.runs if run.log])
     low, high = (
         diagnostics.measured_extreme(rewards, np.nanmin),
@@ -163,8 +159,8 @@ def phase_points(run: Run) -> pd.DataFrame:
 def fit_reward_law(
     entropy_R: np.ndarray, reward_R: np.ndarray
 ) -> tuple[float, float, float] | None:
-    """(a, b, share of explained variance) of the least-squares fit R = -a exp(H) + b; None without
-    spread.
+    """(a, b, share of explained variance) of the least-squares fit R = -a exp(H) + b; None if
+    there are under three points, or no spread.
     """
     x = np.exp(entropy_R)
     if len(x) < 3 or np.ptp(x) < 1e-9 or np.ptp(reward_R) < 1e-9:
@@ -182,7 +178,7 @@ CONTROLLER = (
 
 
 def plot_controller(results: Results) -> Drawn:
-    """alpha, difficulty weight and entropy with its target, per seed; a column per arm that has an
+    """alpha, difficulty weight, and entropy with its target, per seed; a column per arm that has an
     alpha.
     """
     arms = [

@@ -1,9 +1,8 @@
-"""python -m analysis.report results/<experiment>: writes report.html, one page that needs neither
-server nor network.
+"""python -m analysis.report results/<experiment>: writes report.html, one self-contained page.
 
-It reads the tables and figures that analysis.tables.layouts and analysis.figures.command wrote, and
-computes nothing twice. What has not been made, and what failed, is listed on the page. How it is
-made safe and self-contained: analysis/report/html_page.py. Equal inputs give equal bytes.
+The page needs neither a server nor the network (analysis/report/html_page.py). It shows the tables
+and figures that `analysis.tables` and `analysis.figures` have written, and lists failed runs and
+missing files. Equal inputs give equal bytes.
 """
 
 from dataclasses import dataclass, field
@@ -14,9 +13,12 @@ from markupsafe import Markup
 from analysis.figures.captions import CAPTIONS
 from analysis.report.facts import provenance_facts, run_facts, spec_settings
 from analysis.report.html_page import Picture, figure_picture, render_page
+from analysis.report.opening import opening_panels
+from analysis.report.summary import arm_summaries
 from analysis.report.verdict_cards import arm_cards
 from analysis.results.folder import MissingPart, Results, load_results, path_to_write
 from analysis.tables.cells import Table
+from analysis.tables.forest import forest_marks
 from analysis.tables.layouts import LAYOUTS, stored_table
 from analysis.tables.render import to_html
 from eval.files.command_line import command_parser
@@ -28,7 +30,7 @@ from eval.files.marks import write_mark
 
 @dataclass
 class Gaps:
-    """What the page lacks, gathered while it is made."""
+    """What is missing on the page; filled while the page is made."""
 
     found: list[MissingPart] = field(default_factory=list)
 
@@ -37,13 +39,23 @@ class Gaps:
 
 
 def report_page(results: Results) -> str:
-    """The whole page."""
+    """The HTML of the page."""
     gaps = Gaps(list(results.missing))
     tables = {name: report_table(results, name, gaps) for name in LAYOUTS}
-    pictures = {name: report_picture(results, name, gaps) for name in CAPTIONS}
+    # the forest opens the page, drawn by the page itself
+    pictures = {name: report_picture(results, name, gaps) for name in CAPTIONS if name != "forest"}
+    frames = {name: table.frame if table else None for name, table in tables.items()}
+    compared = frames["comparisons"]
+    shown = (
+        forest_marks(compared, frames["training"], results.reference)
+        if compared is not None
+        else []
+    )
     return render_page(
         "report.html",
         results=results,
+        panels=opening_panels(shown),
+        summaries=arm_summaries(results, compared, frames["training"], frames["precision"]),
         cards=arm_cards(results, tables["comparisons"]),
         tables={name: Markup(to_html(table)) if table else None for name, table in tables.items()},
         categories=by_category(pictures),
@@ -58,7 +70,8 @@ def report_table(results: Results, name: str, gaps: Gaps) -> Table | None:
     table = stored_table(name, results)
     if table is None:
         gaps.add(
-            f"table {name}", f"not made yet: python -m analysis.tables {results.folder.as_posix()}"
+            f"table {name}",
+            f"not made yet, run: python -m analysis.tables {results.folder.as_posix()}",
         )
     return table
 

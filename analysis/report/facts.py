@@ -1,4 +1,4 @@
-"""What the report says about how its numbers came about: settings, runs, versions, digests."""
+"""Facts about how the numbers of the report were made: settings, runs, versions, digests."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def method_in_words(results: Results, arm: str) -> str:
 
 
 def arm_in_words(results: Results, arm: str) -> str:
-    """The arm's method and whatever else the spec sets for this arm alone."""
+    """The arm's method, and the settings that the spec has for this arm alone."""
     own = results.spec["arms"][arm]
     others = (
         dotted_settings({key: value for key, value in own.items() if key != "method"})
@@ -82,7 +82,7 @@ def fact_in_words(key: str, value: Any) -> str:
 
 
 def provenance_facts(results: Results) -> list[tuple[str, str]]:
-    """Facts about the whole page: the spec's digest, and every version that a run recorded."""
+    """(name, value) pairs about the whole page: digest of the spec, revisions, package versions."""
     versions: dict[str, set[str]] = {}
     for run in results.runs:
         recorded = run.info.get("versions")

@@ -1,7 +1,7 @@
-"""A self-contained HTML page from a template: style and script within it, no resource from outside.
+"""Fills a template into one self-contained HTML page, with its style, script and figures inside.
 
-All text is escaped by the template engine. The content security policy of base.html lets only the
-page's own script run, known by its hash.
+The template engine escapes all text. The content security policy in base.html allows only the
+page's own script, by its hash, and no resource from elsewhere.
 """
 
 import base64
@@ -23,18 +23,18 @@ TEMPLATES_FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure on the page; `uri` is empty where there is none."""
+    """A figure on the page, or the reason why there is none."""
 
     name: str
     title: str
     text: str
-    uri: str = ""
-    why: str = ""
-    made: bool = True  # False where no file is there
+    uri: str = ""  # the image as a data URI; empty if there is none
+    why: str = ""  # there is no image
+    made: bool = True  # False if the figure's file does not exist
 
 
 def render_page(template: str, **context: Any) -> str:
-    """The whole page."""
+    """The HTML of a template of this folder, filled with `context`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES_FOLDER),
         autoescape=True,
@@ -55,12 +55,12 @@ def render_page(template: str, **context: Any) -> str:
 
 
 def figure_picture(folder: Path, name: str, caption: Caption, command: str) -> Picture:
-    """The figure <name> in `folder`, or why there is none; `command` would make it."""
+    """The figure <name> in `folder`, or why there is none. `command` is the one that makes it."""
     path = folder / f"{name}.png"
     sidecar = object_or_none(path.with_suffix(".json")) or {}
     if not path.is_file() or not is_within(path, folder.parent):
         return Picture(
-            name, caption.title, caption.text, why=f"not made yet: {command}", made=False
+            name, caption.title, caption.text, why=f"not made yet, run: {command}", made=False
         )
     if why := str(sidecar.get("missing") or ""):
         return Picture(name, caption.title, caption.text, why=why)

@@ -1,4 +1,4 @@
-"""The cards at the top of the report: per arm its method, its verdicts and how its training went."""
+"""The verdict cards at the top of the report: an arm's method, verdicts and training facts."""
 
 from dataclasses import dataclass
 
@@ -16,27 +16,27 @@ SIGNS = {"better": "▲", "worse": "▼", UNDECIDED: "≈"}
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """One comparison in words."""
+    """One comparison with the reference, in words."""
 
-    kind: str
-    sign: str
+    kind: str  # better, worse, UNDECIDED, or no verdict
+    sign: str  # that the page shows before the sentence
     sentence: str
 
 
 @dataclass(frozen=True)
 class ArmCard:
-    """An arm: what it is, how it compares, how its training went."""
+    """What the report says about one arm."""
 
     arm: str
-    color: str
-    method: str
+    color: str  # of the arm in every figure
+    method: str  # name and settings
     reference: bool
     verdicts: list[VerdictLine]
     facts: list[str]
 
 
 def arm_cards(results: Results, comparisons: Table | None) -> list[ArmCard]:
-    """The reference first, then the other arms in the order of the spec."""
+    """A card per arm: the reference first, then the others in the order of the spec."""
     looks, diagnosed = style.arm_looks(results), diagnose(results)
     order = sorted(results.arms, key=lambda arm: arm != results.reference)
     return [
@@ -53,6 +53,7 @@ def arm_cards(results: Results, comparisons: Table | None) -> list[ArmCard]:
 
 
 def verdict_lines(frame: pd.DataFrame, arm: str) -> list[VerdictLine]:
+    """A line for each row of the comparisons table that is about this arm."""
     if frame.empty:
         return []
     own = frame.query("arm == @arm").astype(object).fillna("")
@@ -61,15 +62,16 @@ def verdict_lines(frame: pd.DataFrame, arm: str) -> list[VerdictLine]:
             row["verdict"],
             SIGNS.get(row["verdict"], "?"),
             row["sentence"]
-            or f"{row['benchmark']}: no verdict on pass@{row['k']}, {row['remarks'] or 'no counts'}.",
+            or f"{row['benchmark']}: no verdict on pass@{row['k']}:"
+            f" {row['remarks'] or 'no counts'}.",
         )
         for row in own.to_dict("records")
     ]
 
 
 def training_facts(rows: pd.DataFrame) -> list[str]:
-    """What the diagnostics say about an arm: entropy from start to end, and each flag with its
-    runs.
+    """Sentences on an arm from its rows of the diagnostics: its entropy at the start and the end,
+    and in how many runs each flag was raised.
     """
     known = rows.dropna(subset=["final_entropy"])
     said = []

@@ -1,7 +1,7 @@
-"""Reads (n, correct) per question and training seed, and turns them into scores.
+"""Reads the counts of one arm, (n, correct) per question and seed, and computes its scores.
 
-(n, correct) is all an evaluation leaves behind that matters here: every score, interval and test
-comes from it without sampling again. Rows are read and checked by eval/scoring/counts.py.
+Every score, interval and test is computed from (n, correct), without sampling again.
+eval/scoring/counts.py reads and checks the rows.
 
 Legend of array shapes: S training seeds, Q questions.
 """
@@ -20,24 +20,25 @@ from eval.scoring.pass_at_k import pass_at_k
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """One arm on one benchmark: every seed has answered every question, if only with n = 0 samples."""
+    """The counts of one arm on one benchmark. All seeds have the same questions; n may be 0."""
 
     seeds: tuple[int, ...]  # ascending
     problem_ids: tuple[str, ...]  # ascending
-    n_SQ: np.ndarray  # (S, Q) int: samples that exist, not samples that were asked for
-    correct_SQ: np.ndarray  # (S, Q) int: of these, right
+    n_SQ: np.ndarray  # (S, Q) int: samples that exist, which may be fewer than were asked for
+    correct_SQ: np.ndarray  # (S, Q) int: correct samples
 
     def of_seeds(self, seeds: Iterable[int]) -> "Counts":
-        """The same questions, fewer seeds."""
+        """The counts of these seeds only, in this order."""
         rows = [self.seeds.index(seed) for seed in seeds]
         return Counts(tuple(seeds), self.problem_ids, self.n_SQ[rows], self.correct_SQ[rows])
 
 
 def load_counts(paths: Mapping[int, Path]) -> Counts:
-    """Reads one file per training seed. The order of rows and of files changes nothing.
+    """Reads one file per training seed. The order of rows and of files has no effect.
 
-    Raises: BadInput: a file is missing, a row is unusable (named by file and line), or seeds
-        answered other questions.
+    Raises:
+        BadInput: a file is missing, a row is bad (named by file and line), or the seeds have
+            different questions.
     """
     return tabulate({seed: read_run_counts(path) for seed, path in paths.items()})
 
@@ -58,12 +59,14 @@ def read_runs(path: Path) -> dict[int, dict[str, tuple[int, int]]]:
 
 
 def tabulate(seeds: Mapping[int, Mapping[str, tuple[int, int]]]) -> Counts:
-    """seed -> problem_id -> (n, correct), as rectangular arrays; refuses seeds that answered
-    different questions.
+    """The counts {seed: {problem_id: (n, correct)}} as (S, Q) arrays.
+
+    Raises:
+        BadInput: there is no seed, one without rows, or seeds with different questions.
     """
     if not seeds or not all(seeds.values()):
         raise BadInput(
-            "no counts to read: there is no seed, or one without rows. Run the evaluation first."
+            "no counts to read: there is no seed, or one without rows: run the evaluation first"
         )
     order = sorted(seeds)
     problem_ids = sorted(seeds[order[0]])
@@ -76,30 +79,29 @@ def tabulate(seeds: Mapping[int, Mapping[str, tuple[int, int]]]) -> Counts:
 
 
 def same_questions(a: Iterable[str], b: Iterable[str], name_a: str, name_b: str) -> None:
-    """Raises BadInput that names the questions that only one of the two has answered."""
+    """Raises BadInput, which names the questions, if only one of the two has answered some."""
     a, b = set(a), set(b)
     for lacking, has, missing in ((name_b, name_a, a - b), (name_a, name_b, b - a)):
         if missing:
             raise BadInput(
                 f"{lacking} lacks {len(missing)} question(s) that {has} answered:"
-                f" {some(sorted(missing))}. "
-                "Evaluate both on the same questions."
+                f" {some(sorted(missing))}: evaluate both on the same questions"
             )
 
 
 def some(names: list[str], most: int = 5) -> str:
-    """A few of the names, for a message."""
+    """The first names and the number of the others, for a message."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def scores(counts: Counts, k: int) -> np.ndarray:
-    """(S, Q) pass@k, in [0, 1]; k = 1 is avg@n.
+    """(S, Q) pass@k of every seed and question, in [0, 1]. pass@1 is avg@n.
 
     Raises:
         BadInput: k < 1, or a question has fewer than k samples (named with its seed).
     """
     if k < 1:
-        raise BadInput(f"pass@{k} does not exist: k must be at least 1.")
+        raise BadInput(f"pass@{k} does not exist: k must be at least 1")
     short = (
         (counts.seeds[s], counts.problem_ids[q], counts.n_SQ[s, q])
         for s, q in np.argwhere(counts.n_SQ < k)
@@ -107,6 +109,7 @@ def scores(counts: Counts, k: int) -> np.ndarray:
     listed = [f"{problem} (seed {seed}, n = {n})" for seed, problem, n in islice(short, 5)]
     if listed:
         raise BadInput(
-            f"pass@{k} needs n >= {k} samples of every question, but: {'; '.join(listed)}. Sample more."
+            f"pass@{k} needs n >= {k} samples of every question, but has too few of"
+            f" {'; '.join(listed)}: sample more, or ask for a smaller k"
         )
     return pass_at_k(counts.n_SQ.ravel(), counts.correct_SQ.ravel(), k).reshape(counts.n_SQ.shape)

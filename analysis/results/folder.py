@@ -1,9 +1,8 @@
-"""Results folder -> what tables, figures and the report are made from, and a list of what is
-missing.
+"""Reads a results folder: its spec, its runs with their training logs, and a list of missing parts.
 
-A run that failed, a seed that never started or a file that cannot be read never stops the analysis:
-it becomes a line in `Results.missing`, which the tables and the report show. Only a folder without
-a readable spec.yaml is refused.
+A run that failed, a seed that never started or a file that cannot be read does not stop the
+analysis. It becomes an entry of `Results.missing`, which the tables and the report show. Only a
+folder without a readable spec.yaml is an error.
 """
 
 from collections.abc import Iterable
@@ -24,7 +23,7 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class MissingPart:
-    """One thing that the analysis asked for and did not get."""
+    """A part of the results that should exist and does not."""
 
     where: str
     what: str
@@ -40,13 +39,11 @@ class Run:
     arm: str
     seed: int
     folder: Path
-    info: dict[str, Any]  # run.json, {} where there is none
+    info: dict[str, Any]  # run.json; empty if it is missing
     log: tuple[dict[str, Any], ...]  # train.jsonl, one row per rollout
 
     def series(self, *keys: str) -> np.ndarray:
-        """(R,) one value per rollout of a key, or of a key within a key; NaN where it was not
-        measured.
-        """
+        """(R,) the value of a key, or of nested keys, in each rollout; NaN if not measured."""
         return np.array([as_number(nested(row, keys)) for row in self.log], dtype=float)
 
 
@@ -80,7 +77,7 @@ class Results:
         return tuple(map(str, self.spec.get("evaluation", {}).get("benchmarks", {})))
 
     def method(self, arm: str) -> dict[str, Any]:
-        """The arm's method with its settings: as the run recorded it, else as the spec has it."""
+        """The arm's method and settings, as a run recorded them; without a run, as in the spec."""
         recorded = [
             run.info["method"] for run in self.of(arm) if isinstance(run.info.get("method"), dict)
         ]
@@ -92,12 +89,12 @@ class Results:
         return any(run.info.get("reconstruction") is True for run in self.runs if run.arm == arm)
 
     def of(self, arm: str) -> tuple[Run, ...]:
-        """The arm's runs that left at least one row of training log."""
+        """The arm's runs that have at least one row of training log."""
         return tuple(run for run in self.runs if run.arm == arm and run.log)
 
     def evaluation(self, arm: str, benchmark: str, suffix: str) -> dict[int, Path]:
-        """{training seed: file} of the evaluation files that exist. The base policy has one, under
-        seed 0.
+        """{training seed: file} of the evaluation files <benchmark>.<suffix> that exist. The base
+        policy has one file, under seed 0.
         """
         if arm == BASE:
             files = {0: self.folder / BASE / "eval" / f"{benchmark}.{suffix}"}
@@ -111,14 +108,14 @@ class Results:
         }
 
     def measures(self, arm: str, benchmark: str) -> list[dict[str, Any]]:
-        """measures.json of every seed that has a readable one."""
+        """The measures.json of every seed that has a readable one."""
         files = self.evaluation(arm, benchmark, "measures.json").values()
         found = (object_or_none(path) for path in files)
         return [measures for measures in found if measures]
 
 
 def load_results(folder: Path) -> Results:
-    """Reads a results folder. Raises BadInput only where spec.yaml is missing or unreadable."""
+    """Reads a results folder. Raises BadInput if spec.yaml is missing or unreadable."""
     spec = read_spec(folder / "spec.yaml")
     runs, missing = [], []
     for arm in map(str, spec["arms"]):
@@ -131,7 +128,7 @@ def load_results(folder: Path) -> Results:
 
 
 def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[MissingPart]]:
-    """One run, and what it lacks. A training log whose last line is torn keeps the rows before it."""
+    """One run and its missing parts. Of a truncated training log the complete rows are read."""
     folder = run_folder(root, arm, seed)
     if not is_within(folder, root):
         return Run(arm, seed, folder, {}, ()), [
@@ -151,9 +148,7 @@ def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[MissingPart]]:
 
 
 def shortfalls(folder: Path, info: dict[str, Any], rollouts: int) -> list[str]:
-    """Why a run ended before it should have. One that exploded and was trained to its end lacks
-    nothing.
-    """
+    """Why a run ended too early; empty for a run that was trained to its end, exploded or not."""
     fault = object_or_none(folder / "fault" / "fault.json")
     said = (
         [f"ended by a fault at rollout {fault.get('rollout')}: {fault.get('what')}"]
@@ -171,7 +166,7 @@ def shortfalls(folder: Path, info: dict[str, Any], rollouts: int) -> list[str]:
 
 
 def missing_evaluations(results: Results) -> list[MissingPart]:
-    """Counts that no file holds; a run that does not exist at all is not listed a second time."""
+    """Missing counts files. Runs that do not exist are not listed, `read_run` has listed them."""
     wanted = [(BASE, 0)] + [(run.arm, run.seed) for run in results.runs if run.folder.is_dir()]
     return [
         MissingPart(
@@ -184,24 +179,26 @@ def missing_evaluations(results: Results) -> list[MissingPart]:
 
 
 def is_within(path: Path, folder: Path) -> bool:
-    """Whether a path leads into the folder, links followed. A folder from elsewhere may hold links
-    to anything.
+    """Whether a path, with links followed, is inside the folder. A results folder from elsewhere
+    may hold links to any file.
     """
     try:
         return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a link to itself
+    except (OSError, RuntimeError, ValueError):  # for example a link to itself
         return False
 
 
 def path_to_write(path: Path, folder: Path) -> Path:
-    """The path, to be written to. BadInput where a link would lead the writing out of the folder."""
+    """The path, unless writing to it would leave the folder through a link: then BadInput."""
     if not is_within(path, folder):
         raise BadInput(f"{path} is a link that leads out of {folder}: remove it")
     return path
 
 
 def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
-    """The file's rows up to the first unreadable one and "", or why rows are missing."""
+    """The rows of a JSON lines file up to the first unreadable one, and why others are missing: ""
+    if none are.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -224,13 +221,14 @@ def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
 
 
 def nested(row: Any, keys: Iterable[str]) -> Any:
+    """The value at a path of keys; None if it does not exist."""
     for key in keys:
         row = row.get(key) if isinstance(row, dict) else None
     return row
 
 
 def as_number(value: Any) -> float:
-    """A float, NaN for anything that is not a number."""
+    """The value as a float; NaN if it is not a number."""
     return float(value) if isinstance(value, int | float) else float("nan")
 
 

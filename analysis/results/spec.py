@@ -1,12 +1,12 @@
-"""The resolved spec of a results folder, checked as far as the analysis leans on it.
+"""Reads the resolved spec of a results folder, and checks the parts that the analysis uses.
 
-The analysis also reads folders that other people made, with settings that this version does not
-know. Names of arms and benchmarks are parts of paths there, so none of them may lead out of the
-folder.
+A results folder may come from elsewhere, with settings that this version does not know: other keys
+are allowed. Arms and benchmarks are folder and file names, so a name that would lead out of the
+results folder is an error.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, NonNegativeInt, StringConstraints, ValidationError
@@ -14,7 +14,7 @@ from pydantic import BaseModel, NonNegativeInt, StringConstraints, ValidationErr
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
 
-# neither hidden nor a way up
+# a plain file name: not hidden, and without a way to another folder
 Folder = Annotated[str, StringConstraints(pattern=r"^[^./\\][^/\\]{0,199}$")]
 
 
@@ -38,6 +38,7 @@ class _Evaluation(_Shape):
 class _Analysis(_Shape):
     seed: NonNegativeInt = 0
     draws: Annotated[int, Ge(1), Le(1_000_000)] = 1
+    pairing: Literal["none", "seed"] = "none"
 
 
 class _Spec(_Shape):
@@ -50,7 +51,7 @@ class _Spec(_Shape):
 
 
 def read_spec(path: Path) -> dict[str, Any]:
-    """The spec. BadInput where it is missing, unreadable, or not of the shape above."""
+    """The spec. BadInput if it is missing, unreadable, or does not have the fields of `_Spec`."""
     if not path.exists():
         raise BadInput(f"{path} is missing: name a results folder that an experiment wrote")
     spec = read_yaml(path)

@@ -1,4 +1,4 @@
-"""python -m analysis.sweep results/<experiment>/sweep/<study>: what a hyperparameter sweep found.
+"""python -m analysis.sweep results/<experiment>/sweep/<study>: tables, figures, report of a sweep.
 
 Writes tables/{sweep,regret}.{csv,md,tex,html},
 figures/{response,budget,importance,parallel}.{pdf,png,csv,json,rst} and report.html, from
@@ -41,7 +41,7 @@ SWEEP_FILES = ("study.yaml", "trials.csv", "importance.csv")
 
 @dataclass(frozen=True)
 class SearchCard:
-    """A search in words."""
+    """What the report says about one search."""
 
     name: str
     arm: str
@@ -51,7 +51,7 @@ class SearchCard:
 
 
 def write_sweep_report(study: SweepResults) -> None:
-    """Writes everything into the study's folder."""
+    """Writes tables, figures and report.html into the study's folder, then their checksums."""
     summaries = summarise_searches(study)
     tables = (trials_table(study, summaries), regret_table(study, summaries))
     for table in tables:
@@ -113,7 +113,7 @@ def search_card(
 
 
 def searched_ranges(search: Search) -> str:
-    """The settings of a search and what is searched of each."""
+    """The settings of a search and their ranges, in words."""
     ends = {
         each: f"{shown_value(each.low)} to {shown_value(each.high)}" + ", logarithmic" * each.log
         for each in search.settings

@@ -1,6 +1,4 @@
-"""Figures of a sweep besides the response: what a tuning budget buys, importance, parallel
-coordinates.
-"""
+"""Figures of a sweep: budget curve, importance, parallel coordinates; and the list of all."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,42 +25,38 @@ SWEEP_CAPTIONS: dict[str, Caption] = {
         "Response",
         "Score and final entropy against each setting",
         "Left axis: mean score of each trial on the validation questions. Its 95 % interval covers"
-        " the noise of training, "
-        "pooled over the trials of a search; not the choice of questions, which all trials share."
-        " Right axis: entropy over "
-        "the last tenth of the rollouts, logarithmic where it spans a factor of ten. Dotted: the"
-        " best score.",
+        " the noise of training, pooled over the trials of a search; not the choice of questions,"
+        " which all trials share. Right axis: entropy over the last tenth of the rollouts,"
+        " logarithmic where it spans a factor of ten. Dotted: the best score.",
     ),
     "budget": Caption(
         "Sensitivity",
         "Score against tuning budget",
         "Expected score of the trial that k random trials would have led you to choose, over all"
-        " draws without replacement "
-        "from the grid; chosen by the other seeds and scored on the seed left out, mean over seeds"
-        " (with a single seed: "
-        "by the same score, which is optimistic). Band: central 80 % over the draws. k = 1 is a"
-        " setting picked blind; a "
-        "flat line needs no tuning.",
+        " draws without replacement from the grid; chosen by the other seeds and scored on the"
+        " seed left out, mean over seeds (with a single seed: by the same score, which is"
+        " optimistic). Band: central 80 % over the draws. k = 1 is a setting picked blind; a flat"
+        " line needs no tuning.",
     ),
     "importance": Caption(
         "Sensitivity",
         "Importance of settings",
         "PED-ANOVA (arXiv 2304.10255): how much the best trials of a search differ from all of"
-        " them in each setting; sums "
-        "to 1 within a search. A search of one setting has 1 by construction.",
+        " them in each setting; sums to 1 within a search. A search of one setting has 1 by"
+        " construction.",
     ),
     "parallel": Caption(
         "Sensitivity",
         "Settings and outcomes side by side",
         "One line per trial that ended with a score, from its settings to its score, final entropy"
-        " (nats) and length of "
-        "answers (tokens); colour: score. Every axis runs over its own range.",
+        " (nats) and length of answers (tokens); colour: score. Every axis runs over its own"
+        " range.",
     ),
 }
 
 
 def plot_budget(study: SweepResults) -> Drawn:
-    """All searches in one axes, each with its band."""
+    """The budget curves of all searches with their bands."""
     found = [each for each in summarise_searches(study) if each.budget]
     if not found:
         raise NothingToPlot("no trial has a score on every seed")
@@ -105,7 +99,7 @@ def plot_importance(study: SweepResults) -> Drawn:
 
 
 def importance_shares(search: Search) -> dict[str, float]:
-    """Importance by setting, the largest last."""
+    """{setting: importance}, the largest last."""
     known = {
         each.path: search.importance[each.path]
         for each in search.settings
@@ -140,11 +134,11 @@ def importance_bars(axes: Axes, found: SearchSummary) -> pd.DataFrame:
 
 
 ParallelAxis = tuple[str, Callable[[Trial], float], list[tuple[float, str]]]
-"""Title, place of a trial in [0, 1], and ticks as (place, label)."""
+"""Title; function from a trial to its place in [0, 1]; ticks as (place, label)."""
 
 
 def plot_parallel(study: SweepResults) -> Drawn:
-    """A row per search: its settings, then the outcomes."""
+    """Parallel coordinates, a row per search: its settings, then the outcomes."""
     found = [each for each in summarise_searches(study) if each.search.complete]
     if not found:
         raise NothingToPlot("no trial ended with a score")
@@ -216,7 +210,7 @@ LABEL_BOX: dict[str, Any] = {
 
 
 def trial_outcome(trial: Trial) -> dict[str, Any]:
-    """The numbers of one line."""
+    """The numbers of one line, for the CSV."""
     return trial.settings | {
         "score": trial.score,
         "final_entropy": trial.final_entropy,
@@ -225,7 +219,7 @@ def trial_outcome(trial: Trial) -> dict[str, Any]:
 
 
 def parallel_axes(search: Search) -> list[ParallelAxis]:
-    """The settings on their own scales, then what came of them, over the range that was seen."""
+    """The axes of a search: its settings over their ranges, then the outcomes as measured."""
     found: list[ParallelAxis] = []
     for each in search.settings:
         names = [short_name(name) for name in each.choices] or [
@@ -246,8 +240,8 @@ def parallel_axes(search: Search) -> list[ParallelAxis]:
 
 
 def outcome_axis(title: str, search: Search, value: Callable[[Trial], float]) -> ParallelAxis:
-    """An axis over the values of the complete trials; NaN, and so a gap in the line, where one was
-    not measured.
+    """An axis over the values of the complete trials. A value that was not measured is NaN, a gap
+    in the line.
     """
     values = np.array([value(trial) for trial in search.complete])
     known = values[~np.isnan(values)]

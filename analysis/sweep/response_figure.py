@@ -1,7 +1,7 @@
 """The response of the score and of the final entropy to each setting that a sweep varies.
 
-A panel per search and setting; where a search varies several, the others vary within its panels. A
-search of exactly two numbers gets a map of both as well.
+It has a panel per search and setting; if a search varies several, the others vary within its
+panels. A search of exactly two numbers has a map of both as well.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from analysis.sweep.summary import SearchSummary, summarise_searches
 SCORE, ENTROPY, LOST_COLOUR = style.PALETTE[0], style.PALETTE[1], "#8a8a8a"
 MARKERS = {GRID: "o", RANDOM: "s"}
 OTHER_MARKER = "D"  # of trials that a sampler placed
-LOG_AXIS_FROM = 10.0  # entropies that far apart get a logarithmic axis
+LOG_AXIS_FROM = 10.0  # ratio of largest to smallest entropy above which the axis is logarithmic
 
 
 def plot_response(study: SweepResults) -> Drawn:
@@ -59,9 +59,9 @@ def plot_response(study: SweepResults) -> Drawn:
 def response_panel(
     study: SweepResults, axes: Axes, found: SearchSummary, setting: Setting
 ) -> pd.DataFrame:
-    """One search against one setting; the numbers in it."""
+    """Draws one search against one setting. Returns the numbers in the panel."""
     right = axes.twinx()
-    axes.set_zorder(right.get_zorder() + 1)  # scores over entropies
+    axes.set_zorder(right.get_zorder() + 1)  # draws scores above entropies
     axes.patch.set_visible(False)
     placed = placed_trials(found.search.trials, setting)
     scale_x(axes, setting)
@@ -81,7 +81,7 @@ def response_panel(
 
 
 def placed_trials(trials: Sequence[Trial], setting: Setting) -> list[tuple[Trial, float]]:
-    """Every trial with its place on the axis; trials with one name stand side by side."""
+    """Every trial with its x. Trials with the same choice are placed side by side."""
     spread = np.linspace(-0.25, 0.25, len(trials)) if setting.choices else np.zeros(len(trials))
     placed = [(trial, setting.position(trial.settings[setting.path])) for trial in trials]
     return [
@@ -106,7 +106,7 @@ def panel_title(found: SearchSummary, setting: Setting) -> str:
 
 
 def draw_trial(axes: Axes, found: SearchSummary, trial: Trial, x: float) -> None:
-    """A mean with its interval, the single seeds faint; pruned and failed trials as crosses."""
+    """Draws a mean, its interval and faint single seeds; a pruned or failed trial as a cross."""
     if trial.state == FAILED or np.isnan(trial.score):
         axes.plot(
             x,
@@ -146,7 +146,7 @@ def draw_trial(axes: Axes, found: SearchSummary, trial: Trial, x: float) -> None
 
 
 def draw_entropy(axes: Axes, placed: list[tuple[Trial, float]], joined: bool) -> None:
-    """Final entropy as open points, joined along a single setting."""
+    """Draws final entropies (nats) as open points; `joined` by a line for a single setting."""
     known = sorted(
         (x, trial.final_entropy) for trial, x in placed if not np.isnan(trial.final_entropy)
     )
@@ -179,7 +179,7 @@ def draw_entropy(axes: Axes, placed: list[tuple[Trial, float]], joined: bool) ->
 
 
 def legend_marks(study: SweepResults) -> list[Line2D]:
-    """Legend of the marks that the figure has."""
+    """Legend entries of the marks that occur in the figure."""
     trials = [trial for search in study.searches for trial in search.trials]
     ended = {trial.origin for search in study.searches for trial in search.complete}
     marks = [

@@ -1,4 +1,4 @@
-"""A search of exactly two numbers as a map of both, filled by score; and the axis of a setting."""
+"""The score as a map over both settings, for a search of two numbers; the axis of a setting."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ LONGEST_NAME = 16  # characters of a name in a figure
 
 
 def scale_x(axes: Axes, setting: Setting) -> None:
-    """The axis that the study searches: the whole range, logarithmic where the study says so, or
-    names.
+    """Scales the x axis to the range of a setting: linear, logarithmic, or the names of its
+    choices.
     """
     if setting.choices:
         axes.set_xticks(range(len(setting.choices)), [short_name(name) for name in setting.choices])
@@ -37,7 +37,7 @@ def short_name(name: str) -> str:
 
 
 def is_mapped(found: SearchSummary) -> bool:
-    """Two numbers vary, and the trials span an area."""
+    """Whether the search varies two numbers, and its trials span an area."""
     settings, complete = found.search.settings, found.search.complete
     if len(settings) != 2 or any(each.choices for each in settings) or len(complete) < 3:
         return False
@@ -55,7 +55,7 @@ def places_in_range(found: SearchSummary) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_map(study: SweepResults, axes: Axes, found: SearchSummary) -> None:
-    """Both settings of a search, filled by score: linear between trials, on the scales that the
+    """Fills the plane of both settings by score, linearly between trials, on the scales that the
     study searches.
     """
     first, second = found.search.settings

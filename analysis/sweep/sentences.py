@@ -1,4 +1,4 @@
-"""What a sweep found, in sentences: a verdict per search, and what to beware of."""
+"""The sentences of a sweep's report: a verdict per search, and warnings."""
 
 from collections.abc import Iterator
 
@@ -16,13 +16,13 @@ DRAWN_FROM = {
 def search_verdict(
     study: SweepResults, found: SearchSummary, summaries: tuple[SearchSummary, ...]
 ) -> list[str]:
-    """What one search says."""
+    """The sentences about one search."""
     if not found.best:
         return [f"No trial ended with a score; {found.search.count(FAILED)} failed."]
     return [
         f"Best at {settings_in_words(found.search, found.best)}:"
-        f" {points(found.best.score)}{interval_in_brackets(found, found.best)} points of "
-        f"{study.measure} on {study.benchmark}.",
+        f" {points(found.best.score)}{interval_in_brackets(found, found.best)} points of"
+        f" {study.measure} on {study.benchmark}.",
         tied_sentence(study, found),
         *([held_out_sentence(found)] if len(study.seeds) > 1 else []),
         *([tuning_gain_sentence(study, found, common_budget(summaries))] if found.budget else []),
@@ -30,33 +30,38 @@ def search_verdict(
 
 
 def tied_sentence(study: SweepResults, found: SearchSummary) -> str:
-    """How many trials are as good as the best, as far as can be told."""
+    """How many trials are not distinguishable from the best."""
     if found.noise.dof == 0:
-        return "How far its trials differ beyond the noise of training is unknown: no trial has two seeds."
+        return (
+            "How far its trials differ beyond the noise of training is unknown: no trial has two"
+            " seeds."
+        )
     trials = len(found.search.complete)
     if trials == 1:
         return "It is the only trial with a score."
     if len(found.tied) == 1:
         return f"All {trials - 1} other trials are distinguishably worse."
-    return f"{len(found.tied)} of {trials} trials are not distinguishable from the best, itself among them: {tied_ranges(found)}."
+    return (
+        f"{len(found.tied)} of {trials} trials are not distinguishable from the best, itself among"
+        f" them: {tied_ranges(found)}."
+    )
 
 
 def held_out_sentence(found: SearchSummary) -> str:
     return (
         f"As a maximum over {len(found.search.complete)} trials that score flatters; chosen by the"
-        " other seeds, the best "
-        f"trial scores {points(found.held_out)} on the seed left out."
+        f" other seeds, the best trial scores {points(found.held_out)} on the seed left out."
     )
 
 
 def tuning_gain_sentence(study: SweepResults, found: SearchSummary, k: int) -> str:
-    """What tuning is worth."""
+    """What tuning gains over a setting picked blind."""
     gain = found.at(k) - found.at(1)
     seen = "" if len(study.seeds) > 1 else ", scored on the seed that chose it, which is optimistic"
     return (
         f"A setting picked blind from its {len(found.drawn)} {DRAWN_FROM[found.source]} scores"
-        f" {points(found.at(1))}, the best "
-        f"of {k} scores {points(found.at(k))}{seen}: picking blind costs {points(gain)} points."
+        f" {points(found.at(1))}, the best of {k} scores {points(found.at(k))}{seen}: picking blind"
+        f" costs {points(gain)} points."
     )
 
 
@@ -76,14 +81,16 @@ def interval_in_brackets(found: SearchSummary, trial: Trial) -> str:
 
 
 def tied_ranges(found: SearchSummary) -> str:
-    """For every setting, what the trials span that cannot be told from the best."""
+    """For every setting, the range of the trials that are not distinguishable from the best."""
     spans = "; ".join(setting_span(each, found.tied) for each in found.search.settings)
     gaps = worse_between(found) if len(found.search.settings) == 1 else 0
     return f"{spans}, with {gaps} worse between them" if gaps else spans
 
 
 def worse_between(found: SearchSummary) -> int:
-    """Distinguishable trials of a single numeric setting within the range of the others."""
+    """Number of distinguishably worse trials inside the range of the others, for a search of one
+    numeric setting.
+    """
     (setting,) = found.search.settings
     tied = [setting.position(trial.settings[setting.path]) for trial in found.tied]
     rest = [
@@ -102,14 +109,12 @@ def setting_span(setting: Setting, trials: tuple[Trial, ...]) -> str:
         return f"{setting.path} {', '.join(name for name in setting.choices if name in values)}"
     ordered = sorted(value for value in values if isinstance(value, float))
     width = setting.share(ordered[-1]) - setting.share(ordered[0])
-    scale = " on its logarithmic scale" if setting.log else ""
-    return f"{setting.path} {shown_value(ordered[0])} to {shown_value(ordered[-1])}, {width:.0%} of its range{scale}".replace(
-        "%", " %"
-    )
+    share = f"{100 * width:.0f} % of its range" + " on its logarithmic scale" * setting.log
+    return f"{setting.path} {shown_value(ordered[0])} to {shown_value(ordered[-1])}, {share}"
 
 
 def tuning_budget_sentence(study: SweepResults) -> str:
-    """Whether every search was tuned as much as the others."""
+    """Whether all searches had the same tuning budget."""
     if len(set(tuning_spent(study).values())) == 1:
         trials, runs = next(iter(tuning_spent(study).values()))
         return f"Tuning budget equal: {trials} trials each, {runs} trainings each."
@@ -121,7 +126,7 @@ def tuning_budget_sentence(study: SweepResults) -> str:
 
 
 def tuning_spent(study: SweepResults) -> dict[str, tuple[int, int]]:
-    """{search: trials that ended or were pruned, trainings that ended with a score}."""
+    """{search: (trials that completed or were pruned, trainings that ended with a score)}."""
     return {
         search.name: (search.count(COMPLETE) + search.count(PRUNED), trainings(search))
         for search in study.searches
@@ -129,12 +134,12 @@ def tuning_spent(study: SweepResults) -> dict[str, tuple[int, int]]:
 
 
 def trainings(search: Search) -> int:
-    """Trainings that ended with a score."""
+    """Number of trainings of a search that ended with a score."""
     return sum(len(trial.seeds) for trial in search.trials)
 
 
 def study_warnings(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> list[str]:
-    """What a reader must know before trusting the verdicts."""
+    """What a reader should know before trusting the verdicts."""
     said = [] if len(set(tuning_spent(study).values())) == 1 else [tuning_budget_sentence(study)]
     if len(study.seeds) == 1:
         said.append(
@@ -155,15 +160,27 @@ def search_warnings(study: SweepResults, found: SearchSummary) -> Iterator[str]:
         yield f"{tried} trials of the {asked} that the study asks for."
     if search.count(FAILED):
         retried = sum(bool(trial.words["retry_of"]) for trial in search.trials)
-        yield f"{search.count(FAILED)} failed; {retried} of its trials are a second try."
+        yield f"{search.count(FAILED)} failed; {retried} of its trials repeat a failed one."
     if search.count(PRUNED):
-        yield f"{search.count(PRUNED)} pruned: left out of the budget curve, which flatters the search a little."
+        yield (
+            f"{search.count(PRUNED)} pruned: left out of the budget curve, which flatters the"
+            " search a little."
+        )
     if found.best and search.chosen and search.chosen.score < found.best.score:
-        yield f"the trial marked as chosen is number {search.chosen.number}, the best is number {found.best.number}."
+        yield (
+            f"the trial marked as chosen is number {search.chosen.number}, the best is number"
+            f" {found.best.number}."
+        )
     for each in found.edges():
         yield f"the best {each.path} is at an end of its range; the best may lie beyond."
     if found.source == "all" and found.drawn:
-        yield "neither a grid nor random trials: its budget curve is drawn from trials that a sampler placed."
+        yield (
+            "it has neither grid nor random trials: its budget curve is drawn from trials that a"
+            " sampler placed."
+        )
     left_out = sum(len(trial.seeds) < len(study.seeds) for trial in search.complete)
     if left_out:
-        yield f"{left_out} complete trials lack a score on some seed, and are left out of the budget curve."
+        yield (
+            f"{left_out} complete trials lack a score on some seed and are left out of the budget"
+            " curve."
+        )

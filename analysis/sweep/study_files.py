@@ -1,7 +1,7 @@
-"""A sweep's folder -> Study: study.yaml, trials.csv, importance.csv, and nothing else.
+"""Reads the folder of a sweep: study.yaml, trials.csv and importance.csv.
 
-Cells that are empty or not finite are NaN, "not measured". Columns that nobody here knows are left
-aside. What contradicts itself is refused with its file and line.
+Cells that are empty or not finite become NaN, "not measured". Unknown columns are ignored. A
+contradiction is an error that names the file and the line.
 """
 
 import math
@@ -15,13 +15,13 @@ from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
 
-SLACK = 1e-3  # between a score and the mean of its seeds: a file may round
+SLACK = 1e-3  # allowed between a score and the mean of its seeds, since a file may round
 TRIAL_NUMBERS = ("initial_entropy", "length", "truncated", "tokens_generated", "seconds")
 TRIAL_WORDS = ("origin", "worker", "retry_of", "run", "remarks")
 
 
 def read_sweep(folder: Path) -> SweepResults:
-    """Reads a study's folder.
+    """Reads the folder of a study.
 
     Raises:
         BadInput: study.yaml or trials.csv is missing, unreadable or contradicts itself.
@@ -50,7 +50,7 @@ def read_sweep(folder: Path) -> SweepResults:
 def read_study(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise BadInput(
-            f"{path} is missing: name the folder of a sweep, results/<experiment>/sweep/<study>."
+            f"{path} is missing: give the folder of a sweep, results/<experiment>/sweep/<study>"
         )
     spec = read_yaml(path)
     wanted = {"searches": dict, "seeds": list}
@@ -59,7 +59,7 @@ def read_study(path: Path) -> dict[str, Any]:
     if wrong:
         raise BadInput(
             f"{path}: {' and '.join(wrong)} missing, empty or of the wrong kind: run the sweep"
-            " again."
+            " again"
         )
     return spec
 
@@ -69,7 +69,7 @@ def settings_of(path: Path, search: Any) -> tuple[Setting, ...]:
     varied = search.get("settings") if isinstance(search, dict) else None
     if not isinstance(varied, dict) or not all(isinstance(each, dict) for each in varied.values()):
         raise BadInput(
-            f"{path}: a search needs `settings`, each with low and high, or with choices."
+            f"{path}: a search needs `settings`, each with low and high, or with choices"
         )
     return tuple(setting_of(path, str(name), each) for name, each in varied.items())
 
@@ -96,7 +96,7 @@ def setting_of(path: Path, name: str, asked: Mapping[str, Any]) -> Setting:
 def read_trials(
     path: Path, settings: Mapping[str, tuple[Setting, ...]], seeds: tuple[int, ...]
 ) -> dict[str, tuple[Trial, ...]]:
-    """{search: its trials by number}, with an entry for every search."""
+    """{search: its trials in order of their number}, with an entry for every search."""
     needed = {
         "search",
         "trial",
@@ -114,7 +114,7 @@ def read_trials(
             raise BadInput(f"{where}: search {name!r} is not in study.yaml ({', '.join(found)}).")
         trial = trial_of(where, row, settings[name], seeds)
         if trial.number in found[name]:
-            raise BadInput(f"{where}: trial {trial.number} of {name} stands there twice.")
+            raise BadInput(f"{where}: trial {trial.number} of {name} is duplicate: remove one row")
         if trial.chosen and any(other.chosen for other in found[name].values()):
             raise BadInput(f"{where}: a second trial of {name} is marked as chosen.")
         found[name][trial.number] = trial
@@ -141,7 +141,7 @@ def trial_of(
         )
     chosen = row["chosen"].lower() == "true"
     if chosen and not (row["state"] == COMPLETE and measured):
-        raise BadInput(f"{where}: the trial is marked as chosen and has not ended with a score.")
+        raise BadInput(f"{where}: the trial is marked as chosen and has not ended with a score")
     return Trial(
         number=int(count),
         state=row["state"],
@@ -167,7 +167,7 @@ def setting_value(where: str, row: Mapping[str, str], asked: Setting) -> float |
 
 
 def cell_number(where: str, row: Mapping[str, str], key: str) -> float:
-    """The cell as a number; NaN where it is empty, absent or not finite."""
+    """The cell as a number; NaN if it is missing, empty or not finite."""
     cell = row.get(key) or "nan"
     try:
         found = float(cell)
@@ -184,9 +184,9 @@ def sweep_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[st
 
 
 def read_importance(path: Path) -> tuple[dict[str, dict[str, float]], tuple[str, ...]]:
-    """{search: {setting: importance}} of what could be computed, and what is missing."""
+    """{search: {setting: importance}} as far as it was computed, and what is missing."""
     if not path.exists():
-        return {}, ("importance.csv is not there: the importance of settings is not shown",)
+        return {}, ("importance.csv is missing: the importance of settings is not shown",)
     found: dict[str, dict[str, float]] = {}
     for where, row in sweep_rows(path, ("search", "setting", "importance")):
         share = cell_number(where, row, "importance")

@@ -1,10 +1,9 @@
-"""What a search says, in numbers: its best trial, what cannot be told from it, and what a tuning
-budget buys.
+"""The numbers of a search: its best trial, the trials tied with it, and its budget curve.
 
-The budget curve is drawn from the trials of the grid where there are any, else from random ones: a
-sampler such as TPE places its trials where the score is high, so they are no random draws. A search
-with neither is drawn from all its trials, with a remark. Pruned and failed trials have no score on
-every seed and are left out.
+The budget curve is drawn from the grid trials if there are any, else from the random ones. A
+sampler such as TPE places its trials where the score is high, so they are not random draws. For a
+search with neither, the curve is drawn from all trials, and a warning says so. Pruned and failed
+trials lack a score on some seed and are left out.
 """
 
 from dataclasses import dataclass
@@ -28,15 +27,15 @@ EDGE = 0.02  # of a setting's range: a best value this close to an end may have 
 
 @dataclass(frozen=True)
 class SearchSummary:
-    """One search."""
+    """The numbers of one search."""
 
     search: Search
     color: str
     noise: Noise
     best: Trial | None  # the first of the highest mean scores
-    tied: tuple[Trial, ...]  # cannot be told from the best; the best among them
-    drawn: tuple[Trial, ...]  # what the budget curve is drawn from
-    source: str  # "grid", "random" or "all"
+    tied: tuple[Trial, ...]  # not distinguishable from the best; the best is among them
+    drawn: tuple[Trial, ...]  # from which the budget curve is drawn
+    source: str  # of `drawn`: "grid", "random" or "all"
     budget: BudgetCurve | None
     held_out: float  # score of the best trial on seeds that did not choose it; NaN with one seed
 
@@ -45,18 +44,18 @@ class SearchSummary:
         return self.noise.margin(len(trial.seeds)) if trial.seeds else nan
 
     def ends(self, trial: Trial) -> tuple[float, float]:
-        """95 % interval of the trial's score, within [0, 1]; NaN where it is unknown."""
+        """95 % interval of the trial's score, within [0, 1]; NaN if it is unknown."""
         low, high = np.clip(
             [trial.score - self.margin(trial), trial.score + self.margin(trial)], 0, 1
         )
         return float(low), float(high)
 
     def at(self, k: int) -> float:
-        """Score after k random trials; NaN where there are none."""
+        """Expected score after k random trials; NaN without a budget curve."""
         return float(self.budget.value[min(k, len(self.drawn)) - 1]) if self.budget else nan
 
     def edges(self) -> list[Setting]:
-        """Settings whose best value lies at an end of their range."""
+        """Numeric settings whose best value lies at an end of their range."""
         numeric = [each for each in self.search.settings if not each.choices] if self.best else []
         return [
             each
@@ -94,7 +93,7 @@ def summarise_search(search: Search, seeds: int, color: str) -> SearchSummary:
 
 
 def budget_trials(trials: list[Trial]) -> tuple[tuple[Trial, ...], str]:
-    """The trials to draw from, and where they come from."""
+    """The trials from which the budget curve is drawn, and their source."""
     for origin in (GRID, RANDOM):
         own = tuple(trial for trial in trials if trial.origin == origin)
         if own:
@@ -108,5 +107,5 @@ def score_table(trials: tuple[Trial, ...] | list[Trial]) -> np.ndarray:
 
 
 def common_budget(summaries: tuple[SearchSummary, ...]) -> int:
-    """Trials that every search with a budget curve has: searches are compared at this budget."""
+    """The smallest number of drawn trials of a search: searches are compared at this budget."""
     return min((len(each.drawn) for each in summaries if each.drawn), default=0)

@@ -1,6 +1,6 @@
-"""The tables of a sweep: `sweep`, a row per trial, and `regret`, a row per search.
+"""The tables of a sweep: `sweep` with a row per trial, and `regret` with a row per search.
 
-Bold is the highest score of a search, † a trial that cannot be told from it. Formulas:
+Bold marks the highest score of a search, † a trial that is not distinguishable from it. Formulas:
 analysis/sweep/trial_statistics.py.
 """
 
@@ -14,14 +14,13 @@ from analysis.sweep.summary import SearchSummary, common_budget
 from analysis.tables.cells import DAGGER, Column, Table, decimals, points, text_or_dash
 
 LONGEST_REMARK = 60  # characters of a remark that the page shows; the CSV has all
-FEW = 3  # trials that someone in a hurry tries
+FEW = 3  # trials of a small tuning budget, for the table
 
 INTERVAL_NOTE = (
     "Scores in points with 95 % intervals. They cover the noise of training, taken to be the same"
-    " at every setting of a "
-    "search; not the choice of validation questions, which are the same for all trials and a"
-    " sample too, so that a score on "
-    "other questions may lie further off. Trials of different searches are not compared."
+    " at every setting of a search; not the choice of validation questions, which are the same for"
+    " all trials and a sample too, so that a score on other questions may lie further off. Trials"
+    " of different searches are not compared."
 )
 
 
@@ -54,11 +53,9 @@ def trials_table(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> T
     notes = (
         INTERVAL_NOTE,
         f"Bold: the best of a search; {DAGGER}: not distinguishable from it at the 5 % level,"
-        " without correction for the "
-        "number of trials.",
+        " without correction for the number of trials.",
         "final entropy: nats per token on the training prompts, mean over the last tenth of the"
-        " rollouts and over seeds; "
-        "tokens: mean length of an answer to the validation questions.",
+        " rollouts and over seeds; tokens: mean length of an answer to the validation questions.",
     )
     return Table("sweep", f"Every trial on {study.benchmark}", frame, columns, notes, "search")
 
@@ -103,7 +100,7 @@ def trial_remarks(trial: Trial) -> str:
 
 
 def regret_table(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> Table:
-    """One row per search: what a tuning budget buys."""
+    """One row per search: its best trial, and its score and regret by tuning budget."""
     k = common_budget(summaries)
     frame = pd.DataFrame([regret_row(found, k) for found in summaries])
     columns = (
@@ -122,24 +119,26 @@ def regret_table(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> T
     )
     notes = (
         f"k = …: {study.measure} in points that the best of k random trials reaches, expected over"
-        " all draws without "
-        "replacement from the grid of the search (from random trials where it has no grid). "
+        " all draws without replacement from the grid of the search (from random trials where it"
+        " has no grid). "
         + how_scored(study)
         + f" Regret: what is lost against {k} trials, the number that every search has.",
         "As chosen: the highest mean over seeds, a maximum and therefore flattering. On seeds left"
-        " out: the same choice made "
-        "without a seed and scored on it, mean over seeds.",
-        "alike: trials, the best among them, that cannot be told from it; then the settings that"
-        " they span.",
+        " out: the same choice made without a seed and scored on it, mean over seeds.",
+        "alike: number of trials that are not distinguishable from the best, itself among them;"
+        " then the settings that they span.",
     )
     return Table("regret", "What a tuning budget buys", frame, columns, notes)
 
 
 def how_scored(study: SweepResults) -> str:
-    """How a chosen trial is scored."""
+    """A sentence on how a chosen trial is scored."""
     if len(study.seeds) == 1:
         return "With one seed a trial is chosen and scored by the same score, which is optimistic."
-    return "A trial is chosen by the mean of its other seeds and scored on the seed left out, mean over seeds."
+    return (
+        "A trial is chosen by the mean of its other seeds and scored on the seed left out, mean"
+        " over seeds."
+    )
 
 
 def regret_row(found: SearchSummary, k: int) -> dict[str, object]:
@@ -165,7 +164,7 @@ def word(title: str, name: str) -> Column:
 
 
 def setting_cell(found: object) -> str:
-    """A setting's value; a dash where the search does not vary it."""
+    """The value of a setting; a dash if the search does not vary it."""
     return shown_value(found) if isinstance(found, float | str) and found == found else "–"
 
 

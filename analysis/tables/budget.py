@@ -1,9 +1,8 @@
-"""What each arm spent: rollouts, optimizer updates, tokens, seconds; equal to the reference, or
-flagged.
+"""What each arm spent: rollouts, optimizer updates, tokens and seconds, against the reference.
 
-Rollouts and updates are set by the experiment and must be equal. Tokens are an outcome, since a
-method that lengthens answers generates more of them: beyond TOKENS they are pointed out, because
-more tokens may explain a better score.
+Rollouts and updates are set by the experiment and must be equal to the reference's. Tokens are an
+outcome: a method that lengthens answers generates more of them. A difference above TOKENS_DIFFER is
+stated, because more tokens may explain a better score.
 """
 
 from typing import Any
@@ -14,7 +13,7 @@ import pandas as pd
 from analysis.results.folder import Results, Run, as_number, nested
 from analysis.tables import diagnostics
 
-TOKENS_DIFFER = 0.10  # difference to the reference: about the spread between seeds of one arm
+TOKENS_DIFFER = 0.10  # relative difference to the reference; one arm's seeds spread about so
 
 
 def budget_frame(results: Results) -> pd.DataFrame:
@@ -55,14 +54,14 @@ def arm_spending(results: Results, arm: str) -> dict[str, Any]:
 
 
 def run_seconds(run: Run) -> float:
-    """Wall time of the run: run.json's, else the sum over its rollouts."""
+    """Wall time of the run in seconds: as in run.json, else the sum over its rollouts."""
     parts = [run.series(f"seconds_{part}") for part in ("rollout", "update", "rest")]
     recorded = as_number(run.info.get("seconds"))
     return float(sum(np.nansum(part) for part in parts)) if np.isnan(recorded) else recorded
 
 
 def mean_and_range(name: str, values: list[float]) -> dict[str, float]:
-    """Mean, smallest and largest; the range only where there are two values."""
+    """Mean, smallest and largest value; the last two are NaN if there is one value only."""
     found = np.array(values, dtype=float)
     several = len(found) > 1
     return {
@@ -73,7 +72,7 @@ def mean_and_range(name: str, values: list[float]) -> dict[str, float]:
 
 
 def budget_in_words(results: Results, arm: str, ratio: float) -> str:
-    """The verdict on an arm's budget."""
+    """Whether the arm's budget equals the reference's, in words."""
     runs = results.of(arm)
     unequal = [str(run.seed) for run in runs if diagnostics.has_unequal_budget(results, run)]
     absent = len(results.seeds) - len(runs)

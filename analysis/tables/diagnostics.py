@@ -1,10 +1,9 @@
-"""Did each run do what its method is for? Numbers per run from its training log, and flags where
-they say no.
+"""Did each run do what its method is for? Numbers and flags per run, from its training log.
 
     initial entropy  H_0: first rollout, before any update, nats
     final entropy    mean over the last tenth of the rollouts, nats
     tracking error   mean of |H - H*| / H* over the last third of the rollouts
-    overshoot        the excursion (H - H*) / H* that is largest in size after H first reached H*; negative below
+    overshoot        (H - H*) / H* of largest size after H first reached H*; negative if below
     near target      share of all rollouts with |H - H*| <= 0.1 H*
 
 A flag is a fact about a run, not a verdict on its method: plain GRPO is expected to collapse.
@@ -18,31 +17,32 @@ import pandas as pd
 
 from analysis.results.folder import Results, Run, as_number, nested
 
-FINAL_SHARE = (
-    0.1  # share of rollouts that make up "final": a single rollout carries its prompts' noise
-)
-LATE_SHARE = (
-    1 / 3
-)  # share of rollouts over which a target should be held: two thirds are left to get there
+# share of the rollouts that counts as final: one rollout alone has the noise of its prompts
+FINAL_SHARE = 0.1
+# share of the rollouts in which a target should be held: the first two thirds are for reaching it
+LATE_SHARE = 1 / 3
 NEAR_TARGET = 0.10  # of the target: about the rollout-to-rollout noise of a small batch
-OFF_TARGET = 0.15  # tracking error: noise of NEAR around the target averages to less than this
-# of the initial entropy, unless a lower target is held: most alternatives are lost below it
+OFF_TARGET = (
+    0.15  # tracking error: noise of NEAR_TARGET around the target averages to less than this
+)
+# of the initial entropy, unless a lower target is held: below it most alternatives are lost
 COLLAPSED = 0.5
 EXPLODED = 2.0  # of the initial entropy: sampling noise and drift stay far below a doubling
 DIVERGED = 0.2  # of the initial accuracy: training that destroys what the base policy could do
 INERT = 1e-3  # gradient share under which an entropy term cannot have changed the policy
-AT_MAXIMUM = 0.99  # of alpha_max: there the controller has no authority left
+AT_MAXIMUM = 0.99  # of alpha_max: from there on the controller cannot add anything
 # mean difficulty weight: the term's gain is alpha times this, so alpha grows without effect
 NO_WEIGHT = 0.1
-ON_THE_RATIO = {"clip", "surrogate", "tether"}  # levers that do nothing where every ratio is 1
-# share of rollouts without a group to learn from: most of the budget was spent on nothing
+ON_THE_RATIO = {"clip", "surrogate", "tether"}  # levers without effect while every ratio is 1
+# share of the rollouts without a group to learn from: more than half of the budget was wasted
 OFTEN_SHARE = 0.5
-WOUND_UP = 0.2  # share of rollouts in either state: a brief touch of the bound is ordinary control
+# share of the rollouts in either state: touching the bound briefly is ordinary control
+WOUND_UP = 0.2
 
 
 def diagnose(results: Results) -> pd.DataFrame:
-    """One row per arm and seed of the spec, in their order; a run without a log keeps its row,
-    flagged.
+    """One row per arm and seed of the spec, in their order. A run without a training log has a row
+    too, with the flag `missing`.
     """
     return pd.DataFrame(
         [
@@ -80,7 +80,7 @@ def run_numbers(results: Results, run: Run) -> dict[str, Any]:
 
 
 def run_flags(results: Results, run: Run) -> list[str]:
-    """Words for what is out of the ordinary; none is good news only for a run that is there."""
+    """The flags of a run, in words. A run that does not exist has the flag `missing`."""
     if not run.log:
         return ["missing"]
     entropy, target = run.series("entropy"), run.series("state", "target")
@@ -106,19 +106,20 @@ def run_flags(results: Results, run: Run) -> list[str]:
 
 
 def often_all(share_R: np.ndarray) -> bool:
-    """Every group of the rollout was so, in more than OFTEN of the rollouts: there was nothing to
-    learn from.
+    """Whether in more than OFTEN_SHARE of the rollouts all groups were so, with nothing to learn.
+
+    share_R: per rollout the share of groups that are all right, or all wrong.
     """
     return measured_mean(np.where(np.isnan(share_R), np.nan, share_R >= 1)) > OFTEN_SHARE
 
 
 def is_inert(run: Run, method: dict[str, Any]) -> bool:
-    """The method has a lever and never moved the policy with it. Plain GRPO has none, so it cannot
-    be inert.
+    """Whether the method never had an effect on the policy. Plain GRPO has no lever, so it is never
+    inert.
 
-    A lever on the ratio (clip, surrogate, tether) acts where it touched a token. Any other one acts
-    through what it adds to the loss, whose share of the gradient counts where it was measured; else
-    by its coefficient, or the tokens that it touched.
+    A lever on the ratio (clip, surrogate, tether) acts if it touched a token. Any other lever acts
+    through what it adds to the loss: by its share of the gradient if that was measured, else by its
+    coefficient or the tokens that it touched.
     """
     if method.get("name") == "no_entropy":
         return False
@@ -143,8 +144,8 @@ def levers_of(run: Run) -> set[str]:
 
 
 def is_wound_up(run: Run, method: dict[str, Any]) -> bool:
-    """alpha at its maximum, or at its highest yet while the difficulty weight leaves it nothing to
-    act on.
+    """Whether alpha was at its maximum, or rose to a new highest value while the difficulty weight
+    was too small for it to act, in more than WOUND_UP of the rollouts.
     """
     alpha, weight = run.series("state", "alpha"), run.series("state", "difficulty_weight")
     if not len(alpha) or np.isnan(alpha).all():
@@ -155,7 +156,7 @@ def is_wound_up(run: Run, method: dict[str, Any]) -> bool:
 
 
 def has_unequal_budget(results: Results, run: Run) -> bool:
-    """Rollouts or updates differ from those of the reference arm's run with the same seed."""
+    """Whether rollouts or updates differ from those of the reference's run with the same seed."""
     twins = [other for other in results.of(results.reference) if other.seed == run.seed]
     return any(rollouts_and_updates(twin) != rollouts_and_updates(run) for twin in twins)
 
@@ -166,7 +167,7 @@ def rollouts_and_updates(run: Run) -> tuple[float, float]:
 
 
 def accuracy_series(run: Run) -> np.ndarray:
-    """(R,) the verifier's verdicts where logged, else the reward."""
+    """(R,) mean verdict of the verifier if it was logged, else the mean reward."""
     verdicts = run.series("accuracy")
     return run.series("reward") if np.isnan(verdicts).all() else verdicts
 
@@ -185,8 +186,8 @@ def near_target(entropy_R: np.ndarray, target_R: np.ndarray) -> float:
 
 
 def overshoot(entropy_R: np.ndarray, target_R: np.ndarray) -> float:
-    """(H - H*) / H* of largest size from the first rollout on or past the target; NaN if never
-    reached.
+    """(H - H*) / H* of largest size, from the first rollout at or beyond the target on; NaN if the
+    target was never reached.
     """
     off = deviation(entropy_R, target_R)
     off = off[~np.isnan(off)]
@@ -201,11 +202,12 @@ def deviation(entropy_R: np.ndarray, target_R: np.ndarray) -> np.ndarray:
 
 
 def share_of_rollouts(share: float, values: np.ndarray) -> int:
-    """That share of the values, at least one."""
+    """The number of values in this share of them, at least 1."""
     return max(1, round(share * len(values)))
 
 
 def first_measured(values: np.ndarray) -> float:
+    """The first value that is not NaN; NaN if there is none."""
     measured = values[~np.isnan(values)]
     return float(measured[0]) if len(measured) else float("nan")
 
@@ -220,7 +222,7 @@ def final_mean(values: np.ndarray) -> float:
 
 
 def measured_mean(values: np.ndarray) -> float:
-    """Mean over what was measured, NaN where nothing was."""
+    """Mean over the values that were measured; NaN if none was."""
     measured = values[~np.isnan(values)]
     return float(measured.mean()) if len(measured) else float("nan")
 

@@ -1,6 +1,4 @@
-"""What stands under the tables: how to read them, and the conditions that the numbers were measured
-under.
-"""
+"""The notes under the tables: how to read them, and under which conditions they were measured."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from analysis.tables.diagnostics import (
     OFF_TARGET,
     OFTEN_SHARE,
 )
-from analysis.tables.scores import draws
+from analysis.tables.scores import draws, pairing
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none
 from eval.scoring.counts import read_counts
@@ -23,57 +21,76 @@ from eval.scoring.counts import read_counts
 
 def main_notes(results: Results) -> tuple[str, ...]:
     return (
-        "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not "
-        "distinguishable from it (paired comparison, Holm within the column of a benchmark). The"
-        " base "
-        "policy is not ranked.",
+        "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not"
+        " distinguishable from it (paired by question, Holm within the column of a benchmark). The"
+        " base policy is not ranked.",
         "tokens: mean length of a completion; final entropy: nats per token on the training"
-        " prompts, mean "
-        "over the last tenth of the rollouts; for the base policy, before the first update.",
+        " prompts, mean over the last tenth of the rollouts; for the base policy, before the first"
+        " update.",
         *sampling_notes(results),
         *reconstruction_note(results),
     )
 
 
 def comparison_notes(results: Results) -> tuple[str, ...]:
+    seeds = (
+        "runs of one seed number are pairs"
+        if pairing(results) == "seed"
+        else "the arms' training seeds are two samples, so that their numbers do not matter"
+    )
     return (
-        f"Difference to {results.reference} in points, paired by question and training seed, with"
-        " 95 % "
-        "intervals. p: sign-flip permutation; Holm over all rows of pass@1, and over all rows of"
-        " pass@k. "
-        "P(better): probability of improvement. "
-        "Smallest visible: the difference that this design would detect four times in five.",
+        f"Difference to {results.reference} in points with 95 % intervals, paired by question;"
+        f" {seeds}. p: sign-flip permutation. p and interval are adjusted (Holm) over all rows of"
+        " pass@1, and over all rows of pass@k; the CSV has them unadjusted, too. P(better):"
+        " probability of improvement. Smallest visible: the difference that this design would"
+        " detect four times in five.",
         *sampling_notes(results),
         *reconstruction_note(results),
+    )
+
+
+def training_notes(results: Results) -> tuple[str, ...]:
+    return (
+        "Difference to the base policy in points, with 95 % intervals over questions and the arm's"
+        " training seeds; the base policy is one given policy. p and interval are adjusted (Holm)"
+        " over all rows of pass@1, and over all rows of pass@k. Flips: probability that one answer"
+        " of each of two runs to the same question is right in one and wrong in the other, between"
+        " two seeds of the arm, and between a run of it and the base policy.",
+    )
+
+
+def precision_notes(results: Results) -> tuple[str, ...]:
+    return (
+        f"pass@1 against {results.reference}, in points. ±: half the 95 % interval of the"
+        " difference as its only comparison, and what it would be with one more seed per arm, 100"
+        " more questions, or twice the samples. Shares of its variance: seeds, what moves whole"
+        " training runs; questions, what the methods do to single questions; interaction, what a"
+        " run does to single questions (with one sample per question: counted as sampling). Seeds"
+        " to see 5 points: with so many per arm four of five studies would call a true difference"
+        " of that size; – where these questions do not suffice. Enough samples: with so many per"
+        " question sampling weighs as much as all the rest.",
     )
 
 
 def budget_notes(results: Results) -> tuple[str, ...]:
     return (
         "Per run, with the range over seeds in brackets. Equal: as many rollouts and optimizer"
-        " updates as "
-        f"{results.reference}. Tokens follow from the length of the answers, so they may differ"
-        " under an "
-        "equal budget.",
+        f" updates as {results.reference}. Tokens follow from the length of the answers, so they"
+        " may differ under an equal budget.",
     )
 
 
 def diagnostics_notes(results: Results) -> tuple[str, ...]:
     return (
-        f"Entropy in nats per token. Tracking error: mean |H − H*| / H* over the last {LATE_SHARE:.0%}"
-        " of the "
-        f"rollouts; near target: share of rollouts within {NEAR_TARGET:.0%}; overshoot: largest excursion"
-        " after "
-        "the target was first reached.",
+        "Entropy in nats per token. Tracking error: mean |H − H*| / H* over the last"
+        f" {LATE_SHARE:.0%} of the rollouts; near target: share of rollouts within"
+        f" {NEAR_TARGET:.0%}; overshoot: largest excursion after the target was first reached.",
         f"Flags: collapsed, final entropy below {COLLAPSED:g} × initial (unless a lower target is"
-        " held); "
-        f"exploded, above {EXPLODED:g} × or told so by its run, from the rollout in the column on;"
-        " stopped early, "
-        f"for that; all wrong or all right, every group in more than {OFTEN_SHARE:.0%} of the rollouts;"
-        " diverged, final "
-        f"accuracy below {DIVERGED:g} × initial; off target, tracking error above"
-        f" {OFF_TARGET:.0%}; inert, the method "
-        "never moved the policy; wound up, alpha at its maximum or growing without effect; unequal"
+        f" held); exploded, above {EXPLODED:g} × or so recorded by its run, from the rollout in"
+        " the column on; stopped early, for that; all wrong or all right, every group in more"
+        f" than {OFTEN_SHARE:.0%} of the rollouts; diverged, final accuracy below {DIVERGED:g} ×"
+        f" initial; off target, tracking error above {OFF_TARGET:.0%}; inert, the method never"
+        " moved the policy; wound up, alpha at its maximum or growing without effect; unequal"
         " budget; missing.",
         *extreme_base_notes(results),
         *reconstruction_note(results),
@@ -81,7 +98,9 @@ def diagnostics_notes(results: Results) -> tuple[str, ...]:
 
 
 def extreme_base_notes(results: Results) -> list[str]:
-    """Sets on which the base policy is at 0 or at 1: nothing to learn from, or nothing to gain."""
+    """A note on each set that the base policy answers all wrong or all right: nothing can be learnt
+    there, or nothing gained.
+    """
     said = []
     for name in ("train", *results.benchmarks):
         for path in results.evaluation(BASE, name, "counts.csv").values():
@@ -95,8 +114,8 @@ def extreme_base_notes(results: Results) -> list[str]:
 
 
 def answer_totals(path: Path) -> tuple[int, int]:
-    """(answers, right ones) of a counts file; none of one that cannot be read, which the scores
-    complain of.
+    """(completions, correct completions) of a counts file; (0, 0) if it cannot be read, which the
+    remarks of the main table say.
     """
     try:
         rows = read_counts(path)
@@ -131,9 +150,9 @@ def sampling_notes(results: Results) -> tuple[str, ...]:
     )
     seeds = ", ".join(map(str, results.seeds))
     return (
-        f"Samples per question: {listed}; {conditions}; training seeds {seeds}; "
-        f"{', '.join(verifiers) or 'verifier version not recorded'}; {draws(results):,} bootstrap "
-        "draws.",
+        f"Samples per question: {listed}; {conditions}; training seeds {seeds};"
+        f" {', '.join(verifiers) or 'verifier version not recorded'}; {draws(results):,} bootstrap"
+        " draws.",
         overlap_note(results),
     )
 
@@ -150,8 +169,8 @@ def overlap_note(results: Results) -> str:
     if not report:
         return "Overlap of the training set with the benchmarks: not examined."
     hits = [
-        f"{name}: {as_number(counts.get('exact')):.0f} exact, {as_number(counts.get('near')):.0f} near"
-        " or exact"
+        f"{name}: {as_number(counts.get('exact')):.0f} exact, {as_number(counts.get('near')):.0f}"
+        " near or exact"
         for name, counts in (report.get("benchmarks") or {}).items()
         if name in results.benchmarks
     ]
@@ -161,7 +180,8 @@ def overlap_note(results: Results) -> str:
     cleaned = {name: as_number(report.get(name)) for name in ("conflicting", "repeated")}
     gone = [f"{count:.0f} {name} rows" for name, count in cleaned.items() if count > 0]
     removed = f" Left out of the training set as well: {', '.join(gone)}." if gone else ""
-    return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}.{removed}"
+    listed = "; ".join(hits) or "none listed"
+    return f"Problems that overlap with the training set, {done}: {listed}.{removed}"
 
 
 def reconstruction_note(results: Results) -> tuple[str, ...]:
@@ -175,7 +195,7 @@ def reconstruction_note(results: Results) -> tuple[str, ...]:
 
 
 def missing_notes(results: Results) -> list[str]:
-    """What the whole folder lacks, one note per kind of lack."""
+    """What is missing in the folder, one note per kind."""
     kinds: dict[str, list[str]] = {}
     for gap in results.missing:
         kinds.setdefault(gap.what, []).append(gap.where)

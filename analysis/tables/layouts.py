@@ -2,6 +2,8 @@
 
     main         benchmark × arm: pass@1, pass@k, maj@k, length, truncation, final entropy
     comparisons  every arm against the reference, with a verdict
+    training     every arm against the base policy that it started from, with a verdict
+    precision    what each interval comes from: seeds, questions, samples, and what more would buy
     budget       what each arm spent: equal, or flagged
     diagnostics  what each run did, with flags
 
@@ -25,12 +27,15 @@ from analysis.tables.cells import (
     decimals,
     p_value,
     per_mille,
+    percent,
     points,
     significant,
     text_or_dash,
 )
 from analysis.tables.diagnostics import diagnose
+from analysis.tables.precision import precision_frame
 from analysis.tables.render import from_csv
+from analysis.tables.training import training_frame
 from eval.files.errors import BadInput
 
 
@@ -75,12 +80,35 @@ COMPARISON_COLUMNS = (
     text_column("benchmark", "benchmark"),
     Column("k", "k", decimals(0)),
     text_column("arm", "arm"),
-    Column("difference", "difference", signed, "low", "high"),
-    Column("p", "p", p_value),
-    Column("p (Holm)", "p_holm", p_value),
+    Column("difference", "difference", signed, "low_holm", "high_holm"),
+    Column("p", "p_holm", p_value),
     Column("P(better)", "probability_of_improvement", decimals(2)),
     Column("smallest visible", "minimal_difference", points),
     text_column("verdict", "verdict"),
+)
+PRECISION_COLUMNS = (
+    text_column("benchmark", "benchmark"),
+    text_column("arm", "arm"),
+    Column("±", "half_width", points),
+    Column("seeds %", "of_seeds", percent),
+    Column("questions %", "of_questions", percent),
+    Column("interaction %", "of_interaction", percent),
+    Column("sampling %", "of_sampling", percent),
+    Column("± with one more seed", "one_more_seed", points),
+    Column("± with 100 more questions", "more_questions", points),
+    Column("± with twice the samples", "twice_the_samples", points),
+    Column("seeds to see 5 points", "seeds_needed", decimals(0)),
+    Column("enough samples", "enough_samples", decimals(0)),
+)
+TRAINING_COLUMNS = (
+    text_column("benchmark", "benchmark"),
+    Column("k", "k", decimals(0)),
+    text_column("arm", "arm"),
+    Column("since the base policy", "difference", signed, "low_holm", "high_holm"),
+    Column("p", "p_holm", p_value),
+    text_column("verdict", "verdict"),
+    Column("flips between seeds %", "flips_between_seeds", percent),
+    Column("flips since base %", "flips_from_base", percent),
 )
 BUDGET_COLUMNS = (
     text_column("arm", "arm"),
@@ -130,6 +158,20 @@ LAYOUTS = {
         footnotes.comparison_notes,
         "benchmark",
     ),
+    "training": Layout(
+        training_frame,
+        "Did training change anything?",
+        TRAINING_COLUMNS,
+        footnotes.training_notes,
+        "benchmark",
+    ),
+    "precision": Layout(
+        precision_frame,
+        "Where the intervals come from, and what would narrow them",
+        PRECISION_COLUMNS,
+        footnotes.precision_notes,
+        "benchmark",
+    ),
     "budget": Layout(
         budget_frame, "What each arm spent", BUDGET_COLUMNS, footnotes.budget_notes, ""
     ),
@@ -140,12 +182,12 @@ LAYOUTS = {
 
 
 def build_table(name: str, results: Results) -> Table:
-    """The table, computed."""
+    """Computes a table."""
     return lay_out(name, LAYOUTS[name].frame(results), results)
 
 
 def stored_table(name: str, results: Results) -> Table | None:
-    """The table from the CSV that an earlier call wrote, None where there is none."""
+    """Reads a table from the CSV that `python -m analysis.tables` wrote; None if there is none."""
     path = results.folder / "tables" / f"{name}.csv"
     if not path.is_file() or not is_within(path, results.folder):
         return None

@@ -1,11 +1,11 @@
 """One table -> CSV (unrounded), Markdown, LaTeX (booktabs) and HTML.
 
-A Table is a frame and a list of columns that say how its numbers are shown. The CSV holds the whole
-frame at full precision; the other three show the same cells, rounded, so they can never disagree.
-Bold marks the best value of a group of rows, a dagger a value that cannot be told from the best.
+The CSV holds the whole frame at full precision. The other three show the same rounded cells, so
+they agree. Bold marks the best value of a group of rows, a dagger a value that is not
+distinguishable from the best.
 
-Text from outside (names of arms, problems, hosts) is escaped for each form; eval.files.csv_text
-keeps spreadsheets from running it. What does not print is shown as U+FFFD in every form.
+Text from outside (names of arms, problems, hosts) is escaped for each form; eval/files/csv_text.py
+keeps spreadsheets from running it as a formula.
 """
 
 import csv
@@ -36,15 +36,15 @@ def frame_csv(frame: pd.DataFrame) -> str:
 
 
 def writable(text: str) -> str:
-    """Without carriage returns, which Python 3.11 leaves unquoted, and with halves of surrogate
-    pairs spelt out.
+    """The text without carriage returns, which Python 3.11 does not quote, and with escaped lone
+    surrogates, which UTF-8 cannot hold.
     """
     return text.replace("\r", " ").encode("utf-8", "backslashreplace").decode()
 
 
 def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
-    """The frame that to_csv wrote, without apostrophes; the columns `words` are text whatever they
-    hold.
+    """The frame that `to_csv` wrote, without guarding apostrophes. The columns `words` are text
+    even if they look like numbers.
     """
     frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False)
     typed = {
@@ -54,9 +54,7 @@ def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def parsed_cell(value: str) -> Any:
-    """The number or truth value that a cell of a CSV stands for, else its text; NaN where it is
-    empty.
-    """
+    """A cell of a CSV as a number or truth value, else as text; NaN if it is empty."""
     if value in ("True", "False"):
         return value == "True"
     for kind in (int, float):
@@ -82,7 +80,7 @@ def markdown_cell(shown: Cell) -> str:
 
 
 def escape_markdown(value: str) -> str:
-    """Text with everything that Markdown, or HTML within it, would act on made harmless."""
+    """Text with every character escaped that Markdown, or HTML within it, interprets."""
     harmless = one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"[\\`*_{}|~#!]|\](?=[(\[:])", r"\\\g<0>", harmless)
 
@@ -154,9 +152,7 @@ def tex_cell(shown: Cell) -> str:
 
 
 def to_html(table: Table) -> str:
-    """A <figure> with the table and its notes: a fragment without style, safe to place in any
-    page.
-    """
+    """A <figure> element with the table and its notes, without style; all text is escaped."""
     head = "".join(
         f'<th scope="col"{number_class(column)}>{escape(one_line(column.title))}</th>'
         for column in table.columns
@@ -170,7 +166,8 @@ def to_html(table: Table) -> str:
     notes = "".join(f"<li>{escape(one_line(note))}</li>" for note in table.notes)
     return (
         f'<figure class="table" id="table-{escape(table.name)}">\n'
-        f'<figcaption>{escape(one_line(table.caption))}</figcaption>\n<div class="scroll"><table class="sortable">\n'
+        f"<figcaption>{escape(one_line(table.caption))}</figcaption>\n"
+        '<div class="scroll"><table class="sortable">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n"
         + "\n".join(body)
         + "\n</tbody></table></div>\n"
@@ -200,7 +197,7 @@ TABLE_FORMS: dict[str, Callable[[Table], str]] = {
 def write_table(
     table: Table, folder: Path, forms: Sequence[str] = tuple(TABLE_FORMS)
 ) -> list[Path]:
-    """Writes <name>.<form> for every form, and returns the paths."""
+    """Writes <name>.<form> into `folder` for every form, and returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{table.name}.{form}" for form in forms]
     for path, form in zip(paths, forms, strict=True):

@@ -1,10 +1,9 @@
-"""CSV, written so that a spreadsheet runs nothing of it, and read so that no row is lost or misread
-in silence.
+"""Reads and writes CSV: no cell runs as a formula in a spreadsheet, and no bad row is skipped.
 
-A cell that begins like a formula gets a leading apostrophe, as OWASP recommends
-(owasp.org/www-community/attacks/CSV_Injection); so does one that begins with an apostrophe, so that
-reading gives back what was written. Numbers are left alone. Where a spreadsheet cuts lines at
-another mark than the comma, no writer can help.
+A text cell that begins like a formula gets a leading apostrophe, as OWASP recommends
+(owasp.org/www-community/attacks/CSV_Injection). A cell that begins with an apostrophe gets a second
+one, so that reading gives back what was written. Numbers stay as they are. This does not protect a
+spreadsheet that is set to another separator than the comma.
 """
 
 import csv
@@ -29,22 +28,23 @@ GUARDED = (
     "－",
     "＠",
     "'",
-)  # the wide ones count in East Asian settings
+)
+"""First characters of a cell that is guarded. Spreadsheets with East Asian settings read the wide
+forms as formulas too."""
 
 
 def guarded(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula, or that already starts so, behind an
-    apostrophe.
-    """
+    """The cell, with an apostrophe in front if it is text that starts with one of GUARDED."""
     return f"'{value}" if isinstance(value, str) and value.startswith(GUARDED) else value
 
 
 def unguarded(value: Any) -> Any:
+    """The cell that `guarded` was given."""
     return value.removeprefix("'") if isinstance(value, str) else value
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows, the header first."""
+    """The text of a CSV file. The first of the rows is the header."""
     text = io.StringIO()
     plain, quoted = (
         csv.writer(text, lineterminator="\n", quoting=q) for q in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
@@ -73,8 +73,8 @@ def read_csv(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str,
                 place = f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
                     raise BadInput(
-                        f"{place}: {len(row)} cells under {len(header)} headings: fix or remove"
-                        " the row"
+                        f"{place}: {len(row)} cells under {len(header)} headings: fix or remove the"
+                        " row"
                     )
                 yield place, dict(zip(header, map(unguarded, row), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -1,11 +1,11 @@
-"""Graded problems made in code: chains of one-digit additions modulo 10.
+"""Generates graded problems: chains of one-digit additions modulo 10.
 
     text = "3+5+9="    answer = (3 + 5 + 9) mod 10 = 7    level = number of operations = 2
 
-Every text belongs to exactly one stream, chosen by its SHA-256 with fixed shares. Two streams
-therefore never share a problem, whatever the seeds and sizes of the draws. Order matters: "3+5="
-and "5+3=" are two problems and may fall into different streams. Level k has 10^(k+1) problems over
-all streams, so level 1 is small (39 base, 25 train, 11 validation, 25 test): see `available`.
+The SHA-256 of a text assigns it to exactly one stream, in fixed shares. So two streams never share
+a problem, whatever the seeds and sizes of the draws. Order matters: "3+5=" and "5+3=" are two
+problems, and may be in different streams. Level k has 10^(k+1) problems over all streams, so level
+1 is small (39 base, 25 train, 11 validation, 25 test): see `largest_draw`.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _SHARES: dict[Stream, range] = {  # per cent of all texts
     "validation": range(70, 80),
     "test": range(80, 100),
 }
-_LISTED = 3  # levels up to here are listed in full (10^4 texts, some 20 ms)
+_LISTED = 3  # up to this level all texts are listed (10^4 texts, about 20 ms)
 _MAX_LEVEL = 100
 
 
@@ -35,8 +35,9 @@ def arithmetic(levels: Sequence[int], per_level: int, stream: Stream, seed: int)
 
     A larger `per_level` with the same seed extends the draw: the first problems stay the same.
 
-    Raises: BadInput: unknown stream, a level out of range or named twice, more problems asked for
-        than there are.
+    Raises:
+        BadInput: unknown stream, a level out of range or duplicate, or more problems of a level
+            than `largest_draw` allows.
     """
     if stream not in get_args(Stream):
         raise BadInput(
@@ -45,9 +46,7 @@ def arithmetic(levels: Sequence[int], per_level: int, stream: Stream, seed: int)
     if per_level < 1:
         raise BadInput(f"arithmetic needs at least 1 problem per level, not {per_level}")
     if not levels or len(set(levels)) < len(levels):
-        raise BadInput(
-            f"arithmetic levels must be different numbers, at least one, not {list(levels)}"
-        )
+        raise BadInput(f"arithmetic needs at least one level and no duplicates, not {list(levels)}")
     return [
         _arithmetic_problem(digits)
         for level in levels
@@ -58,8 +57,8 @@ def arithmetic(levels: Sequence[int], per_level: int, stream: Stream, seed: int)
 
 
 def largest_draw(level: int, stream: Stream) -> int:
-    """Most problems a draw may ask for: all there are up to level 3, half of the stream's share
-    beyond.
+    """Largest number of problems that a draw may ask for: up to level 3 all of the stream, from
+    level 4 on about half of them, so that drawing new ones stays fast.
     """
     _check_level(level)
     if level <= _LISTED:
@@ -68,7 +67,7 @@ def largest_draw(level: int, stream: Stream) -> int:
 
 
 def stream_of(text: str) -> Stream:
-    """The one stream a problem text belongs to."""
+    """The stream that a problem text belongs to."""
     bucket = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % 100
     return next(stream for stream, share in _SHARES.items() if bucket in share)
 
@@ -79,9 +78,8 @@ def _draw_chains(
     limit = largest_draw(level, stream)
     if count > limit:
         raise BadInput(
-            f"{count} arithmetic problems of level {level} asked for, but stream {stream!r} has"
-            f" {limit}:"
-            f" ask for at most {limit}, or leave level {level} out"
+            f"{count} arithmetic problems of level {level} are asked for, but stream {stream!r} has"
+            f" {limit}: ask for at most {limit}, or leave level {level} out"
         )
     if level <= _LISTED:
         listed = list(_all_chains(level, stream))

@@ -1,19 +1,23 @@
-"""Which training problems also stand in a benchmark, word for word or nearly.
+"""Finds training problems that are also in a benchmark, word for word or nearly.
 
-    exact      equal normal forms: case, blanks and punctuation do not count (`eval.questions.duplicates`)
-    near       at least half of the distinct 13-word windows of the benchmark problem are in a training one
-    contained  the same with the sides exchanged, on request: half of the training problem's windows
+    exact      equal normal forms, in which case, blanks and punctuation do not count
+               (eval/questions/duplicates.py)
+    near       at least half of the distinct 13-word windows of the benchmark problem are in the
+               training problem
+    contained  on request: at least half of the training problem's windows are in the benchmark
+               problem
 
-A word is a run of letters or of digits after NFKC and lower-casing, so LaTeX commands count as
-words and "2x" is two. Problems under 13 words have no window: they are compared by exact form only.
-The 13-gram is from Brown et al. 2020 (arXiv 2005.14165, appendix C), for whom one shared 13-gram is
-an overlap; here half of them must be shared: contest problems have whole phrases in common.
+A word is a run of letters or of digits after NFKC and lower-casing, so a LaTeX command is a word
+and "2x" is two words. Problems under 13 words have no window and are compared by exact form only.
+The 13-gram is from Brown et al. 2020 (arXiv 2005.14165, appendix C). Departure: there one shared
+13-gram is an overlap; here half of them must be shared, because contest problems often have whole
+phrases in common.
 
-    python -m eval.questions.contamination --train train.jsonl --against aime_2024.jsonl
-        math_500.jsonl \\ --report contamination.csv --out clean.jsonl
+    python -m eval.questions.contamination --train train.jsonl \\
+        --against aime_2024.jsonl math_500.jsonl --report contamination.csv --out clean.jsonl
 
-writes the pairs, their counts beside them (contamination.json), and the training problems without
-repeated, conflicting and overlapping rows.
+writes the overlapping pairs, their counts (contamination.json), and the training problems without
+duplicate, conflicting and overlapping rows.
 """
 
 import argparse
@@ -47,11 +51,11 @@ class Overlap(NamedTuple):
     train_id: str
     benchmark: str
     problem_id: str
-    share: float  # of the windows of one of the two, in [0, 1]; 1 where the pair is exact
+    share: float  # of shared windows, in [0, 1]; 1 if the pair is exact
 
 
 def word_windows(text: str) -> set[str]:
-    """The distinct runs of 13 words of a text."""
+    """The distinct windows of 13 words of a text."""
     words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
     return {" ".join(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)}
 
@@ -63,8 +67,10 @@ def find_overlaps(
 ) -> list[Overlap]:
     """All overlapping pairs, in the order of the training set, then of the benchmarks.
 
-    One inverted index over the benchmarks (window -> problems that have it), one pass over the
-    training set.
+    It makes one inverted index over the benchmarks (window -> problems that have it), and one pass
+    over the training set.
+
+    `both_directions`: also find pairs of kind `contained`.
     """
     targets = [(name, problem) for name, problems in benchmarks.items() for problem in problems]
     windows_of = [word_windows(problem.text) for _, problem in targets]
@@ -87,7 +93,7 @@ def find_overlaps(
 
 
 def _inverted_index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
-    """For each key the positions that have it."""
+    """{key: positions of the sets that hold it}."""
     index: dict[str, list[int]] = {}
     for position, own in enumerate(keys):
         for key in own:
@@ -98,8 +104,8 @@ def _inverted_index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
 def overlap_counts(
     pairs: Sequence[Overlap], benchmarks: Mapping[str, Sequence[Problem]]
 ) -> dict[str, dict[str, int]]:
-    """Per benchmark its problems, how many of them are hit (`near` includes `exact`), and hitting
-    rows.
+    """Per benchmark: its number of problems, how many of them overlap by kind (`near` includes
+    `exact`), and the number of training rows that overlap with it.
     """
     table = {}
     for name, problems in benchmarks.items():
@@ -121,10 +127,10 @@ def overlap_counts(
 def clean_training_rows(
     train: Sequence[Problem], pairs: Sequence[Overlap], action: Literal["drop", "flag"]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of the cleaned training set, and its counts.
+    """Rows of the cleaned training set, and their counts.
 
-    Repeated problems stay once and conflicting ones go. Overlapping ones go (`drop`) or stay
-    (`flag`), where each row then names the benchmarks it overlaps with.
+    Of repeated problems the first row is kept, of conflicting ones none. Overlapping rows are
+    dropped (`drop`), or kept with the names of the benchmarks they overlap with (`flag`).
     """
     hit: dict[str, list[str]] = {}
     for pair in pairs:
@@ -145,7 +151,7 @@ def clean_training_rows(
 
 
 class Examination(NamedTuple):
-    """What a training set has in common with the benchmarks, and what is left of it."""
+    """Overlaps of a training set with the benchmarks, and the cleaned training set."""
 
     rows: list[dict[str, Any]]  # the cleaned training set
     pairs: list[Overlap]
@@ -159,16 +165,17 @@ def examine(
     action: Literal["drop", "flag"] = "drop",
     both_directions: bool = False,
 ) -> Examination:
-    """Overlaps, cleaning and counts of one training set.
+    """Finds the overlaps of one training set and cleans it.
 
     Raises:
-        BadInput: no row is left.
+        BadInput: no row is left after cleaning.
     """
     pairs = find_overlaps(train, benchmarks, both_directions)
     rows, totals = clean_training_rows(train, pairs, action)
     if not rows:
         raise BadInput(
-            f"{name}: no row is left without overlap: flag the rows, or take another training set"
+            f"{name}: no row is left after cleaning: keep overlapping rows (action `flag`), or use"
+            " another training set"
         )
     return Examination(
         rows,
@@ -183,7 +190,7 @@ def examine(
 
 
 def write_report(path: Path, found: Examination) -> None:
-    """The pairs as CSV, and the counts beside them as JSON."""
+    """Writes the pairs as CSV to `path`, and the counts as JSON to the same name in .json."""
     rows = (pair._replace(share=round(pair.share, 4)) for pair in found.pairs)
     write_text(path, csv_text([Overlap._fields, *rows]))
     write_text(path.with_suffix(".json"), json.dumps(found.report, indent=2) + "\n")
@@ -193,7 +200,7 @@ def _read_benchmarks(paths: Sequence[Path], train: Path) -> dict[str, list[Probl
     benchmarks: dict[str, list[Problem]] = {}
     for path in paths:
         if path.resolve() == train.resolve():
-            raise BadInput(f"--against {path}: this is the training set itself: leave it out")
+            raise BadInput(f"--against {path} is the training set itself: leave it out")
         if path.stem in benchmarks:
             raise BadInput(
                 f"--against {path}: a second benchmark named {path.stem!r}: rename one file"
@@ -205,7 +212,7 @@ def _read_benchmarks(paths: Sequence[Path], train: Path) -> dict[str, list[Probl
 def _check_outputs(options: argparse.Namespace) -> None:
     if options.report.suffix != ".csv":
         raise BadInput(
-            f"--report {options.report}: the name must end in .csv; counts go beside it, in .json"
+            f"--report {options.report}: the name must end in .csv; counts are written to .json"
         )
     outputs = [
         options.report,
@@ -215,7 +222,9 @@ def _check_outputs(options: argparse.Namespace) -> None:
     taken = {path.resolve() for path in (options.train, *options.against)}
     for path in outputs:
         if path.resolve() in taken:
-            raise BadInput(f"{path}: this file is read or written already: give another name")
+            raise BadInput(
+                f"{path}: the command already reads or writes this file: give another name"
+            )
         taken.add(path.resolve())
 
 
@@ -239,9 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--against", type=Path, nargs="+", required=True, help="benchmarks, JSON lines"
     )
     parser.add_argument(
-        "--report", type=Path, required=True, help="CSV of the pairs; counts go to .json"
+        "--report", type=Path, required=True, help="CSV of the pairs; counts are written to .json"
     )
-    parser.add_argument("--out", type=Path, help="training problems to go on with, JSON lines")
+    parser.add_argument("--out", type=Path, help="the cleaned training problems, JSON lines")
     parser.add_argument(
         "--action", choices=("drop", "flag"), default="drop", help="for overlapping rows"
     )

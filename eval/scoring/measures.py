@@ -1,16 +1,16 @@
-"""From verdicts per completion to the measures of a set of problems, and of each level and subject
-in it.
+"""Measures of a set of problems, and of each of its levels and subjects, from the verdicts.
 
-    avg@n     mean over problems of c / n                 pass@k, maj@k, Cover@tau: eval/scoring/pass_at_k.py
+    avg@n     mean over problems of c / n
+    pass@k, maj@k, Cover@tau: see eval/scoring/pass_at_k.py
     shares    over all completions: truncated, unparsed, timeout, error, strict_disagreement
     length    tokens of a completion, the end token included: mean, median, 95th percentile
     interval  Wilson 1927 (JASA 22), 95 %: never of width zero, also at 0/30 and 30/30
 
-A set may be ragged. Every problem counts with its own n; avg@n and Cover@tau are over the problems
-that have samples; pass@k and maj@k are null unless every problem has n >= k. `missing` says in
-words what is not there and why. The intervals here take problems as independent trials, which is
-conservative for avg@n: a mean of values in [0, 1] varies at most as a proportion does. Comparisons
-between arms need the paired bootstrap of the analysis.
+Problems may have different numbers of samples n. Every problem counts with its own n; avg@n and
+Cover@tau are over the problems that have samples; pass@k and maj@k are null unless every problem
+has n >= k. `missing` says in words what is missing and why. The intervals treat problems as
+independent trials. That is conservative for avg@n, because a mean of values in [0, 1] varies at
+most as a proportion does. To compare arms, use the paired bootstrap of the analysis.
 """
 
 from collections.abc import Sequence
@@ -37,16 +37,18 @@ class Scored:
 
     @property
     def n(self) -> int:
+        """Number of completions."""
         return len(self.verdicts)
 
     @property
     def c(self) -> int:
+        """Number of correct completions."""
         return sum(row["correct"] for row in self.verdicts)
 
 
 def measure_all(problems: Sequence[Scored], ks: Sequence[int]) -> dict[str, Any]:
-    """All measures of the set; those of each level and subject are under `levels` and
-    `subjects`.
+    """The measures of the set, as in measures.json (docs/evaluation.md). Those of each level and
+    subject are under `levels` and `subjects`.
     """
     levels = sorted({problem.level for problem in problems} - {""})
     subjects = sorted({problem.subject for problem in problems} - {""})
@@ -85,8 +87,8 @@ def measure(problems: Sequence[Scored], ks: Sequence[int]) -> dict[str, Any]:
 
 
 def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval for `correct` of `total` >= 1 trials: within [0, 1], never of width
-    zero.
+    """Wilson's interval for `correct` of `total` >= 1 trials, within [0, 1]. Its width is never
+    zero. `correct` may be a sum of shares.
     """
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     p, z2 = correct / total, z * z / total
@@ -131,8 +133,8 @@ def _mean_maj_at_k(problems: Sequence[Scored], k: int) -> float | None:
 
 
 def _problem_majority(problem: Scored, k: int) -> float:
-    """maj@k of one problem. Equality of answers is not transitive, so a class may be correct in
-    part.
+    """maj@k of one problem. Equality of answers is not transitive, so a class of equal answers may
+    hold correct and wrong ones; it counts by its correct share.
     """
     class_N = np.array([row["class"] for row in problem.verdicts])
     correct_N = np.array([row["correct"] for row in problem.verdicts], dtype=float)
@@ -156,7 +158,7 @@ def _lengths(tokens: Sequence[int]) -> dict[str, float | None]:
 
 
 def _left_out(problems: Sequence[Scored], ks: Sequence[int]) -> list[str]:
-    """What the numbers above leave out, in words."""
+    """Sentences about what the measures leave out."""
     silent = [problem.problem_id for problem in problems if not problem.n]
     said = [f"no samples of {_some(silent)}: left out of avg@n and Cover@tau"] if silent else []
     for k in ks:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from experiments.policies.tiny import make_model
+from experiments.policies.tiny import make_tiny_model
 from experiments.spec.schema import TinyPolicy
 from methods import STARE, STEER, ClipCov, EightyTwenty, EntropyAdvantage, Method, NoEntropy
 from tests.grpo_runs import ours, training
@@ -46,7 +46,7 @@ def rollouts(method: Method, updates: int, count: int) -> list[tuple[float, floa
     )
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as out:
-        model = make_model(TinyPolicy(source="tiny"))
+        model = make_tiny_model(TinyPolicy(source="tiny"))
         ours(method, settings, Path(out), rows.append, model=model).train()
     return [(sum(row[key] for key in KEYS), row["seconds_scoring"]) for row in rows[1:]]
 

@@ -1,4 +1,4 @@
-"""Turns pydantic's findings into one message per problem: file, key, what is wrong, what to do."""
+"""Rewrites pydantic's validation errors for people: file, key, what is wrong, what to do."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,20 @@ from experiments.spec.known_keys import advice
 UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 
 
-def explain(
+def describe_findings(
     error: ValidationError,
     path: Path,
     content: Mapping[str, Any],
     model: type[BaseModel] | None = None,
 ) -> str:
-    """One line per finding, each `file: key: what is wrong; what to do`. With the `model` that was
-    validated, an unknown key is answered with the nearest known one.
+    """All findings of an error, one line each: `file: key: what is wrong: what to do`.
+
+    `content`: what was read from the file. `model`: the class that was validated; with it, the
+    message on an unknown key names the nearest known key.
     """
     lines = []
     for finding in error.errors(include_url=False):
-        said = say(finding)
+        said = describe_finding(finding)
         if model and finding["type"] in UNKNOWN_KEY:
             said = f"unknown key: {advice(model, finding['loc'])}"
         place = _place(finding["loc"], content, _is_whole(finding))
@@ -40,7 +42,11 @@ def _is_whole(finding: ErrorDetails) -> bool:
 
 
 def _place(location: Sequence[str | int], content: Any, is_whole: bool) -> str:
-    """The keys that are in the file, without the tags that a union adds to the path."""
+    """The path of a finding as keys of the file, joined by dots.
+
+    For a union, pydantic adds the tag (as `pretrained`) to the path; tags are not keys of the file
+    and are left out.
+    """
     keys: list[str] = []
     here: Any = content
     for i, key in enumerate(location):
@@ -53,8 +59,8 @@ def _place(location: Sequence[str | int], content: Any, is_whole: bool) -> str:
     return ".".join(keys) or "the whole file"
 
 
-def say(finding: ErrorDetails) -> str:
-    """What is wrong with a key and what to do, without its place."""
+def describe_finding(finding: ErrorDetails) -> str:
+    """Says what is wrong with a key and what to do, without naming file and key."""
     kind, context = finding["type"], finding.get("ctx", {})
     match kind:
         case kind if kind in UNKNOWN_KEY:
@@ -62,7 +68,7 @@ def say(finding: ErrorDetails) -> str:
         case "missing":
             return "is missing: add it"
         case "union_tag_invalid":
-            return _nearest(
+            return _suggest_nearest(
                 f"unknown {context['discriminator'].strip(chr(39))} {context['tag']!r}", context
             )
         case "union_tag_not_found":
@@ -73,7 +79,7 @@ def say(finding: ErrorDetails) -> str:
             return f"{finding['msg']}, not {finding['input']!r}"
 
 
-def _nearest(what: str, context: Mapping[str, Any]) -> str:
+def _suggest_nearest(what: str, context: Mapping[str, Any]) -> str:
     known = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
     close = difflib.get_close_matches(context["tag"], known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""

@@ -1,6 +1,4 @@
-"""Does a run fit on its GPUs, on how many at least, and if not: which single change would make it
-fit?
-"""
+"""Tells whether a run fits in the memory of its GPUs, how many it needs, and which changes help."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -9,25 +7,25 @@ from typing import Any, NamedTuple
 from eval.files.errors import BadInput
 from experiments.plan.activations import cache_bytes
 from experiments.plan.geometry import geometry_of
-from experiments.plan.memory import RESERVED, Estimate, Launch, Load, estimate
+from experiments.plan.memory import RESERVED_SHARE, Estimate, Launch, Load, estimate_memory
 from experiments.plan.throughput import Gpu
 from experiments.spec.schema import Experiment, HubPolicy
 from experiments.spec.training_settings import Lora, Training
 from experiments.training.micro_batches import batch
 
 LAUNCHES = (Launch("single"), *(Launch("fsdp2", n) for n in (2, 4, 8)))
-"""What is tried where no launch is named, the cheapest first."""
+"""Launches that are tried if none is named, the cheapest first."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One training run on one kind of GPU."""
+    """A training run, how it is launched, and on which type of GPU."""
 
     experiment: Experiment
     training: Training
     launch: Launch
     gpu: Gpu
-    prompt: int  # tokens, the longest
+    prompt: int  # tokens of the longest prompt
     needs_scoring: bool = False  # whether the arm's method has every rollout scored
 
     @property
@@ -37,45 +35,48 @@ class Case:
 
 
 class Fit(NamedTuple):
-    """What a run takes."""
+    """Whether a run fits on its GPUs."""
 
     load: Load
     estimate: Estimate
-    problem: str | None  # why it does not run; None = it fits
+    problem: str | None  # why it does not fit; None = it fits
 
 
-def fit(case: Case) -> Fit:
-    """Memory of one process, and whether it is there.
+def fit_on_gpu(case: Case) -> Fit:
+    """Estimates the memory of one process and compares it with its GPU.
 
     Raises:
-        BadInput: the batch does not divide among the processes, or the model's shape is not known.
+        BadInput: the batch is not divisible by the processes, or the model's shape is unknown.
     """
     load = load_of(case)
-    found = estimate(load, case.launch, "cpu" if case.gpu.is_cpu else "cuda")
-    return Fit(load, found, _problem(case, load, found))
+    found = estimate_memory(load, case.launch, "cpu" if case.gpu.is_cpu else "cuda")
+    return Fit(load, found, _reason_it_does_not_fit(case, load, found))
 
 
-def _problem(case: Case, load: Load, found: Estimate) -> str | None:
+def _reason_it_does_not_fit(case: Case, load: Load, found: Estimate) -> str | None:
     if case.launch.sharded and load.measures_share:
-        return "the gradient's share (gradient_share_every) cannot be measured on shards"
+        return "gradient_share_every needs whole gradients, which sharded processes do not have"
     if case.launch.sharded and load.adapter_rank and load.engine != "transformers":
-        return "adapters (lora) cannot be merged on shards for vLLM"
+        return "lora with vLLM needs whole weights, which sharded processes do not have"
     if load.engine == "colocate" and load.engine_bytes < (needed := engine_needs(case, load)):
         share = case.training.vllm_gpu_memory_utilization
         return (
-            f"vLLM's {share:.0%} of the GPU are {load.engine_bytes / 1e9:.1f} GB, and weights with"
-            " the cache of one sequence of"
-            f" {engine_length(case, load):,} tokens take {needed / 1e9:.1f} GB"
+            f"vLLM gets {share:.0%} of the GPU, {load.engine_bytes / 1e9:.1f} GB, and needs"
+            f" {needed / 1e9:.1f} GB for the weights and the cache of one sequence of"
+            f" {engine_length(case, load):,} tokens"
         )
     if not found.fits(case.gpu.bytes):
-        usable = (1 - RESERVED) * case.gpu.bytes
-        return f"a process needs {found.peak / 1e9:.1f} GB, and may use {usable / 1e9:.1f} GB of {case.gpu.bytes / 1e9:.1f}"
+        usable = (1 - RESERVED_SHARE) * case.gpu.bytes
+        return (
+            f"a process needs {found.peak / 1e9:.1f} GB, and may use {usable / 1e9:.1f} GB of"
+            f" {case.gpu.bytes / 1e9:.1f}"
+        )
     return None
 
 
 def engine_needs(case: Case, load: Load) -> int:
-    """Bytes without which a colocated engine does not start: it wants the cache of one sequence as
-    long as it would take.
+    """Bytes that a colocated engine needs to start: the weights in bfloat16, and the cache of one
+    sequence of the greatest length that it accepts.
     """
     tensor_parallel = case.training.vllm_tensor_parallel_size
     one = cache_bytes(load.shape, 1, engine_length(case, load), "bfloat16")
@@ -83,12 +84,12 @@ def engine_needs(case: Case, load: Load) -> int:
 
 
 def engine_length(case: Case, load: Load) -> int:
-    """Tokens of the longest sequence that a colocated engine takes."""
+    """Tokens of the longest sequence that a colocated engine accepts."""
     return case.training.vllm_max_model_length or load.shape.positions
 
 
 def load_of(case: Case) -> Load:
-    """What one process of the case holds and does."""
+    """What one process of the run holds in memory and computes."""
     training, processes = case.training, case.launch.processes
     engine = "transformers" if training.vllm == "none" else training.vllm
     return Load(
@@ -112,35 +113,32 @@ def load_of(case: Case) -> Load:
 
 
 def least_launch(case: Case) -> Launch | None:
-    """The fewest GPUs on which the run fits; None where eight are not enough."""
+    """The launch with the fewest GPUs on which the run fits; None if eight are not enough."""
     tried = LAUNCHES[:1] if case.gpu.is_cpu else LAUNCHES
-    return next((launch for launch in tried if _runs(replace(case, launch=launch))), None)
+    return next((launch for launch in tried if _fits(replace(case, launch=launch))), None)
 
 
-def widest(case: Case) -> Launch:
-    """The most GPUs of LAUNCHES among which the run's batch divides."""
+def widest_launch(case: Case) -> Launch:
+    """The launch with the most GPUs by which the run's batch is divisible."""
     tried = LAUNCHES[:1] if case.gpu.is_cpu else LAUNCHES
     return [x for x in tried if case.training.completions_per_update % x.processes == 0][-1]
 
 
-def _runs(case: Case) -> bool:
+def _fits(case: Case) -> bool:
     try:
-        return fit(case).problem is None
-    except BadInput:  # the batch does not divide among so many
+        return fit_on_gpu(case).problem is None
+    except BadInput:  # the batch is not divisible by so many processes
         return False
 
 
 # ---- what would make it fit
-# -------------------------------------------------------------------------------------------
 
 
 def remedies(case: Case) -> list[str]:
-    """Changes, in words, each of which makes the run fit by itself; pairs where no single one
-    does.
-    """
+    """Changes in words, each of which makes the run fit; pairs of changes if no single one does."""
     changes = list(_changes(case))
     single = _first_of_each(
-        (name, name.split()[0]) for name, change in changes if _runs(change(case))
+        (name, name.split()[0]) for name, change in changes if _fits(change(case))
     )
     if single:
         return single
@@ -150,24 +148,25 @@ def remedies(case: Case) -> list[str]:
         for b in changes[i + 1 :]
         if a[0].split()[0] != b[0].split()[0]
     ]
-    working = (pair for pair in pairs if _runs(pair[1][1](pair[0][1](case))))
+    working = (pair for pair in pairs if _fits(pair[1][1](pair[0][1](case))))
     return _first_of_each(
         (f"{a[0]} with {b[0]}", (a[0].split()[0], b[0].split()[0])) for a, b in working
     )
 
 
 def _first_of_each(named: Iterable[tuple[str, Any]]) -> list[str]:
-    """Of changes to the same setting, the mildest, which comes first."""
+    """The first change of each setting. Changes are ordered, the smallest first."""
     found: dict[Any, str] = {}
     for name, kind in named:
         found.setdefault(kind, name)
     return list(found.values())
 
 
-Change = tuple[str, Callable[[Case], Case]]
+Change = tuple[str, Callable[[Case], Case]]  # in words, and as a function
 
 
 def _changes(case: Case) -> Iterator[Change]:
+    """All changes that can save memory, of each setting the smallest first."""
     training = case.training
     if not training.gradient_checkpointing:
         yield _setting("gradient_checkpointing", True)

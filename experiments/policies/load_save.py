@@ -1,8 +1,7 @@
-"""The policy of a run: where its weights are read from, how it attends, its adapters, and how it is
-written down.
+"""Loads the base policy of a run and saves the trained one.
 
-Whatever trained it (one process, shards, adapters), what is written is one whole policy folder that
-evaluation can load.
+However a policy was trained (one process, shards, adapters), it is saved as one folder with whole
+weights, which evaluation can load.
 """
 
 from pathlib import Path
@@ -21,7 +20,14 @@ from experiments.spec.training_settings import Attention, Lora
 
 
 def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
-    """Arguments of from_pretrained for the base policy. BadInput where its weights are pickles."""
+    """Arguments of `from_pretrained` for the base policy.
+
+    `root`: results folder of the experiment, whose base/policy is read. A policy that the
+    experiment names as a folder is read from there.
+
+    Raises:
+        BadInput: the weights are pickles, which could run code when they are loaded.
+    """
     model = experiment.model
     folder = (
         model.name
@@ -37,7 +43,7 @@ def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
 
 
 def load_policy(experiment: Experiment, attention: Attention, root: Path) -> tuple[Any, Any]:
-    """(model, tokenizer) of the base policy."""
+    """(model, tokenizer) of the base policy, from the experiment's results folder `root`."""
     source = policy_source(experiment, root)
     dtype = experiment.model.dtype if isinstance(experiment.model, HubPolicy) else "float32"
     attends = attention_for(attention, dtype)
@@ -46,19 +52,25 @@ def load_policy(experiment: Experiment, attention: Attention, root: Path) -> tup
 
 
 def attention_for(setting: Attention, dtype: str) -> str:
-    """What `attention: auto` means on this machine; flash attention has no float32.
+    """The attention that a setting means on this machine, by transformers' name.
+
+    `auto` takes flash attention for bfloat16 weights only, because it does not compute in float32.
 
     Raises:
-        BadInput: flash attention is asked for by name and is not there.
+        BadInput: the setting names a flash attention that is not installed, or there is no GPU.
     """
     on_gpu = torch.cuda.is_available()
-    there = {
+    available = {
         "flash_attention_2": on_gpu and is_flash_attn_2_available(),
         "flash_attention_3": on_gpu and is_flash_attn_3_available(),
     }
     if setting == "auto":
-        return "flash_attention_2" if there["flash_attention_2"] and dtype == "bfloat16" else "sdpa"
-    if not there.get(setting, True):
+        return (
+            "flash_attention_2"
+            if available["flash_attention_2"] and dtype == "bfloat16"
+            else "sdpa"
+        )
+    if not available.get(setting, True):
         package = "flash-attn" if setting == "flash_attention_2" else "flash-attn-3"
         raise BadInput(
             f"training.attention: {setting} needs a GPU and the package {package}: install it, or"
@@ -68,7 +80,7 @@ def attention_for(setting: Attention, dtype: str) -> str:
 
 
 def lora_config(lora: Lora | None) -> Any:
-    """peft's configuration of the adapters; None without.
+    """peft's configuration of the adapters; None if `lora` is None.
 
     Raises:
         BadInput: peft is not installed.
@@ -94,10 +106,10 @@ def lora_config(lora: Lora | None) -> Any:
 
 
 def save_policy(trainer: Any, folder: Path, source: dict[str, Any]) -> None:
-    """Writes the whole policy, adapters merged in. Called on every process; the main one writes.
+    """Writes the trained policy with whole weights, adapters merged in.
 
-    source: of the base policy. Merging happens on the CPU, from files, because shards of weights
-    cannot be merged where they are.
+    Every process must call it; the main one writes.
+    `source`: what `policy_source` returned for the base policy, to which adapters are added.
     """
     adapted = is_peft_model(trainer.accelerator.unwrap_model(trainer.model))
     target = folder / "adapter" if adapted else folder
@@ -108,26 +120,26 @@ def save_policy(trainer: Any, folder: Path, source: dict[str, Any]) -> None:
     if trainer.accelerator.is_main_process:
         (target / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing here reads
         if adapted:
+            # from files on the CPU: sharded weights cannot be merged in place
             merge(target, folder, source)
             trainer.processing_class.save_pretrained(folder)
     trainer.accelerator.wait_for_everyone()
 
 
 def write_gathered(trainer: Any, folder: Path) -> None:
-    """A sharded policy as one, put together tensor by tensor. The checkpoints' own format stays
-    sharded.
+    """Writes a sharded policy as one state dict, gathered tensor by tensor.
+
+    Checkpoints stay sharded; this is for the finished policy.
     """
     gathered: dict[str, torch.Tensor] = {}
     model = trainer.accelerator.unwrap_model(trainer.model)
-    once = {
-        name for name, _ in [*model.named_parameters(), *model.named_buffers()]
-    }  # tied weights under one name
+    # tied weights appear here under one name, and in the state dict under two
+    once = {name for name, _ in [*model.named_parameters(), *model.named_buffers()]}
     for name, value in model.state_dict().items():
         if name not in once:
             continue
-        full = (
-            value.full_tensor() if isinstance(value, DTensor) else value
-        )  # every process takes part
+        # full_tensor is a collective operation: every process must call it
+        full = value.full_tensor() if isinstance(value, DTensor) else value
         if trainer.accelerator.is_main_process:
             gathered[name] = full.cpu()
     if trainer.accelerator.is_main_process:
@@ -135,8 +147,9 @@ def write_gathered(trainer: Any, folder: Path) -> None:
 
 
 def merge(adapter: Path, folder: Path, source: dict[str, Any]) -> None:
-    """Writes the weights of the base policy plus its adapter, in float32: bfloat16 would round most
-    of an adapter away.
+    """Writes the base policy's weights plus the adapter's, in float32.
+
+    In bfloat16 most of an adapter would be lost to rounding.
     """
     from peft import PeftModel
 
