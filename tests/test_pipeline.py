@@ -183,7 +183,8 @@ def test_changing_an_arm_in_the_experiment_concerns_that_arm_only(checkout: Path
 
 def test_the_code_that_makes_the_problems_concerns_them(checkout: Path) -> None:
     with edited(
-        checkout / "eval" / "questions" / "contamination.py", lambda text: text + "\nCHANGED = True\n"
+        checkout / "eval" / "questions" / "contamination.py",
+        lambda text: text + "\nCHANGED = True\n",
     ):
         jobs = planned(checkout)
     assert jobs["problems"] == 1
