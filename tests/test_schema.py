@@ -298,7 +298,8 @@ def smoke_with(folder: Path, old: str, new: str) -> Path:
          " you mean 'learning_rate'"),
         ("evaluation:\n", "evaluation:\n  data_dir: x\n", "evaluation.data_dir: unknown key: it"
          " belongs to the top of the file"),
-        ("seeds:", "top_p: 1\nseeds:", "top_p: unknown key: it belongs to training.top_p or evaluation.top_p"),
+        ("seeds:", "top_p: 1\nseeds:", "top_p: unknown key: it belongs to training.top_p or"
+         " arms.<name>.method.top_p or evaluation.top_p"),
         ("source: tiny", "source: tiny, stesp: 1", "model.stesp: unknown key: did you mean 'steps'"),
         ("arithmetic_test:", "aime_2024:", "'aime_2024' is the name of a known set"),
     ],
