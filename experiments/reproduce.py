@@ -48,8 +48,7 @@ def reproduce(dump: Path) -> tuple[Numbers, int]:
     batches = read_batches(dump, fault.processes)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = rebuild_trainer(dump, fault, Path(scratch))
-        # pyright: ignore[reportOptionalMemberAccess]
-        broken = sum(int((~p.isfinite()).sum()) for p in trainer.model.parameters())
+        broken = sum(int((~p.isfinite()).sum()) for p in trainer.model.parameters())  # pyright: ignore[reportOptionalMemberAccess]
         return list(compare_numbers(trainer, fault, batches)), broken
 
 

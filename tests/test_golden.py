@@ -318,7 +318,7 @@ class GSPO:
     def init(self) -> dict[str, float]:
         return {}
 
-    def observe(self, state: Any, seen: Signals) -> Any:
+    def observe(self, state: Any, seen: Any) -> Any:
         return state
 
 

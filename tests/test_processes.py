@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from experiments.workflow.launcher import FAULT_FOLDER
+from experiments.workflow.launcher import LAUNCH_FOLDER
 from tests.faults.alive import acts, unlearnt
 from tests.process_worker import SCENARIOS, SHARDED, run
 
@@ -39,7 +39,7 @@ def launched(configuration: str, out: Path, names: list[str]) -> subprocess.Pope
     """The worker on two processes."""
     config = [
         "--config_file",
-        str(FAULT_FOLDER / f"{configuration}.yaml"),
+        str(LAUNCH_FOLDER / f"{configuration}.yaml"),
         "--main_process_port",
         "0",
     ]

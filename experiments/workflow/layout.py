@@ -143,7 +143,7 @@ class Graph:
         """Counts files of the named sets in a run's folder."""
         return [f"{folder}/eval/{name}.counts.csv" for name in names]
 
-    def marks(self, folder: str, names: list[str], kind: str) -> list[str]:
+    def marks(self, folder: str | Path, names: list[str], kind: str) -> list[str]:
         """Marks of the named sets in a run's folder: `kind` is sampled or scored."""
         return [f"{folder}/eval/{name}.{kind}" for name in names]
 
