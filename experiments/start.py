@@ -10,20 +10,20 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
 from experiments.spec.data_folder import load_ready
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment
-from experiments.sweep.sweep_file import Study, asked_arms, asked_experiment, asked_study
-from experiments.tracking.command import start
+from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
+from experiments.tracking.command import start_following
 from experiments.workflow.claim import claim, only_sweeps, runs_jobs
+from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
 from experiments.workflow.layout import Graph, prepare_environment
 from experiments.workflow.outdated import forget_outdated
-from experiments.workflow.repair import mend
+from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, needs
 from experiments.workflow.steps import Digests
 
@@ -34,7 +34,7 @@ class Asked:
 
     experiment: Experiment
     graph: Graph
-    sweep: Study | None  # the sweep of this experiment, if it has one
+    sweep: TuningStudy | None  # the sweep of this experiment, if it has one
     needs: dict[str, Need]  # rule → resources of its jobs
     launcher: str  # command that starts a training run
     retries: int  # of a training run
@@ -50,15 +50,16 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
     # A sweep makes files that other arms of its experiment may be read from: it does without those.
     needed = asked_arms(config) if only_sweeps(arguments) else None
     experiment = load_ready(asked_experiment(config), needed)
-    graph = Graph(experiment, Path(str(config.get("results", "results"))))
+    graph = Graph(experiment, results_folder(config))
     count = processes(config)
+    gpus = whole_number(config, "gpus", 0, 0) if "gpus" in config else None
     prepare_environment()
     prepare_launches()
     return Asked(
         experiment,
         graph,
         asked_study(config, experiment),
-        needs(experiment, config.get("gpus"), count),
+        needs(experiment, gpus, count),
         launcher(config),
         retries(config),
         Digests(graph),
@@ -77,7 +78,7 @@ def get_ready(asked: Asked, arguments: Sequence[str]) -> None:
     if not runs_jobs(arguments):
         return
     claim(asked.graph.root)
-    mend(asked.graph.root, asked.graph.runs)
+    repair(asked.graph.root, asked.graph.runs)
     forget_outdated(asked.graph)
     write_spec(asked.experiment, asked.graph.spec)
 
@@ -88,7 +89,7 @@ def started(asked: Asked) -> None:
     The spec is no rule: Snakemake would let it, as an upstream job, hide which runs it concerns.
     """
     write_spec(asked.experiment, asked.graph.spec)
-    start(asked.graph.root)
+    start_following(asked.graph.root)
 
 
 def failed(asked: Asked) -> None:

@@ -30,15 +30,15 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from analysis.figures import make as figures
+from analysis.figures import command as figures
 from analysis.figures import style
-from analysis.report import make as report
-from analysis.results.counts import read_counts
-from analysis.results.folder import load as load_results
-from analysis.sweep import make as sweep
-from analysis.sweep.read import read as read_study
+from analysis.report import command as report
+from analysis.results.counts import read_run_counts
+from analysis.results.folder import load_results as load_results
+from analysis.sweep import command as sweep
+from analysis.sweep.study_files import read_sweep as read_study
 from analysis.tables import cells, render
-from analysis.tables import make as tables
+from analysis.tables import layouts as tables
 from eval.files.csv_text import GUARDED, csv_text
 from eval.files.errors import BadInput
 from eval.files.jsonl import dump, read_rows
@@ -54,10 +54,10 @@ from eval.verify.outcome import NeedsAlgebra
 from eval.verify.text_answers import is_words, same_words
 from eval.verify.verifier import Verifier
 from experiments.run.fault_dump import INPUTS, read_batches, read_fault
-from experiments.spec.resolved import resolved
-from experiments.spec.schema import load as load_experiment
-from experiments.sweep.sweep_file import Study, load_study
-from experiments.tasks.counts import read_pass_rates
+from experiments.spec.resolved import resolved_yaml
+from experiments.spec.schema import load_experiment as load_experiment
+from experiments.sweep.sweep_file import TuningStudy, load_study
+from experiments.tasks.strata import read_pass_rates
 from experiments.tracking.metrics import metric_name, row_points
 from tests import synthetic_sweep
 from tests.hostile import COMPLETIONS, LATEX, TEXT, bitten, json_bytes, mutated, yaml_bytes
@@ -149,14 +149,14 @@ def counts(data: bytes) -> None:
     path = file(data, "x.counts.csv")
     with suppress(BadInput):
         assert all(0 <= rate <= 1 for rate in read_pass_rates(path).values())
-    assert all(0 <= right <= n for n, right in read_counts(path).values())
+    assert all(0 <= right <= n for n, right in read_run_counts(path).values())
 
 
 def schema(data: bytes) -> None:
     found = load_experiment(file(data, "x.yaml"))
     names = [found.name, *found.arms, *found.evaluation.benchmarks]
     assert all(name.isidentifier() and name.isascii() for name in names)
-    text = resolved(found)
+    text = resolved_yaml(found)
     assert load_experiment(file(text.encode(), "y.yaml")) == found
 
 
@@ -167,7 +167,7 @@ def study_schema(data: bytes) -> None:
         for search in study.searches.values()
         if search.grid_points
     )
-    assert Study.model_validate(study.model_dump(mode="json")) == study
+    assert TuningStudy.model_validate(study.model_dump(mode="json")) == study
 
 
 def mark(data: bytes) -> None:
@@ -215,16 +215,16 @@ class Tags(HTMLParser):
 
 def forms(texts: list[str]) -> None:
     frame = pd.DataFrame({"name": texts, "score": [0.5] * len(texts)})
-    columns = (tables.word("name", "name"), cells.Column("score", "score", cells.points))
+    columns = (tables.text_column("name", "name"), cells.Column("score", "score", cells.points))
     table = cells.Table("t", texts[0], frame, columns, tuple(texts))
-    shown = {form: make_form(table) for form, make_form in render.FORMS.items()}
+    shown = {form: make_form(table) for form, make_form in render.TABLE_FORMS.items()}
     read = list(csv.reader(io.StringIO(shown["csv"], newline=""), strict=True))
     assert len(read) == len(texts) + 1
     assert not any(cell.startswith(GUARDED[:-1]) for row in read for cell in row)
     Tags().feed(shown["html"])
     assert not set("<>") & set(shown["md"].replace("&lt;", "").replace("&gt;", ""))
-    tex = render.tex(texts[0])
-    for known in sorted(set(render.TEX.values()), key=len, reverse=True):
+    tex = render.escape_tex(texts[0])
+    for known in sorted(set(render.TEX_ESCAPES.values()), key=len, reverse=True):
         tex = tex.replace(known, "")
     assert not set(tex) & set("\\&%$#_{}~^")
     assert all(
@@ -248,23 +248,23 @@ def folder(files: dict[str, bytes]) -> None:
     """Tables and page of a results folder."""
     results = load_results(changed(WHOLE, files))
     for name in tables.LAYOUTS:
-        for form in render.FORMS.values():
-            form(tables.build(name, results)).encode("utf-8", "backslashreplace")
-    safe(report.page(results))
+        for form in render.TABLE_FORMS.values():
+            form(tables.build_table(name, results)).encode("utf-8", "backslashreplace")
+    safe(report.report_page(results))
 
 
 def drawn(files: dict[str, bytes]) -> None:
     """Figures of a results folder."""
     results = load_results(changed(WHOLE, files))
     for name in figures.FIGURES:
-        figures.make(name, results)
+        figures.save_figure(name, results)
     unharmed(results.folder)
 
 
 def swept(files: dict[str, bytes]) -> None:
     """Tables, figures and page of a sweep's folder."""
     root = changed(SWEEP, files)
-    sweep.report(read_study(root))
+    sweep.write_sweep_report(read_study(root))
     safe((root / "report.html").read_text("utf-8"))
     unharmed(root)
 
@@ -453,7 +453,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", default=[], help="targets whose name begins so")
     arguments = parser.parse_args()
-    style.use()
+    style.use_style()
     resource.setrlimit(
         resource.RLIMIT_AS, (MEMORY_GB * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1])
     )

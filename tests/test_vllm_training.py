@@ -18,15 +18,15 @@ from torch import Tensor
 from trl.trainer import grpo_trainer
 
 from eval.files.errors import BadInput
-from experiments.policies.load import lora_config
-from experiments.spec.schema import load
+from experiments.policies.load_save import lora_config
+from experiments.spec.schema import load_experiment
 from experiments.spec.training_settings import Lora
 from experiments.training import trainer as trainer_module
 from experiments.training.generation import LOGPROBS, check_server, engine_seed
 from experiments.training.sharding import prepare_shards
 from experiments.training.vllm_server import serve_command
 from methods import FixedCoefficient
-from methods.objective import Loss, grpo_objective
+from methods.common.objective import Loss, grpo_objective
 from tests.grpo_runs import ours, training
 
 RATIOS = (1.0, 2.0, 4.0, 0.25)
@@ -218,7 +218,7 @@ def test_engines_of_all_runs_differ() -> None:
 
 
 def test_the_servers_command(tmp_path: Path) -> None:
-    experiment = load("smoke")
+    experiment = load_experiment("smoke")
     with pytest.raises(BadInput, match=r"training\.vllm is 'none' in arm aer"):
         serve_command(experiment, "aer", 1, tmp_path, [])
     served = experiment.training.model_copy(update={"vllm": "server", "vllm_server_port": 8010})

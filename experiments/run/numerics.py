@@ -1,12 +1,12 @@
-"""A number that is not finite ends the run, and leaves what is needed to see it again.
+"""Ends the run at a number that is not finite, and dumps what is needed to compute it again.
 
 Loss, entropy and gradient norm of every update are looked at before the optimizer acts on them, on
 all processes together. NaN or an infinity in any of them, or next-token probabilities from which
 nothing can be drawn, becomes
 
-    <run>/fault/fault.json               which number, at which rollout and update; the run's settings
+    <run>/fault/fault.json               which number, rollout and update; the run's settings
                /policy/                  the weights at that moment
-               /batch-<process>.safetensors   the update's micro-batches: all that the loss is a function of,
+               /batch-<process>.safetensors   micro-batches: all that the loss depends on,
                                          and the loss, entropy and T that were found
 
 and one message. `python -m experiments.reproduce <run>/fault` computes the same numbers from these
@@ -26,9 +26,9 @@ from torch import Tensor
 
 from eval.files.durable import empty, publish, write_text
 from eval.files.errors import BadInput
-from experiments.training.processes import on_main
+from experiments.run.processes import on_main
 
-FOLDER = "fault"
+FAULT_FOLDER = "fault"
 UNDRAWABLE = "probability tensor"  # of torch.multinomial's message
 
 
@@ -96,14 +96,14 @@ class Guard:
             self.stop(trainer, f"not finite in an update: {', '.join(names)}", gradient_norm)
 
     def check_generation(self, trainer: Any, error: RuntimeError) -> None:
-        """Raises: BadInput if that is why nothing could be generated."""
+        """Raises: BadInput if nothing could be generated because a number is not finite."""
         if UNDRAWABLE in str(error):
             self.stop(trainer, "the policy's next-token probabilities are not finite", math.nan)
 
     def stop(self, trainer: Any, what: str, gradient_norm: float) -> NoReturn:
         """Writes the dump, of the last update that was begun, and ends the run."""
         rollout, update = trainer.progress.rollouts, trainer.state.global_step
-        staging = on_main(lambda: empty(self.folder.with_name(f".{FOLDER}.new")))
+        staging = on_main(lambda: empty(self.folder.with_name(f".{FAULT_FOLDER}.new")))
         self.save(trainer, staging / "policy")
         named = {
             f"{i}.{name}": value.clone(memory_format=torch.contiguous_format)
@@ -128,7 +128,7 @@ class Guard:
 
 
 def refuse_after_fault(folder: Path) -> None:
-    """Raises: BadInput if the run has ended so before: it would end so again."""
+    """Raises: BadInput if the run has ended with a fault before: it would do so again."""
     if not (folder / "fault.json").exists():
         return
     try:
@@ -136,7 +136,7 @@ def refuse_after_fault(folder: Path) -> None:
         words = fault_words(*(fault[key] for key in ("where", "rollout", "update", "what")))
     except (ValueError, KeyError, TypeError):
         raise BadInput(
-            f"{folder}: is not the dump of a fault: delete it, and the run goes on"
+            f"{folder}: is not the dump of a fault: delete it, and the run resumes"
         ) from None
     raise BadInput(said(folder, words))
 

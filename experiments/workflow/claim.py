@@ -1,6 +1,7 @@
 """One run at a time on a results folder.
 
-    claim   a lock of the operating system on results/<experiment>/.running, which ends with the process that holds it,
+    claim   a lock of the operating system on results/<experiment>/.running, which ends with the
+            process that holds it,
             however that process ends
 
 Snakemake's own locks are files. They outlive a process that is killed, and a run that ends well
@@ -92,11 +93,12 @@ def claim(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         file = os.fdopen(os.open(root / RUNNING, flags, 0o644), "a+b", buffering=0)
-        if not locked(file, root):
+        if not lock_claim(file, root):
             return
         file.truncate(0)
         file.write(
-            f"process {os.getpid()} on {gethostname()}, since {datetime.now(UTC):%F %T} UTC\n".encode()
+            f"process {os.getpid()} on {gethostname()}, since"
+            f" {datetime.now(UTC):%F %T} UTC\n".encode()
         )
     except OSError as error:
         disk = (
@@ -111,8 +113,10 @@ def claim(root: Path) -> None:
     release_locks(SNAKEMAKE_LOCKS, root)
 
 
-def locked(file: IO[bytes], root: Path) -> bool:
-    """False on a file system without such locks: Snakemake's own must do."""
+def lock_claim(file: IO[bytes], root: Path) -> bool:
+    """Whether the file could be locked. False on a file system without such locks, where only
+    Snakemake's own locks protect the folder.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

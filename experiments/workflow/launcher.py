@@ -16,8 +16,9 @@ from typing import Any
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file
+from experiments.workflow.config import whole_number
 
-FOLDER = Path(__file__).parents[1] / "launch"
+LAUNCH_FOLDER = Path(__file__).parents[1] / "launch"
 ONE = "python -m"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads a process computes with. Snakemake sets both to the threads of the
@@ -30,7 +31,7 @@ def launcher(config: Mapping[str, Any]) -> str:
     """What stands before the module's name on the command line.
 
     Raises:
-        BadInput: no such configuration, or no such number.
+        BadInput: the configuration does not exist, or a number is wrong.
     """
     count = processes(config)
     if count == 1 and "launch" not in config:
@@ -43,12 +44,10 @@ def launcher(config: Mapping[str, Any]) -> str:
 
 
 def processes(config: Mapping[str, Any]) -> int:
-    """Of a training run."""
-    count = config.get("processes", config.get("gpus") or 1)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise BadInput(f"--config processes={count}: give a whole number, 1 or more")
-    gpus = config.get("gpus")
-    if isinstance(gpus, int) and gpus > 0 and count != gpus:
+    """Of a training run: as many as it has GPUs, unless the configuration says otherwise."""
+    gpus = whole_number(config, "gpus", 0, 0)
+    count = whole_number(config, "processes", gpus or 1, 1)
+    if gpus > 0 and count != gpus:
         raise BadInput(
             f"--config processes={count} gpus={gpus}: each process has a GPU of its own: leave"
             " processes out"
@@ -58,18 +57,15 @@ def processes(config: Mapping[str, Any]) -> int:
 
 def retries(config: Mapping[str, Any]) -> int:
     """How often Snakemake starts a training run again that ended in a failure."""
-    count = config.get("retries", 3)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise BadInput(f"--config retries={count}: give a whole number, 0 or more")
-    return count
+    return whole_number(config, "retries", 3, 0)
 
 
 def configuration(name: str) -> Path:
     """The file that a name or path means."""
-    for path in (FOLDER / f"{name}.yaml", Path(name)):
+    for path in (LAUNCH_FOLDER / f"{name}.yaml", Path(name)):
         if is_yaml_file(path):
             return path.absolute()
-    known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    known = ", ".join(sorted(path.stem for path in LAUNCH_FOLDER.glob("*.yaml")))
     raise BadInput(
         f"--config launch={name}: choose one of {known}, or give the path of an accelerate"
         " configuration"
