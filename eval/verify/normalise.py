@@ -63,7 +63,7 @@ _SYNONYMS = [
     (re.compile(r"\\colon(?![a-zA-Z])"), ":"),
     (re.compile(r"\\(?:geqslant|geq)(?![a-zA-Z])"), r"\\ge"),
     (re.compile(r"\\(?:leqslant|leq)(?![a-zA-Z])"), r"\\le"),
-    (re.compile(r"\\(?:dots[cbo]?|cdots|vdots)(?![a-zA-Z])|\.\.\."), r"\\ldots"),
+    (re.compile(r"\\(?:dots[cbo]?|cdots|vdots)(?![a-zA-Z])"), r"\\ldots"),
     (re.compile(r"\\(?:imath|iota)(?![a-zA-Z])"), "i"),
     (re.compile(r"\\(begin|end)\{(?:small|[bBp])?matrix\}"), r"\\\1{pmatrix}"),
     (re.compile(r"\\(begin|end)\{array\}(?:\{[^{}]*\})?"), r"\\\1{pmatrix}"),
@@ -177,6 +177,7 @@ def clean(answer: str) -> str:
     if _PLAIN.fullmatch(answer) or len(answer) > MAX_ANSWER:
         return answer.strip()
     text = answer if answer.isascii() else from_unicode(answer)
+    text = text.replace("...", r"\ldots ")
     text = _THOUSANDS.sub(_grouped_digits, _DELIMITERS.sub(_delimiter, text))
     text = _INFIX.sub(_prefix, _SPACES.sub(_space, text))
     text = _trimmed(text)
