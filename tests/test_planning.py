@@ -295,18 +295,18 @@ def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
 def test_an_engine_share_too_small_for_the_weights_is_told_apart() -> None:
     case = case_of("qwen3_8b", launch=Launch("fsdp2", 8), vllm_gpu_memory_utilization=0.1)
     assert (
-        "vLLM's 10% of the GPU are 8.6 GB, and weights with the cache of one sequence of 4,608"
-        " tokens take 17" in str(fit_on_gpu(case).problem)
+        "vLLM gets 10% of the GPU, 8.6 GB, and needs 17.1 GB for the weights and the cache of one"
+        " sequence of 4,608 tokens" in str(fit_on_gpu(case).problem)
     )
     assert any(name.startswith("vllm_gpu_memory_utilization: ") for name in remedies(case))
 
 
 def test_what_training_refuses_on_shards_is_no_way_out() -> None:
     shards = Launch("fsdp2", 4)
-    assert "adapters (lora) cannot" in str(
+    assert "lora with vLLM needs whole weights" in str(
         fit_on_gpu(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8))).problem
     )
-    assert "adapters" not in str(
+    assert "lora" not in str(
         fit_on_gpu(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8), vllm="none")).problem
     )
     assert "gradient_share_every" in str(
@@ -325,7 +325,9 @@ def test_an_engine_has_room_for_the_longest_sequence_that_it_takes() -> None:
         engine_needs(case, load_of(case))
         == 2 * QWEN3["Qwen/Qwen3-0.6B"].parameters + 32_768 * 28 * 2 * 1024 * 2
     )
-    assert "one sequence of 32,768 tokens take 5.0 GB" in str(fit_on_gpu(case).problem)
+    assert "needs 5.0 GB for the weights and the cache of one sequence of 32,768 tokens" in str(
+        fit_on_gpu(case).problem
+    )
     assert "vllm_max_model_length: 1520" in remedies(case)
     assert (
         geometry_of(

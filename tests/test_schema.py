@@ -189,8 +189,8 @@ def test_refusals_name_file_key_and_remedy(
     [
         ("a: 1\na: 2\n", "duplicate key 'a'"),
         ("a: [1", "not readable as YAML"),
-        ("- 1\n", "holds no mapping"),
-        ("", "holds no mapping"),
+        ("- 1\n", "is not a mapping of keys"),
+        ("", "is not a mapping of keys"),
         ("a: !!python/object/apply:os.system ['true']\n", "not readable as YAML"),
         ("? [1, 2]\n: 3\n", "a key must be plain text"),
         ("[" * 5000, "not readable as YAML"),
@@ -298,7 +298,8 @@ def smoke_with(folder: Path, old: str, new: str) -> Path:
          " you mean 'learning_rate'"),
         ("evaluation:\n", "evaluation:\n  data_dir: x\n", "evaluation.data_dir: unknown key: it"
          " belongs to the top of the file"),
-        ("seeds:", "top_p: 1\nseeds:", "top_p: unknown key: it belongs to training.top_p or evaluation.top_p"),
+        ("seeds:", "top_p: 1\nseeds:", "top_p: unknown key: it belongs to training.top_p or "
+         "arms.<name>.method.top_p or evaluation.top_p"),
         ("source: tiny", "source: tiny, stesp: 1", "model.stesp: unknown key: did you mean 'steps'"),
         ("arithmetic_test:", "aime_2024:", "'aime_2024' is the name of a known set"),
     ],

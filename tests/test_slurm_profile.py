@@ -199,7 +199,7 @@ def test_the_page_says_how_often_a_run_is_sent_again() -> None:
     assert "retries: STUDY.retries" in (ROOT / "experiments" / "rules" / "policies.smk").read_text()
     page = " ".join((ROOT / "docs" / "cluster.md").read_text().split())
     assert (
-        "sends the job again, up to three times (`--config retries=N`; `retries: 5` of the profile"
+        "submits the job again, up to three times (`--config retries=N`; `retries: 5` of the profile"
         " is for" in page
     )
 

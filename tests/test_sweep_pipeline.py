@@ -99,7 +99,7 @@ def test_a_bad_launch_file_and_a_killed_worker_cost_no_trial_and_make_none_too_m
     output, _ = job.communicate()
     assert job.returncode != 0
     assert re.search(
-        r"error: .*aer: 2 trials of 2, 2 of them failed \(training .* start the sweep again", output
+        r"error: .*aer: 2 trials of 2, 2 of them failed \(training .* run the sweep again", output
     )
 
     job = sweep(checkout)
@@ -181,7 +181,7 @@ def test_a_sweep_without_a_result_is_refused_and_the_next_start_goes_on(
     done.touch()
     with pytest.raises(
         BadInput,
-        match=r"aer: 3 trials of 3, 3 of them failed \(no driver\).* start the sweep again",
+        match=r"aer: 3 trials of 3, 3 of them failed \(no driver\).* run the sweep again",
     ):
         gather(folder)
     assert not done.exists()  # or the next start would gather again, and try nothing

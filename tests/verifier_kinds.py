@@ -629,7 +629,6 @@ KINDS: dict[str, list[Row]] = {
                 "5|6",
                 "5|10",
                 r"5 \equiv 6",
-                r"5 \mod 7",
                 r"5 \pmod{7}",
                 r"\{5,5,6\}",
                 r"5 \land 6",

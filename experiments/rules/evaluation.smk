@@ -83,10 +83,10 @@ use rule sample as base_sample with:
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_sample.tsv"
     params:
-        policy=GRAPH.base_policy(),
-        problems=f"{RESULTS}/problems/{{set}}.jsonl",
+        policy=lambda wildcards: GRAPH.base_policy(),
+        problems=lambda wildcards: f"{RESULTS}/problems/{wildcards.set}.jsonl",
         samples=lambda wildcards: GRAPH.base_samples(wildcards.set),
-        out=f"{RESULTS}/base/eval",
+        out=lambda wildcards: f"{RESULTS}/base/eval",
         sampling=GRAPH.sampling(),
         seed=EXPERIMENT.evaluation.seed,
         labels=f"--label run={EXPERIMENT.name} --label arm=base --label step=0",
@@ -105,6 +105,6 @@ use rule score as base_score with:
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_score.tsv"
     params:
-        out=f"{RESULTS}/base/eval",
+        out=lambda wildcards: f"{RESULTS}/base/eval",
         ks=GRAPH.ks,
         digest=lambda wildcards: DIGEST(f"{RESULTS}/base/eval/{wildcards.set}.scored"),
