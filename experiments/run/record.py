@@ -10,13 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from eval.files.jsonl import Row
 from experiments.run.explosion import Vitals
 from experiments.spec.schema import Experiment, run_spec, spec_hash
 from methods.common.control import reconstruction
 
-Row = dict[str, Any]
-
-PACKAGES = ("torch", "trl", "transformers", "accelerate", "math-verify", "vllm")
+RECORDED_PACKAGES = ("torch", "trl", "transformers", "accelerate", "math-verify", "vllm")
 
 
 def run_record(experiment: Experiment, arm: str, seed: int, trainer: Any, started: float) -> Row:
@@ -82,7 +81,7 @@ def _git(folder: Path, *command: str) -> str:
 def versions() -> dict[str, str]:
     """Installed versions of what a number may depend on."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in RECORDED_PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

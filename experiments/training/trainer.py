@@ -36,6 +36,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.files.durable import empty
+from eval.files.jsonl import Row
 from experiments.run.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.run.explosion import Limits, observe
 from experiments.run.numerics import FOLDER, Guard
@@ -61,8 +62,6 @@ from methods.common.control import (
     needs_scoring,
 )
 from methods.common.objective import clipped, grpo_objective
-
-Row = dict[str, Any]
 
 
 class EntropyControlTrainer(GRPOTrainer):
