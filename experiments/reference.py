@@ -26,7 +26,8 @@ CLASSES = [
     *(settings.Objective, settings.Sampler, settings.WilcoxonPruning, settings.MedianPruning),
 ]
 FIELD = re.compile(
-    r"^    (?P<name>[A-Za-z]\w*): (?P<type>(?!ClassVar)[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$"
+    r"^    (?P<name>[A-Za-z]\w*): (?P<type>(?!ClassVar)[^=#]+?)(?: = (?P<default>.+?))?(?:  #"
+    r" (?P<meaning>.+))?$"
 )
 RANGES = {
     "Share": "in [0, 1]",

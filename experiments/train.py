@@ -29,7 +29,7 @@ from experiments.policies.load_save import load_policy, lora_config, policy_sour
 from experiments.run.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.run.explosion import Limits
 from experiments.run.identity import Identity, check_base, finish_run, identity, is_finished
-from experiments.run.numerics import FOLDER, Guard, refuse_after_fault
+from experiments.run.numerics import FAULT_FOLDER, Guard, refuse_after_fault
 from experiments.run.processes import on_main, world
 from experiments.run.record import fault_settings, run_record
 from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
@@ -112,7 +112,10 @@ def make_trainer(
         mask_truncated=training.mask_truncated_completions,
         stop=stop,
         guard=Guard(
-            out / FOLDER, f"arm {arm}, seed {seed}", fault_settings(experiment, arm, seed), save
+            out / FAULT_FOLDER,
+            f"arm {arm}, seed {seed}",
+            fault_settings(experiment, arm, seed),
+            save,
         ),
         limits=explosion_limits(training, model.config.vocab_size),
         model=model,
@@ -187,7 +190,7 @@ def train_rollouts(
     asked to stop; returns the trainer.
     """
     state = world()
-    on_main(lambda: refuse_after_fault(out / FOLDER))
+    on_main(lambda: refuse_after_fault(out / FAULT_FOLDER))
     checkpoint = on_main(lambda: resume_point(out / "checkpoints", mine, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
     rollouts = experiment.training_of(arm).rollouts

@@ -1,5 +1,5 @@
-"""AEnt: a bonus on the entropy of the likely tokens alone, with a coefficient that keeps it within a
-range.
+"""AEnt: a bonus on the entropy of the likely tokens alone, with a coefficient that keeps it within
+a range.
 
     H̃_it = entropy of the softmax over the V - ⌊pV⌋ largest logits
     w_i   = c
@@ -11,8 +11,8 @@ reaches 0, so the bonus is never off.
 Source: arXiv 2509.03493; inclusionAI/AReaL recipe/AEnt (functional.py ae63973, actor.py 00d07c0).
 
 Departures: the controller sees H̃ of the policy that generated the rollout, all tokens of all
-processes; the code averages it over the update's micro-batches. State is saved. The bonus is divided
-by the T of the policy term.
+processes; the code averages it over the update's micro-batches. State is saved. The bonus is
+divided by the T of the policy term.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """Adaptive Entropy Regularization (AER), a *reconstruction*.
 
     g(q)  = share of the question's completions that are correct
-    λ(g)  = max(0, 1 - g/ρ)                          harder question, larger weight; zero from accuracy ρ on
-    H*    = τ · H_0                                  H_0: entropy of the first rollout, before any update
-    α'    = clip(α + η (H* - H), 0, α_max)           too little entropy, more bonus; too much, less
-    w_i   = α · λ(g_i)                               with the α from before this rollout's entropy was seen
+    λ(g)  = max(0, 1 - g/ρ)             harder question, larger weight; zero from accuracy ρ on
+    H*    = τ · H_0                     H_0: entropy of the first rollout, before any update
+    α'    = clip(α + η (H* - H), 0, α_max)   too little entropy, more bonus; too much, less
+    w_i   = α · λ(g_i)                  with the α from before this rollout's entropy was seen
 
 Source: arXiv 2510.10959. Versions 1 and 2 (October 2025): "Rediscovering Entropy Regularization:
 Adaptive Coefficient Unlocks Its Potential for LLM Reinforcement Learning". Version 3 (April 2026,

@@ -1,6 +1,6 @@
 """SIREN: the entropy of each answer's most uncertain tokens is held at its initial value.
 
-    Ĥ_it = entropy of π over {v, by falling probability: cumulative probability < top_p}, renormalised
+    Ĥ_it = entropy of π over {v, by falling probability: cumulative < top_p}, renormalised
     k_it = 1[ Ĥ_it > the `quantile` of its completion's Ĥ ]
     M    = mean over completions of (Σ_t k Ĥ / Σ_t k); 0 for a completion without a kept token
     L    = L_GRPO + β (M - M_0)²,                       M_0 = M of the first rollout

@@ -4,7 +4,7 @@ entropy is too low.
     L±    = the ⌈P·n⌉ tokens of highest surprisal -log p among the n with A > 0, and with A < 0
     O1      weight W on L+                      else 1;  all 1 while H >= H*
     C2      weight W on L+ and M on L-
-    W'    = clip(W + a sign(H* - H), 1, W_max),  M' = clip(M - a sign(H* - H), M_min, 1)  if adaptive
+    W'    = clip(W + a sign(H* - H), 1, W_max),  M' = clip(M - a sign(H* - H), M_min, 1)
 
 W', M' and the gate act in the rollout whose H they have seen.
 

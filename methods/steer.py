@@ -35,7 +35,7 @@ def entropy_change(
     return (advantage_BT * change_BT / old_logp_BT.exp()).abs()
 
 
-def linear(size_BT: Tensor, counted_BT: Tensor, w_min: float, w_max: float) -> Tensor:
+def linear_weights(size_BT: Tensor, counted_BT: Tensor, w_min: float, w_max: float) -> Tensor:
     """(B, T): from w_max at the smallest |Ω| to w_min at the largest; the middle where all agree"""
     sizes = size_BT[counted_BT]
     spread = sizes.max() - sizes.min()
@@ -50,7 +50,7 @@ def exponential(size_BT: Tensor, counted_BT: Tensor, w_min: float, w_max: float)
     return torch.exp(-k * size_BT).clamp(w_min, 1.0)
 
 
-FORMS = {"linear": linear, "exp": exponential}
+FORMS = {"linear": linear_weights, "exp": exponential}
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,19 @@ def test_the_files_that_the_page_of_rooms_names_exist() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_every_letter_of_a_shape_is_in_the_table() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Shapes")[1]
+    told = {letter for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for letter in row}
+    used: dict[str, str] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = node.id if isinstance(node, ast.Name) else getattr(node, "arg", None) or ""
+            if shape := re.fullmatch(r"[a-z][a-z0-9_]*_([A-Z1]{1,4})", name):
+                used |= {letter: f"{name} in {path.relative_to(ROOT)}" for letter in shape[1]}
+    assert len(used) > 10
+    assert {letter: where for letter, where in used.items() if letter not in told} == {}
+
+
 def defined(path: Path) -> set[str]:
     """Functions, classes and constants at the top level of a file."""
     names: set[str] = set()

@@ -79,7 +79,7 @@ def test_without_a_package_nothing_runs_and_the_code_says_so(
     assert ended.value.code == 1
     said = capsys.readouterr().out
     assert "without no-such-package" in said
-    assert "first mend: packages" in said
+    assert "first add: packages" in said
 
 
 def test_what_runs_depends_on_how_many_gpus_there_are(
@@ -91,7 +91,10 @@ def test_what_runs_depends_on_how_many_gpus_there_are(
     assert [here["qwen3_0_6b_one_gpu"].runs for here in (one, two, four)] == ["yes", "yes", "yes"]
     assert [here["qwen3_4b"].runs for here in (one, two, four)] == ["no", "yes", "yes"]
     assert [here["qwen3_8b"].runs for here in (one, two, four)] == ["no", "no", "yes"]
-    assert "one run takes 2 x NVIDIA H100 80GB HBM3 (fsdp2), and there are 1" in one["qwen3_4b"].why
+    assert (
+        "one run needs 2 x NVIDIA H100 80GB HBM3 (fsdp2), and this machine has 1"
+        in one["qwen3_4b"].why
+    )
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

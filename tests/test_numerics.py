@@ -22,7 +22,10 @@ from experiments.training.trainer import EntropyControlTrainer
 from methods import CEGPPO, SIREN, AnyMethod, EntropyAdvantage, FixedCoefficient
 from tests.grpo_runs import ours, training
 
-MANY = {"updates_per_rollout": 2, "per_device_train_batch_size": 4}  # two micro-batches per update
+MANY: dict[str, Any] = {
+    "updates_per_rollout": 2,
+    "per_device_train_batch_size": 4,
+}  # two micro-batches per update
 
 
 BONUS = FixedCoefficient(0.1)

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from experiments.workflow.launcher import FOLDER
+from experiments.workflow.launcher import LAUNCH_FOLDER
 from tests.faults.alive import acts, unlearnt
 from tests.process_worker import SCENARIOS, SHARDED, run
 
@@ -37,7 +37,12 @@ UNSHARDED = ["one_update", "masked", "shaped", "two_updates", "asked"]
 
 def launched(configuration: str, out: Path, names: list[str]) -> subprocess.Popen[bytes]:
     """The worker on two processes."""
-    config = ["--config_file", str(FOLDER / f"{configuration}.yaml"), "--main_process_port", "0"]
+    config = [
+        "--config_file",
+        str(LAUNCH_FOLDER / f"{configuration}.yaml"),
+        "--main_process_port",
+        "0",
+    ]
     command = [*LAUNCH, *config, "-m", "tests.process_worker", str(out), *names]
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
 

@@ -163,8 +163,8 @@ def search_warnings(study: SweepResults, found: SearchSummary) -> Iterator[str]:
         yield f"{search.count(FAILED)} failed; {retried} of its trials repeat a failed one."
     if search.count(PRUNED):
         yield (
-            f"{search.count(PRUNED)} pruned: left out of the budget curve, which flatters the search"
-            " a little."
+            f"{search.count(PRUNED)} pruned: left out of the budget curve, which flatters the"
+            " search a little."
         )
     if found.best and search.chosen and search.chosen.score < found.best.score:
         yield (

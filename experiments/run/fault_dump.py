@@ -1,4 +1,4 @@
-"""Reading the dump of a fault (numerics.py), which may have been cut short or copied in part:
+"""Reads the dump of a fault (numerics.py), which may be truncated or copied in part:
 whole, or one sentence.
 """
 
@@ -99,19 +99,20 @@ def undamaged(path: Path) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         finding = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, finding['loc'])) or 'the whole file'}: {describe_finding(finding)[:200]}"
+        place = ".".join(map(str, finding["loc"])) or "the whole file"
+        return f"{place}: {describe_finding(finding)[:200]}"
     return " ".join(str(error).split())[:200]
 
 
 def _batches(path: Path) -> list[Batch]:
     with undamaged(path):
-        batches = split(load_file(path))
+        batches = split_batches(load_file(path))
         for batch in batches:
             _check(batch)
         return batches
 
 
-def split(named: Batch) -> list[Batch]:
+def split_batches(named: Batch) -> list[Batch]:
     """The micro-batches of a file whose tensors are called <micro-batch>.<name>."""
     batches: dict[int, Batch] = {}
     for key, value in named.items():

@@ -1,5 +1,5 @@
-"""What a run says about itself: run.json at its end, with code revision, versions and machine, and the
-settings in the dump of a fault.
+"""What a run says about itself: run.json at its end, with code revision, versions and machine, and
+the settings in the dump of a fault.
 """
 
 import platform
@@ -15,7 +15,7 @@ from experiments.run.explosion import Vitals
 from experiments.spec.schema import Experiment, run_spec, spec_hash
 from methods.common.control import reconstruction
 
-RECORDED_PACKAGES = ("torch", "trl", "transformers", "accelerate", "math-verify", "vllm")
+VERSIONED_PACKAGES = ("torch", "trl", "transformers", "accelerate", "math-verify", "vllm")
 
 
 def run_record(experiment: Experiment, arm: str, seed: int, trainer: Any, started: float) -> Row:
@@ -81,7 +81,7 @@ def _git(folder: Path, *command: str) -> str:
 def versions() -> dict[str, str]:
     """Installed versions of what a number may depend on."""
     found = {"python": platform.python_version()}
-    for package in RECORDED_PACKAGES:
+    for package in VERSIONED_PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -20,7 +20,10 @@ from transformers import TrainerCallback, TrainerControl
 TRY_AGAIN = 75
 """Exit code of a run that stopped because it was asked to: EX_TEMPFAIL of sysexits.h."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SAID = b"asked to stop: this run saves and ends with its present rollout; a second Ctrl-C ends it at once\n"
+SAID = (
+    b"asked to stop: this run saves and ends with its present rollout; a second Ctrl-C ends it at"
+    b" once\n"
+)
 
 
 @dataclass

@@ -8,14 +8,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Le, Len
+from annotated_types import Ge, Len
 from pydantic import BaseModel, StringConstraints, model_validator
 
-from methods.common.ranges import Positive
+from methods.common.ranges import Count, Natural, Positive, Share
 
-Count = Annotated[int, Ge(1)]
-Natural = Annotated[int, Ge(0)]
-Share = Annotated[float, Ge(0), Le(1)]
 Levels = Annotated[tuple[Count, ...], Len(1)]
 # A commit and never a branch or a tag, because those can be moved to other weights.
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]

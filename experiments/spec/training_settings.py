@@ -11,9 +11,8 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, model_validator
 
 from experiments.spec.policy_settings import Count, Natural, Share
-from methods.common.ranges import Fraction, Positive
+from methods.common.ranges import Fraction, NonNegative, Positive
 
-NonNegative = Annotated[float, Ge(0)]
 Port = Annotated[int, Ge(1), Le(65535)]
 Correction = Literal["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 Attention = Literal["auto", "eager", "sdpa", "flash_attention_2", "flash_attention_3"]

@@ -35,7 +35,7 @@ from experiments.workflow.layout import Graph
 FINAL_ROLLOUTS = 0.1  # of the rollouts: final entropy is the mean over the last ones
 
 
-class Judge(Protocol):
+class PrunedTrial(Protocol):
     """The part of Optuna's trial that prunes."""
 
     def report(self, value: float, step: int) -> None: ...
@@ -71,7 +71,7 @@ class TrialOutcome:
         return fmean(values) if values else None
 
 
-def run_trial(setup: TrialSetup, search: str, values: Values, judge: Judge) -> TrialOutcome:
+def run_trial(setup: TrialSetup, search: str, values: Values, judge: PrunedTrial) -> TrialOutcome:
     """Runs what is missing of a trial, seed by seed.
 
     Raises:
@@ -106,7 +106,7 @@ def run_key(trial: Experiment, ground: str) -> str:
 
 
 def train_seed(
-    setup: TrialSetup, search: str, folder: Path, seed: int, number: int, judge: Judge
+    setup: TrialSetup, search: str, folder: Path, seed: int, number: int, judge: PrunedTrial
 ) -> bool:
     """Trains one seed, unless that is done; returns whether the pruner stopped it.
 
@@ -129,7 +129,12 @@ def train_seed(
 
 
 def is_hopeless(
-    setup: TrialSetup, pruner: MedianPruning, run: Path, number: int, judge: Judge, job: TrialJob
+    setup: TrialSetup,
+    pruner: MedianPruning,
+    run: Path,
+    number: int,
+    judge: PrunedTrial,
+    job: TrialJob,
 ) -> bool:
     """Shows the accuracy of each rollout to the median pruner, until it stops the trial (True) or
     the training ends (False).
@@ -198,7 +203,7 @@ def question_scores(study: TuningStudy, evaluation: Path) -> list[float]:
     return [float(score) for score in scores_Q]
 
 
-def is_worse(study: TuningStudy, evaluation: Path, number: int, judge: Judge) -> bool:
+def is_worse(study: TuningStudy, evaluation: Path, number: int, judge: PrunedTrial) -> bool:
     """Shows a seed's score per question to the Wilcoxon pruner; returns whether it stops the trial.
 
     `number`: position of the seed among the sweep's, from 0.

@@ -15,7 +15,7 @@ from methods.common.control import Control, OwnSurrogate, Rollout, Shape
 from methods.common.objective import Loss, clipped_surrogate, grpo_objective, per_token
 
 PLAIN_CLIP = (0.2, 0.2)
-IDENTITY = {"weight_BT": 1.0, "worth_BT": 0.0, "tether_BT": 0.0, "pull_BT": 0.0}
+NEUTRAL_LEVERS = {"weight_BT": 1.0, "worth_BT": 0.0, "tether_BT": 0.0, "pull_BT": 0.0}
 """The value at which a lever changes nothing. An advantage's is GRPO's own."""
 
 
@@ -33,7 +33,7 @@ def lever_numbers(shape: Shape, seen: Rollout) -> dict[str, dict[str, float]]:
         still = (
             seen.advantage_B.unsqueeze(1).expand_as(counted_BT)[counted_BT].double()
             if name == "advantage"
-            else torch.full_like(value, IDENTITY[name])
+            else torch.full_like(value, NEUTRAL_LEVERS[name])
         )
         off = (value - still).abs()
         numbers[name.removesuffix("_BT")] = {
@@ -75,8 +75,8 @@ def unlike_plain(
     clip: tuple[float, float],
     own: OwnSurrogate | None,
 ) -> Tensor:
-    """(B, T), boolean: tokens whose surrogate has another derivative than plain GRPO's, with respect
-    to the log-probability and by more than rounding.
+    """(B, T), boolean: tokens whose surrogate has another derivative than plain GRPO's, with
+    respect to the log-probability and by more than rounding.
     """
     advantage_BT = per_token(advantage)
 

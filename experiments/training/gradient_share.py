@@ -1,5 +1,5 @@
-"""How much of the gradient comes from the method: whether it *acts*, not only whether it is switched
-on.
+"""How much of the gradient comes from the method: whether it *acts*, not only whether it is
+switched on.
 
     share = ‖∇m‖ / (‖∇m‖ + ‖∇plain‖)     over all trained parameters, before gradient clipping
     loss  = plain - m

@@ -11,9 +11,9 @@ and shown once what the rollout's entropy was; and every rollout becomes one row
 
 When entropy is measured: where TRL scores the rollout before its first update (more than one update
 per rollout, or vLLM), in that pass; with a single update, in that update's own forward pass, whose
-policy is still the one that generated the rollout. A method with `shape` needs a scoring pass before
-the first update. Where TRL makes none, one is made for its signals alone: the ratio stays exactly 1,
-as without it.
+policy is still the one that generated the rollout. A method with `shape` needs a scoring pass
+before the first update. Where TRL makes none, one is made for its signals alone: the ratio stays
+exactly 1, as without it.
 
 TRL's seams: `_tokenize_prompts` turns a prompt into the tokens that are generated from;
 `_calculate_rewards` returns all processes' verdicts; tensors added to the dict of
@@ -39,7 +39,7 @@ from eval.files.durable import empty
 from eval.files.jsonl import Row
 from experiments.run.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.run.explosion import Limits, observe
-from experiments.run.numerics import FOLDER, Guard
+from experiments.run.numerics import FAULT_FOLDER, Guard
 from experiments.run.stopping import AfterUpdate, StopRequest
 from experiments.training.acted import added_to_plain, lever_numbers, unlike_plain
 from experiments.training.data_order import skip_passes
@@ -99,7 +99,7 @@ class EntropyControlTrainer(GRPOTrainer):
         self.method, self.labels, self.on_row = method, labels, on_row
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
         self.stop, self.interrupted, self.limits = stop or StopRequest(), False, limits or Limits()
-        self.guard = guard or Guard(Path(str(self.args.output_dir)) / FOLDER, "this run")
+        self.guard = guard or Guard(Path(str(self.args.output_dir)) / FAULT_FOLDER, "this run")
         if isinstance(method, OwnEntropy):
             attach_own_entropy(self.model, method.entropy_of, self.temperature)
         prepare_shards(self)
@@ -130,8 +130,8 @@ class EntropyControlTrainer(GRPOTrainer):
         return batch
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        # As eval/sampling/missing_samples.py does: templates write out the special tokens they need. TRL would
-        # let the tokenizer add its own.
+        # As eval/sampling/missing_samples.py does: templates write out the special tokens they
+        # need. TRL would let the tokenizer add its own.
         tokenize = cast(Any, self.processing_class)
         return tokenize(text=prompts, add_special_tokens=False)["input_ids"], None, {}
 

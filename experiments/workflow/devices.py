@@ -68,7 +68,8 @@ def query(environment: Mapping[str, str]) -> dict[str, str]:
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise BadInput(
-            f"nvidia-smi: {said}: fix the driver, or set {CUDA_DEVICES}= (empty) to run without GPUs"
+            f"nvidia-smi: {said}: fix the driver, or set {CUDA_DEVICES}= (empty) to run without"
+            " GPUs"
         )
     pairs = [line.split(",") for line in done.stdout.splitlines() if "," in line]
     return {index.strip(): uuid.strip() for index, uuid in pairs}

@@ -1,4 +1,5 @@
-"""Where everything lies in a results folder, and the pieces of command lines that rules are made of.
+"""Where everything lies in a results folder, and the pieces of command lines that rules are made
+of.
 
 results/<experiment>/problems/<set>.jsonl
                     /base/policy/            /base/eval/<set>.…
@@ -48,7 +49,9 @@ class Graph:
 
     @property
     def base_sets(self) -> list[str]:
-        """Sets that the base policy answers: the benchmarks, and the prompts if there are strata."""
+        """Sets that the base policy answers: the benchmarks, and the prompts if there are
+        strata.
+        """
         return [*self.benchmarks, *(["train"] if self.experiment.task.strata_samples else [])]
 
     @property
@@ -140,7 +143,7 @@ class Graph:
         """Counts files of the named sets in a run's folder."""
         return [f"{folder}/eval/{name}.counts.csv" for name in names]
 
-    def marks(self, folder: str, names: list[str], kind: str) -> list[str]:
+    def marks(self, folder: str | Path, names: list[str], kind: str) -> list[str]:
         """Marks of the named sets in a run's folder: `kind` is sampled or scored."""
         return [f"{folder}/eval/{name}.{kind}" for name in names]
 
@@ -192,6 +195,8 @@ def prepare_environment() -> None:
 
 
 def data_files(experiment: Experiment, names: Iterable[str]) -> list[Path]:
-    """Where the named sets lie in the experiment's folder of data; none if the hub is the source."""
+    """Where the named sets lie in the experiment's folder of data; none if the hub is the
+    source.
+    """
     folder = experiment.data_dir
     return [] if folder is None else [Path(folder) / SOURCES[name].file for name in names]
