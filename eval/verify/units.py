@@ -67,14 +67,12 @@ def _without_powers(unit: str) -> str:
     return re.sub(_EXPONENT, "", unit)
 
 
-_WITHOUT_LETTERS = re.compile(
-    r"(?:\\(?:frac|sqrt|pi|times|cdot|binom)(?![a-zA-Z])|[^a-zA-Z\\]|\\%)+"
-)
+_LETTERLESS = re.compile(r"(?:\\(?:frac|sqrt|pi|times|cdot|binom)(?![a-zA-Z])|[^a-zA-Z\\]|\\%)+")
 
 
 def is_numeric(value: str) -> bool:
     r"""No variable and no word in it: 3, \frac{1}{2}\pi, 2 \times 10^{6}."""
-    return bool(value) and bool(_WITHOUT_LETTERS.fullmatch(value))
+    return bool(value) and bool(_LETTERLESS.fullmatch(value))
 
 
 def _scaled(value: str, unit: str, had_gap: bool) -> Quantity | None:
