@@ -50,11 +50,11 @@ ui: .venv/installed
 	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) \
 	    --backend-store-uri sqlite:///results/mlflow.db
 
-# Tests that start no other program and train nothing, beside a few small steps.
-UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture arithmetic compare config contamination diagnostics \
-    experiments golden jsonl launch marks measures method_table methods objective pass_at_k planning \
-    policy_folder problems prompts rollout schema score statistics sweep_journal sweep_statistics \
-    sweep_study tables tasks tracking_sweep training_settings verify_extract)
+# Tests that train nothing and start at most a Python process.
+UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture arithmetic compare config contamination \
+    diagnostics golden jsonl marks measures method_table methods objective pass_at_k planning \
+    policy_folder problems prompts rollout schema score statistics sweep_statistics sweep_study \
+    tables tasks tracking_sweep training_settings verify_extract)
 
 check: lint
 	python -m pytest $(UNIT_TESTS)

@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eval.files.errors import BadInput
+from eval.verify.compare import compare
 from eval.verify.normalise import clean
+from eval.verify.outcome import Outcome
 from eval.verify.verifier import VERIFIER_VERSION, Verdict, Verifier
 from tests.verdicts import NOT_TOLERATED, REPAIRED_RIGHT, REPAIRED_WRONG, RIGHT, TOLERATED, WRONG
 
@@ -361,3 +363,9 @@ def test_any_text_gets_a_verdict(verifier: Verifier, pairs: list[tuple[str, str]
     classes = verifier.equivalent([answer for _, answer in pairs])
     assert len(classes) == len(pairs)
     assert set(classes) - {-1} == set(range(max(classes, default=-1) + 1))
+
+
+@pytest.mark.parametrize(("gold", "answer"), [(r"5\text{", r"6\text{"), (r"\text{ a", r"\text{ b")])
+def test_a_group_that_is_never_closed_ends_the_comparison(gold: str, answer: str) -> None:
+    """It was compared with itself without end."""
+    assert not compare(gold, answer, lambda *_: Outcome(False, "ok")).correct

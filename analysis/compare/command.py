@@ -24,7 +24,7 @@ FAILS = {
     "worse": ("worse",),
     "not-better": ("worse", "not distinguishable"),
 }
-FAILED = 1
+GATE_FAILED = 1
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps(record(found), indent=2) if arguments.json else page(found))
     verdicts = {row.judged.verdict for row in found.rows}
     if arguments.fail_on and verdicts & set(FAILS[arguments.fail_on]):
-        sys.exit(FAILED)
+        sys.exit(GATE_FAILED)
 
 
 def compare_arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -6,7 +6,7 @@ from analysis.compare.against import Compared, ComparedArm
 from analysis.compare.forest_text import forest_lines
 from analysis.inference.sentences import p_in_words, sentence, signed_points
 from analysis.inference.statistics import Interval
-from analysis.tables.cells import is_number
+from analysis.tables.cells import is_finite_number
 from analysis.tables.forest import Mark
 from analysis.tables.layouts import PRECISION_COLUMNS
 
@@ -57,7 +57,7 @@ def precision_lines(rows: list[ComparedArm]) -> list[str]:
     shown = [
         (row.arm, row.precision)
         for row in rows
-        if row.precision and is_number(row.precision["of_seeds"])
+        if row.precision and is_finite_number(row.precision["of_seeds"])
     ]
     if not shown:
         return []

@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.inference.sentences import signed_points
 from analysis.inference.statistics import UNDECIDED
 from analysis.results.folder import BASE, Results
-from analysis.tables.cells import is_number
+from analysis.tables.cells import is_finite_number
 from analysis.tables.diagnostics import diagnose
 
 FLAGS = {  # the flags of diagnostics that say what entropy did, most telling first
@@ -54,7 +54,11 @@ def rows_of(frame: pd.DataFrame | None, arm: str) -> list[dict[str, Any]]:
 
 def against(rows: list[dict[str, Any]], reference: str) -> list[str]:
     """Verdicts in pass@1 and, where it says something else, in pass@k."""
-    judged = [row for row in rows if is_number(row["difference"]) and is_number(row["low_holm"])]
+    judged = [
+        row
+        for row in rows
+        if is_finite_number(row["difference"]) and is_finite_number(row["low_holm"])
+    ]
     if not judged:
         return [f"not compared with {reference}"]
     several = len({row["benchmark"] for row in judged}) > 1
@@ -94,7 +98,7 @@ def decided(row: dict[str, Any]) -> bool:
 
 def since_base(rows: list[dict[str, Any]]) -> list[str]:
     """What training alone did, in pass@1."""
-    judged = [row for row in rows if row["k"] == 1 and is_number(row["low_holm"])]
+    judged = [row for row in rows if row["k"] == 1 and is_finite_number(row["low_holm"])]
     several = len({row["benchmark"] for row in judged}) > 1
     return by_verdict(judged, "the base policy" if judged else BASE, several)
 
@@ -107,7 +111,7 @@ def entropy_in_words(rows: list[dict[str, Any]]) -> str:
         if raised:
             share = "" if raised == len(rows) else f" in {raised} of {len(rows)} runs"
             return f"{words}{share}"
-    held = any(is_number(row["tracking_error"]) for row in rows)
+    held = any(is_finite_number(row["tracking_error"]) for row in rows)
     return "keeps entropy at its target" if held else ""
 
 
@@ -117,12 +121,14 @@ def seeds_needed(precision: list[dict[str, Any]], comparisons: list[dict[str, An
         row["benchmark"] for row in comparisons if row["k"] == 1 and row["verdict"] == UNDECIDED
     }
     known = [
-        row for row in precision if row["benchmark"] in open_ and is_number(row.get("of_seeds"))
+        row
+        for row in precision
+        if row["benchmark"] in open_ and is_finite_number(row.get("of_seeds"))
     ]
     if not known:
         return []
-    if any(not is_number(row["seeds_needed"]) for row in known):
-        lacking = [row["benchmark"] for row in known if not is_number(row["seeds_needed"])]
+    if any(not is_finite_number(row["seeds_needed"]) for row in known):
+        lacking = [row["benchmark"] for row in known if not is_finite_number(row["seeds_needed"])]
         return [f"no number of seeds would show 5 points on {' and '.join(lacking)}"]
     most = max(int(row["seeds_needed"]) for row in known)
     return [f"needs about {most} seeds to see 5 points"]

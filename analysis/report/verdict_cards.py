@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.figures import style
 from analysis.report.facts import method_in_words
 from analysis.results.folder import Results
-from analysis.tables.cells import Table, is_number
+from analysis.tables.cells import Table, is_finite_number
 from analysis.tables.diagnostics import diagnose, measured_mean
 from analysis.tables.scores import UNDECIDED
 
@@ -80,7 +80,7 @@ def training_facts(rows: pd.DataFrame) -> list[str]:
             measured_mean(known[key].to_numpy(float))
             for key in ("initial_entropy", "final_entropy", "target")
         )
-        aim = f", target {target:.3f}" if is_number(target) else ""
+        aim = f", target {target:.3f}" if is_finite_number(target) else ""
         said.append(f"Entropy {start:.3f} → {end:.3f} nats{aim}.")
     flags = rows["flags"].str.split("; ").explode()
     for flag, count in flags[flags != ""].value_counts(sort=False).items():

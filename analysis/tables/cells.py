@@ -53,17 +53,17 @@ class Cell:
 
 def points(value: Any) -> str:
     """A share of 1 as points with one decimal: 0.4567 -> 45.7."""
-    return fixed_decimals(100 * value, 1) if is_number(value) else DASH
+    return fixed_decimals(100 * value, 1) if is_finite_number(value) else DASH
 
 
 def percent(value: Any) -> str:
     """A share of 1 in whole per cent: 0.4567 -> 46."""
-    return fixed_decimals(100 * value, 0) if is_number(value) else DASH
+    return fixed_decimals(100 * value, 0) if is_finite_number(value) else DASH
 
 
 def per_mille(value: Any) -> str:
     """A small share of 1 in thousandths with two decimals: 0.00043 -> 0.43."""
-    return fixed_decimals(1000 * value, 2) if is_number(value) else DASH
+    return fixed_decimals(1000 * value, 2) if is_finite_number(value) else DASH
 
 
 def decimals(places: int) -> Callable[[Any], str]:
@@ -72,7 +72,7 @@ def decimals(places: int) -> Callable[[Any], str]:
 
 
 def fixed_decimals(value: Any, places: int) -> str:
-    if not is_number(value):
+    if not is_finite_number(value):
         return DASH
     shown = f"{value:,.{places}f}"
     return (shown.lstrip("-") if float(shown.replace(",", "")) == 0 else shown).replace("-", "−")
@@ -80,12 +80,16 @@ def fixed_decimals(value: Any, places: int) -> str:
 
 def significant(value: Any) -> str:
     """Two significant digits, for numbers of any size."""
-    return f"{value:.2g}".replace("-", "−") if is_number(value) else DASH
+    return f"{value:.2g}".replace("-", "−") if is_finite_number(value) else DASH
 
 
 def p_value(value: Any) -> str:
     return (
-        DASH if not is_number(value) else "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0")
+        DASH
+        if not is_finite_number(value)
+        else "< .001"
+        if value < 0.001
+        else f"{value:.3f}".lstrip("0")
     )
 
 
@@ -101,7 +105,7 @@ def one_line(value: str) -> str:
     return "".join(c if c.isprintable() else REPLACEMENT for c in " ".join(value.split()))
 
 
-def is_number(value: Any) -> bool:
+def is_finite_number(value: Any) -> bool:
     return value is not None and isinstance(value, int | float) and math.isfinite(value)
 
 
@@ -115,10 +119,10 @@ def cells(table: Table) -> list[list[Cell]]:
 def cell(column: Column, row: dict[str, Any]) -> Cell:
     value = row[column.value]
     shown = column.format(value)
-    if column.low and is_number(row[column.low]) and shown != DASH:
+    if column.low and is_finite_number(row[column.low]) and shown != DASH:
         shown += f" [{column.format(row[column.low])}, {column.format(row[column.high])}]"
     best, tied = (bool(name) and row[name] is True for name in (column.best, column.tied))
-    order = value if not column.numeric else value if is_number(value) else ""
+    order = value if not column.numeric else value if is_finite_number(value) else ""
     return Cell(shown, "best" if best else "tied" if tied else "", order)
 
 

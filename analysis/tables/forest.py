@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.results.folder import BASE
-from analysis.tables.cells import is_number
+from analysis.tables.cells import is_finite_number
 
 FAR = 3.0  # an interval this many times farther from 0 than the median one may leave the plot
 STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # ends of the axis, in points, times a power of 10
@@ -44,7 +44,7 @@ def forest_marks(
     if training is not None and len(training):
         rows = training.to_dict("records")
         found += [mark(turned(row)) for row in rows if row["arm"] == reference]
-    shown = [each for each in found if is_number(each.low) and is_number(each.high)]
+    shown = [each for each in found if is_finite_number(each.low) and is_finite_number(each.high)]
     order = list(dict.fromkeys((each.benchmark, each.k) for each in shown))
     return sorted(shown, key=lambda each: order.index((each.benchmark, each.k)))
 

@@ -57,7 +57,7 @@ def code_digest(*entries: str, without: Collection[str] = ()) -> str:
     names = sorted(closure(*entries, without=without))
     pages = {page for name in names for page in _pages(module_file(name).parent)}
     parts = [f"{name} {meaning(module_file(name))}" for name in names]
-    parts += [f"{page.name} {_content(page)}" for page in sorted(pages)]
+    parts += [f"{page.name} {_bytes_digest(page)}" for page in sorted(pages)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -165,5 +165,5 @@ def _pages(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")]
 
 
-def _content(file: Path) -> str:
+def _bytes_digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()

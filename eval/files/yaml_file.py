@@ -103,6 +103,8 @@ for _kind, _pattern, _first in (
         f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), [*_first]
     )
 _Strict.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"\Z"), [""])
+# A merge is of YAML 1.1, too. It keeps its tag, which has no constructor, so that it is refused.
+_Strict.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), ["<"])
 
 
 def is_yaml_file(path: Path) -> bool:

@@ -41,7 +41,7 @@ from eval.questions.problems import Problem, read_problems
 WINDOW = 13  # words
 NEAR_SHARE = 0.5  # share of windows
 
-_WORD = re.compile(r"[^\W\d_]+|\d+")
+_WORD_PATTERN = re.compile(r"[^\W\d_]+|\d+")
 
 
 class Overlap(NamedTuple):
@@ -56,7 +56,7 @@ class Overlap(NamedTuple):
 
 def word_windows(text: str) -> set[str]:
     """The distinct windows of 13 words of a text."""
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+    words = _WORD_PATTERN.findall(unicodedata.normalize("NFKC", text).lower())
     return {" ".join(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)}
 
 

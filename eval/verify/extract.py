@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 MAX_TEXT = 1_000_000  # characters, from the end of the completion, that are searched for a box
 
-_TOKEN = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
+_BOX_OR_BRACE = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 _ONLY_SEPARATORS = re.compile(
     r"(?:[\s,;.:$&~*|/-]|\\[\[\](),;:!\\ ]|\\q?quad"
     r"|\\(?:text|mbox)\s*\{\s*(?:and|or)?\s*\}|and|or)*",
@@ -43,7 +43,7 @@ def _innermost_boxes(text: str) -> list[_Box]:
     boxes: list[_Box] = []
     open_braces: list[tuple[int, int]] = []  # (start, inside); start is -1: a brace, not a box
     doubled: tuple[int, int, int] | None = None
-    for token in _TOKEN.finditer(text, _before_first_box(text)):
+    for token in _BOX_OR_BRACE.finditer(text, _before_first_box(text)):
         if token[0] == "{":
             open_braces.append((-1, token.end()))
         elif token[0] == "}" and open_braces:

@@ -24,12 +24,12 @@ _DECIMAL = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _SIGNED = rf"[+-]?\s*{_DECIMAL}"
 _BLANK = r"\s*"
 _POWER = r"10\s*\^\s*(?:\{\s*([+-]?\s*[0-9]{1,3})\s*\}|([0-9]))"
-_PLAIN = re.compile(_DECIMAL)
-_SCIENTIFIC = re.compile(rf"(?:({_DECIMAL})\s*(?:\\times|\\cdot|\*|\\ast)\s*)?{_POWER}")
+_PLAIN_NUMBER = re.compile(_DECIMAL)
+_SCIENTIFIC_NUMBER = re.compile(rf"(?:({_DECIMAL})\s*(?:\\times|\\cdot|\*|\\ast)\s*)?{_POWER}")
 _FRACTION = re.compile(rf"\\frac\s*\{{\s*({_SIGNED})\s*\}}\s*\{{\s*({_SIGNED})\s*\}}")
 _SLASH = re.compile(rf"({_DECIMAL})\s*/\s*({_DECIMAL})")
-_MIXED = re.compile(r"([0-9]+)\s*\\frac\s*\{\s*([0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}")
-_BLANKS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]*)?")  # 1 234 567
+_MIXED_NUMBER = re.compile(r"([0-9]+)\s*\\frac\s*\{\s*([0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}")
+_BLANKS_BETWEEN = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]*)?")  # 1 234 567
 _COMMAS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
 
 
@@ -42,9 +42,9 @@ def _decimals(text: str) -> int | None:
 
 
 def _unsigned(text: str) -> Number | None:
-    if _PLAIN.fullmatch(text):
+    if _PLAIN_NUMBER.fullmatch(text):
         return Number(_fraction(text), _decimals(text.rstrip(".")))
-    if match := _SCIENTIFIC.fullmatch(text):
+    if match := _SCIENTIFIC_NUMBER.fullmatch(text):
         power = int(re.sub(r"\s", "", match[2] or match[3]))
         if abs(power) > MAX_DIGITS:
             return None
@@ -55,7 +55,7 @@ def _unsigned(text: str) -> Number | None:
     if match := _FRACTION.fullmatch(text) or _SLASH.fullmatch(text):
         below = _fraction(match[2])
         return Number(_fraction(match[1]) / below, None) if below else None
-    if (match := _MIXED.fullmatch(text)) and int(match[2]) < int(match[3]):
+    if (match := _MIXED_NUMBER.fullmatch(text)) and int(match[2]) < int(match[3]):
         return Number(int(match[1]) + Fraction(int(match[2]), int(match[3])), None)
     return None
 
@@ -65,7 +65,7 @@ def read_number(text: str) -> Number | None:
     if len(text) > MAX_DIGITS:
         return None
     text = text.strip()
-    if _BLANKS.fullmatch(text):
+    if _BLANKS_BETWEEN.fullmatch(text):
         text = text.replace(" ", "")
     if "(" not in text:  # (1,234) is a pair
         text = _COMMAS.sub(lambda match: match[0].replace(",", ""), text)

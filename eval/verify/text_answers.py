@@ -12,7 +12,7 @@ _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _WORDY = re.compile(r"[^\W_](?:[^\W_]|[ ,;:.'’&/()\\-])*")
 _LETTERS = re.compile(r"[a-zA-Z]")
 _BARE_LETTERS = re.compile(r"\(?[a-zA-Z]+\)?\.?")
-_LIST_WORD = re.compile(r"\s*(?:,\s*(?:and|or|&)\s+|\s(?:and|or|&)\s|[,;])\s*", re.IGNORECASE)
+_JOINING_WORD = re.compile(r"\s*(?:,\s*(?:and|or|&)\s+|\s(?:and|or|&)\s|[,;])\s*", re.IGNORECASE)
 _LIST_ONLY = re.compile(
     r"^[\s,;]*(?:and|or|&)?[\s,;]*$"
 )  # 19 \text{ and } 43 is no answer in words
@@ -30,10 +30,10 @@ def is_words(cleaned: str) -> bool:
     r"""Nothing but words (and numbers among them), at least one of which is in \text{...}."""
     texts = [_LIST_ONLY.sub("", text) for text in _TEXT.findall(cleaned)]
     has_words = any(_LETTERS.search(text) for text in texts)
-    return has_words and bool(_WORDY.fullmatch(_unwrapped(plain_text(cleaned))))
+    return has_words and bool(_WORDY.fullmatch(_without_text_group(plain_text(cleaned))))
 
 
-def _unwrapped(text: str) -> str:
+def _without_text_group(text: str) -> str:
     text = text.strip()
     for opening, closing in (("(", ")"), (r"\{", r"\}"), ("[", "]"), ("{", "}")):
         if text.startswith(opening) and text.endswith(closing):
@@ -44,7 +44,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _item(text: str) -> str:
-    text = _unwrapped(text).rstrip(".").strip().casefold()
+    text = _without_text_group(text).rstrip(".").strip().casefold()
     text = _ORDINAL.sub("", _MERIDIEM.sub(r" \1m", text))
     time = _TIME.fullmatch(text.strip())
     if time:
@@ -54,8 +54,8 @@ def _item(text: str) -> str:
 
 
 def _items(cleaned: str) -> list[str]:
-    text = _unwrapped(plain_text(cleaned))
-    return [_item(item) for item in _LIST_WORD.split(text) if item.strip()]
+    text = _without_text_group(plain_text(cleaned))
+    return [_item(item) for item in _JOINING_WORD.split(text) if item.strip()]
 
 
 def _in_braces(cleaned: str) -> bool:

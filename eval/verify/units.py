@@ -21,10 +21,10 @@ class Quantity(NamedTuple):
 
 _WORD = r"[A-Za-zµΩ]+(?:\.[A-Za-z]+)*\.?"
 _EXPONENT = r"(?:\s*\^\s*(?:\{\s*-?[0-9]\s*\}|-?[0-9]))"
-_GROUP = rf"\\text\{{[^{{}}]*\}}{_EXPONENT}?"
-_RATIO = rf"\\frac\s*\{{\s*{_GROUP}\s*\}}\s*\{{\s*{_GROUP}\s*\}}"
+_TEXT_GROUP = rf"\\text\{{[^{{}}]*\}}{_EXPONENT}?"
+_RATIO = rf"\\frac\s*\{{\s*{_TEXT_GROUP}\s*\}}\s*\{{\s*{_TEXT_GROUP}\s*\}}"
 _JOIN = r"\s*(?:/|\\cdot|\*)?\s*"
-_TEXT_TAIL = re.compile(rf"(?:{_RATIO}|{_GROUP})(?:{_JOIN}(?:{_RATIO}|{_GROUP}))*\s*\.?$")
+_TEXT_TAIL = re.compile(rf"(?:{_RATIO}|{_TEXT_GROUP})(?:{_JOIN}(?:{_RATIO}|{_TEXT_GROUP}))*\s*\.?$")
 _BARE_TAIL = re.compile(
     rf"(?<![A-Za-z\\_^{{])(?P<gap>\s*){_WORD}{_EXPONENT}?"
     rf"(?:(?:\s+|\s*/\s*|\s*\\cdot\s*){_WORD}{_EXPONENT}?)*$"
@@ -71,12 +71,12 @@ def _without_powers(unit: str) -> str:
     return re.sub(_EXPONENT, "", unit)
 
 
-_NO_LETTERS = re.compile(r"(?:\\(?:frac|sqrt|pi|times|cdot|binom)(?![a-zA-Z])|[^a-zA-Z\\]|\\%)+")
+_LETTERLESS = re.compile(r"(?:\\(?:frac|sqrt|pi|times|cdot|binom)(?![a-zA-Z])|[^a-zA-Z\\]|\\%)+")
 
 
 def is_numeric(value: str) -> bool:
     r"""No variable and no word in it: 3, \frac{1}{2}\pi, 2 \times 10^{6}."""
-    return bool(value) and bool(_NO_LETTERS.fullmatch(value))
+    return bool(value) and bool(_LETTERLESS.fullmatch(value))
 
 
 def _scaled(value: str, unit: str, had_gap: bool) -> Quantity | None:

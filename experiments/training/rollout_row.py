@@ -19,7 +19,7 @@ from torch import Tensor
 
 from experiments.tasks.strata import RATES, rate_code
 
-Number = float | None
+Numeric = float | None
 Labels = dict[str, Sequence[str]]  # column -> the names its codes stand for
 
 
@@ -111,11 +111,11 @@ def summarise(rows: Rows, totals_5: Tensor, labels: Labels) -> dict[str, Any]:
     }
 
 
-def by_label(rows: Rows, code_B: Tensor, names: Sequence[str]) -> dict[str, dict[str, Number]]:
+def by_label(rows: Rows, code_B: Tensor, names: Sequence[str]) -> dict[str, dict[str, Numeric]]:
     """Entropy (token mean, nats), length (tokens) and accuracy of the rows of each label that
     occurs.
     """
-    table: dict[str, dict[str, Number]] = {}
+    table: dict[str, dict[str, Numeric]] = {}
     for code, name in enumerate(names):
         chosen_B = code_B == code
         if chosen_B.any():
@@ -128,16 +128,16 @@ def by_label(rows: Rows, code_B: Tensor, names: Sequence[str]) -> dict[str, dict
     return table
 
 
-def mean(value_B: Tensor) -> Number:
+def mean(value_B: Tensor) -> Numeric:
     """Mean over the rows that have a value; None where none has."""
     return number(value_B.nanmean()) if len(value_B) else None
 
 
-def ratio(above: float, below: float) -> Number:
+def ratio(above: float, below: float) -> Numeric:
     """above / below; None where there is nothing below."""
     return above / below if below > 0 else None
 
 
-def number(value: Tensor) -> Number:
+def number(value: Tensor) -> Numeric:
     """A float for JSON; None where it is NaN."""
     return None if value.isnan() else value.item()
