@@ -14,7 +14,7 @@ import re
 
 from eval.verify.chains import compare_assigned, compare_chains, without_name
 from eval.verify.lists import compare_lists, compare_ratios
-from eval.verify.normal_form import is_parsable, normal
+from eval.verify.normal_form import integer, is_parsable, normal
 from eval.verify.numbers import canonical_digits, read_based
 from eval.verify.outcome import RIGHT, UNPARSED, WRONG, NeedsAlgebra, Outcome, Same
 from eval.verify.quantities import compare_quantities, separated
@@ -41,6 +41,8 @@ def compare(gold: str, answer: str, algebra: Same = no_algebra) -> Outcome:
     if normal(gold) == normal(answer) != "":
         return RIGHT
 
+    if integer(gold) is not None and integer(answer) is not None:
+        return WRONG  # different ones: equal ones have the same normal form
     if len(_ELLIPSIS.findall(gold)) != len(_ELLIPSIS.findall(answer)):
         return WRONG  # 0.3... is not 0.3, and the parser drops what it cannot read
 
