@@ -119,6 +119,15 @@ def test_a_worker_that_cannot_start_says_why() -> None:
     assert pool.pids() == []
 
 
+@pytest.fixture
+def ctrl_c_raises() -> Iterator[None]:
+    """A shell that starts the tests in the background has told them to ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_raises")
 def test_an_interrupted_batch_leaves_nothing_behind(hostile: Pool, tmp_path: Path) -> None:
     """Ctrl-C in the middle of an answer: the workers end, and the next batch works."""
     begun = tmp_path / "begun"
