@@ -126,6 +126,22 @@ TRAPS: dict[str, list[Row]] = {
         ("1,000", ["1000", "1{,}000"], [r"\{1,0\}", "1,0", "1"]),
         (r"x \in [-2,7]", ["[-2,7]", r"-2\le x\le7"], [r"x\in(-2,7]", r"x\in[-2,7)"]),
     ],
+    "derivatives": [
+        (
+            r"I \frac{d \omega}{d t}+2 B \omega=T",
+            [r"2B\omega + I\frac{d\omega}{dt} = T", r"T = I \frac{d \omega}{d t}+2 B \omega"],
+            [
+                r"2I \frac{d \omega}{d t}+2 B \omega=T",
+                r"2 B \omega=T",
+                r"I \frac{d \theta}{d t}+2 B \omega=T",
+                r"-I \frac{d \omega}{d t}+2 B \omega=T",
+            ],
+        ),
+        (r"\frac{dx}{dt}=3x", [r"3x = \frac{dx}{dt}", "3x"], ["x^2=3x", r"\frac{dx}{dt}=2x"]),
+    ],
+    "bases_in_brackets": [
+        ("776_8", ["(776_8)", r"\left(776_{8}\right)"], ["(776_9)", "(77_8)", "(776_8, 1)"]),
+    ],
     "font_switches": [
         (
             "7",

@@ -137,13 +137,13 @@ def _values(members: Sequence[str]) -> list[str]:
 
 
 _APPLIED = re.compile(r"\\?[a-zA-Z]+(?:\^\{?[0-9-]+\}?)?\s*(?:\(.*\)|\\?[a-zA-Z]+)")
-_LETTER = re.compile(r"(?<![a-zA-Z])[a-zA-Z](?:_\{?[a-zA-Z0-9]+\}?)?(?![a-zA-Z])")
+_VARIABLE_NAME = re.compile(r"(?<![a-zA-Z])[a-zA-Z](?:_\{?[a-zA-Z0-9]+\}?)?(?![a-zA-Z])")
 _COMMAND = re.compile(r"\\text\{[^{}]*\}|\\[a-zA-Z]+")
 
 
 def _is_unsolved(side: str) -> bool:
     """2x, -x and x^2 say nothing about x. a + b and sin x may be what the problem asks for."""
-    variables = set(_LETTER.findall(_COMMAND.sub(" ", side)))
+    variables = set(_VARIABLE_NAME.findall(_COMMAND.sub(" ", side)))
     return len(variables) == 1 and not _APPLIED.fullmatch(side)
 
 
