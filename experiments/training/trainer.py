@@ -37,6 +37,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.files.durable import empty
 from eval.files.jsonl import Row
+from eval.sampling.prompts import encode_prompts
 from experiments.run.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.run.explosion import Limits, observe
 from experiments.run.numerics import FAULT_FOLDER, Guard
@@ -46,6 +47,7 @@ from experiments.training.data_order import skip_passes
 from experiments.training.generation import prepare_generation
 from experiments.training.gradient_share import GradientShare
 from experiments.training.own_entropy import attach_own_entropy, own_scores
+from experiments.training.rollout_checks import are_checked, check_rollout, check_scores
 from experiments.training.rollout_in_progress import RolloutInProgress, Scores
 from experiments.training.rollout_row import Labels, Rows, summarise, truncated
 from experiments.training.sharding import prepare_shards
@@ -105,7 +107,7 @@ class EntropyControlTrainer(GRPOTrainer):
         prepare_shards(self)
         prepare_generation(self)
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
-        self.rollout = RolloutInProgress()
+        self.rollout, self.was_checked = RolloutInProgress(), False
         self._ends = cast(list[int], [*self.eos_token_ids, self._tokenizer.pad_token_id])
         steps = cast(int, self.args.steps_per_generation) * self.num_iterations
         self.updates_per_rollout = steps // self.args.gradient_accumulation_steps
@@ -123,6 +125,9 @@ class EntropyControlTrainer(GRPOTrainer):
         except RuntimeError as error:
             self.guard.check_generation(self, error)
             raise
+        self.rollout.is_checked = are_checked(self)
+        if self.rollout.is_checked:
+            check_rollout(self, inputs, batch)
         self._begin_rollout(inputs, batch)
         scoring = self.rollout.seconds_scoring
         self._seconds["scoring"] += scoring
@@ -130,13 +135,17 @@ class EntropyControlTrainer(GRPOTrainer):
         return batch
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        # As eval/sampling/missing_samples.py does: templates write out the special tokens they
-        # need. TRL would let the tokenizer add its own.
-        tokenize = cast(Any, self.processing_class)
-        return tokenize(text=prompts, add_special_tokens=False)["input_ids"], None, {}
+        # as evaluation does; TRL would let the tokenizer add special tokens of its own
+        return encode_prompts(prompts, self.processing_class), None, {}
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        made = super()._generate_single_turn(*args, **kwargs)
+        self.rollout.generated = made[0]
+        return made
 
     def _calculate_rewards(self, *args: Any) -> Tensor:
         rewards = super()._calculate_rewards(*args)
+        self.rollout.verified = args[2]
         unscored_B = rewards.isnan().all(1)
         weighted = rewards * self.reward_weights.to(rewards.device)
         self.rollout.verdict_B = rewards[:, 0]
@@ -252,6 +261,9 @@ class EntropyControlTrainer(GRPOTrainer):
         )
         if rollout.scores is None:
             rollout.measure(inputs["row"], mask_BT, scores.detached())
+        if rollout.is_checked:  # the rollout's first micro-batch
+            check_scores(self, inputs, scores)
+            rollout.is_checked, self.was_checked = False, True
         if self.mask_truncated:
             mask_BT = mask_BT * inputs["counted"].unsqueeze(1)
         old_logp_BT = inputs.get("old_per_token_logps")
