@@ -1,6 +1,5 @@
 """Each check of a rollout ends the run when its fault is injected, and says by how much."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from eval.files.errors import BadInput
 from experiments.training import rollout_checks
 from experiments.training.trainer import EntropyControlTrainer
 from methods import NoEntropy
-from tests.grpo_runs import trainer_arguments, training
+from tests.grpo_runs import small_policy, trainer_arguments, training
 
 
 class Faulty(EntropyControlTrainer):
@@ -28,7 +27,8 @@ class Faulty(EntropyControlTrainer):
             ids = [[*row, row[-1]] for row in ids]
         if self.fault in ("stale", "fresh"):
             if self.engine is None or self.fault == "fresh":
-                self.engine = copy.deepcopy(self.accelerator.unwrap_model(self.model))
+                self.engine = small_policy()
+                self.engine.load_state_dict(self.accelerator.unwrap_model(self.model).state_dict())
             logps = self.logps_of(args[0], ids)
         return ids, logps
 
@@ -87,6 +87,8 @@ def break_batch(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
 
 def faulty(fault: str, out: Path, **changes: Any) -> Faulty:
     arguments = trainer_arguments(NoEntropy(), training(**changes), out)
+    with torch.no_grad():  # a random policy is close to uniform at any temperature
+        arguments["model"].model.norm.weight *= 8.0
     trainer = Faulty(**arguments)
     trainer.fault = fault
     return trainer

@@ -16,7 +16,7 @@ import json
 import sys
 
 from analysis.compare.against import Settings, compare_all
-from analysis.compare.arms import load_sources, shared_benchmarks
+from analysis.compare.arms import full_name, load_sources, shared_benchmarks
 from analysis.compare.page import page, record
 from eval.files.errors import exit_with_message
 
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         sources = load_sources(arguments.sources)
         found = compare_all(
             sources,
-            arguments.reference or sources.reference,
+            full_name(sources.arms, arguments.reference or sources.reference),
             shared_benchmarks(sources.arms, arguments.benchmark),
             settings,
         )
@@ -54,7 +54,9 @@ def compare_arguments(argv: list[str] | None) -> argparse.Namespace:
         "sources", nargs="+", metavar="SOURCE", help="results/NAME, or ARM=FILE.csv[:SEED]"
     )
     parser.add_argument(
-        "--reference", help="arm the others are compared with (default: the first experiment's)"
+        "--reference",
+        help="arm the others are compared with, NAME/ARM, or ARM where one experiment has it"
+        " (default: the first experiment's)",
     )
     parser.add_argument("--benchmark", help="compare on this one only")
     parser.add_argument("--k", type=at_least_one, default=1, help="score is pass@k; 1 is avg@n")

@@ -59,8 +59,8 @@ def check_reloaded(template: str, texts: Sequence[str], tokenizer: Any) -> None:
     )
     if unlike:
         raise BadInput(
-            f"{unlike} of {len(texts)} training prompts differ once the tokenizer has been saved and"
-            " loaded, so evaluation would see another policy than was trained: correct its chat"
+            f"{unlike} of {len(texts)} training prompts differ once the tokenizer has been saved"
+            " and loaded, so evaluation would see another policy than was trained: correct its chat"
             " template or its version"
         )
 
