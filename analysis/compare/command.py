@@ -16,7 +16,7 @@ import json
 import sys
 
 from analysis.compare.against import Settings, compare_all
-from analysis.compare.arms import full_name, load_sources, shared_benchmarks
+from analysis.compare.arms import load_sources, shared_benchmarks
 from analysis.compare.page import page, record
 from eval.files.errors import exit_with_message
 
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         sources = load_sources(arguments.sources)
         found = compare_all(
             sources,
-            full_name(sources.arms, arguments.reference or sources.reference),
+            arguments.reference or sources.reference,
             shared_benchmarks(sources.arms, arguments.benchmark),
             settings,
         )
