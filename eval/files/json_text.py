@@ -18,11 +18,16 @@ DEEPEST = 50  # objects within objects; a row of ours has three
 _DIGITS = 19  # of a whole number: seeds have 53 bits
 
 
-def parse(text: bytes | str, lone_surrogates: bool = False) -> Any:
+def parse(
+    text: bytes | str, lone_surrogates: bool = False, nan_is_null: bool = False
+) -> Any:
     """The value of a JSON text in UTF-8, with or without a byte order mark.
 
     `lone_surrogates`: whether strings may hold halves of surrogate pairs. A model can write them,
     and nothing else does.
+
+    `nan_is_null`: whether NaN and Infinity are read as null. Python's json writes them, so the
+    logs of other tools hold them.
 
     Raises:
         ValueError: it is not JSON, or holds one of the above.
@@ -32,7 +37,7 @@ def parse(text: bytes | str, lone_surrogates: bool = False) -> Any:
         value = json.loads(
             text,
             object_pairs_hook=_distinct,
-            parse_constant=_constant,
+            parse_constant=(lambda name: None) if nan_is_null else _constant,
             parse_float=_finite,
             parse_int=_whole,
         )

@@ -1,0 +1,51 @@
+"""Counts per question as CSV: problem_id, n, correct, and arm, seed, benchmark, checkpoint where
+the file holds more than one. Further columns are kept.
+"""
+
+from pathlib import Path
+
+from analysis.bring.reading import read_bytes, safe_name
+from analysis.bring.records import Answers, Count, Found, Place, Tool, no_keys
+from analysis.results.counts import COLUMNS, MOST_SAMPLES, whole_number
+from eval.files.csv_text import read_csv
+from eval.files.errors import BadInput
+
+PLACES = ("arm", "seed", "benchmark", "checkpoint")
+
+
+def is_counts_csv(path: Path, head: bytes) -> bool:
+    columns = head.split(b"\n", 1)[0].decode("utf-8", "replace").strip().split(",")
+    return path.suffix == ".csv" and set(COLUMNS) <= set(columns)
+
+
+def read_counts_csv(path: Path, answers: Answers) -> Found:
+    read_bytes(path)  # its size and kind
+    found = Found()
+    for where, row in read_csv(path, COLUMNS):
+        n, correct = whole_number(row, "n", where), whole_number(row, "correct", where)
+        name = row["problem_id"].strip()
+        if not name or not 0 <= correct <= n <= MOST_SAMPLES:
+            raise BadInput(
+                f"{where}: problem {name!r} has n = {n}, correct = {correct}: needs a problem_id"
+                f" and 0 <= correct <= n <= {MOST_SAMPLES:,}: correct the row"
+            )
+        rest = {key: row[key] for key in row if key not in (*PLACES, *COLUMNS)}
+        found.counts.append(Count(row_place(row, where), name, n, correct, rest))
+    return found
+
+
+def row_place(row: dict[str, str], where: str) -> Place:
+    """Where a row belongs, by the columns that are there and not empty."""
+    said = {key: row.get(key, "").strip() for key in PLACES}
+    numbers = {
+        key: whole_number(row, key, where) if said[key] else None for key in ("seed", "checkpoint")
+    }
+    for key, number in numbers.items():
+        if number is not None and number < 0:
+            raise BadInput(f"{where}: {key} is {number}: needs a whole number from 0")
+    return Place(
+        safe_name(said["arm"]), numbers["seed"], safe_name(said["benchmark"]), numbers["checkpoint"]
+    )
+
+
+COUNTS_CSV = Tool("counts_csv", no_keys, is_counts_csv, read_counts_csv)
