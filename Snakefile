@@ -20,6 +20,11 @@ min_version("9.0")
 from analysis.figures.captions import CAPTIONS
 from eval.files.errors import exit_with_message
 from eval.files.marks import CHECKSUMS
+from experiments.workflow.config import check_config
+
+with exit_with_message():
+    check_config(config)  # before all that takes seconds to load
+
 from experiments.start import ask, failed, get_ready, started
 
 with exit_with_message():

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
@@ -20,6 +19,7 @@ from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import Study, asked_arms, asked_experiment, asked_study
 from experiments.tracking.command import start
 from experiments.workflow.claim import claim, only_sweeps, runs_jobs
+from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
 from experiments.workflow.layout import Graph, prepare_environment
 from experiments.workflow.outdated import forget_outdated
@@ -50,15 +50,16 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
     # A sweep makes files that other arms of its experiment may be read from: it does without those.
     needed = asked_arms(config) if only_sweeps(arguments) else None
     experiment = load_ready(asked_experiment(config), needed)
-    graph = Graph(experiment, Path(str(config.get("results", "results"))))
+    graph = Graph(experiment, results_folder(config))
     count = processes(config)
+    gpus = whole_number(config, "gpus", 0, 0) if "gpus" in config else None
     prepare_environment()
     prepare_launches()
     return Asked(
         experiment,
         graph,
         asked_study(config, experiment),
-        needs(experiment, config.get("gpus"), count),
+        needs(experiment, gpus, count),
         launcher(config),
         retries(config),
         Digests(graph),

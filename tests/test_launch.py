@@ -175,7 +175,7 @@ def test_the_number_of_processes_changes_no_run() -> None:
     params = rule.partition("params:")[2].partition("shell:")[0]
     assert "LAUNCHER" not in params
     assert "PROCESSES" not in params
-    assert "{LAUNCHER} experiments.train" in rule
+    assert "{STUDY.launcher} experiments.train" in rule
 
 
 def test_snakemake_launches_a_run_on_two_processes(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from eval.files.errors import BadInput
+from eval.files.yaml_file import read_yaml
 from experiments.spec.resolved import resolved
 from experiments.spec.schema import Experiment, load, run_spec, shipped, spec_hash
 from methods import AER
@@ -208,3 +209,65 @@ def test_run_specs_differ_where_the_runs_do_and_only_there(tmp_path: Path) -> No
     assert hash_of(before, "none", 1) == hash_of(
         load(changed(tmp_path, "question", "Why?")), "none", 1
     )
+
+
+# ---- keys and values as people mistype them
+
+
+def smoke_with(folder: Path, old: str, new: str) -> Path:
+    text = (FOLDER / "smoke.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (folder / "mine.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    return folder / "mine.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("training:\n", "training:\n  learning_rat: 1\n", "training.learning_rat: unknown key: did"
+         " you mean 'learning_rate'"),
+        ("evaluation:\n", "evaluation:\n  data_dir: x\n", "evaluation.data_dir: unknown key: it"
+         " belongs to the top of the file"),
+        ("seeds:", "top_p: 1\nseeds:", "top_p: unknown key: it belongs to training.top_p or evaluation.top_p"),
+        ("source: tiny", "source: tiny, stesp: 1", "model.stesp: unknown key: did you mean 'steps'"),
+        ("arithmetic_test:", "aime_2024:", "'aime_2024' is the name of a known set"),
+    ],
+    ids=["misspelt", "wrong block", "top level", "union", "known set"],
+)  # fmt: skip
+def test_a_key_that_does_not_exist_is_answered_with_the_one_that_was_meant(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(BadInput) as refusal:
+        load(smoke_with(tmp_path, old, new))
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("010", 10), ("0x1F", 31), ("0o17", 15), ("+5", 5), ("1:30", "1:30"), ("yes", "yes"),
+        ("no", "no"), ("off", "off"), ("true", True), ("False", False), ("1e-3", 1e-3),
+        (".5", 0.5), ("3.", 3.0), ("~", None), ("", None), ("2001-01-01", "2001-01-01"),
+        ("1_000", "1_000"), ("'x'", "x"),
+    ],
+)  # fmt: skip
+def test_yaml_is_read_as_its_version_1_2_says(tmp_path: Path, text: str, value: object) -> None:
+    """Version 1.1 makes 8 of 010, 90 of 1:30, and true or false of yes, no, on and off."""
+    (tmp_path / "a.yaml").write_text(f"key: {text}\nno: 1\n")
+    assert read_yaml(tmp_path / "a.yaml") == {"key": value, "no": 1}
+
+
+def test_a_word_is_no_number(tmp_path: Path) -> None:
+    text = (FOLDER / "smoke.yaml").read_text(encoding="utf-8")
+    rate = next(line for line in text.splitlines() if "learning_rate" in line)
+    file = smoke_with(tmp_path, rate, f"{rate.partition(':')[0]}: yes")
+    with pytest.raises(BadInput, match="learning_rate"):
+        load(file)
+
+
+def test_a_method_without_a_file_of_its_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from experiments.workflow import steps
+
+    monkeypatch.setattr(steps, "module_file", lambda name: FOLDER / f"{name}.py")
+    with pytest.raises(BadInput, match=r"there is no methods/aer.py: the `name` of a method"):
+        steps.training_code(load("smoke"), "aer")

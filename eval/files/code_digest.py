@@ -30,6 +30,7 @@ NO_EFFECT = {
     "eval.scoring.made_from": "the mark itself",
     "eval.sampling.gpus": "refuses GPUs that cannot be used, before anything is computed",
     "experiments.spec.refusals": "messages",
+    "experiments.spec.known_keys": "messages",
     "experiments.spec.schema": "its effect stands in the resolved settings",
     "experiments.spec.training_settings": "its effect stands in the resolved settings",
     "experiments.spec.policy_settings": "its effect stands in the resolved settings",

@@ -79,8 +79,31 @@ class _Strict(yaml.SafeLoader):
         return value
 
 
+def _whole_number(loader: _Strict, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    if "_" in text:
+        raise ValueError
+    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+
 _tags = [f"tag:yaml.org,2002:{kind}" for kind in _KINDS]
 _Strict.yaml_constructors = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in (*_tags, None)}
+_Strict.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+# Plain scalars are read as YAML 1.2's core schema says. PyYAML's own rules are of YAML 1.1, in
+# which 010 is 8, 1:30 is 90, and yes, no, on and off are true and false.
+_Strict.yaml_implicit_resolvers = {}
+for _kind, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+    ("null", r"~|null|Null|NULL|", "~nN"),
+):
+    _Strict.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), [*_first]
+    )
+_Strict.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"\Z"), [""])
 
 
 def is_yaml_file(path: Path) -> bool:

@@ -31,7 +31,7 @@ rule figures:
         figures=[
             report(
                 f"{RESULTS}/figures/{name}.png",
-                caption=f"{os.getcwd()}/{RESULTS}/figures/{name}.rst",
+                caption=f"{os.path.abspath(RESULTS)}/figures/{name}.rst",
                 category=caption.category,
                 labels={"figure": caption.title},
             )

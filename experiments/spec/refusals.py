@@ -5,16 +5,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from experiments.spec.known_keys import advice
 
-def explain(error: ValidationError, path: Path, content: Mapping[str, Any]) -> str:
-    """One line per finding, each `file: key: what is wrong; what to do`."""
-    return "\nerror: ".join(
-        f"{path}: {_place(finding['loc'], content)}: {say(finding)}"
-        for finding in error.errors(include_url=False)
-    )
+UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+
+
+def explain(
+    error: ValidationError,
+    path: Path,
+    content: Mapping[str, Any],
+    model: type[BaseModel] | None = None,
+) -> str:
+    """One line per finding, each `file: key: what is wrong; what to do`. With the `model` that was
+    validated, an unknown key is answered with the nearest known one.
+    """
+    lines = []
+    for finding in error.errors(include_url=False):
+        said = say(finding)
+        if model and finding["type"] in UNKNOWN_KEY:
+            said = f"unknown key: {advice(model, finding['loc'])}"
+        lines.append(f"{path}: {_place(finding['loc'], content)}: {said}")
+    return "\nerror: ".join(lines)
 
 
 def _place(location: Sequence[str | int], content: Any) -> str:
@@ -35,7 +49,7 @@ def say(finding: ErrorDetails) -> str:
     """What is wrong with a key and what to do, without its place."""
     kind, context = finding["type"], finding.get("ctx", {})
     match kind:
-        case "extra_forbidden" | "unexpected_keyword_argument":
+        case kind if kind in UNKNOWN_KEY:
             return "unknown key: correct its spelling or remove it"
         case "missing":
             return "is missing: add it"

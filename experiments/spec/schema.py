@@ -146,6 +146,11 @@ class Evaluation(Closed):
                 raise ValueError(
                     "a benchmark cannot be called train: that is the file of the training prompts"
                 )
+            if benchmark.levels is not None and name in SOURCES:
+                raise ValueError(
+                    f"{name!r} is the name of a known set, and levels make another one: give the"
+                    " arithmetic set a name of its own"
+                )
             if benchmark.levels is None and name not in SOURCES:
                 raise ValueError(
                     f"unknown benchmark {name!r}: choose one of {', '.join(SOURCES)}, or give"
@@ -262,7 +267,7 @@ def load(source: str | Path, needed: Collection[str] | None = None) -> Experimen
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise BadInput(explain(error, path, content)) from None
+        raise BadInput(explain(error, path, content, Experiment)) from None
 
 
 def with_arms(

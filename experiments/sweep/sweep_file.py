@@ -198,7 +198,7 @@ def _read(path: Path) -> Study:
     try:
         return Study.model_validate(content)
     except ValidationError as error:
-        raise BadInput(explain(error, path, content)) from None
+        raise BadInput(explain(error, path, content, Study)) from None
 
 
 def find_study(source: str | Path) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file
+from experiments.workflow.config import whole_number
 
 FOLDER = Path(__file__).parents[1] / "launch"
 ONE = "python -m"
@@ -43,12 +44,10 @@ def launcher(config: Mapping[str, Any]) -> str:
 
 
 def processes(config: Mapping[str, Any]) -> int:
-    """Of a training run."""
-    count = config.get("processes", config.get("gpus") or 1)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise BadInput(f"--config processes={count}: give a whole number, 1 or more")
-    gpus = config.get("gpus")
-    if isinstance(gpus, int) and gpus > 0 and count != gpus:
+    """Of a training run: as many as it has GPUs, unless the configuration says otherwise."""
+    gpus = whole_number(config, "gpus", 0, 0)
+    count = whole_number(config, "processes", gpus or 1, 1)
+    if gpus > 0 and count != gpus:
         raise BadInput(
             f"--config processes={count} gpus={gpus}: each process has a GPU of its own: leave"
             " processes out"
@@ -58,10 +57,7 @@ def processes(config: Mapping[str, Any]) -> int:
 
 def retries(config: Mapping[str, Any]) -> int:
     """How often Snakemake starts a training run again that ended in a failure."""
-    count = config.get("retries", 3)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise BadInput(f"--config retries={count}: give a whole number, 0 or more")
-    return count
+    return whole_number(config, "retries", 3, 0)
 
 
 def configuration(name: str) -> Path:

@@ -11,7 +11,6 @@ runs side by side, unless `--resources` does. On a cluster these are the request
 
 from dataclasses import dataclass, replace
 
-from eval.files.errors import BadInput
 from experiments.spec.schema import Experiment, HubPolicy
 
 
@@ -31,17 +30,11 @@ SMALL = Need(gpu=0, threads=1, mem_mb=4_000, runtime=2 * HOUR)
 GPU_MEM_MB = 64_000
 
 
-def needs(experiment: Experiment, gpus: object = None, processes: int = 1) -> dict[str, Need]:
-    """Rule → what its jobs ask for. `gpus`: of a training run; None = as many as processes, or none
-    for a policy made here.
+def needs(experiment: Experiment, gpus: int | None = None, processes: int = 1) -> dict[str, Need]:
+    """Rule → what its jobs ask for.
 
-    Raises:
-        BadInput: `gpus` is no such number.
+    `gpus`: of a training run; None = as many as processes, or none for a policy that is made here.
     """
-    if gpus is not None and (isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0):
-        raise BadInput(
-            f"--config gpus={gpus}: give the number of GPUs of a training run, 0 or more"
-        )
     if not isinstance(experiment.model, HubPolicy):
         train = Need(gpus or 0, processes, SMALL.mem_mb * processes, SMALL.runtime)
         single = replace(SMALL, gpu=min(1, gpus or 0))

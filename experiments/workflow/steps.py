@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.files.code_digest import code_digest
+from eval.files.code_digest import code_digest, module_file
+from eval.files.errors import BadInput
 from eval.files.evidence import analysis_parts
 from eval.files.marks import CHECKSUMS, digest_of, listed_files
 from eval.sampling.made_from import policy_digest, sampling_parts
@@ -100,8 +101,18 @@ def training_parts(graph: Graph, arm: str, seed: int) -> Today:
 
 
 def training_code(experiment: Experiment, arm: str) -> str:
-    """Of the trainer and of the arm's own method. The other methods do not count."""
-    return code_digest("experiments.train", f"methods.{experiment.arms[arm].method.name}")
+    """Of the trainer and of the arm's own method. The other methods do not count.
+
+    Raises:
+        BadInput: the method has no file of its name.
+    """
+    name = experiment.arms[arm].method.name
+    if not module_file(f"methods.{name}").exists():
+        raise BadInput(
+            f"arm {arm!r}: there is no methods/{name}.py: the `name` of a method is the name of its"
+            " file: rename one of them"
+        )
+    return code_digest("experiments.train", f"methods.{name}")
 
 
 def local_policy(graph: Graph) -> str:
