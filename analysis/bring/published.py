@@ -1,0 +1,96 @@
+"""Published figures beside their recount, and figures that cannot both be true."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.bring.records import Claim, Count, Finding, Place
+from eval.scoring.pass_at_k import pass_at_k
+
+EQUAL = 1e-9  # of two means of the same counts
+SOME = 0.1  # share of right answers beside which no question won by majority is not believable
+MEANS = {"all", "average", "avg", "mean", "overall"}
+
+
+class Published(NamedTuple):
+    """One published figure; `recounted` is None where the files do not allow it."""
+
+    claim: Claim
+    recounted: float | None
+
+    @property
+    def outcome(self) -> str:
+        if self.recounted is None:
+            return "not recounted"
+        difference = self.recounted - self.claim.value
+        equal = abs(difference) < EQUAL
+        return "equal" if equal else f"differs by {100 * difference:+.2f} points"
+
+
+def beside_recounts(
+    claims: Iterable[Claim], counts: Mapping[Place, Sequence[Count]], totals: set[Place]
+) -> list[Published]:
+    """Each figure once, with the recount of the same run, set and policy."""
+    return [
+        Published(claim, recounted(claim, counts) if claim.place not in totals else None)
+        for claim in dict.fromkeys(claims)
+    ]
+
+
+def recounted(claim: Claim, counts: Mapping[Place, Sequence[Count]]) -> float | None:
+    """The figure from the counts of its place. Majorities need the answers, which counts lack."""
+    name, _, k = claim.metric.partition("@")
+    own = counts.get(claim.place) or _only(claim.place, counts)
+    is_mean = name in ("avg", "mean") or claim.metric == "pass@1"
+    if not own or not (is_mean or (name == "pass" and k.isdecimal())):
+        return None
+    n, correct = np.array([[each.n, each.correct] for each in own]).T
+    if is_mean:
+        return float((correct / n).mean()) if n.min() > 0 else None
+    return float(pass_at_k(n, correct, int(k)).mean()) if 1 <= int(k) <= n.min() else None
+
+
+def _only(place: Place, counts: Mapping[Place, Sequence[Count]]) -> Sequence[Count] | None:
+    """The counts of the run's only evaluated policy, where the figure does not name a policy."""
+    own = [rows for at, rows in counts.items() if at._replace(checkpoint=None) == place]
+    return own[0] if len(own) == 1 else None
+
+
+def impossible(claims: Iterable[Claim]) -> list[Finding]:
+    """Figures of one evaluation that contradict each other, and two figures for one thing."""
+    places: dict[Place, dict[str, float]] = defaultdict(dict)
+    findings = []
+    for claim in claims:
+        known = places[claim.place].setdefault(claim.metric, claim.value)
+        if abs(known - claim.value) > EQUAL:
+            said = f"{claim.metric} is published as {known:.4g} and as {claim.value:.4g}"
+            findings.append(Finding("two figures", str(claim.place), said))
+        if not 0 <= claim.value <= 1 and "reward" not in claim.metric:
+            said = f"{claim.metric} = {claim.value:.4g} is no share"
+            findings.append(Finding("impossible", str(claim.place), said))
+        if claim.place.benchmark.lower() in MEANS:
+            said = f"{claim.place.benchmark} is a mean over evaluation sets, not one of them"
+            findings.append(Finding("mean over tasks", str(claim.place), said))
+    for place, figures in places.items():
+        findings += contradictions(place, figures)
+    return list(dict.fromkeys(findings))
+
+
+def contradictions(place: Place, figures: Mapping[str, float]) -> list[Finding]:
+    """maj@k = 0 where many answers are right; pass@k or best@k below the mean."""
+    mean = next(
+        (value for key, value in figures.items() if key == "pass@1" or key[:4] in ("mean", "avg@")),
+        None,
+    )
+    findings = []
+    for key, value in figures.items() if mean is not None else ():
+        name = key.partition("@")[0]
+        if name == "maj" and value == 0 and mean > SOME:
+            said = f"{key} = 0 beside a mean of {mean:.3g}: no question won by its majority"
+            findings.append(Finding("looks impossible", str(place), said))
+        if name in ("pass", "best") and value < mean - EQUAL:
+            said = f"{key} = {value:.3g} is below the mean of {mean:.3g}"
+            findings.append(Finding("impossible", str(place), said))
+    return findings

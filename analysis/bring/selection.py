@@ -1,0 +1,90 @@
+"""Several policies of one run evaluated on one set: which is reported, and what choosing it means.
+
+The highest of many scores flatters: it holds the luck of its evaluation. So a choice among
+checkpoints is said wherever it is shown, with the range that it was made from.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from analysis.bring.mapping import OPEN, BringFile, of_arm
+from analysis.bring.records import Count, Finding, Place
+from eval.files.errors import BadInput
+
+
+class Evaluation(NamedTuple):
+    """One evaluated policy."""
+
+    place: Place
+    score: float  # mean share of right answers
+    reported: bool
+
+
+def score_of(counts: Sequence[Count]) -> float:
+    """Mean over questions of the share of right answers; NaN where nothing was sampled."""
+    rates = [each.correct / each.n for each in counts if each.n]
+    return sum(rates) / len(rates) if rates else float("nan")
+
+
+def choose(counts: Mapping[Place, Sequence[Count]], mapping: BringFile) -> list[Evaluation]:
+    """Every evaluated policy, one of each run and set reported. BadInput where that is open."""
+    runs: dict[Place, list[Place]] = defaultdict(list)
+    for place in counts:
+        runs[place._replace(checkpoint=None)].append(place)
+    found = []
+    for run, places in runs.items():
+        chosen = places[0] if len(places) == 1 else chosen_place(run, places, mapping)
+        found += [Evaluation(at, score_of(counts[at]), at == chosen) for at in by_step(places)]
+    return found
+
+
+def by_step(places: Sequence[Place]) -> list[Place]:
+    return sorted(places, key=lambda at: -1 if at.checkpoint is None else at.checkpoint)
+
+
+def chosen_place(run: Place, places: Sequence[Place], mapping: BringFile) -> Place:
+    choice = of_arm(mapping.checkpoint, run.arm)
+    steps = [place.checkpoint for place in by_step(places)]
+    if choice == OPEN or None in steps:
+        shown = ", ".join("unknown" if step is None else str(step) for step in steps)
+        raise BadInput(
+            f"{run}: policies of several checkpoints were evaluated ({shown}): say checkpoint:"
+            " last, a step, or one per arm, and the checkpoint of each file"
+        )
+    wanted = steps[-1] if choice == "last" else choice
+    if wanted not in steps:
+        raise BadInput(f"{run}: checkpoint {choice} was not evaluated; there is {steps}")
+    return next(place for place in places if place.checkpoint == wanted)
+
+
+def selection_findings(evaluations: Sequence[Evaluation]) -> list[Finding]:
+    """A warning per run and set with several policies, and one per set over all arms."""
+    runs: dict[Place, list[Evaluation]] = defaultdict(list)
+    sets: dict[str, list[Evaluation]] = defaultdict(list)
+    for each in evaluations:
+        runs[each.place._replace(checkpoint=None)].append(each)
+    findings = []
+    for run, own in runs.items():
+        if len(own) > 1:
+            sets[run.benchmark] += own
+            findings.append(Finding("selection", str(run), said_of(own)))
+    for benchmark, own in sets.items():
+        scores = [each.score for each in own]
+        said = (
+            f"{len(own)} checkpoints were evaluated on this set, {100 * min(scores):.1f} to"
+            f" {100 * max(scores):.1f}: the highest of them is no estimate of how good a method is"
+        )
+        findings.insert(0, Finding("selection", benchmark, said))
+    return findings
+
+
+def said_of(own: Sequence[Evaluation]) -> str:
+    scores = [each.score for each in own]
+    shown = next(each for each in own if each.reported)
+    place = 1 + sum(score > shown.score for score in scores)
+    highest = ", the highest: chosen so, it flatters" if place == 1 else f", place {place}"
+    return (
+        f"{len(own)} checkpoints, {100 * min(scores):.1f} to {100 * max(scores):.1f}; reported:"
+        f" {100 * shown.score:.1f} at {shown.place.checkpoint}{highest}"
+    )
