@@ -23,7 +23,7 @@ from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
 from experiments.workflow.layout import Graph, prepare_environment
 from experiments.workflow.outdated import forget_outdated
-from experiments.workflow.repair import mend
+from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, needs
 from experiments.workflow.steps import Digests
 
@@ -78,7 +78,7 @@ def get_ready(asked: Asked, arguments: Sequence[str]) -> None:
     if not runs_jobs(arguments):
         return
     claim(asked.graph.root)
-    mend(asked.graph.root, asked.graph.runs)
+    repair(asked.graph.root, asked.graph.runs)
     forget_outdated(asked.graph)
     write_spec(asked.experiment, asked.graph.spec)
 

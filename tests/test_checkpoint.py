@@ -11,7 +11,7 @@ from eval.files.errors import BadInput
 from experiments.run.checkpoint import (
     Progress,
     checkpoints,
-    claim,
+    claim_checkpoints,
     read_progress,
     resume_point,
     seal,
@@ -23,7 +23,7 @@ RUN = {"settings": "abc", "code": "def"}
 
 def save(folder: Path, rollout: int, kept: int = 2, processes: int = 1) -> Path:
     """A checkpoint of two files, as a trainer would leave it in the folder of its run."""
-    claim(folder, RUN)
+    claim_checkpoints(folder, RUN)
     staging = empty(staging_in(folder)) / f"checkpoint-{4 * rollout}"
     (staging / "shards").mkdir(parents=True)
     (staging / "weights").write_bytes(b"w" * 100)
@@ -37,7 +37,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_run_goes_on_from_the_newest_checkpoint(tmp_path: Path) -> None:
+def test_a_run_resumes_from_the_newest_checkpoint(tmp_path: Path) -> None:
     assert resume_point(tmp_path, RUN) is None
     for rollout in (1, 2, 3):  # updates 4, 8, 12: as words, 12 comes before 4
         save(tmp_path, rollout)
@@ -97,13 +97,13 @@ def test_what_is_not_sealed_is_not_seen(tmp_path: Path) -> None:
     assert resume_point(tmp_path, RUN) == first
 
 
-def test_a_run_is_not_gone_on_with_under_another_spec_or_number_of_processes(
+def test_a_run_is_not_resumed_under_another_spec_or_number_of_processes(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "run" / "checkpoints"
     assert resume_point(folder, RUN) is None
     with pytest.raises(
-        BadInput, match=f"begun with other code: .* delete {tmp_path}/run, to go on"
+        BadInput, match=f"begun with other code: .* delete {tmp_path}/run, to resume"
     ):
         resume_point(folder, RUN | {"code": "xyz"})
     save(folder, 1, processes=2)
@@ -113,14 +113,14 @@ def test_a_run_is_not_gone_on_with_under_another_spec_or_number_of_processes(
 
 
 @pytest.mark.parametrize("mark", [None, '{"settings": "ab', "", "[1]", "[" * 100_000, "\udcff"])
-def test_checkpoints_of_nobody_are_not_gone_on_with(mark: str | None, tmp_path: Path) -> None:
+def test_checkpoints_without_an_owner_are_not_resumed(mark: str | None, tmp_path: Path) -> None:
     """Any settings would pass for theirs."""
     folder = tmp_path / "run" / "checkpoints"
     assert resume_point(folder, RUN) is None
     (folder / "identity.json").unlink()
     if mark is not None:
         (folder / "identity.json").write_bytes(mark.encode(errors="surrogateescape"))
-    assert resume_point(folder, RUN) is None, "nothing to go on with: begun anew"
+    assert resume_point(folder, RUN) is None, "nothing to resume: begun anew"
     checkpoint, mine = save(folder, 1), (folder / "identity.json").read_bytes()
     (folder / "identity.json").unlink()
     if mark is not None:

@@ -18,7 +18,7 @@ from eval.files.marks import CHECKSUMS, mark_folder, sha256, write_mark
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import load
 from experiments.workflow.claim import claim, only_sweeps, release_locks, runs_jobs
-from experiments.workflow.repair import mend
+from experiments.workflow.repair import repair
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
@@ -151,7 +151,7 @@ def everything(root: Path) -> dict[str, tuple[bytes, int]]:
 
 def test_sound_results_are_left_alone(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = everything(results)
-    mend(results)
+    repair(results)
     assert everything(results) == before
     assert capsys.readouterr().err == ""
 
@@ -169,7 +169,7 @@ def test_what_is_cut_short_loses_its_mark_and_no_other_does(
 ) -> None:
     before = everything(results)
     (results / file).write_bytes((results / file).read_bytes()[:-1])
-    mend(results)
+    repair(results)
     assert set(before) - set(everything(results)) == {str(results / mark)}
     assert f"{results / file}: has " in capsys.readouterr().err
 
@@ -177,7 +177,7 @@ def test_what_is_cut_short_loses_its_mark_and_no_other_does(
 def test_samples_that_were_changed_are_deleted(results: Path) -> None:
     samples = results / "none" / "seed-1" / "eval" / "set.samples.jsonl"
     samples.write_text("{}\n[]\n")
-    mend(results)
+    repair(results)
     assert not samples.exists()
     assert not samples.with_name("set.sampled").exists()
 
@@ -187,23 +187,23 @@ def test_a_training_run_is_never_undone_by_itself(results: Path, file: str) -> N
     (results / file).write_text("?")
     before = everything(results)
     with pytest.raises(BadInput, match=r"Put back a whole copy of \S+/none/seed-1, or delete it"):
-        mend(results)
+        repair(results)
     assert everything(results) == before
 
 
 def test_a_finished_run_without_its_policy_is_named(results: Path) -> None:
     run = results / "none" / "seed-1"
     shutil.rmtree(run / "policy")
-    mend(results)  # a sweep's trial has none
+    repair(results)  # a sweep's trial has none
     before = everything(results)
     with pytest.raises(
         BadInput,
         match=r"seed-1/policy/checksums.json: is missing. Put back a whole copy of \S+/seed-1, ",
     ):
-        mend(results, [str(run)])
+        repair(results, [str(run)])
     assert everything(results) == before
     (run / CHECKSUMS).unlink()  # is written last: before, the run goes on by itself
-    mend(results, [str(run), str(results / "none" / "seed-2")])
+    repair(results, [str(run), str(results / "none" / "seed-2")])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_what_cannot_be_read_is_not_taken_for_damaged(
     before = everything(results)
     monkeypatch.setattr("eval.files.marks.sha256", refuse)
     with pytest.raises(BadInput, match=said):
-        mend(results)
+        repair(results)
     assert everything(results) == before
 
 
@@ -245,7 +245,7 @@ def test_what_cannot_be_read_is_not_taken_for_damaged(
 def test_a_hostile_mark_is_taken_away(results: Path, mark: str, text: str) -> None:
     before = everything(results)
     (results / mark).write_text(text)
-    mend(results)
+    repair(results)
     assert set(before) - set(everything(results)) == {str(results / mark)}
 
 
@@ -255,7 +255,7 @@ def test_a_mark_that_is_a_folder_is_said(results: Path) -> None:
     with pytest.raises(
         BadInput, match=r"tables/checksums.json: cannot be read \(Is a directory\): "
     ):
-        mend(results)
+        repair(results)
 
 
 def test_what_may_not_be_changed_is_said(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,7 @@ def test_what_may_not_be_changed_is_said(results: Path, monkeypatch: pytest.Monk
     with pytest.raises(
         BadInput, match=r"main.csv: cannot be changed \(Operation not permitted\): make it writable"
     ):
-        mend(results)
+        repair(results)
 
 
 @pytest.mark.parametrize("left", [None, 300])
@@ -280,14 +280,14 @@ def test_a_spec_that_says_nothing_any_more_is_said(
     spec.unlink()
     if left:
         spec.write_bytes(content)
-    mend(results)
-    assert f"{spec}: is missing or cannot be read, and written anew" in capsys.readouterr().err
+    repair(results)
+    assert f"{spec}: was missing or could not be read, and is written anew" in capsys.readouterr().err
 
 
 def test_a_new_folder_has_nothing_to_be_told_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mend(tmp_path)
+    repair(tmp_path)
     assert capsys.readouterr().err == ""
 
 
@@ -304,7 +304,7 @@ def test_files_from_the_future_are_dated_now_in_their_order(
     os.utime(last, ns=(tomorrow + 1, tomorrow + 1))
     os.utime(first, ns=(tomorrow, tomorrow))
     before = old.stat().st_mtime_ns
-    mend(results)
+    repair(results)
     assert old.stat().st_mtime_ns == before
     assert first.stat().st_mtime_ns < last.stat().st_mtime_ns <= time.time_ns()
     assert "2 files were dated in the future" in capsys.readouterr().err
@@ -317,7 +317,7 @@ def test_a_mark_names_no_file_outside_its_folder(results: Path) -> None:
     mark = results / "none" / "seed-1" / "eval" / "set.sampled"
     for name in (str(victim), f"../../../../{victim.name}"):
         mark.write_text(json.dumps({name: {"bytes": 0, "sha256": ""}}))
-        mend(results)
+        repair(results)
         assert victim.read_text() == "mine"
         assert not mark.exists()
 
@@ -328,14 +328,14 @@ def test_what_a_crash_has_left_hidden_stops_nothing(results: Path) -> None:
         (run / name).mkdir()
         (run / name / CHECKSUMS).write_text('{"model.safetensors": {"bytes": 1, "sha256": ""}}')
     before = everything(results)
-    mend(results)
+    repair(results)
     assert everything(results) == before
 
 
 def test_a_table_in_a_folder_that_is_called_like_a_run_is_no_run(results: Path) -> None:
     root = results.rename(results.with_name("seed-7"))
     (root / "tables" / "main.csv").write_text("")
-    mend(root)
+    repair(root)
     assert not (root / "tables" / CHECKSUMS).exists()
 
 
@@ -362,7 +362,7 @@ def test_content_is_compared_up_to_the_size_that_the_docs_tell(
     table.write_bytes(bytes(size))
     mark_folder(table.parent)
     table.write_bytes(bytes(size - 1) + b"x")
-    mend(results)
+    repair(results)
     assert mark.exists() != found
 
 

@@ -17,7 +17,7 @@ from eval.files.errors import BadInput
 from eval.sample import make_engine
 from eval.sampling.engines import Sampling
 from eval.sampling.gpus import check_gpus
-from experiments.workflow.devices import Device, attempt, choose, devices
+from experiments.workflow.devices import LocalDevice, attempt, choose, visible_devices
 
 ROOT = Path(__file__).parents[1]
 HOLD = "import os, sys; print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); sys.stdin.read()"
@@ -162,12 +162,12 @@ def test_more_than_there_are_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_broken_driver_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BadInput, match="nvidia-smi: Failed to initialize NVML: mend the driver"):
+    with pytest.raises(BadInput, match="nvidia-smi: Failed to initialize NVML: fix the driver"):
         chosen(1, machine(tmp_path, 0, "echo Failed to initialize NVML; exit 9"), monkeypatch)
 
 
 def test_a_failed_attempt_holds_nothing(tmp_path: Path) -> None:
-    there = [Device("0", "a"), Device("1", "b")]
+    there = [LocalDevice("0", "a"), LocalDevice("1", "b")]
     held = attempt(there[:1], 1, tmp_path)
     assert held is not None
     assert attempt(there, 2, tmp_path) is None
@@ -178,9 +178,9 @@ def test_a_failed_attempt_holds_nothing(tmp_path: Path) -> None:
 
 def test_the_list_of_the_machine(tmp_path: Path) -> None:
     environment = machine(tmp_path, 2)
-    assert devices(environment) == [Device("0", "GPU-00"), Device("1", "GPU-11")]
+    assert visible_devices(environment) == [LocalDevice("0", "GPU-00"), LocalDevice("1", "GPU-11")]
     mine = environment | {"CUDA_VISIBLE_DEVICES": "1, MIG-x"}
-    assert devices(mine) == [Device("1", "GPU-11"), Device("MIG-x", "MIG-x")]
+    assert visible_devices(mine) == [LocalDevice("1", "GPU-11"), LocalDevice("MIG-x", "MIG-x")]
 
 
 def test_a_command_that_is_not_there_is_one_message(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from experiments.sweep.journal import Journal
 from experiments.sweep.settings import MedianPruning
 from experiments.sweep.sweep_file import load_study
 from experiments.sweep.trial import Desk, growing, is_worse, question_scores, seen
-from experiments.workflow.repair import mend
+from experiments.workflow.repair import repair
 from tests.test_pipeline import copied, edited
 from tests.test_sweep_study import SMOKE, study_file
 
@@ -302,7 +302,7 @@ def test_a_kill_while_a_policy_is_deleted_leaves_a_sound_folder(
         patched.setattr(shutil, "rmtree", dies)
         with pytest.raises(KeyboardInterrupt):
             discard(policy)
-    mend(tmp_path)
+    repair(tmp_path)
     assert not policy.exists()
     discard(policy)
     assert list(policy.parent.iterdir()) == []

@@ -1,20 +1,20 @@
-"""What a run can go on from after its process has died: checkpoints that are whole, or not there.
+"""What a run resumes from after its process has died: checkpoints that are whole, or not there.
 
     checkpoints/identity.json        of the run that they belong to (identity.py)
     checkpoints/.new/                where the next one is being filled
     checkpoints/checkpoint-<u>/      after u optimizer updates, always at the end of a rollout
-        manifest.json                number of processes; every other file with its SHA-256. Written last
-        method_state.json            how far the run is, and the method's state (H_0, α, …): without it a resumed run
-                                     would anchor its target on a collapsed policy
-        …                            what Hugging Face's Trainer saves: weights, optimizer, scheduler, random states
+        manifest.json                number of processes; SHA-256 of every other file. Written last
+        method_state.json            how far the run is, and the method's state (H_0, α, …): without
+                                     it a resumed run would anchor its target on a collapsed policy
+        …                            what Hugging Face's Trainer saves: weights, optimizer,
+                                     scheduler, random states
 
-A checkpoint is filled in a folder that nobody looks into, flushed to the disk, renamed. It counts
-if every file is as its manifest says. One that is not is named in a line, put aside, and the one
-before it is taken. Older ones are deleted after a new one is in place, never before, and those put
-aside are not counted among the ones to keep.
+A checkpoint is filled in a hidden folder, flushed to the disk, renamed. It counts if every file is
+as its manifest says. A damaged one is named in a line and put aside, and the one before it is used.
+Older checkpoints are deleted after a new one is in place, never before; those put aside do not count
+among the ones to keep.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ from typing import Any
 from eval.files.durable import discard, publish, write_text
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
-from eval.files.marks import inside
+from eval.files.marks import inside, sha256
 from experiments.run.explosion import Vitals
 from methods import State
 
 FILE = "method_state.json"
 MANIFEST = "manifest.json"
-MARK = "identity.json"
+IDENTITY = "identity.json"
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,17 @@ class Progress:
 
 
 def resume_point(folder: Path, identity: Mapping[str, str], processes: int = 1) -> Path | None:
-    """The last good checkpoint of a run that was interrupted, or None where it starts anew. Claims
-    the folder.
+    """The last good checkpoint of a run that was interrupted; None if it starts from the beginning.
+    Claims the folder.
 
     Raises:
-        BadInput: the interrupted run rested on something else, or had another number of processes.
+        BadInput: the interrupted run was made from something else, or by another number of
+            processes.
     """
-    claim(folder, identity)
+    claim_checkpoints(folder, identity)
     found = checkpoints(folder)
     for path in reversed(found):
-        if why := damage(path):
+        if why := checkpoint_damage(path):
             put_aside(path)
             print(f"warning: {path}: {why}: not used", file=sys.stderr)
         else:
@@ -67,30 +68,31 @@ def resume_point(folder: Path, identity: Mapping[str, str], processes: int = 1) 
     return None
 
 
-def claim(folder: Path, identity: Mapping[str, str]) -> None:
-    """Marks the folder as this run's, unless it is another's, or nobody can say whose its
-    checkpoints are.
+def claim_checkpoints(folder: Path, identity: Mapping[str, str]) -> None:
+    """Marks the folder as this run's.
+
+    Raises:
+        BadInput: it is another run's, or has checkpoints and no record of whose they are.
     """
-    mark = folder / MARK
-    begun = read_mark(mark)
+    mark = folder / IDENTITY
+    begun = read_identity(mark)
     if begun is None and checkpoints(folder):
         raise BadInput(
-            f"{mark}: is missing or cut short, and nothing else says what the checkpoints beside"
-            " it rest on: put back a"
-            f" whole copy of {folder.parent}, or delete it to start this run anew"
+            f"{mark}: is missing or truncated, and nothing else records what the checkpoints beside"
+            f" it were made from: put back a whole copy of {folder.parent}, or delete it to start"
+            " this run anew"
         )
     if begun is None:
         write_text(mark, json.dumps(dict(identity), indent=2) + "\n")
     elif other := differences(begun, identity):
         raise BadInput(
             f"{folder}: was begun with other {' and other '.join(other)}: to start this run anew"
-            f" delete {folder.parent},"
-            " to go on with the old one put back what was changed"
+            f" delete {folder.parent}, to resume the old one put back what was changed"
         )
 
 
-def read_mark(mark: Path) -> dict[str, Any] | None:
-    """The identity in a file; None where it holds none."""
+def read_identity(mark: Path) -> dict[str, Any] | None:
+    """The identity in a file; None if it holds none."""
     try:
         begun = parse(mark.read_bytes())
     except (OSError, ValueError):
@@ -109,8 +111,8 @@ def checkpoints(folder: Path) -> list[Path]:
     return [found[updates] for updates in sorted(filter(str.isdecimal, found), key=int)]
 
 
-def damage(checkpoint: Path) -> str:
-    """How the checkpoint differs from its manifest, or "" where it does not."""
+def checkpoint_damage(checkpoint: Path) -> str:
+    """How the checkpoint differs from its manifest; "" if it does not."""
     mark = checkpoint / MANIFEST
     try:
         listed = parse(mark.read_bytes())["sha256"]
@@ -126,10 +128,9 @@ def check_processes(checkpoint: Path, processes: int) -> None:
     begun = parse((checkpoint / MANIFEST).read_bytes()).get("processes")
     if begun != processes:
         raise BadInput(
-            f"{checkpoint}: was written by {begun} processes and cannot be gone on with by"
-            f" {processes}: each has random"
-            f" numbers of its own; start {begun}, or delete {checkpoint.parents[1]} to start this"
-            " run anew"
+            f"{checkpoint}: was written by {begun} processes and cannot be resumed with {processes}:"
+            f" each has random numbers of its own; start {begun}, or delete"
+            f" {checkpoint.parents[1]} to start this run anew"
         )
 
 
@@ -146,7 +147,7 @@ def put_aside(checkpoint: Path) -> None:
 
 def seal(staging: Path, progress: Progress, kept: int, processes: int = 1) -> None:
     """Completes the checkpoint that has been filled in `staging_in(folder)`, publishes it in the
-    folder under the same name, and lets old ones go. `kept`: good checkpoints to have afterwards,
+    folder under the same name, and deletes old ones. `kept`: good checkpoints to have afterwards,
     at least one.
     """
     folder = staging.parents[1]
@@ -161,18 +162,13 @@ def seal(staging: Path, progress: Progress, kept: int, processes: int = 1) -> No
         staging / MANIFEST, json.dumps({"processes": processes, "sha256": digests}, indent=2) + "\n"
     )
     publish(staging, folder / staging.name)
-    let_go(checkpoints(folder), kept)
+    delete_old(checkpoints(folder), kept)
 
 
-def let_go(found: Sequence[Path], kept: int) -> None:
+def delete_old(found: Sequence[Path], kept: int) -> None:
     """Deletes all but the newest `kept`."""
     for path in found[: -max(kept, 1)]:
         discard(path)
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_progress(folder: Path, progress: Progress) -> None:

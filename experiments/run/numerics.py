@@ -1,4 +1,4 @@
-"""A number that is not finite ends the run, and leaves what is needed to see it again.
+"""Ends the run at a number that is not finite, and dumps what is needed to compute it again.
 
 Loss, entropy and gradient norm of every update are looked at before the optimizer acts on them, on
 all processes together. NaN or an infinity in any of them, or next-token probabilities from which
@@ -96,7 +96,7 @@ class Guard:
             self.stop(trainer, f"not finite in an update: {', '.join(names)}", gradient_norm)
 
     def check_generation(self, trainer: Any, error: RuntimeError) -> None:
-        """Raises: BadInput if that is why nothing could be generated."""
+        """Raises: BadInput if nothing could be generated because a number is not finite."""
         if UNDRAWABLE in str(error):
             self.stop(trainer, "the policy's next-token probabilities are not finite", math.nan)
 
@@ -128,7 +128,7 @@ class Guard:
 
 
 def refuse_after_fault(folder: Path) -> None:
-    """Raises: BadInput if the run has ended so before: it would end so again."""
+    """Raises: BadInput if the run has ended with a fault before: it would do so again."""
     if not (folder / "fault.json").exists():
         return
     try:
@@ -136,7 +136,7 @@ def refuse_after_fault(folder: Path) -> None:
         words = fault_words(*(fault[key] for key in ("where", "rollout", "update", "what")))
     except (ValueError, KeyError, TypeError):
         raise BadInput(
-            f"{folder}: is not the dump of a fault: delete it, and the run goes on"
+            f"{folder}: is not the dump of a fault: delete it, and the run resumes"
         ) from None
     raise BadInput(said(folder, words))
 

@@ -92,7 +92,7 @@ def claim(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         file = os.fdopen(os.open(root / RUNNING, flags, 0o644), "a+b", buffering=0)
-        if not locked(file, root):
+        if not lock_claim(file, root):
             return
         file.truncate(0)
         file.write(
@@ -111,8 +111,10 @@ def claim(root: Path) -> None:
     release_locks(SNAKEMAKE_LOCKS, root)
 
 
-def locked(file: IO[bytes], root: Path) -> bool:
-    """False on a file system without such locks: Snakemake's own must do."""
+def lock_claim(file: IO[bytes], root: Path) -> bool:
+    """Whether the file could be locked. False on a file system without such locks, where only
+    Snakemake's own locks protect the folder.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

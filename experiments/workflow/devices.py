@@ -27,28 +27,28 @@ from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
+CUDA_DEVICES = "CUDA_VISIBLE_DEVICES"
 POLL = 1.0  # seconds between two looks for free devices
 
 
 @dataclass(frozen=True)
-class Device:
+class LocalDevice:
     """One GPU."""
 
     name: str  # as CUDA_VISIBLE_DEVICES calls it
     identity: str  # the same whichever name it goes by: its UUID where nvidia-smi knows it
 
 
-def devices(environment: Mapping[str, str]) -> list[Device]:
+def visible_devices(environment: Mapping[str, str]) -> list[LocalDevice]:
     """The GPUs that this process may use: those of CUDA_VISIBLE_DEVICES, or all of the machine."""
-    names = environment.get(VISIBLE)
+    names = environment.get(CUDA_DEVICES)
     if names is not None and not names.strip():
         return []
     machine = query(environment)
     if names is None:
-        return [Device(index, uuid) for index, uuid in machine.items()]
+        return [LocalDevice(index, uuid) for index, uuid in machine.items()]
     return [
-        Device(name, machine.get(name, name))
+        LocalDevice(name, machine.get(name, name))
         for name in (part.strip() for part in names.split(","))
         if name
     ]
@@ -68,7 +68,7 @@ def query(environment: Mapping[str, str]) -> dict[str, str]:
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise BadInput(
-            f"nvidia-smi: {said}: mend the driver, or set {VISIBLE}= (empty) to run without GPUs"
+            f"nvidia-smi: {said}: fix the driver, or set {CUDA_DEVICES}= (empty) to run without GPUs"
         )
     pairs = [line.split(",") for line in done.stdout.splitlines() if "," in line]
     return {index.strip(): uuid.strip() for index, uuid in pairs}
@@ -84,10 +84,10 @@ def choose(count: int, environment: Mapping[str, str]) -> str | None:
     """
     if count == 0:
         return ""
-    there = devices(environment)
+    there = visible_devices(environment)
     if not there:
         print(
-            f"devices: {count} asked for, this machine shows none: going on without",
+            f"devices: {count} asked for, this machine shows none: the job runs without",
             file=sys.stderr,
         )
         return None
@@ -102,7 +102,7 @@ def choose(count: int, environment: Mapping[str, str]) -> str | None:
     return ",".join(device.name for device in take(there, count, lock_folder()))
 
 
-def take(there: list[Device], count: int, folder: Path) -> list[Device]:
+def take(there: list[LocalDevice], count: int, folder: Path) -> list[LocalDevice]:
     """Locks `count` of the devices for this process and what becomes of it; waits while too few are
     free.
     """
@@ -113,9 +113,9 @@ def take(there: list[Device], count: int, folder: Path) -> list[Device]:
     return list(held)
 
 
-def attempt(there: list[Device], count: int, folder: Path) -> dict[Device, int] | None:
+def attempt(there: list[LocalDevice], count: int, folder: Path) -> dict[LocalDevice, int] | None:
     """The first `count` free devices with their locked files, or None and nothing held."""
-    held: dict[Device, int] = {}
+    held: dict[LocalDevice, int] = {}
     with turn(folder):
         for device in there:
             if (
@@ -179,7 +179,7 @@ def run(gpus: int, command: list[str]) -> None:
     if chosen is not None:
         print(f"devices: {chosen or 'none'}", file=sys.stderr)
         # CUDA would number the fastest first; nvidia-smi numbers by bus.
-        os.environ |= {VISIBLE: chosen, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        os.environ |= {CUDA_DEVICES: chosen, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     sys.stderr.flush()
     try:
         os.execvp(command[0], command)

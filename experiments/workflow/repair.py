@@ -1,10 +1,10 @@
-"""Before any job runs: what a fault has left in a results folder is found, and made again where
+"""Before any job runs: finds what a fault has left in a results folder, and has it made again if
 that costs little.
 
     dated in the future   a clock that was set back: dated now, in the same order
-    damaged               a file is not as the mark of the step that wrote it says (eval/files/marks.py): the mark is taken
-                          away, so that the step is done again
-    without its spec      nothing says under which settings the steps were done (outdated.py)
+    damaged               a file is not as the mark of its step says (eval/files/marks.py): the mark
+                          is taken away, so that the step is done again
+    without its spec      the settings file is missing or cannot be read: written anew, and said
 
 A training run is not made again by itself: it is named, with what to do. So is a file that cannot
 be read.
@@ -29,8 +29,8 @@ READ = (
 TICK = 1_000_000  # ns between two files that were dated in the future
 
 
-def mend(root: Path, runs: Sequence[str] = ()) -> None:
-    """Leaves a results folder sound, and says what it did. `runs`: folders of the experiment's
+def repair(root: Path, runs: Sequence[str] = ()) -> None:
+    """Repairs a results folder, and prints what it did. `runs`: folders of the experiment's
     training runs.
 
     Raises:
@@ -46,8 +46,8 @@ def mend(root: Path, runs: Sequence[str] = ()) -> None:
 
 
 def date_now(root: Path) -> Iterator[str]:
-    """Snakemake would hold all that is made after a clock was set back for older than what it is
-    made from.
+    """Dates files of the future now: Snakemake would take all that is made after a clock was set
+    back for older than its inputs.
     """
     now = time.time_ns()
     dated = {
@@ -66,8 +66,8 @@ def date_now(root: Path) -> Iterator[str]:
 
 
 def written(path: Path) -> int:
-    """Time of its last change, ns since 1970; 0 where a job that outlives its Snakemake has just
-    taken it away.
+    """Time of its last change, ns since 1970; 0 if a job that outlives its Snakemake has just
+    deleted it.
     """
     with suppress(FileNotFoundError):
         return path.stat().st_mtime_ns
@@ -93,7 +93,7 @@ def undo_damaged(root: Path, runs: Sequence[str] = ()) -> Iterator[str]:
 
 
 def marks(root: Path) -> list[Path]:
-    """All but those in hidden folders, which a crash has left half written or half deleted."""
+    """All marks but those in hidden folders, which a crash has left half written or half deleted."""
     found = (
         *root.rglob(f"*{CHECKSUMS}"),
         *root.rglob("eval/*.sampled"),
@@ -107,8 +107,8 @@ def marks(root: Path) -> list[Path]:
 
 
 def lost_policies(runs: Sequence[str]) -> Iterator[Path]:
-    """Marks that are missing: a run is marked once its policy is in its place, and only a sweep's
-    trials discard it.
+    """Marks of policies that are missing. A run is marked after its policy is in its place, and only
+    a sweep's trials discard it.
     """
     finished = (Path(run) for run in runs if Path(run, CHECKSUMS).exists())
     return (mark for run in finished if not (mark := run / "policy" / CHECKSUMS).exists())
@@ -120,15 +120,11 @@ def without_spec(root: Path) -> Iterator[str]:
         load(spec)
     except BadInput:
         if marks(root):
-            yield (
-                f"{spec}: is missing or cannot be read, and written anew: of steps that were done"
-                " under other settings only"
-                " Snakemake's own record can tell"
-            )
+            yield (f"{spec}: was missing or could not be read, and is written anew")
 
 
 def run_of(mark: Path, root: Path) -> Path | None:
-    """The training run whose own files a mark lists."""
+    """Folder of the training run whose own files a mark lists; None if it lists others."""
     if mark.name != CHECKSUMS:
         return None
     folders = (folder for folder in mark.parents if folder.is_relative_to(root) and folder != root)
