@@ -89,10 +89,9 @@ def change_findings(found: Sequence[Change]) -> list[Finding]:
     findings = []
     for arm in dict.fromkeys(each.arm for each in found):
         own = [each for each in found if each.arm == arm]
-        from_base, between = (
-            np.average([each[i] for each in own], weights=[each.questions for each in own])
-            for i in (3, 4)
-        )
+        weights = [each.questions for each in own]
+        from_base = np.average([each.from_base for each in own], weights=weights)
+        between = np.average([each.between_seeds for each in own], weights=weights)
         moved = [each.benchmark for each in own if each.low > 0]
         said = f"answers change between right and wrong on {100 * from_base:.1f} % of questions"
         said += " against the base policy"

@@ -51,9 +51,7 @@ def run_findings(place: Place, rows: Series) -> list[Finding]:
     if lacking:
         said = f"the log allows no check of {', '.join(lacking)}"
         findings.append(Finding("not logged", str(place), said))
-    still = sorted(
-        name for name in names if "reward" in name and is_constant(values(flat, name))
-    )
+    still = sorted(name for name in names if "reward" in name and is_constant(values(flat, name)))
     if still:
         said = f"{', '.join(still)}: the same number in every row, so nothing was learnt from it"
         findings.append(Finding("constant reward", str(place), said))

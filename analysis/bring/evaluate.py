@@ -84,13 +84,13 @@ def merged(samples: Iterable[Sample]) -> list[Sample]:
     """
     found: dict[tuple[Place, str, int], Sample] = {}
     for sample in samples:
-        key = (sample.place, sample.problem_id, sample.index)
+        key = (sample.place, sample.problem_id, sample.number)
         other = found.get(key)
         if other is None:
             found[key] = sample
         elif (other.text is None) == (sample.text is None):
             raise BadInput(
-                f"{sample.place}: sample {sample.index} of question {sample.problem_id} is there"
+                f"{sample.place}: sample {sample.number} of question {sample.problem_id} is there"
                 " twice: say which runs these are or leave a file out"
             )
         else:
@@ -99,9 +99,7 @@ def merged(samples: Iterable[Sample]) -> list[Sample]:
     return list(found.values())
 
 
-def grade(
-    samples: Sequence[Sample], mapping: BringFile, findings: list[Finding]
-) -> list[Graded]:
+def grade(samples: Sequence[Sample], mapping: BringFile, findings: list[Finding]) -> list[Graded]:
     """Both gradings of each sample. BadInput where scores are not plainly right or wrong."""
     values = {sample.claimed for sample in samples if sample.claimed is not None}
     if values - {0.0, 1.0}:
@@ -176,7 +174,7 @@ def counted(group: Sequence[Graded], how: str) -> list[Count]:
         verdict = second if first is None else first
         if verdict is None:
             raise BadInput(
-                f"{each.sample.place}: sample {each.sample.index} of question"
+                f"{each.sample.place}: sample {each.sample.number} of question"
                 f" {each.sample.problem_id} has neither a score nor a text with its gold answer:"
                 " bring the file that has one"
             )
@@ -234,4 +232,3 @@ def add_total(done: Evaluated, total: Total) -> None:
         )
     done.counts[place] = counts
     done.totals.add(place)
-

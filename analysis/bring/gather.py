@@ -160,9 +160,7 @@ def _said(answer: str | None) -> str:
     return "" if answer in (None, OPEN) else str(answer)
 
 
-def rename_keys(
-    found: Found, tool: Tool, entry: Entry, unmapped: dict[str, set[str]]
-) -> None:
+def rename_keys(found: Found, tool: Tool, entry: Entry, unmapped: dict[str, set[str]]) -> None:
     """Curves under the suite's names; what has none is kept under `foreign`, and listed."""
     if tool.as_is:
         return
@@ -172,9 +170,7 @@ def rename_keys(
         known = {keys[key]: value for key, value in row.values.items() if key in keys}
         rest = {key: value for key, value in row.values.items() if key not in keys}
         unmapped.setdefault(tool.name, set()).update(rest)
-        renamed.append(
-            CurveRow(row.place, row.step, known | ({"foreign": rest} if rest else {}))
-        )
+        renamed.append(CurveRow(row.place, row.step, known | ({"foreign": rest} if rest else {})))
     found.curves = renamed
 
 

@@ -85,7 +85,9 @@ def contradictions(place: Place, figures: Mapping[str, float]) -> list[Finding]:
         None,
     )
     findings = []
-    for key, value in figures.items() if mean is not None else ():
+    if mean is None:
+        return findings
+    for key, value in figures.items():
         name = key.partition("@")[0]
         if name == "maj" and value == 0 and mean > SOME:
             said = f"{key} = 0 beside a mean of {mean:.3g}: no question won by its majority"

@@ -141,7 +141,7 @@ def safe_name(label: str) -> str:
     return kept.lstrip(".")[:LONGEST_NAME]
 
 
-def as_number(value: Any) -> float | None:
+def plain_number(value: Any) -> float | None:
     """A finite number; None for anything else, true and false among it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -150,12 +150,12 @@ def as_number(value: Any) -> float | None:
 
 def as_score(value: Any) -> float | None:
     """The score of a sample: a number, or true and false as 1 and 0."""
-    return float(value) if isinstance(value, bool) else as_number(value)
+    return float(value) if isinstance(value, bool) else plain_number(value)
 
 
 def as_step(value: Any) -> int | None:
     """A training step: a whole number from 0."""
-    number = as_number(value)
+    number = plain_number(value)
     return int(number) if number is not None and number == int(number) and number >= 0 else None
 
 

@@ -41,7 +41,7 @@ class Sample(NamedTuple):
 
     place: Place
     problem_id: str
-    index: int  # among the completions of its question
+    number: int  # among the completions of its question
     text: str | None
     gold: str | None
     claimed: float | None  # the tool's own score of this completion

@@ -70,6 +70,10 @@ class Results:
     def seeds(self) -> tuple[int, ...]:
         return tuple(self.spec["seeds"])
 
+    def seeds_of(self, arm: str) -> tuple[int, ...]:
+        """The arm's training seeds: those of the study, unless a brought arm has its own."""
+        return seeds_of_arm(self.spec, arm)
+
     @property
     def reference(self) -> str:
         return str(self.spec.get("reference") or self.arms[0])
@@ -119,12 +123,17 @@ def load(folder: Path) -> Results:
     spec = read_spec(folder / "spec.yaml")
     runs, missing = [], []
     for arm in map(str, spec["arms"]):
-        for seed in spec["seeds"]:
+        for seed in seeds_of_arm(spec, arm):
             run, absent = read_run(folder, arm, seed)
             runs.append(run)
             missing += absent
     partial = Results(folder, spec, tuple(runs), ())
     return Results(folder, spec, tuple(runs), (*missing, *missing_evaluations(partial)))
+
+
+def seeds_of_arm(spec: dict[str, Any], arm: str) -> tuple[int, ...]:
+    """`arms.<arm>.seeds`, which results brought from elsewhere have, else `seeds`."""
+    return tuple((spec["arms"].get(arm) or {}).get("seeds") or spec["seeds"])
 
 
 def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[Missing]]:

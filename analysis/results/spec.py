@@ -25,6 +25,7 @@ class _Shape(BaseModel, extra="allow", strict=True):
 
 class _Arm(_Shape):
     method: dict[str, Any] | None = None
+    seeds: list[Natural] | None = None  # of an arm brought from elsewhere
 
 
 class _Benchmark(_Shape):

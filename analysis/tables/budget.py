@@ -33,7 +33,7 @@ def spent(results: Results, arm: str) -> dict[str, Any]:
     runs = results.of(arm)
     return {
         "seeds": len(runs),
-        "rollouts": diagnostics.mean(np.array([len(run.log) for run in runs], dtype=float)),
+        "rollouts": diagnostics.mean(np.array([diagnostics.rollouts(run) for run in runs])),
         "updates": diagnostics.mean(
             np.array([diagnostics.last(run.series("updates")) for run in runs])
         ),
@@ -67,12 +67,13 @@ def words(results: Results, arm: str, ratio: float) -> str:
     """The verdict on an arm's budget."""
     runs = results.of(arm)
     unequal = [str(run.seed) for run in runs if diagnostics.has_unequal_budget(results, run)]
-    absent = len(results.seeds) - len(runs)
+    seeds = len(results.seeds_of(arm))
+    absent = seeds - len(runs)
     said = [f"unequal (seeds {', '.join(unequal)})"] if unequal else ["equal"] if runs else []
     early = [
         str(run.seed) for run in runs if within(run.info, ("exploded", "stopped_early")) is True
     ]
     said += [f"stopped early as exploded (seeds {', '.join(early)})"] if early else []
-    said += [f"{absent} of {len(results.seeds)} seeds missing"] if absent else []
+    said += [f"{absent} of {seeds} seeds missing"] if absent else []
     said += [f"tokens {100 * (ratio - 1):+.0f} %"] if abs(ratio - 1) > TOKENS else []
     return "; ".join(said)

@@ -52,7 +52,7 @@ def numbers(results: Results, run: Run) -> dict[str, Any]:
     return {
         "arm": run.arm,
         "seed": run.seed,
-        "rollouts": len(run.log),
+        "rollouts": rollouts(run),
         "exploded_at": number(within(run.info, ("exploded", "rollout"))),
         "initial_entropy": first(entropy),
         "target": last(target),
@@ -118,11 +118,11 @@ def is_inert(run: Run, method: dict[str, Any]) -> bool:
     if number(method.get("epsilon_high")) > number(method.get("epsilon_low")):
         return not extreme(run.series("clip_high"), np.nanmax) > 0
     share = extreme(run.series("gradient_share"), np.nanmax)
-    return (
-        share < INERT
-        if math.isfinite(share)
-        else not extreme(run.series("coefficient_max"), np.nanmax) > 0
-    )
+    if math.isfinite(share):
+        return share < INERT
+    if run.info.get("brought") is True:
+        return False  # its log holds no coefficient, which says nothing of what it did
+    return not extreme(run.series("coefficient_max"), np.nanmax) > 0
 
 
 def is_wound_up(run: Run, method: dict[str, Any]) -> bool:
@@ -145,7 +145,13 @@ def has_unequal_budget(results: Results, run: Run) -> bool:
 
 def budget(run: Run) -> tuple[float, float]:
     """(rollouts, optimizer updates) of a run."""
-    return float(len(run.log)), last(run.series("updates"))
+    return rollouts(run), last(run.series("updates"))
+
+
+def rollouts(run: Run) -> float:
+    """Rows of the log; the last training step of a brought run, whose rows may lie far apart."""
+    steps = number(run.info.get("steps")) if run.info.get("brought") is True else float("nan")
+    return float(len(run.log)) if math.isnan(steps) else steps
 
 
 def accuracy(run: Run) -> np.ndarray:

@@ -97,8 +97,8 @@ def main_row(
         interval, problem = interval_of(results, counts, benchmark, arm, each)
         row |= {name: interval[0], f"{name}_low": interval[1], f"{name}_high": interval[2]}
         remarks += [problem] if problem else []
-    if counts and arm != BASE and len(counts.seeds) < len(results.seeds):
-        remarks.append(f"{len(counts.seeds)} of {len(results.seeds)} seeds")
+    if counts and arm != BASE and len(counts.seeds) < len(results.seeds_of(arm)):
+        remarks.append(f"{len(counts.seeds)} of {len(results.seeds_of(arm))} seeds")
     return row | outcomes(results, benchmark, arm) | {"remarks": "; ".join(dict.fromkeys(remarks))}
 
 

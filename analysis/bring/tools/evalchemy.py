@@ -1,4 +1,4 @@
-"""evalchemy: `results_{time}.json`, {"results": {"AIME24": {"examples": [...], "run_stats": [...]}}}.
+"""evalchemy: `results_{time}.json`, {"results": {task: {"examples": [], "run_stats": []}}}.
 
 A sample has no score, so its text is graded here; what is published is `num_solved` of `num_total`
 per repetition. `do_sample: False` may stand beside a temperature of .7: the file does not say how
@@ -8,7 +8,7 @@ it sampled, and neither is taken from it.
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import as_number, as_text, json_file, safe_name
+from analysis.bring.reading import plain_number, as_text, json_file, safe_name
 from analysis.bring.records import Answers, Claim, Finding, Found, Place, Sample, Tool, no_keys
 from eval.files.errors import BadInput
 
@@ -52,8 +52,8 @@ def _solved(place: Place, stats: Any) -> list[Claim]:
         solved / total
         for row in (stats if isinstance(stats, list) else [])
         if isinstance(row, dict)
-        and (total := as_number(row.get("num_total")))
-        and (solved := as_number(row.get("num_solved"))) is not None
+        and (total := plain_number(row.get("num_total")))
+        and (solved := plain_number(row.get("num_solved"))) is not None
     ]
     return [Claim(place, "pass@1", sum(rates) / len(rates))] if rates else []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.bring.reading import (
-    as_number,
+    plain_number,
     as_score,
     as_step,
     as_text,
@@ -42,7 +42,7 @@ def read_lighteval_results(path: Path, answers: Answers) -> Found:
         metric = chosen_metric(scores, answers, f"{path}: {name}")
         about = tasks.get(name) or tasks.get(name.rpartition("|")[0])
         questions = as_step(about.get("effective_num_docs")) if isinstance(about, dict) else None
-        score = as_number(scores[metric])
+        score = plain_number(scores[metric])
         if not questions or score is None:
             raise BadInput(f"{path}: {name}: no number of questions, or no score: leave it out")
         found.totals.append(Total(Place(benchmark=task_name(name)), questions, score))
@@ -105,11 +105,10 @@ def _gold(doc: dict[str, Any]) -> str | None:
     """The choice that `gold_index` names; of several, the first."""
     choices, index = doc.get("choices"), doc.get("gold_index")
     first = index[0] if isinstance(index, list) and index else index
-    inside = isinstance(choices, list) and isinstance(first, int) and 0 <= first < len(choices)
-    return as_text(choices[first]) if inside and choices else None
+    if not isinstance(choices, list) or not isinstance(first, int):
+        return None
+    return as_text(choices[first]) if 0 <= first < len(choices) else None
 
 
 LIGHTEVAL = Tool("lighteval", no_keys, is_lighteval_results, read_lighteval_results)
-LIGHTEVAL_DETAILS = Tool(
-    "lighteval_details", no_keys, is_lighteval_details, read_lighteval_details
-)
+LIGHTEVAL_DETAILS = Tool("lighteval_details", no_keys, is_lighteval_details, read_lighteval_details)

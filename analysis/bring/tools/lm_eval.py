@@ -1,4 +1,4 @@
-"""lm-eval: `samples_{task}_{time}.jsonl`, written with --log_samples: one row per question and filter.
+"""lm-eval: `samples_{task}_{time}.jsonl` (--log_samples), one row per question and filter.
 
     doc_id, target, resps, filter, metrics, and a key per metric (exact_match, ...)
 
@@ -38,7 +38,7 @@ def read_lm_eval_samples(path: Path, answers: Answers) -> Found:
         found.samples += [
             Sample(place, name, index, text, gold, own) for index, text in enumerate(texts)
         ]
-    if any(sample.index for sample in found.samples):
+    if any(sample.number for sample in found.samples):
         said = "several answers per question, of which the tool scored what its filter takes"
         found.findings.append(Finding("score of a filter", path.name, said))
     return found

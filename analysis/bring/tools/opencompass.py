@@ -7,7 +7,7 @@
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import as_number, as_score, as_text, json_file, safe_name
+from analysis.bring.reading import plain_number, as_score, as_text, json_file, safe_name
 from analysis.bring.records import Answers, Claim, Found, Place, Sample, Tool, no_keys
 from eval.files.errors import BadInput
 
@@ -41,7 +41,7 @@ def read_opencompass_results(path: Path, answers: Answers) -> Found:
     content, found = json_file(path), Found()
     place = Place(benchmark=safe_name(path.stem))
     for key, value in content.items():
-        number = as_number(value)
+        number = plain_number(value)
         if number is not None and key.startswith(("accuracy", "G-Pass@")):
             metric = "pass@1" if key == "accuracy" else key
             found.claims.append(Claim(place, metric, number / 100))
@@ -58,9 +58,7 @@ def _details(details: Any) -> list[tuple[str, dict[str, Any]]]:
     return [(str(name), row) for name, row in pairs if isinstance(row, dict)]
 
 
-OPENCOMPASS = Tool(
-    "opencompass", no_keys, is_opencompass_predictions, read_opencompass_predictions
-)
+OPENCOMPASS = Tool("opencompass", no_keys, is_opencompass_predictions, read_opencompass_predictions)
 OPENCOMPASS_RESULTS = Tool(
     "opencompass_results", no_keys, is_opencompass_results, read_opencompass_results
 )

@@ -7,7 +7,7 @@ the mapping file: `keys: {train/math/effective/reward/mean: reward}`.
 
 from pathlib import Path
 
-from analysis.bring.reading import as_number, as_step, json_lines
+from analysis.bring.reading import plain_number, as_step, json_lines
 from analysis.bring.records import Answers, CurveRow, Found, Place, Tool, no_keys
 from eval.files.errors import BadInput
 
@@ -25,7 +25,7 @@ def read_prime_rl(path: Path, answers: Answers) -> Found:
         values = {
             key: number
             for key, value in row.items()
-            if key not in ("step", "time") and (number := as_number(value)) is not None
+            if key not in ("step", "time") and (number := plain_number(value)) is not None
         }
         if values:
             found.curves.append(CurveRow(Place(), step, values))

@@ -1,7 +1,7 @@
 """Published scores as CSV: arm, benchmark, and pass_at_1, maj_at_4, ... in [0, 1].
 
-A column `language` is part of the benchmark's name: mgsm, en -> mgsm_en. The scores are claims, laid
-beside the recount; nothing is counted from them. `n_samples` is not read: some authors mean
+A column `language` is part of the benchmark's name: mgsm, en -> mgsm_en. The scores are claims,
+laid beside the recount; nothing is counted from them. `n_samples` is not read: some authors mean
 questions by it.
 """
 

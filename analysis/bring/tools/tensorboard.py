@@ -46,10 +46,13 @@ def read_tensorboard(path: Path, answers: Answers) -> Found:
 
 
 def _records(data: bytes) -> tuple[list[bytes], bool]:
-    """The records up to the first whose length or content does not fit its checksum; all of them?"""
+    """The records up to the first that does not fit its checksums, and whether that is all."""
     found, at = [], 0
     while at + 12 <= len(data):
-        (length,), (check,) = struct.unpack_from("<Q", data, at), struct.unpack_from("<I", data, at + 8)
+        (length,), (check,) = (
+            struct.unpack_from("<Q", data, at),
+            struct.unpack_from("<I", data, at + 8),
+        )
         end = at + 12 + length
         if masked_crc32c(data[at : at + 8]) != check or end + 4 > len(data):
             return found, False
@@ -118,7 +121,9 @@ def _scalars(event: bytes) -> tuple[int, dict[str, float]]:
             step = content if content < 1 << 63 else -1
         if number == 5 and isinstance(content, bytes):
             for inner, value in _fields(content):
-                tag, scalar = _value(value) if inner == 1 and isinstance(value, bytes) else ("", None)
+                tag, scalar = (
+                    _value(value) if inner == 1 and isinstance(value, bytes) else ("", None)
+                )
                 if tag and scalar is not None and math.isfinite(scalar):
                     values[tag] = scalar
     return step, values

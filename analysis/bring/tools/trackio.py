@@ -8,7 +8,14 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from analysis.bring.reading import MOST_ROWS, as_number, as_step, first_words, read_bytes, safe_name
+from analysis.bring.reading import (
+    MOST_ROWS,
+    plain_number,
+    as_step,
+    first_words,
+    read_bytes,
+    safe_name,
+)
 from analysis.bring.records import Answers, CurveRow, Finding, Found, Place, Tool
 from analysis.bring.tools.carried_keys import carried_keys
 from eval.files.errors import BadInput
@@ -33,12 +40,16 @@ def read_trackio(path: Path, answers: Answers) -> Found:
             raise BadInput(f"{path}: step {step}: metrics are not JSON ({error})") from None
         if at is None or not isinstance(row, dict):
             raise BadInput(f"{path}: step {step!r}: no step, or no metrics: leave the file out")
-        values = {key: number for key, value in row.items() if (number := as_number(value)) is not None}
+        values = {
+            key: number for key, value in row.items() if (number := plain_number(value)) is not None
+        }
         if values:
             found.curves.append(CurveRow(Place(arm=safe_name(str(name))), at, values))
     log = path.with_name(f"{path.name}-wal")
     if log.is_file() and log.stat().st_size:
-        said = f"{log.name} holds rows that are not in the database yet: close trackio and bring again"
+        said = (
+            f"{log.name} holds rows that are not in the database yet: close trackio and bring again"
+        )
         found.findings.append(Finding("rows not read", path.name, said))
     return found
 

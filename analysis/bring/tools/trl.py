@@ -9,7 +9,7 @@ optimizer steps.
 from collections.abc import Mapping
 from pathlib import Path
 
-from analysis.bring.reading import as_number, as_step, json_file
+from analysis.bring.reading import plain_number, as_step, json_file
 from analysis.bring.records import Answers, CurveRow, Found, Place, Tool
 from eval.files.errors import BadInput
 
@@ -47,7 +47,7 @@ def read_trainer_state(path: Path, answers: Answers) -> Found:
         values = {
             key: number
             for key, value in row.items()
-            if key != "step" and (number := as_number(value)) is not None
+            if key != "step" and (number := plain_number(value)) is not None
         }
         if step is not None and values:
             found.curves.append(CurveRow(Place(), step, values | {"updates": step}))

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.bring.reading import as_number, safe_name
+from analysis.bring.reading import plain_number, safe_name
 from analysis.bring.records import Answers, Claim, CurveRow, Found, Place
 
 VERL_KEYS = {
@@ -45,7 +45,7 @@ def add_verl_row(found: Found, step: int, data: Mapping[str, Any]) -> None:
     """One step: training metrics as a row of curves, validation metrics as claims."""
     values: dict[str, Any] = {}
     for key, value in data.items():
-        number = as_number(value)
+        number = plain_number(value)
         if number is None:
             continue
         validation = VALIDATION.fullmatch(str(key))

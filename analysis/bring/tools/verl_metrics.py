@@ -23,6 +23,4 @@ def read_verl_metrics(path: Path, answers: Answers) -> Found:
     return found
 
 
-VERL_METRICS = Tool(
-    "verl", verl_keys, is_verl_metrics, read_verl_metrics, asks=("loss_agg_mode",)
-)
+VERL_METRICS = Tool("verl", verl_keys, is_verl_metrics, read_verl_metrics, asks=("loss_agg_mode",))

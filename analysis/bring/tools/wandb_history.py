@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import as_number, as_step, parquet_rows, read_bytes, safe_name
+from analysis.bring.reading import plain_number, as_step, parquet_rows, read_bytes, safe_name
 from analysis.bring.records import Answers, CurveRow, Finding, Found, Place, Tool
 from analysis.bring.tools.carried_keys import carried_keys
 from eval.files.csv_text import read_csv
@@ -62,7 +62,7 @@ def _by_run(row: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """{run's name, "" where the file names none: its numbers}."""
     runs: dict[str, dict[str, float]] = {}
     for column, value in row.items():
-        number = as_number(_cell(value))
+        number = plain_number(_cell(value))
         name, dash, key = column.rpartition(" - ")
         if number is None or column in WANDB_STEPS or column.endswith(("__MIN", "__MAX")):
             continue

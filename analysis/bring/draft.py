@@ -1,0 +1,76 @@
+"""A draft of the mapping file: one entry per tool and folder, a ? for what the files do not say."""
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from analysis.bring.mapping import OPEN
+from analysis.bring.records import Found, Tool
+from analysis.bring.tools.table import recognised
+from eval.files.errors import BadInput
+
+MOST_ENTRIES = 12  # of one tool: beyond, a pattern with fields is what is wanted
+HEADING = """\
+# What the files do not say. Replace each ?; see docs/bring.md.
+# A path may hold {arm}, {seed}, {benchmark}, {checkpoint}: "evals/{arm}_{checkpoint}/**".
+# count: recomputed or claimed. checkpoint: last, a step, or one per arm. base: a name, or null.
+"""
+
+
+def draft(name: str, files: dict[str, Path]) -> str:
+    """The mapping as text. Raises BadInput where no file is of a known layout."""
+    known = {file: tool for file, path in files.items() if (tool := recognised(path))}
+    if not known:
+        raise BadInput("no file here is of a known layout: see the table in docs/bring.md")
+    entries, arms = [], dict[str, None]()
+    for tool in dict.fromkeys(known.values()):
+        own = [file for file, each in known.items() if each is tool]
+        read = peek(tool, files[own[0]])
+        arms |= dict.fromkeys(at.arm for at in read.places() if at.arm)
+        entries += [entry(path, tool, read) for path in paths(own)]
+    asked = {"model": OPEN, "prompt": OPEN, "temperature": OPEN}
+    content = {
+        "name": name,
+        "question": "",
+        "reference": OPEN,
+        "base": OPEN,
+        "count": OPEN,
+        "checkpoint": OPEN,
+        "arms": {arm: dict(asked) for arm in arms} or {OPEN: asked},
+        "sources": entries,
+    }
+    return HEADING + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def peek(tool: Tool, path: Path) -> Found:
+    """What the first file of a tool says; nothing where it asks for an answer first."""
+    try:
+        return tool.read(path, {})
+    except BadInput:
+        return Found()
+
+
+def paths(files: Iterable[str]) -> list[str]:
+    """A pattern per folder, or one for all where there are many folders."""
+    folders = list(dict.fromkeys(PurePosixPath(file).parent.as_posix() for file in files))
+    names = {PurePosixPath(file).suffix for file in files}
+    ending = f"*{names.pop()}" if len(names) == 1 else "*"
+    if len(folders) > MOST_ENTRIES:
+        return [f"**/{ending}"]
+    return [ending if folder == "." else f"{folder}/{ending}" for folder in folders]
+
+
+def entry(path: str, tool: Tool, read: Found) -> dict[str, Any]:
+    """One entry of sources, open where the first file says nothing."""
+    places = read.places()
+    evaluated = {row.place for row in (*read.samples, *read.counts, *read.totals)}
+    found: dict[str, Any] = {"path": path, "tool": tool.name}
+    if not places or any(not at.arm for at in places):
+        found["arm"] = OPEN
+    if not places or any(at.seed is None for at in places):
+        found["seed"] = OPEN
+    if any(not at.benchmark for at in evaluated):
+        found["benchmark"] = OPEN
+    return found | {asked: OPEN for asked in tool.asks}
