@@ -15,6 +15,7 @@ from pathlib import Path
 
 from analysis.bring.draft import draft
 from analysis.bring.export import export_study
+from analysis.bring.figure import save_selection
 from analysis.bring.gather import gather
 from analysis.bring.mapping import read_mapping
 from analysis.bring.reading import source_files
@@ -41,6 +42,7 @@ def bring(sources: list[Path], out: Path, mapping: Path) -> Study:
         ) from None
     with new_folder(out) as folder:
         write_study(study, folder)
+        save_selection(folder)
     return study
 
 

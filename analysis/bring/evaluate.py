@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from analysis.bring.mapping import OPEN, BringFile
 from analysis.bring.records import Claim, Count, Finding, Found, Place, Sample, Total
+from analysis.results.counts import TOTAL
 from eval.files.errors import BadInput
 from eval.verify.verifier import Verdict, Verifier
 
@@ -218,7 +219,7 @@ def add_total(done: Evaluated, total: Total) -> None:
         )
         done.findings.append(Finding("rounded total", str(place), said))
     counts = [
-        Count(place, f"{place.arm}-total-{i:06d}", 1, int(i < whole), {})
+        Count(place, f"{place.arm}{TOTAL}{i:06d}", 1, int(i < whole), {})
         for i in range(total.questions)
     ]
     if done.counts.get(place, counts) != counts:

@@ -3,7 +3,7 @@
 brought/findings.csv     what a reader must know: kind, where, what
         claims.csv       every published figure beside its recount
         differences.csv  every sample that the suite's verifier grades otherwise
-        checkpoints.csv  every evaluated policy, and which is reported
+        checkpoints.csv  every evaluated policy, drawn in selection.png
         change.csv       each arm against the base policy: answers changed, and by other seeds
         sources.csv      every file: tool and SHA-256
         unmapped.csv     keys without a name of the suite
@@ -28,6 +28,7 @@ from analysis.bring.mapping import UNKNOWN, BringFile
 from analysis.bring.published import Published, beside_recounts, impossible
 from analysis.bring.records import Count, Finding, Place
 from analysis.bring.selection import Evaluation, choose, selection_findings
+from analysis.results.counts import TOTAL
 from analysis.results.folder import BASE
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
@@ -108,7 +109,7 @@ def make_study(gathered: Gathered, mapping: BringFile) -> Study:
 
 def is_total(rows: Sequence[Count]) -> bool:
     """Whether counts were made of a mean alone."""
-    return bool(rows) and rows[0].problem_id == f"{rows[0].place.arm}-total-000000"
+    return bool(rows) and rows[0].problem_id.startswith(f"{rows[0].place.arm}{TOTAL}")
 
 
 def total_findings(reported: Mapping[Place, Sequence[Count]]) -> list[Finding]:
@@ -270,12 +271,18 @@ def brought_tables(study: Study) -> dict[str, list[list[Any]]]:
          int(bool(each.claimed)), int(bool(each.recomputed)), each.answer, each.sample.gold]
         for each in study.evaluated.differing
     ]  # fmt: skip
-    checkpoints = [[*each.place, each.score, int(each.reported)] for each in study.evaluations]
+    checkpoints = [
+        [*each.place, each.score, len(study.evaluated.counts[each.place]), int(each.reported)]
+        for each in study.evaluations
+    ]
     checkpoints += [
-        [*claim.place, claim.value, 0]
+        [*claim.place, claim.value, "", 0]
         for claim in study.evaluated.claims
-        if claim.place.checkpoint is not None and claim.metric.startswith(("mean@", "pass@1"))
-    ] if not study.evaluations else []  # fmt: skip
+        if claim.place.checkpoint is not None
+        and claim.place not in study.evaluated.counts
+        and claim.metric.startswith(("mean@", "pass@1"))
+        and "reward" not in claim.metric
+    ]
     unmapped = [
         [tool, key]
         for tool, keys in sorted(study.gathered.unmapped.items())
@@ -289,7 +296,7 @@ def brought_tables(study: Study) -> dict[str, list[list[Any]]]:
             [*place, "problem_id", "index", "claimed", "recomputed", "answer", "gold"],
             *differing,
         ],
-        "checkpoints": [[*place, "score", "reported"], *checkpoints],
+        "checkpoints": [[*place, "score", "questions", "reported"], *checkpoints],
         "change": [list(Change._fields), *map(list, study.changed)],
         "sources": [["file", "tool", "sha256"], *files],
         "unmapped": [["tool", "key"], *unmapped],

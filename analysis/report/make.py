@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from analysis.figures import style
 from analysis.figures.captions import CAPTIONS
+from analysis.report.brought import brought_section
 from analysis.report.facts import method_in_words, provenance, runs, settings
 from analysis.report.page import Picture, picture, render
 from analysis.results.folder import Missing, Results, load, own
@@ -69,6 +70,7 @@ def page(results: Results) -> str:
     return render(
         "report.html",
         results=results,
+        brought=brought_section(results),
         cards=cards(results, tables["comparisons"]),
         tables={name: Markup(to_html(table)) if table else None for name, table in tables.items()},
         categories=by_category(pictures),

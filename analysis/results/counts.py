@@ -19,6 +19,7 @@ from eval.files.errors import BadInput
 from eval.scoring.pass_at_k import pass_at_k
 
 COLUMNS = ("problem_id", "n", "correct")
+TOTAL = "-total-"  # in the name of a question that stands for a mean: analysis.bring writes these
 MOST_SAMPLES = 1_000_000  # of a question: pass@k takes memory for each
 
 
@@ -86,6 +87,11 @@ def tabulate(seeds: Mapping[int, Mapping[str, tuple[int, int]]]) -> Counts:
 def same_questions(a: Iterable[str], b: Iterable[str], name_a: str, name_b: str) -> None:
     """Raises BadInput that names the questions that only one of the two has answered."""
     a, b = set(a), set(b)
+    if a != b and all(TOTAL in name for name in a | b):
+        raise BadInput(
+            "of at least one arm only means are known, not which questions were right, so that"
+            " nothing can be paired"
+        )
     for lacking, has, missing in ((name_b, name_a, a - b), (name_a, name_b, b - a)):
         if missing:
             raise BadInput(

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis.bring.reading import (
-    plain_number,
     as_score,
     as_step,
     as_text,
     json_file,
     parquet_rows,
+    plain_number,
     safe_name,
 )
 from analysis.bring.records import Answers, Finding, Found, Place, Sample, Tool, Total, no_keys

@@ -7,7 +7,7 @@
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import plain_number, as_score, as_text, json_file, safe_name
+from analysis.bring.reading import as_score, as_text, json_file, plain_number, safe_name
 from analysis.bring.records import Answers, Claim, Found, Place, Sample, Tool, no_keys
 from eval.files.errors import BadInput
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from analysis.bring.reading import (
     MOST_ROWS,
-    plain_number,
     as_step,
     first_words,
+    plain_number,
     read_bytes,
     safe_name,
 )

@@ -9,7 +9,7 @@ optimizer steps.
 from collections.abc import Mapping
 from pathlib import Path
 
-from analysis.bring.reading import plain_number, as_step, json_file
+from analysis.bring.reading import as_step, json_file, plain_number
 from analysis.bring.records import Answers, CurveRow, Found, Place, Tool
 from eval.files.errors import BadInput
 

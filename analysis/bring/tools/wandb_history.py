@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import plain_number, as_step, parquet_rows, read_bytes, safe_name
+from analysis.bring.reading import as_step, parquet_rows, plain_number, read_bytes, safe_name
 from analysis.bring.records import Answers, CurveRow, Finding, Found, Place, Tool
 from analysis.bring.tools.carried_keys import carried_keys
 from eval.files.csv_text import read_csv

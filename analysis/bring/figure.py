@@ -1,0 +1,81 @@
+"""brought/selection: the score of every evaluated checkpoint, with the reported one marked."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy import stats
+
+from analysis.figures import style
+from analysis.figures.files import digest, save
+from analysis.figures.plotting import Drawn, legend, panels
+from analysis.results.folder import Results, load
+
+SELECTION_CAPTION = (
+    "Share of right answers of every evaluated checkpoint, one line per run. Ring: the checkpoint"
+    " that stands for its run in tables and verdicts. Bars: 95 % Jeffreys interval over questions"
+    " like these, one answer to each. The highest of many scores is no estimate of a method."
+)
+
+
+def save_selection(folder: Path) -> bool:
+    """Draws the figure into brought/ where a run has several checkpoints; whether it has."""
+    path = folder / "brought" / "checkpoints.csv"
+    frame = pd.read_csv(path).dropna(subset=["checkpoint"])
+    if not frame.duplicated(["arm", "seed", "benchmark"]).any():
+        return False
+    origin = {
+        "inputs": {"brought/checkpoints.csv": digest(path)},
+        "command": "python -m analysis.bring",
+    }
+    style.use()
+    results = load(folder)
+    save(
+        folder / "brought",
+        "selection",
+        lambda: selection(results, frame),
+        SELECTION_CAPTION,
+        origin,
+    )
+    return True
+
+
+def selection(results: Results, frame: pd.DataFrame) -> Drawn:
+    """A panel per evaluation set."""
+    names = list(dict.fromkeys(frame["benchmark"]))
+    columns = min(3, len(names))
+    figure, axes = panels(-(-len(names) // columns), columns, 2.4)
+    for panel, name in zip(axes.flat, names, strict=False):
+        draw_set(results, panel, frame.query("benchmark == @name"))
+        panel.set_title(str(name), loc="left")
+    for panel in axes.flat[len(names) :]:
+        panel.set_visible(False)
+    axes[0, 0].set_ylabel("share of right answers")
+    figure.supxlabel("training step of the checkpoint", fontsize=9)
+    shown = set(frame["arm"])
+    legend(figure, results, [arm for arm in results.arms if arm in shown])
+    return Drawn(figure, frame)
+
+
+def draw_set(results: Results, axes: Axes, frame: pd.DataFrame) -> None:
+    looks = style.looks(results)
+    for arm, seed in dict.fromkeys(zip(frame["arm"], frame["seed"], strict=True)):
+        look, own = looks[str(arm)], frame.query("arm == @arm and seed == @seed")
+        x, y, questions = (
+            own[name].to_numpy(float) for name in ("checkpoint", "score", "questions")
+        )
+        bars = jeffreys(y, questions) if not np.isnan(questions).any() else None
+        if bars is not None:
+            axes.errorbar(x, y, bars, color=look.color, ls="none", elinewidth=0.6, alpha=0.5)
+        axes.plot(x, y, color=look.color, linestyle=look.linestyle, marker="o", markersize=2.5)
+        chosen = own["reported"].to_numpy(int) == 1
+        axes.plot(x[chosen], y[chosen], color=look.color, linestyle="none", marker="o",
+                  markersize=8, markerfacecolor="none")  # fmt: skip
+
+
+def jeffreys(score_C: np.ndarray, questions_C: np.ndarray) -> np.ndarray:
+    """(2, C) distances down and up to the ends of the interval."""
+    right = score_C * questions_C
+    low, high = stats.beta.ppf([[0.025], [0.975]], right + 0.5, questions_C - right + 0.5)
+    return np.clip([score_C - low, high - score_C], 0, None)

@@ -1,0 +1,75 @@
+"""The report's section on results that were brought from elsewhere: what the reader must know, and
+the tables of `brought/`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from analysis.figures.captions import Caption
+from analysis.report.page import Picture, picture
+from analysis.results.folder import Missing, Results, is_within
+from analysis.tables.cells import Column, Table, text
+from analysis.tables.render import to_html
+from eval.files.csv_text import read_csv
+from eval.files.errors import BadInput
+
+TABLES = {  # file: caption
+    "claims": "Published figures beside their recount",
+    "differences": "Samples that the suite's verifier grades otherwise",
+    "checkpoints": "Every evaluated policy; reported: 1",
+    "change": "Answers changed against the base policy, and between an arm's own seeds",
+    "unmapped": "Keys of the logs that are no quantity of the suite",
+    "sources": "Files",
+}
+MOST_SHOWN = 500  # rows of a table on the page; the CSV has all
+SELECTION = Caption("Brought", "Scores over checkpoints", "Every evaluated checkpoint; ring: the"
+                    " one that is reported. Bars: 95 % interval over questions.")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What the section shows."""
+
+    findings: dict[str, list[Missing]]  # by kind
+    tables: list[Markup]
+    picture: Picture | None
+
+
+def brought_section(results: Results) -> Brought | None:
+    """The section; None for results of the suite's own."""
+    folder = results.folder / "brought"
+    if not results.spec.get("brought") or not is_within(folder, results.folder):
+        return None
+    findings: dict[str, list[Missing]] = {}
+    for row in brought_rows(folder / "findings.csv", ("kind", "where", "what")):
+        findings.setdefault(row["kind"], []).append(Missing(row["where"], row["what"]))
+    tables = [table_of_file(folder / f"{name}.csv", title) for name, title in TABLES.items()]
+    shown = picture(folder, "selection", SELECTION, "python -m analysis.bring")
+    return Brought(findings, [table for table in tables if table], shown if shown.uri else None)
+
+
+def brought_rows(path: Path, needed: tuple[str, ...] = ()) -> list[dict[str, str]]:
+    """The rows of a CSV in brought/; none where it is missing or leads elsewhere."""
+    if not path.is_file() or not is_within(path, path.parent):
+        return []
+    try:
+        return [row for _, row in read_csv(path, needed)]
+    except BadInput:
+        return []
+
+
+def table_of_file(path: Path, title: str) -> Markup | None:
+    rows = brought_rows(path)
+    if not rows:
+        return None
+    columns = tuple(Column(name, name, text, numeric=False) for name in rows[0])
+    notes = (
+        (f"The first {MOST_SHOWN} of {len(rows):,} rows; all are in brought/{path.name}.",)
+        if len(rows) > MOST_SHOWN
+        else ()
+    )
+    frame = pd.DataFrame(rows[:MOST_SHOWN])
+    return Markup(to_html(Table(f"brought-{path.stem}", title, frame, columns, notes)))
