@@ -60,7 +60,7 @@ def selection(results: Results, frame: pd.DataFrame) -> Drawn:
 
 def draw_set(results: Results, axes: Axes, frame: pd.DataFrame) -> None:
     looks = style.looks(results)
-    for arm, seed in dict.fromkeys(zip(frame["arm"], frame["seed"], strict=True)):
+    for arm, seed in dict.fromkeys(zip(frame["arm"], frame["seed"], strict=True)):  # noqa: B007
         look, own = looks[str(arm)], frame.query("arm == @arm and seed == @seed")
         x, y, questions = (
             own[name].to_numpy(float) for name in ("checkpoint", "score", "questions")

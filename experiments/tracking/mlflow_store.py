@@ -22,6 +22,7 @@ from experiments.tracking.address import (
     store_uri,
     without_secrets,
 )
+from experiments.tracking.brought import brought_views, is_brought
 from experiments.tracking.metrics import Point
 from experiments.tracking.runs import RUNNING, RunView, views
 from experiments.tracking.sweeps import sweep_views
@@ -63,14 +64,17 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
     """
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
-    experiment, runs = views(root, alive)
-    runs += sweep_views(root, alive)
+    if is_brought(root):
+        name, runs = brought_views(root)
+    else:
+        experiment, runs = views(root, alive)
+        name, runs = experiment.name, runs + sweep_views(root, alive)
     uri = uri or store_uri(root.parent)
     with lock(root.parent):
         check_answers(uri)
         with told_without_secrets():
             make_database(uri)
-            store = Store(uri, experiment.name, root.parent)
+            store = Store(uri, name, root.parent)
             for run in runs:
                 store.write(run, whole)
             store.forget({run.key for run in runs})
