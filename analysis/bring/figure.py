@@ -23,7 +23,9 @@ def save_selection(folder: Path) -> bool:
     """Draws the figure into brought/ where a run has several checkpoints; whether it has."""
     path = folder / "brought" / "checkpoints.csv"
     frame = pd.read_csv(path).dropna(subset=["checkpoint"])
-    if not frame.duplicated(["arm", "seed", "benchmark"]).any():
+    several = frame.loc[frame.duplicated(["arm", "seed", "benchmark"]), "benchmark"].unique()
+    frame = frame.query("benchmark in @several")
+    if frame.empty:
         return False
     origin = {
         "inputs": {"brought/checkpoints.csv": digest(path)},
