@@ -1,5 +1,6 @@
 """brought/selection: the score of every evaluated checkpoint, with the reported one marked."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from analysis.figures.files import digest, save
 from analysis.figures.plotting import Drawn, legend, panels
 from analysis.results.folder import Results, load
 
+PER_RUN = ["arm", "seed", "benchmark"]
 SELECTION_CAPTION = (
     "Share of right answers of every evaluated checkpoint, one line per run. Ring: the checkpoint"
     " that stands for its run in tables and verdicts. Bars: 95 % Jeffreys interval over questions"
@@ -23,8 +25,8 @@ def save_selection(folder: Path) -> bool:
     """Draws the figure into brought/ where a run has several checkpoints; whether it has."""
     path = folder / "brought" / "checkpoints.csv"
     frame = pd.read_csv(path).dropna(subset=["checkpoint"])
-    several = frame.loc[frame.duplicated(["arm", "seed", "benchmark"]), "benchmark"].unique()
-    frame = frame.query("benchmark in @several")
+    several = set(frame.loc[frame.duplicated(PER_RUN), "benchmark"])
+    frame = frame.query("benchmark in @several", local_dict={"several": several})
     if frame.empty:
         return False
     origin = {
@@ -36,7 +38,7 @@ def save_selection(folder: Path) -> bool:
     save(
         folder / "brought",
         "selection",
-        lambda: selection(results, frame),
+        partial(selection, results, frame),
         SELECTION_CAPTION,
         origin,
     )
