@@ -1,8 +1,9 @@
 # make all    from a fresh clone: environment, default experiment, tables and figures
 # make sweep  the default sweep over AER's target ratio, and its report
-# make test   linters, types and tests
-# make test-faults   a small study is killed, cut short, filled up, interrupted: docs/reliability.md
-# One environment, .venv, made on first use; a second call does not install again.
+# make check  linters, types and unit tests: minutes
+# make test   linters, types and all tests
+# make test-faults   a small study is killed, interrupted, runs out of disk: docs/reliability.md
+# The environment .venv is made on first use; a second call does not install again.
 
 PYTHON ?= python3
 EXPERIMENT ?= arithmetic
@@ -13,13 +14,15 @@ SEED ?= 0
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Which build of torch. A Linux machine without an NVIDIA driver takes PyTorch's CPU build, unless the machine's own pip
-# settings name another place to look; every other machine takes what the package index has. Override: make TORCH_INDEX=…
+# Which build of torch: on Linux without an NVIDIA driver PyTorch's CPU build, unless pip is
+# configured with PIP_FIND_LINKS; elsewhere the build of the package index. To choose another one:
+# make TORCH_INDEX=…
 CPU_INDEX := https://download.pytorch.org/whl/cpu
-TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(filter-out Linux,$(shell uname -s)),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
+NOT_LINUX := $(filter-out Linux,$(shell uname -s))
+TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(NOT_LINUX),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
 TORCH := "torch==2.13.*"
 
-.PHONY: all test test-faults test-slurm test-vllm smoke sweep plan doctor ui fuzz audit clean
+.PHONY: all check lint test test-faults test-slurm test-vllm smoke sweep plan doctor ui fuzz audit clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -33,7 +36,7 @@ smoke: .venv/installed
 sweep: .venv/installed
 	snakemake sweep --config sweep=$(SWEEP)
 
-# What the experiment would cost, before it is run: make plan EXPERIMENT=qwen3_4b
+# The estimated cost of an experiment before it runs: make plan EXPERIMENT=qwen3_4b
 plan: .venv/installed
 	@python -m experiments.plan $(EXPERIMENT) $(OPTIONS)
 
@@ -44,24 +47,38 @@ doctor: .venv/installed
 # MLflow's pages on this machine alone, at http://127.0.0.1:5000
 ui: .venv/installed
 	@echo "http://127.0.0.1:$(PORT), for this machine alone"
-	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///results/mlflow.db
+	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) \
+	    --backend-store-uri sqlite:///results/mlflow.db
 
-test: .venv/installed-test
+# Tests that train nothing and start at most a Python process.
+UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture arithmetic compare config contamination \
+    diagnostics golden jsonl marks measures method_table methods objective pass_at_k planning \
+    policy_folder problems prompts rollout schema score statistics sweep_statistics sweep_study \
+    tables tasks tracking_sweep training_settings verify_extract)
+
+check: lint
+	python -m pytest $(UNIT_TESTS)
+
+test: lint
+	python -m pytest
+
+lint: .venv/installed-test
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile experiments/rules
 	basedpyright --level error
-	python -m pytest
 
-# The Slurm profile on a real Slurm of one node, which is started for it: apt-get install slurm-wlm munge, as root
+# Tests the Slurm profile on a Slurm of one node, which it starts: apt-get install slurm-wlm munge, as
+# root
 test-slurm: .venv/installed-test
 	python -m pytest tests/test_slurm.py -m slurm -rs
 
-# Linux. The quiet run and all faults, then their table; as root also those that need a small disk.
+# Linux. A run without faults, then one per fault, and their table; as root also faults that need a
+# small disk.
 test-faults: .venv/installed-test
 	python -m tests.faults
 
-# Text from outside against everything that reads it: a table of inputs tried per target.
+# Feeds broken text to every reader of outside input, and prints the number of inputs per target.
 fuzz: .venv/installed-test
 	python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
 
@@ -69,7 +86,7 @@ fuzz: .venv/installed-test
 audit: .venv-audit/installed
 	.venv-audit/bin/pip-audit --path .venv/lib/python3*/site-packages --skip-editable --vulnerability-service pypi 2>&1 \
 	    | tee .venv-audit/outcome
-	@echo "$$(grep -c 'could not be audited' .venv-audit/outcome) packages could not be looked up: nothing is known of those."
+	@echo "$$(grep -c 'could not be audited' .venv-audit/outcome) packages could not be looked up."
 	python -m tests.licences
 
 .venv-audit/installed: .venv/installed
@@ -77,7 +94,8 @@ audit: .venv-audit/installed
 	.venv-audit/bin/pip install 'pip-audit==2.*'
 	touch $@
 
-# vLLM has its own pins, so it gets an environment of its own. Its CPU build cannot use these three packages.
+# vLLM pins other versions, so it gets its own environment. Its CPU build cannot use these three
+# packages.
 test-vllm: .venv-vllm/installed
 	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest tests/test_vllm.py -p no:cacheprovider -W ignore
 

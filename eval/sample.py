@@ -1,11 +1,10 @@
-"""python -m eval.sample: n completions of every problem, by one policy, into append-only JSON
-lines.
+"""python -m eval.sample: samples n completions of every problem from one policy.
 
-Writes OUT/<set>.samples.jsonl for each problems file, one row per completion, and
-OUT/<set>.sampled, its checksum, once all are there. What is in the file is kept: a restart makes
-only what is missing, and refuses to mix in rows of other settings, another policy or another
-prompt. A sample's seed is sha256(run seed, set, problem id, sample index); engine_transformers.py
-and engine_vllm.py say how far its text repeats.
+For each problems file it writes OUT/<set>.samples.jsonl, one row per completion, and then
+OUT/<set>.sampled, the mark with its checksum. Rows are only appended. After an interruption the
+same command keeps the rows of the file and makes the missing ones; it refuses a file with rows of
+another policy, prompt or setting. The seed of a sample is sha256(run seed, set, problem id, sample
+index); engine_transformers.py and engine_vllm.py say under which conditions its text repeats.
 """
 
 import argparse
@@ -19,20 +18,28 @@ from typing import Any
 
 from tqdm import tqdm
 
+from eval.files.command_line import command_parser
 from eval.files.durable import locked
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row
 from eval.files.marks import Parts, check_folder, known_parts, sha256, write_mark
-from eval.sampling.engines import Completion, Engine, Key, Request, Sampling, engine_version
-from eval.sampling.jobs import (
+from eval.sampling.engine_interface import (
+    Completion,
+    Engine,
+    Key,
+    Request,
+    Sampling,
+    engine_version,
+)
+from eval.sampling.made_from import policy_digest, sampling_code, sampling_parts
+from eval.sampling.missing_samples import (
     Job,
     StaleSamples,
     done_keys,
     plan_job,
-    policy_hash,
     refuse_long_prompts,
 )
-from eval.sampling.made_from import policy_digest, sampling_code, sampling_parts
+from eval.sampling.policy_folder import policy_hash
 
 LABELS = ("run", "arm", "train_seed", "step")
 SAMPLING_SETTINGS = ("template", "temperature", "top_p", "max_tokens", "engine", "dtype", "seed")
@@ -40,10 +47,10 @@ SAMPLING_SETTINGS = ("template", "temperature", "top_p", "max_tokens", "engine",
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Samples every problems file. The policy is loaded only if something is missing."""
-    arguments = parse_arguments(argv)
+    arguments = parse_sampling_arguments(argv)
     check_folder(
         arguments.policy,
-        "put back a whole copy of the policy, or make it again from its first step",
+        "restore the policy from a copy, or make it again from its first step",
     )
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if arguments.batch < 1 or arguments.threads < 1:
@@ -60,10 +67,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 engine = make_engine(arguments, sampling, tokenizer, dtype)
             sample_file(job, engine, done)
             mark = job.file.with_name(f"{path.stem}.sampled")
-            write_mark(mark, [job.file], made_from(arguments, path, samples))
+            write_mark(mark, [job.file], sampled_from(arguments, path, samples))
 
 
-def made_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Parts:
+def sampled_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Parts:
     """The parts that the samples of one problems file are made from."""
     settings = {name: getattr(arguments, name) for name in SAMPLING_SETTINGS}
     policy = policy_digest(arguments.policy)
@@ -71,19 +78,21 @@ def made_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Pa
 
 
 def kept_keys(job: Job, stale: str) -> set[Key]:
-    """Samples of the file that stay; with "replace", a stale file is deleted and made anew."""
+    """Samples of the file that are kept. If `stale` is "replace", a file of other settings is
+    deleted.
+    """
     try:
         return done_keys(job)
     except StaleSamples as error:
         if stale != "replace":
             raise
-        print(f"made anew: {error}", file=sys.stderr)
+        print(f"deleted and sampled again: {error}", file=sys.stderr)
         job.file.unlink()
         return set()
 
 
 def sample_file(job: Job, engine: Engine | None, done: set[Key]) -> None:
-    """Appends the missing completions to the job's file, as they are made."""
+    """Appends the missing completions to the job's file, batch by batch."""
     missing, tokens, started = len(job.requests) - len(done), 0, time.monotonic()
     name = job.shared["benchmark"]
     with (
@@ -111,7 +120,7 @@ def make_row(job: Job, request: Request, completion: Completion) -> Row:
 
 
 def shared_fields(arguments: argparse.Namespace, sampling: Sampling, dtype: str) -> Row:
-    """What every row of the run says."""
+    """Fields with the same value in every row."""
     return {
         **parse_labels(arguments.label),
         "policy": policy_hash(arguments.policy),
@@ -125,8 +134,8 @@ def shared_fields(arguments: argparse.Namespace, sampling: Sampling, dtype: str)
 
 
 def parse_labels(pairs: Sequence[str]) -> Row:
-    """Who made the rows: run, arm, train_seed, step; null where not given. The last two are whole
-    numbers.
+    """The labels run, arm, train_seed and step of every row; None if not given. The last two are
+    whole numbers.
     """
     labels: Row = dict.fromkeys(LABELS)
     for pair in pairs:
@@ -141,19 +150,19 @@ def parse_labels(pairs: Sequence[str]) -> Row:
 
 
 def samples_per_file(arguments: argparse.Namespace) -> list[int]:
-    """One number of samples for each problems file."""
+    """The number of samples per problem, for each problems file."""
     counts, files = arguments.samples, arguments.problems
     if len(counts) == 1:
         counts = counts * len(files)
     if len(counts) != len(files) or min(counts) < 1:
         raise BadInput(
-            f"--samples {counts} for {len(files)} problems files: give one of 1 or more, or one"
-            " per file"
+            f"--samples {counts} for {len(files)} problems files: give one number of 1 or more, or"
+            " one per file"
         )
     if len({path.stem for path in files}) < len(files):
         raise BadInput(
-            "--problems: two files have the same name, and would write the same samples file:"
-            " rename one"
+            "--problems: two files have the same name and would write the same samples file: rename"
+            " one"
         )
     return counts
 
@@ -164,7 +173,7 @@ def load_tokenizer(policy: Path, dtype: str) -> tuple[Any, str, int]:
 
     if not (policy / "config.json").is_file():
         raise BadInput(
-            f"{policy}: no config.json in it: --policy is a folder written by save_pretrained"
+            f"{policy}: has no config.json: --policy must be a folder written by save_pretrained"
         )
     try:
         config: Any = AutoConfig.from_pretrained(policy, local_files_only=True)
@@ -181,7 +190,7 @@ def load_tokenizer(policy: Path, dtype: str) -> tuple[Any, str, int]:
 def make_engine(
     arguments: argparse.Namespace, sampling: Sampling, tokenizer: Any, dtype: str
 ) -> Engine:
-    """The chosen back end, with the policy loaded."""
+    """The chosen engine with the policy loaded."""
     import torch
 
     from eval.sampling.gpus import check_gpus
@@ -199,11 +208,9 @@ def make_engine(
     return TransformersEngine(arguments.policy, tokenizer, sampling, arguments.batch, dtype)
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.sample", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = command_parser("eval.sample", __doc__)
     parser.add_argument(
         "--policy", type=Path, required=True, help="folder with the model and its tokenizer"
     )
@@ -218,17 +225,22 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="per problem: one number, or one per file",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for <set>.samples.jsonl")
-    parser.add_argument("--template", required=True, help="how a problem becomes a prompt")
+    parser.add_argument("--template", required=True, help="prompt template (docs/benchmarks.md)")
     parser.add_argument("--temperature", type=float, required=True, help="0 is greedy")
     parser.add_argument("--top-p", type=float, required=True)
     parser.add_argument(
         "--max-tokens", type=int, required=True, help="longest completion, in tokens"
     )
     parser.add_argument(
-        "--seed", type=int, required=True, help="of the run; each sample gets its own from it"
+        "--seed",
+        type=int,
+        required=True,
+        help="of the run; the seed of each sample is derived from it",
     )
     parser.add_argument("--engine", default="transformers", choices=["transformers", "vllm"])
-    parser.add_argument("--batch", type=int, default=512, help="rows at a time")
+    parser.add_argument(
+        "--batch", type=int, default=512, help="completions that are generated together"
+    )
     parser.add_argument(
         "--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"]
     )
@@ -237,7 +249,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--stale",
         default="refuse",
         choices=["refuse", "replace"],
-        help="what to do with a file of other settings",
+        help="what to do with a samples file of other settings",
     )
     parser.add_argument(
         "--label", action="append", default=[], metavar="NAME=VALUE", help=", ".join(LABELS)

@@ -1,25 +1,25 @@
-"""python -m eval.score: samples -> verdicts, counts per problem, measures. Needs no GPU and no
-policy.
+"""python -m eval.score: turns samples into verdicts, counts per problem and measures.
 
-For each problems file <set>.jsonl reads OUT/<set>.samples.jsonl and writes, each whole or not at
-all, <set>.verdicts.jsonl (one row per completion), <set>.counts.csv (one row per problem, also
-those without samples), <set>.measures.json and then <set>.scored, the checksums of the three.
-Scoring again, say with another verifier, replaces them and touches no sample.
+For each problems file <set>.jsonl it reads OUT/<set>.samples.jsonl and writes <set>.verdicts.jsonl
+(one row per completion), <set>.counts.csv (one row per problem, also those without samples) and
+<set>.measures.json, each whole or not at all, and then <set>.scored, the mark with their checksums.
+It needs neither a GPU nor the policy. Scoring again, for example with another verifier, replaces
+these files and leaves the samples as they are.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.files.command_line import command_parser
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Row, dump, read_rows
 from eval.files.marks import known_parts, sha256, write_mark
 from eval.questions.problems import Problem, read_problems
-from eval.sampling.engines import Key
-from eval.sampling.jobs import row_key
+from eval.sampling.engine_interface import Key
+from eval.sampling.missing_samples import row_key
 from eval.scoring.made_from import scoring_parts
 from eval.scoring.measures import Scored, measure_all
 from eval.verify.verifier import VERIFIER_VERSION, Verifier
@@ -32,9 +32,7 @@ SETTINGS = (
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Scores every problems file with one pool of verifier processes."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.score", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = command_parser("eval.score", __doc__)
     parser.add_argument(
         "--out",
         type=Path,
@@ -59,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifier) -> None:
-    """Scores one problems file."""
+    """Scores the samples of one problems file and writes the results into `out`."""
     problems, name = read_problems(path), path.stem
     samples = read_samples(out / f"{name}.samples.jsonl", problems)
     try:
         verifier.check_golds(problem.answer for problem in problems)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
-    verdicts = judge(problems, samples, verifier)
+    verdicts = verdict_rows(problems, samples, verifier)
     scored = [Scored(p.id, p.level, p.subject, verdicts[p.id]) for p in problems]
     rows = [row for problem in problems for row in verdicts[problem.id]]
     first = next(iter(samples.values()), {})
@@ -78,7 +76,7 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
     measures = about | measure_all(
         scored, sorted(set(ks or powers_of_two(max(p.n for p in scored))))
     )
-    counts = [count(problem) for problem in scored]
+    counts = [counts_row(problem) for problem in scored]
     written = {
         out / f"{name}.verdicts.jsonl": "".join(dump(row) + "\n" for row in rows),
         out / f"{name}.counts.csv": csv_text(
@@ -93,17 +91,20 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
 
 
 def powers_of_two(largest: int) -> list[int]:
-    """1, 2, 4, ... up to `largest`, and at least 1."""
+    """1, 2, 4, ... up to `largest`; always at least 1."""
     return [2**i for i in range(max(1, largest.bit_length()))]
 
 
 def read_samples(path: Path, problems: Sequence[Problem]) -> dict[Key, Row]:
-    """The samples by problem and index. BadInput names the line that does not belong or is not
-    whole.
+    """The samples of a file by problem and index.
+
+    Raises:
+        BadInput: the file is missing, or a line is damaged, duplicate, of another problem or of
+            other settings than the first line.
     """
     if not path.exists():
         raise BadInput(
-            f"{path}: not there: run python -m eval.sample first, with the same --out and"
+            f"{path}: is missing: run python -m eval.sample first, with the same --out and"
             " --problems"
         )
     known, samples = {problem.id for problem in problems}, {}
@@ -113,21 +114,20 @@ def read_samples(path: Path, problems: Sequence[Problem]) -> dict[Key, Row]:
         key = row_key(row, place)
         if key.problem_id not in known:
             raise BadInput(
-                f"{place}: problem {key.problem_id!r} is not in the problems file: sample or score"
-                " the other"
+                f"{place}: problem {key.problem_id!r} is not in the problems file: score with the"
+                " problems file that was sampled"
             )
         if key in samples:
             raise BadInput(
-                f"{place}: sample {key.index} of problem {key.problem_id!r} is there twice: delete"
-                " one"
+                f"{place}: duplicate sample {key.index} of problem {key.problem_id!r}: delete one"
             )
         _check_sample(row, f"{place} (problem {key.problem_id!r}, sample {key.index})")
         settings = settings or row
         mixed = [name for name in SETTINGS if row.get(name) != settings.get(name)]
         if mixed:
             raise BadInput(
-                f"{place}: {mixed[0]} differs from the first line's: sample again into an empty"
-                " file"
+                f"{place}: {mixed[0]} differs from that of the first line: delete the file and"
+                " sample again"
             )
         samples[key] = row
     return samples
@@ -135,7 +135,7 @@ def read_samples(path: Path, problems: Sequence[Problem]) -> dict[Key, Row]:
 
 def _check_sample(row: Row, place: str) -> None:
     if not isinstance(row.get("text"), str):
-        raise BadInput(f"{place}: no text in it: delete the line and sample again")
+        raise BadInput(f"{place}: has no text: delete the line and sample again")
     if type(row.get("tokens")) is not int or row["tokens"] < 0:
         raise BadInput(
             f"{place}: tokens is {row.get('tokens')!r}, not a count: delete the line and sample"
@@ -143,12 +143,12 @@ def _check_sample(row: Row, place: str) -> None:
         )
     if row.get("finish_reason") not in ("stop", "length"):
         raise BadInput(
-            f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample"
-            " it again"
+            f"{place}: finish_reason is {row.get('finish_reason')!r}, not stop or length: sample it"
+            " again"
         )
 
 
-def judge(
+def verdict_rows(
     problems: Sequence[Problem], samples: dict[Key, Row], verifier: Verifier
 ) -> dict[str, list[Row]]:
     """Verdict rows of every problem, in the order of the sample index."""
@@ -176,8 +176,8 @@ def judge(
     return rows
 
 
-def count(problem: Scored) -> Row:
-    """The problem's line of counts.csv."""
+def counts_row(problem: Scored) -> Row:
+    """The row of one problem in counts.csv."""
     rows = problem.verdicts
     return {
         "problem_id": problem.problem_id,

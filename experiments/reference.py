@@ -1,45 +1,33 @@
-"""Tables of settings in the docs, made from the classes that define them, so that a default stands
-in one place.
+"""Writes the tables of settings in docs/ from the classes that define the settings.
 
     python -m experiments.reference           rewrites the tables in docs/
 
-A page marks a table's place with `<!-- settings: ClassName -->` … `<!-- end -->`. Name, type, default and meaning are
-read from the class's source lines, `name: type = default  # meaning`; the meaning may stand on comment lines above.
+A page marks the place of a table by `<!-- settings: ClassName -->` … `<!-- end -->`. Name, type,
+default and meaning are read from the source of the class, `name: type = default  # meaning`; the
+meaning can also be in comment lines above. So a default is written in one place, its class.
 """
 
 import inspect
 import re
 from pathlib import Path
+from typing import get_args
 
 from experiments.spec import schema, training_settings
-from experiments.sweep import settings as study_settings
-from experiments.sweep import sweep_file as study
-from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
+from experiments.sweep import settings, sweep_file
+from methods import AnyMethod
 
 DOCS = Path(__file__).parents[1] / "docs"
 CLASSES = [
-    *(NoEntropy, FixedCoefficient, ClipHigher, AER),
+    *get_args(AnyMethod),
     *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy, schema.Task),
-    *(
-        training_settings.Training,
-        training_settings.Lora,
-        schema.Arm,
-        schema.Benchmark,
-        schema.Evaluation,
-        schema.Analysis,
-    ),
-    *(
-        study.Study,
-        study.Search,
-        study_settings.Range,
-        study_settings.Choices,
-        study_settings.Objective,
-        study_settings.Sampler,
-    ),
-    *(study_settings.WilcoxonPruning, study_settings.MedianPruning),
+    *(training_settings.Training, training_settings.Lora, schema.Arm),
+    *(schema.Benchmark, schema.Evaluation, schema.Analysis),
+    *(sweep_file.TuningStudy, sweep_file.SearchSpace, settings.Range, settings.Choices),
+    *(settings.Objective, settings.Sampler, settings.WilcoxonPruning, settings.MedianPruning),
 ]
 FIELD = re.compile(
-    r"^    (?P<name>[a-z]\w*): (?P<type>[^=#]+?)(?: = (?P<default>.+?))?(?:  # (?P<meaning>.+))?$"
+    r"^    (?P<name>[A-Za-z]\w*): (?P<type>(?!ClassVar)[^=#]+?)(?: = (?P<default>.+?))?(?:  #"
+    r" (?P<meaning>.+))?$"
 )
 RANGES = {
     "Share": "in [0, 1]",
@@ -50,17 +38,23 @@ RANGES = {
     "Positive": "> 0",
     "Epsilon": "in (0, 1)",
     "Clip": "(low, high)",
+    "WideClip": "(low, high), low up to 1",
+    "OpenFraction": "in (0, 1)",
+    "Nats": "≥ 0",
+    "Nats | None": "≥ 0, or None",
+    "tuple[Nats, Nats]": "(start, end), ≥ 0",
+    "AtLeastOne": "≥ 1",
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
     "Trials": "integer in [1, 100,000]",
     "Workers": "integer in [1, 1,000]",
     "Commit | None": "40 hexadecimal digits",
 }
-MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE_MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def table(cls: type) -> str:
-    """Markdown: one row per field of the class. Its meaning stands behind the field or above it."""
+def settings_table(cls: type) -> str:
+    """A Markdown table with one row per field of the class."""
     lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
     above: list[str] = []
     for line in inspect.getsource(cls).splitlines():
@@ -78,9 +72,9 @@ def table(cls: type) -> str:
 
 
 def filled(page: str) -> str:
-    """The page with every marked table made anew."""
+    """The text of a page with all its marked tables written anew."""
     classes = {cls.__name__: cls for cls in CLASSES}
-    return MARK.sub(lambda mark: mark[1] + table(classes[mark[2]]) + mark[3], page)
+    return TABLE_MARK.sub(lambda mark: mark[1] + settings_table(classes[mark[2]]) + mark[3], page)
 
 
 def main() -> None:

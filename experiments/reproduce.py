@@ -1,14 +1,13 @@
-"""Computes again the numbers that ended a run, from the dump that it left (numerics.py) and nothing
-else.
+"""Recomputes the update that ended a run with NaN or infinity, from the files that the run dumped.
 
     python -m experiments.reproduce results/arithmetic/aer/seed-1/fault
 
-Prints loss and entropy of every micro-batch and the gradient norm, as found and as computed now, by
-the same trainer in one process. Exit code 1 if a number that was not finite is finite now: then the
-machine, not the mathematics, is to be looked at. On the CPU the numbers are equal bit for bit.
+Prints loss and entropy of every micro-batch and the gradient norm, as the run found them and as
+computed now, by the same trainer in one process. On a CPU they are equal bit for bit. The exit code
+is 1 if a number that was not finite is finite now: then the machine is faulty, and not the
+mathematics. experiments/run/fault_dump.py describes the dump.
 """
 
-import argparse
 import math
 import sys
 import tempfile
@@ -23,41 +22,47 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
-from experiments.policies.load import attention_for
+from experiments.policies.load_save import attention_for
 from experiments.run.fault_dump import Batch, Fault, read_batches, read_fault, undamaged
 from experiments.run.numerics import fault_words
 from experiments.spec.training_settings import Training
 from experiments.training.grpo_config import grpo_config
-from experiments.training.rollout_row import UpdateTotals
+from experiments.training.rollout_in_progress import EMPTY, RolloutInProgress, Scores
 from experiments.training.trainer import EntropyControlTrainer
-from methods import Control, NoEntropy
+from methods import Control
 
 Numbers = list[tuple[str, float, float]]  # name, found, computed now
 
 
 def reproduce(dump: Path) -> tuple[Numbers, int]:
-    """Every number of the update, as the run found it and as it comes out now; how many weights are
-    not finite.
+    """(numbers of the update as found and as computed now, number of weights that are not finite).
+
+    `dump`: folder `fault` of a run.
 
     Raises:
-        BadInput: the folder is no dump, or a damaged one.
+        BadInput: the folder is not a dump, or is damaged.
     """
     fault = read_fault(dump)
     batches = read_batches(dump, fault.processes)
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = rebuild(dump, fault, Path(scratch))
+        trainer = rebuild_trainer(dump, fault, Path(scratch))
         broken = sum(int((~p.isfinite()).sum()) for p in trainer.model.parameters())  # pyright: ignore[reportOptionalMemberAccess]
-        return list(numbers(trainer, fault, batches)), broken
+        return list(compare_numbers(trainer, fault, batches)), broken
 
 
-def rebuild(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTrainer:
-    """The run's trainer with the weights of the dump, at a point between rollout and update."""
+def rebuild_trainer(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTrainer:
+    """The run's trainer with the dumped weights, between a rollout and its updates.
+
+    The dumped micro-batches have everything that the rollout computed, so method, rewards and
+    prompts are placeholders.
+    """
     training = fault.training.model_copy(update={"vllm": "none", "lora": None})
     with undamaged(dump / "policy"):
-        tokenizer, model = load_policy(dump / "policy", training)
+        tokenizer, model = load_dumped_policy(dump / "policy", training)
     trainer = EntropyControlTrainer(
-        method=NoEntropy(),
+        method=fault.method,
         labels={},
         on_row=lambda row: None,
         mask_truncated=training.mask_truncated_completions,
@@ -68,16 +73,13 @@ def rebuild(dump: Path, fault: Fault, scratch: Path) -> EntropyControlTrainer:
         train_dataset=Dataset.from_list([{"prompt": ""}]),
     )
     trainer.model.train()  # pyright: ignore[reportOptionalMemberAccess]
-    trainer._scored_before, trainer._share, trainer._totals = (
-        (torch.empty(0), torch.empty(0)),
-        None,
-        UpdateTotals(),
-    )
+    # Entropy was measured before the update: there is nothing to note.
+    trainer.rollout = RolloutInProgress(scores=Scores(EMPTY, EMPTY, None))
     return trainer
 
 
-def load_policy(folder: Path, training: Training) -> tuple[Any, Any]:
-    """Tokenizer and model."""
+def load_dumped_policy(folder: Path, training: Training) -> tuple[Any, Any]:
+    """(tokenizer, model) of the dump."""
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     dtype = str(AutoConfig.from_pretrained(folder, local_files_only=True).dtype).removeprefix(
         "torch."
@@ -88,12 +90,15 @@ def load_policy(folder: Path, training: Training) -> tuple[Any, Any]:
     )
 
 
-def numbers(trainer: EntropyControlTrainer, fault: Fault, batches: list[Batch]) -> Iterator[Any]:
+def compare_numbers(
+    trainer: EntropyControlTrainer, fault: Fault, batches: list[Batch]
+) -> Iterator[Any]:
+    """(name, found, computed now) of each number, in nats or loss units."""
     model: Any = trainer.model
     for number, batch in enumerate(batches):
         found = {name: batch.pop(f"found.{name}") for name in ("loss", "entropy", "tokens", "clip")}
         inputs = {name: value.to(trainer.accelerator.device) for name, value in batch.items()}
-        trainer._control = Control(inputs["weight"], tuple(found["clip"].tolist()))
+        trainer.rollout.control = Control(inputs["weight"], tuple(found["clip"].tolist()))
         trainer._tokens_per_update = partial(
             always, found["tokens"]
         )  # of all the processes that the run had
@@ -113,7 +118,7 @@ def always(value: Tensor, tokens_of_rollout: Tensor) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.reproduce", __doc__)
     parser.add_argument("dump", type=Path, help="folder `fault` of a run")
     dump = parser.parse_args().dump
     logging.disable_progress_bar()

@@ -16,8 +16,8 @@ from typing import Any
 from experiments.spec.data_folder import load_ready
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment
-from experiments.sweep.sweep_file import Study, asked_arms, asked_experiment, asked_study
-from experiments.tracking.command import start
+from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
+from experiments.tracking.command import start_following
 from experiments.workflow.claim import claim, only_sweeps, runs_jobs
 from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
@@ -34,7 +34,7 @@ class Asked:
 
     experiment: Experiment
     graph: Graph
-    sweep: Study | None  # the sweep of this experiment, if it has one
+    sweep: TuningStudy | None  # the sweep of this experiment, if it has one
     needs: dict[str, Need]  # rule → resources of its jobs
     launcher: str  # command that starts a training run
     retries: int  # of a training run
@@ -89,7 +89,7 @@ def started(asked: Asked) -> None:
     The spec is no rule: Snakemake would let it, as an upstream job, hide which runs it concerns.
     """
     write_spec(asked.experiment, asked.graph.spec)
-    start(asked.graph.root)
+    start_following(asked.graph.root)
 
 
 def failed(asked: Asked) -> None:

@@ -1,14 +1,13 @@
-"""One arm, one seed: from a base policy to a trained one, with a row of numbers per rollout.
+"""Trains one arm with one seed, and writes a row of numbers per rollout.
 
     python -m experiments.train --spec results/arithmetic/spec.yaml --arm aer --seed 1
 
-Reads the base policy and the problems of the experiment's results folder; writes run.json,
-train.jsonl, method_state.json and policy/ into <arm>/seed-<seed>/ beside them. Started again after
-a crash, it goes on from the last checkpoint; rows after it are dropped and made again. Asked to
-stop (SIGTERM, Ctrl-C), it saves and exits with 75.
+It reads the base policy and the problems in the experiment's results folder, and writes run.json,
+train.jsonl, method_state.json and policy/ into <arm>/seed-<seed>/ of that folder. After a crash the
+same command resumes from the last checkpoint; later rows of train.jsonl are deleted and written
+again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -18,33 +17,33 @@ from typing import Any
 from tqdm import tqdm
 from transformers.utils import logging
 
-from eval.files.durable import empty, locked, publish, write_text
+from eval.files.command_line import command_parser
+from eval.files.durable import discard, empty, locked, publish, write_text
 from eval.files.errors import BadInput, exit_with_message
-from eval.files.jsonl import Appender, dump, read_rows
+from eval.files.jsonl import Appender, Row, dump, read_rows
 from eval.files.marks import mark_folder
 from eval.questions.problems import read_problems
 from eval.sampling.gpus import check_gpus
 from eval.verify.verifier import Verifier
-from experiments.policies.load import load_policy, lora_config, policy_source, save_policy
+from experiments.policies.load_save import load_policy, lora_config, policy_source, save_policy
 from experiments.run.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.run.explosion import Limits
 from experiments.run.identity import Identity, check_base, finish_run, identity, is_finished
-from experiments.run.numerics import FOLDER, Guard, refuse_after_fault
+from experiments.run.numerics import FAULT_FOLDER, Guard, refuse_after_fault
+from experiments.run.processes import on_main, world
 from experiments.run.record import fault_settings, run_record
 from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
-from experiments.spec.schema import Experiment, Training, load
+from experiments.spec.schema import Experiment, Training, load_experiment
 from experiments.tasks.dataset import make_dataset
 from experiments.tasks.strata import RATES, strata_of
 from experiments.training.grpo_config import grpo_config
-from experiments.training.processes import on_main, world
 from experiments.training.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
-
-Row = dict[str, Any]
+from experiments.workflow.layout import run_folder
 
 
 class RolloutLog:
-    """train.jsonl as it grows, and a progress bar on a terminal."""
+    """Writes train.jsonl and shows a progress bar on a terminal."""
 
     def __init__(self, path: Path, rollouts: int, done: int) -> None:
         keep_rows(path, done)
@@ -55,7 +54,7 @@ class RolloutLog:
 
     def __call__(self, row: Row) -> None:
         self.file.write([row])
-        # a checkpoint of this rollout may be next, and must not be on the disk without it
+        # A checkpoint of this rollout may be written next, and must not be on the disk without it.
         self.file.sync()
         self.bar.update()
         shown = {"reward": row["reward"], "entropy": row["entropy"], "length": row["length_mean"]}
@@ -69,12 +68,16 @@ class RolloutLog:
 
 
 def keep_rows(path: Path, count: int) -> None:
-    """Drops the rows of rollouts that will be made again."""
+    """Deletes the rows after the first `count`, whose rollouts will be generated again.
+
+    Raises:
+        BadInput: there are fewer rows than `count`.
+    """
     rows = read_rows(path, torn_ok=True)[:count] if path.exists() else []
     if len(rows) < count:
         raise BadInput(
-            f"{path}: has {len(rows)} rows where the checkpoint has {count} rollouts: delete this"
-            " run"
+            f"{path}: has {len(rows)} rows, fewer than the {count} rollouts of the checkpoint:"
+            " delete this run"
         )
     write_text(path, "".join(dump(row) + "\n" for row in rows))
 
@@ -88,6 +91,11 @@ def make_trainer(
     on_row: Callable[[Row], None],
     stop: StopRequest | None = None,
 ) -> EntropyControlTrainer:
+    """The trainer of a run, before its first rollout.
+
+    `inputs`: folder with problems/ and base/. `out`: folder of the run. `on_row`: called with the
+    row of each rollout. `stop`: asked after each rollout whether to stop.
+    """
     training = experiment.training_of(arm)
     model, tokenizer = load_policy(experiment, training.attention, inputs)
     problems = read_problems(inputs / "problems" / "train.jsonl")
@@ -104,61 +112,72 @@ def make_trainer(
         mask_truncated=training.mask_truncated_completions,
         stop=stop,
         guard=Guard(
-            out / FOLDER, f"arm {arm}, seed {seed}", fault_settings(experiment, arm, seed), save
+            out / FAULT_FOLDER,
+            f"arm {arm}, seed {seed}",
+            fault_settings(experiment, arm, seed),
+            save,
         ),
-        limits=limits(training, model.config.vocab_size),
+        limits=explosion_limits(training, model.config.vocab_size),
         model=model,
         processing_class=tokenizer,
-        reward_funcs=rewards(training),
+        reward_funcs=reward_functions(training),
         peft_config=lora_config(training.lora),
         args=grpo_config(training, seed, out / "checkpoints", world().num_processes),
         train_dataset=dataset,
     )
 
 
-def limits(training: Training, vocabulary: int) -> Limits:
+def explosion_limits(training: Training, vocabulary: int) -> Limits:
+    """When a run counts as exploded. `vocabulary`: number of tokens."""
     return Limits(
-        training.exploded_entropy,
-        vocabulary,
-        training.exploded_rollouts,
-        training.unrewarded_rollouts,
-        training.stop_exploded,
+        share=training.exploded_entropy,
+        vocabulary=vocabulary,
+        rollouts=training.exploded_rollouts,
+        unrewarded=training.unrewarded_rollouts,
+        stop=training.stop_exploded,
     )
 
 
-def rewards(training: Training) -> list[Any]:
-    """The verdict first."""
+def reward_functions(training: Training) -> list[Any]:
+    """The reward functions; the trainer takes accuracy from the first, the verdict."""
     verdict = VerifiedReward(Verifier(workers=1))
     if not training.overlong_buffer:
         return [verdict]
     return [verdict, SoftOverlong(training.max_completion_length, training.overlong_buffer)]
 
 
-def run(experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | None = None) -> None:
-    """Trains, and leaves everything that docs/metrics.md lists in `out`, which is
-    <inputs>/<arm>/seed-<seed> if not given.
+def train_run(
+    experiment: Experiment, arm: str, seed: int, inputs: Path, out: Path | None = None
+) -> None:
+    """Trains one arm with one seed. docs/metrics.md lists what is written.
 
-    `inputs`: the folder whose problems/ and base/ are read.
+    `inputs`: folder with problems/ and base/. `out`: folder of the run; default: the one of this
+    arm and seed in `inputs`.
+
+    Raises:
+        BadInput: another process trains this run, or its folder is damaged.
+        SystemExit: the run was asked to stop and has saved; starting it again resumes it.
     """
-    out, state, started = out or inputs / arm / f"seed-{seed}", world(), time.time()
+    out, state, started = out or run_folder(inputs, arm, seed), world(), time.time()
     lock = locked(out / "checkpoints" / "lock") if state.is_main_process else nullcontext()
     with lock, stop_on_signal() as stop:
         mine = on_main(lambda: identity(experiment, arm, seed, inputs))
         on_main(lambda: check_base(experiment, inputs, out, mine))
         if on_main(lambda: is_finished(out, mine)):
             print(f"{out}: is complete, and was trained from the same {' and '.join(mine)}")
+            on_main(lambda: discard(out / "checkpoints"))  # it may have died before that
             return
-        trainer = train(experiment, arm, seed, inputs, out, stop, mine)
+        trainer = train_rollouts(experiment, arm, seed, inputs, out, stop, mine)
         if trainer.interrupted:
             raise SystemExit(TRY_AGAIN)
         policy = on_main(lambda: empty(out / ".policy.new"))
         save_policy(trainer, policy, policy_source(experiment, inputs))
         if state.is_main_process:
-            leave(out, policy, trainer.progress)
+            publish_policy(out, policy, trainer.progress)
             finish_run(out, mine, run_record(experiment, arm, seed, trainer, started))
 
 
-def train(
+def train_rollouts(
     experiment: Experiment,
     arm: str,
     seed: int,
@@ -167,35 +186,35 @@ def train(
     stop: StopRequest,
     mine: Identity,
 ) -> EntropyControlTrainer:
-    """The trainer after the run's last rollout, or the one at which it was asked to stop. Begins at
-    the last good checkpoint, if there is one.
+    """Trains from the last good checkpoint, if there is one, to the last rollout or until it is
+    asked to stop; returns the trainer.
     """
     state = world()
-    on_main(lambda: refuse_after_fault(out / FOLDER))
+    on_main(lambda: refuse_after_fault(out / FAULT_FOLDER))
     checkpoint = on_main(lambda: resume_point(out / "checkpoints", mine, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
     rollouts = experiment.training_of(arm).rollouts
     log = RolloutLog(out / "train.jsonl", rollouts, done) if state.is_main_process else None
-    trainer = make_trainer(experiment, arm, seed, inputs, out, log or nothing, stop)
+    trainer = make_trainer(experiment, arm, seed, inputs, out, log or ignore_row, stop)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if log:
         log.close()
     return trainer
 
 
-def nothing(row: Row) -> None:
-    """Where another process writes the rows."""
+def ignore_row(row: Row) -> None:
+    """Ignores a row, on the processes that do not write train.jsonl."""
 
 
-def leave(out: Path, policy: Path, progress: Progress) -> None:
-    """Makes the policy visible, and the state that the method ended with."""
+def publish_policy(out: Path, policy: Path, progress: Progress) -> None:
+    """Moves the finished policy to its place and writes the final state of the method."""
     mark_folder(policy)
     publish(policy, out / "policy")
     write_progress(out, progress)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.train", __doc__)
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
     parser.add_argument("--arm", required=True)
     parser.add_argument("--seed", required=True, type=int)
@@ -203,19 +222,22 @@ def main() -> None:
         "--inputs", type=Path, help="folder with problems/ and base/; default: that of the spec"
     )
     parser.add_argument(
-        "--out", type=Path, help="folder of the run; default: <arm>/seed-<seed> beside the inputs"
+        "--out",
+        type=Path,
+        help="folder of the run; default: <arm>/seed-<seed> in the inputs' folder",
     )
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
         check_gpus()
-        experiment = load(arguments.spec)
+        experiment = load_experiment(arguments.spec)
         check_run(experiment, arguments.arm, arguments.seed)
         inputs = arguments.inputs or arguments.spec.parent
-        run(experiment, arguments.arm, arguments.seed, inputs, arguments.out)
+        train_run(experiment, arguments.arm, arguments.seed, inputs, arguments.out)
 
 
 def check_run(experiment: Experiment, arm: str, seed: int) -> None:
+    """Raises BadInput if the experiment does not have the arm or the seed."""
     if arm not in experiment.arms:
         raise BadInput(f"unknown arm {arm!r}: choose one of {', '.join(experiment.arms)}")
     if seed not in experiment.seeds:

@@ -1,16 +1,21 @@
 """Adaptive Entropy Regularization (AER), a *reconstruction*.
 
     g(q)  = share of the question's completions that are correct
-    λ(g)  = max(0, 1 - g/ρ)                          harder question, larger weight; zero from accuracy ρ on
-    H*    = τ · H_0                                  H_0: entropy of the first rollout, before any update
-    α'    = clip(α + η (H* - H), 0, α_max)           too little entropy, more bonus; too much, less
-    w_i   = α · λ(g_i)                               with the α from before this rollout's entropy was seen
+    λ(g)  = max(0, 1 - g/ρ)             harder question, larger weight; zero from accuracy ρ on
+    H*    = τ · H_0                     H_0: entropy of the first rollout, before any update
+    α'    = clip(α + η (H* - H), 0, α_max)   too little entropy, more bonus; too much, less
+    w_i   = α · λ(g_i)                  with the α from before this rollout's entropy was seen
 
-Source: "Rediscovering / Revisiting Entropy Regularization" (arXiv 2510.10959), whose abstract names
-the three parts: difficulty-aware allocation (λ), a target anchored to the initial entropy (H*), and
-dynamic adjustment of a global coefficient (α). How it departs: the paper's own equations and
-settings have not been available to us, so the shape of λ, the update law, its gain and its bounds
-are assumptions, each a setting below; α_max guards against wind-up and is ours.
+Source: arXiv 2510.10959. Versions 1 and 2 (October 2025): "Rediscovering Entropy Regularization:
+Adaptive Coefficient Unlocks Its Potential for LLM Reinforcement Learning". Version 3 (April 2026,
+Findings of ACL 2026): "Revisiting Entropy Regularization: Adaptive Coefficient Unlocks Its
+Potential for LLM Reinforcement Learning". The abstract names the three parts: difficulty-aware
+allocation (λ), a target anchored to the initial entropy (H*), and dynamic adjustment of a global
+coefficient (α).
+
+Departures: the paper's own equations and settings have not been available to us, so the shape of λ,
+the update law, its gain and its bounds are assumptions, each a setting below; α_max guards against
+wind-up and is ours.
 
 Symbols: tau, rho, eta are τ, ρ, η; alpha_0 and alpha_max bound α. Coefficients are loss units per
 nat.
@@ -19,14 +24,14 @@ nat.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from methods.control import Control, Signals, State
-from methods.ranges import Clip, Coefficient, Fraction, Positive
+from methods.common.control import Control, Signals, State
+from methods.common.ranges import Clip, Coefficient, Fraction, Positive
 
 
 def hinge(accuracy_B: Tensor, rho: float) -> Tensor:
@@ -95,6 +100,7 @@ RULES: dict[str, Callable[[float, float, float], float]] = {
 class AER:
     """GRPO with adaptive entropy regularization (reconstruction)."""
 
+    reconstruction: ClassVar[bool] = True
     name: Literal["aer"] = "aer"
     tau: Fraction = 0.4  # τ: target entropy as a share of the initial entropy
     rho: Fraction = 0.75  # ρ: group accuracy from which a question gets no bonus
@@ -120,13 +126,16 @@ class AER:
             raise ValueError(f"alpha_0 = {self.alpha_0} is above alpha_max = {self.alpha_max}")
 
     def init(self) -> State:
+        """α before the first rollout."""
         return {"alpha": self.alpha_0}
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
+        """α times the difficulty weight of each row's question."""
         applied = self.bounded(state["alpha"] + self.kappa * state.get("error", 0.0))
         return Control(applied * difficulty_weight(accuracy_B, self.rho, self.shape), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
+        """Moves α by the error of the rollout's entropy; the first rollout sets the anchor."""
         initial = state.get("initial_entropy", seen.entropy)
         target = self.target if self.target is not None else target_entropy(self.tau, initial)
         error = target - seen.entropy
@@ -141,4 +150,5 @@ class AER:
         }
 
     def bounded(self, alpha: float) -> float:
+        """α within [0, α_max]."""
         return min(max(alpha, 0.0), self.alpha_max)

@@ -9,31 +9,36 @@ experiment that asks for that is refused.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, zeros_like
 
-from methods.control import Control, Signals, State
-from methods.ranges import Epsilon, Positive
+from methods.common.control import Control, Signals, State
+from methods.common.ranges import Epsilon, Positive
 
 
 @dataclass(frozen=True)
 class ClipHigher:
     """GRPO with decoupled clipping."""
 
+    needs_ratio: ClassVar[bool] = True
     name: Literal["clip_higher"] = "clip_higher"
-    epsilon_low: Epsilon = 0.2
-    epsilon_high: Positive = 0.28
+    epsilon_low: Epsilon = 0.2  # ε_low; the paper's
+    epsilon_high: Positive = 0.28  # ε_high; the paper's
 
     @property
     def clip(self) -> tuple[float, float]:
+        """(low, high)"""
         return self.epsilon_low, self.epsilon_high
 
     def init(self) -> State:
+        """Nothing is remembered."""
         return {}
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
+        """No bonus, the asymmetric clip."""
         return Control(zeros_like(accuracy_B), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
+        """Nothing is remembered."""
         return state

@@ -1,4 +1,4 @@
-"""The textbook cure: the same worth of entropy everywhere and always.
+"""A constant bonus: the same worth of entropy everywhere and always.
 
     w_i = c
 
@@ -12,8 +12,8 @@ from typing import Literal
 
 from torch import Tensor, full_like
 
-from methods.control import Control, Signals, State
-from methods.ranges import Clip, Coefficient
+from methods.common.control import Control, Signals, State
+from methods.common.ranges import Clip, Coefficient
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,13 @@ class FixedCoefficient:
     clip: Clip = (0.2, 0.2)  # ε below and above
 
     def init(self) -> State:
+        """Nothing is remembered."""
         return {}
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
+        """The same worth in every row."""
         return Control(full_like(accuracy_B, self.coefficient), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
+        """Nothing is remembered."""
         return state

@@ -10,8 +10,8 @@ from typing import Literal
 
 from torch import Tensor, zeros_like
 
-from methods.control import Control, Signals, State
-from methods.ranges import Clip
+from methods.common.control import Control, Signals, State
+from methods.common.ranges import Clip
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,13 @@ class NoEntropy:
     clip: Clip = (0.2, 0.2)  # ε below and above
 
     def init(self) -> State:
+        """Nothing is remembered."""
         return {}
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
+        """No bonus."""
         return Control(zeros_like(accuracy_B), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
+        """Nothing is remembered."""
         return state

@@ -4,7 +4,9 @@ import io
 import json
 import sqlite3
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -17,7 +19,7 @@ class ForeignFile(NamedTuple):
 
     name: str
     content: Any
-    answers: dict[str, Any] = {}  # noqa: RUF012: never changed
+    answers: Mapping[str, Any] = MappingProxyType({})
 
     def data(self) -> bytes:
         if isinstance(self.content, bytes):

@@ -34,15 +34,15 @@ from analysis.bring.curves import run_series
 from analysis.bring.gather import gather
 from analysis.bring.mapping import BringFile, read_mapping
 from analysis.bring.study import make_study, write_study
-from analysis.figures import make as figures
+from analysis.figures import command as figures
 from analysis.figures import style
-from analysis.report import make as report
-from analysis.results.counts import read_counts
-from analysis.results.folder import load as load_results
-from analysis.sweep import make as sweep
-from analysis.sweep.read import read as read_study
+from analysis.report import command as report
+from analysis.results.counts import read_run_counts
+from analysis.results.folder import load_results as load_results
+from analysis.sweep import command as sweep
+from analysis.sweep.study_files import read_sweep as read_study
 from analysis.tables import cells, render
-from analysis.tables import make as tables
+from analysis.tables import layouts as tables
 from eval.files.csv_text import GUARDED, csv_text
 from eval.files.errors import BadInput
 from eval.files.jsonl import dump, read_rows
@@ -51,13 +51,17 @@ from eval.files.yaml_file import read_yaml
 from eval.questions import hub
 from eval.questions.problems import read_problems, write_problems
 from eval.score import read_samples
-from eval.verify import extract as reading
+from eval.verify import normal_form, normalise
+from eval.verify.compare import compare
+from eval.verify.extract import extract
+from eval.verify.outcome import NeedsAlgebra
+from eval.verify.text_answers import is_words, same_words
 from eval.verify.verifier import Verifier
 from experiments.run.fault_dump import INPUTS, read_batches, read_fault
-from experiments.spec.resolved import resolved
-from experiments.spec.schema import load as load_experiment
-from experiments.sweep.sweep_file import Study, load_study
-from experiments.tasks.counts import read_pass_rates
+from experiments.spec.resolved import resolved_yaml
+from experiments.spec.schema import load_experiment as load_experiment
+from experiments.sweep.sweep_file import TuningStudy, load_study
+from experiments.tasks.strata import read_pass_rates
 from experiments.tracking.metrics import metric_name, row_points
 from tests import synthetic_sweep
 from tests.foreign_files import FILES_BY_TOOL, ForeignFile
@@ -103,13 +107,16 @@ def file(data: bytes, name: str) -> Path:
 
 
 def extractor(text: str) -> None:
-    answer = reading.extract(text)
+    answer = extract(text)
     assert answer is None or (answer and answer == answer.strip() and answer in text)
-    cleaned = reading.clean(answer or text)
-    assert isinstance(reading.normal(cleaned) + reading.as_words(cleaned), str)
-    assert (reading.integer(cleaned) or "0").lstrip("-").isdecimal()
-    assert reading.words(cleaned) in (None, reading.as_words(cleaned))
-    reading.is_parsable(cleaned)
+    cleaned = normalise.clean(answer or text)
+    assert isinstance(normal_form.normal(cleaned), str)
+    assert (normal_form.integer(cleaned) or "0").lstrip("-").isdecimal()
+    normal_form.is_parsable(cleaned)
+    if is_words(cleaned):
+        assert same_words(cleaned, cleaned)
+    with suppress(NeedsAlgebra):
+        compare(cleaned, cleaned)
 
 
 def last_box(text: str) -> None:
@@ -147,14 +154,14 @@ def counts(data: bytes) -> None:
     path = file(data, "x.counts.csv")
     with suppress(BadInput):
         assert all(0 <= rate <= 1 for rate in read_pass_rates(path).values())
-    assert all(0 <= right <= n for n, right in read_counts(path).values())
+    assert all(0 <= right <= n for n, right in read_run_counts(path).values())
 
 
 def schema(data: bytes) -> None:
     found = load_experiment(file(data, "x.yaml"))
     names = [found.name, *found.arms, *found.evaluation.benchmarks]
     assert all(name.isidentifier() and name.isascii() for name in names)
-    text = resolved(found)
+    text = resolved_yaml(found)
     assert load_experiment(file(text.encode(), "y.yaml")) == found
 
 
@@ -165,7 +172,7 @@ def study_schema(data: bytes) -> None:
         for search in study.searches.values()
         if search.grid_points
     )
-    assert Study.model_validate(study.model_dump(mode="json")) == study
+    assert TuningStudy.model_validate(study.model_dump(mode="json")) == study
 
 
 def mark(data: bytes) -> None:
@@ -213,16 +220,16 @@ class Tags(HTMLParser):
 
 def forms(texts: list[str]) -> None:
     frame = pd.DataFrame({"name": texts, "score": [0.5] * len(texts)})
-    columns = (tables.word("name", "name"), cells.Column("score", "score", cells.points))
+    columns = (tables.text_column("name", "name"), cells.Column("score", "score", cells.points))
     table = cells.Table("t", texts[0], frame, columns, tuple(texts))
-    shown = {form: make_form(table) for form, make_form in render.FORMS.items()}
+    shown = {form: make_form(table) for form, make_form in render.TABLE_FORMS.items()}
     read = list(csv.reader(io.StringIO(shown["csv"], newline=""), strict=True))
     assert len(read) == len(texts) + 1
     assert not any(cell.startswith(GUARDED[:-1]) for row in read for cell in row)
     Tags().feed(shown["html"])
     assert not set("<>") & set(shown["md"].replace("&lt;", "").replace("&gt;", ""))
-    tex = render.tex(texts[0])
-    for known in sorted(set(render.TEX.values()), key=len, reverse=True):
+    tex = render.escape_tex(texts[0])
+    for known in sorted(set(render.TEX_ESCAPES.values()), key=len, reverse=True):
         tex = tex.replace(known, "")
     assert not set(tex) & set("\\&%$#_{}~^")
     assert all(
@@ -246,23 +253,23 @@ def folder(files: dict[str, bytes]) -> None:
     """Tables and page of a results folder."""
     results = load_results(changed(WHOLE, files))
     for name in tables.LAYOUTS:
-        for form in render.FORMS.values():
-            form(tables.build(name, results)).encode("utf-8", "backslashreplace")
-    safe(report.page(results))
+        for form in render.TABLE_FORMS.values():
+            form(tables.build_table(name, results)).encode("utf-8", "backslashreplace")
+    safe(report.report_page(results))
 
 
 def drawn(files: dict[str, bytes]) -> None:
     """Figures of a results folder."""
     results = load_results(changed(WHOLE, files))
     for name in figures.FIGURES:
-        figures.make(name, results)
+        figures.save_figure(name, results)
     unharmed(results.folder)
 
 
 def swept(files: dict[str, bytes]) -> None:
     """Tables, figures and page of a sweep's folder."""
     root = changed(SWEEP, files)
-    sweep.report(read_study(root))
+    sweep.write_sweep_report(read_study(root))
     safe((root / "report.html").read_text("utf-8"))
     unharmed(root)
 
@@ -311,8 +318,8 @@ def brought_whole(data: bytes) -> None:
     write_study(study, root)
     results = load_results(root)
     for name in tables.LAYOUTS:
-        tables.build(name, results)
-    safe(report.page(results))
+        tables.build_table(name, results)
+    safe(report.report_page(results))
     assert [each.name for each in root.parent.iterdir()] == [root.name]
 
 
@@ -506,7 +513,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", default=[], help="targets whose name begins so")
     arguments = parser.parse_args()
-    style.use()
+    style.use_style()
     resource.setrlimit(
         resource.RLIMIT_AS, (MEMORY_GB * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1])
     )

@@ -13,10 +13,10 @@ from transformers import Qwen3ForCausalLM
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from experiments.policies.tiny import make_model, make_tokenizer
+from experiments.policies.tiny import make_tiny_model, make_tiny_tokenizer
+from experiments.run.processes import world
 from experiments.spec.schema import TinyPolicy, Training
 from experiments.training.grpo_config import grpo_config
-from experiments.training.processes import world
 from experiments.training.trainer import EntropyControlTrainer
 from methods import Method
 
@@ -26,7 +26,7 @@ PROMPTS = [f"{a}+{b}=" for a in range(4) for b in range(4)]
 def small_policy() -> Qwen3ForCausalLM:
     """A random policy that ends its answers at different lengths."""
     torch.manual_seed(0)
-    return make_model(TinyPolicy(source="tiny", hidden_size=32, layers=2, heads=2))
+    return make_tiny_model(TinyPolicy(source="tiny", hidden_size=32, layers=2, heads=2))
 
 
 def training(**changes: Any) -> Training:
@@ -78,7 +78,7 @@ def trainer_arguments(
         "mask_truncated": settings.mask_truncated_completions,
         "gradient_share_every": settings.gradient_share_every,
         "model": small_policy(),
-        "processing_class": make_tokenizer(),
+        "processing_class": make_tiny_tokenizer(),
         "reward_funcs": [digits_reward],
         "args": grpo_config(settings, 7, out, world().num_processes),
         "train_dataset": dataset(),
@@ -93,7 +93,7 @@ def stock(settings: Training, out: Path, **changes: Any) -> GRPOTrainer:
     config = GRPOConfig(**arguments)
     return GRPOTrainer(
         model=small_policy(),
-        processing_class=make_tokenizer(),
+        processing_class=make_tiny_tokenizer(),
         reward_funcs=[digits_reward],
         args=config,
         train_dataset=dataset(),

@@ -18,7 +18,7 @@ import yaml
 
 from eval.questions.arithmetic import arithmetic
 from eval.questions.problems import write_problems
-from experiments.spec.schema import Experiment, TinyPolicy, load
+from experiments.spec.schema import Experiment, TinyPolicy, load_experiment
 
 Trap = tuple[
     str, int | range, str
@@ -45,13 +45,14 @@ def make_root(folder: Path, **training: Any) -> Path:
     """A results folder that a run can start from: 8 prompts, so that the third rollout begins a
     second pass.
     """
-    from experiments.policies.tiny import make_tokenizer
+
+    from experiments.policies.tiny import make_tiny_tokenizer
 
     experiment = small(**training)
     (folder / "spec.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json")))
     write_problems(folder / "problems" / "train.jsonl", arithmetic([1, 2], 4, "test", 0))
     taught_policy().save_pretrained(folder / "base" / "policy")
-    make_tokenizer().save_pretrained(folder / "base" / "policy")
+    make_tiny_tokenizer().save_pretrained(folder / "base" / "policy")
     return folder
 
 
@@ -60,15 +61,16 @@ def taught_policy() -> Any:
     """Right in some samples and wrong in others, so that groups are mixed and there is a gradient
     to lose.
     """
-    from experiments.policies.tiny import train
 
-    policy = load(ROOT / "faults" / "faults.yaml").model
+    from experiments.policies.tiny import teach_policy
+
+    policy = load_experiment(ROOT / "tests" / "faults" / "faults.yaml").model
     assert isinstance(policy, TinyPolicy)
-    return train(policy)
+    return teach_policy(policy)
 
 
 def small(**training: Any) -> Experiment:
-    content = load("smoke").model_dump(mode="json")
+    content = load_experiment("smoke").model_dump(mode="json")
     acting = {
         "name": "aer",
         "tau": 1.0,

@@ -22,10 +22,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from experiments.policies.load import lora_config, save_policy
+from experiments.policies.load_save import lora_config, save_policy
 from experiments.spec.training_settings import Lora
 from experiments.training.trainer import EntropyControlTrainer
-from methods import AER, FixedCoefficient, Method, NoEntropy
+from methods import AER, SIREN, ClipCov, FixedCoefficient, Method, NoEntropy
 from tests.grpo_runs import small_policy, trainer_arguments, training
 
 LIMIT = 12  # tokens
@@ -52,14 +52,27 @@ SCENARIOS: dict[str, tuple[Method, dict[str, Any]]] = {
         AER(tau=1.0, rho=1.0, eta=1.0),
         {"per_device_train_batch_size": 4, "updates_per_rollout": 2},
     ),
+    "shaped": (
+        ClipCov(rho=0.2, omega_low=0.0),
+        {
+            "per_device_train_batch_size": 4,
+            "mask_truncated_completions": True,
+            "gradient_share_every": 1,
+        },
+    ),
+    "own": (
+        SIREN(beta=5.0),
+        {"per_device_train_batch_size": 4, "checkpoint_every": 1},
+    ),
     "asked": (NoEntropy(), {"per_device_train_batch_size": 4, "checkpoint_every": 0}),
 }
 """Name → method, and training settings. In "asked", the last process is asked to stop in the second
-rollout of three. "mixed" computes in bfloat16, "adapted" trains adapters.
+rollout of three. "mixed" computes in bfloat16, "adapted" trains adapters. "shaped" has levers on
+tokens and draws, "own" an entropy of its own.
 """
 
 
-SHARDED = ["sharded", "mixed", "adapted"]
+SHARDED = ["sharded", "mixed", "adapted", "own"]
 
 
 class Given(EntropyControlTrainer):
@@ -170,6 +183,7 @@ def main(out: Path, names: list[str]) -> None:
         run(name, out)
     if "sharded" in names:
         run("sharded", out, resume=str(out / "sharded" / "checkpoint-2"), label="resumed")
+        run("own", out, resume=str(out / "own" / "checkpoint-2"), label="own_resumed")
         sample(out)
 
 
@@ -183,7 +197,7 @@ def sample(out: Path) -> None:
         **trainer_arguments(NoEntropy(), settings, out / "sampled", rows.append)
     )
     trainer.train()
-    lengths = trainer._gathered(trainer._rows.length_B).tolist()
+    lengths = trainer._gathered(trainer.rollout.rows.length_B).tolist()
     if trainer.accelerator.is_main_process:
         (out / "sampled.json").write_text(json.dumps({"rows": rows, "lengths": lengths}))
 

@@ -96,6 +96,7 @@ def write_run(root: Path, arm: str, seed: int, rollouts: int) -> None:
             "arm": arm,
             "seed": seed,
             "method": METHODS[arm],
+            "reconstruction": arm == "aer",
             "spec_hash": "5" * 64,
             "git_revision": "a" * 40,
             "versions": {"torch": "2.13.0", "trl": "1.16.0", "math-verify": "0.9.0"},
@@ -181,6 +182,7 @@ def row(
         "entropy_term_all_wrong": 0.3 if coefficient else None,
         "gradient_share": min(0.9, coefficient * 4) if i % 5 == 0 else None,
         "grad_norm": 0.4,
+        "levers": {"clip": {"touched": 0.012}} if arm == "clip_higher" else {},
         "state": state if arm == "aer" else {},
         "levels": {name: part(entropy, accuracy, length, j) for j, name in enumerate(LEVELS)},
         "strata": {

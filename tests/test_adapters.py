@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from experiments.policies.load import lora_config, save_policy
-from experiments.policies.tiny import make_tokenizer
+from experiments.policies.load_save import lora_config, save_policy
+from experiments.policies.tiny import make_tiny_tokenizer
 from experiments.spec.training_settings import Lora
 from methods import FixedCoefficient
 from tests.grpo_runs import ours, small_policy, training
@@ -18,7 +18,7 @@ from tests.grpo_runs import ours, small_policy, training
 def test_adapters_are_trained_and_merged(tmp_path: Path) -> None:
     base = small_policy()
     base.save_pretrained(tmp_path / "base")
-    tokenizer = make_tokenizer()
+    tokenizer = make_tiny_tokenizer()
     tokenizer.chat_template = "{{ messages }}"
     tokenizer.save_pretrained(tmp_path / "base")
     rows: list[dict[str, Any]] = []

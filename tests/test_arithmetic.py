@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.files.errors import BadInput
-from eval.questions.arithmetic import Stream, arithmetic, available, stream_of
+from eval.questions.arithmetic import Stream, arithmetic, largest_draw, stream_of
 from eval.questions.problems import Problem
 
 STREAMS: tuple[Stream, ...] = get_args(Stream)
@@ -19,7 +19,7 @@ STREAMS: tuple[Stream, ...] = get_args(Stream)
 def test_a_problem_by_hand() -> None:
     problems: list[Problem] = []
     for level, stream in product((1, 2), STREAMS):
-        problems += arithmetic([level], available(level, stream), stream, seed=0)
+        problems += arithmetic([level], largest_draw(level, stream), stream, seed=0)
     by_text = {problem.text: problem for problem in problems}
     assert by_text["3+5+9="] == Problem(
         "arithmetic-L2-359", "3+5+9=", "7", level="2", subject="arithmetic"
@@ -32,7 +32,7 @@ def test_a_problem_by_hand() -> None:
 def test_draws_are_the_same_on_every_machine() -> None:
     texts = [problem.text for problem in arithmetic([2, 6], 2, "train", seed=7)]
     assert texts == ["1+8+5=", "7+9+7=", "3+0+8+4+7+4+2=", "1+9+2+8+0+8+8="]
-    assert {level: [available(level, stream) for stream in STREAMS] for level in (1, 2, 5)} == {
+    assert {level: [largest_draw(level, stream) for stream in STREAMS] for level in (1, 2, 5)} == {
         1: [39, 25, 11, 25],
         2: [402, 297, 85, 216],
         5: [200_000, 150_000, 50_000, 100_000],
@@ -87,7 +87,7 @@ def test_more_than_there_are_is_refused() -> None:
     ("levels", "per_level", "stream", "says"),
     [
         ([], 1, "test", "at least one"),
-        ([2, 2], 1, "test", "different numbers"),
+        ([2, 2], 1, "test", "no duplicates"),
         ([0], 1, "test", r"level 0 is not in 1\.\.100"),
         ([101], 1, "test", r"level 101 is not in 1\.\.100"),
         ([1], 0, "test", "at least 1 problem per level"),

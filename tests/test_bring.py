@@ -10,12 +10,11 @@ import yaml
 
 from analysis.bring.command import bring, check_out, main
 from analysis.bring.export import export_study
-from analysis.figures.make import FIGURES
-from analysis.figures.make import make as make_figure
-from analysis.report.make import page
-from analysis.results.folder import load
-from analysis.tables import make as tables
-from analysis.tables.render import FORMS, write
+from analysis.figures.command import save_figure
+from analysis.report.command import report_page
+from analysis.results.folder import load_results
+from analysis.tables.layouts import LAYOUTS, build_table
+from analysis.tables.render import TABLE_FORMS, write_table
 from eval.files.errors import BadInput
 from experiments.tracking.brought import brought_views, is_brought
 from tests.synthetic import make as make_study
@@ -69,13 +68,13 @@ def test_training_that_changed_nothing_is_said(xling: Path) -> None:
 
 
 def test_verdicts_of_an_arm_with_one_seed_are_not_given(xling: Path) -> None:
-    frame = tables.LAYOUTS["comparisons"].frame(load(xling))
+    frame = LAYOUTS["comparisons"].frame(load_results(xling))
     assert len(frame) == 24
     assert not set(frame["verdict"]) & {"better", "worse"}
 
 
 def test_foreign_curves_keep_what_they_are(xling: Path) -> None:
-    run = next(r for r in load(xling).runs if (r.arm, r.seed) == ("a3_en_lang", 42))
+    run = next(r for r in load_results(xling).runs if (r.arm, r.seed) == ("a3_en_lang", 42))
     assert run.series("rollout").tolist() == [5, 10, 15, 20, 25, 30, 35, 40, 45, 50]
     assert run.series("reward")[0] == 1.2562500208616256
     assert run.series("accuracy")[0] == 0.25625000391155484  # as the mapping says
@@ -97,23 +96,22 @@ def test_checkpoints_chosen_on_the_test_set_are_said(open_rs: Path) -> None:
 
 
 def test_totals_have_scores_and_no_comparison(open_rs: Path) -> None:
-    results = load(open_rs)
-    main_frame = tables.LAYOUTS["main"].frame(results).set_index(["benchmark", "arm"])
+    results = load_results(open_rs)
+    main_frame = LAYOUTS["main"].frame(results).set_index(["benchmark", "arm"])
     assert main_frame.loc[("aime24", "exp3"), "pass_at_1"] == pytest.approx(14 / 30)
-    compared = tables.LAYOUTS["comparisons"].frame(results)
+    compared = LAYOUTS["comparisons"].frame(results)
     assert np.isnan(compared["difference"].to_numpy(float)).all()
     assert compared["remarks"].str.contains("only means are known").all()
 
 
 @pytest.mark.parametrize("name", ["xling", "open_rs"])
 def test_report_figures_and_mlflow_read_it(name: str, request: pytest.FixtureRequest) -> None:
-    results = load(request.getfixturevalue(name))
-    for table in tables.LAYOUTS:
-        write(tables.build(table, results), results.folder / "tables")
+    results = load_results(request.getfixturevalue(name))
+    for table in LAYOUTS:
+        write_table(build_table(table, results), results.folder / "tables")
     for figure in ("pass_at_k", "reward", "phase"):
-        assert figure in FIGURES
-        make_figure(figure, results)
-    shown = page(results)
+        save_figure(figure, results)
+    shown = report_page(results)
     assert "Brought from elsewhere" in shown
     assert ("training changed nothing measurable" in shown) == (name == "xling")
     assert is_brought(results.folder)
@@ -131,9 +129,9 @@ def test_a_study_of_the_suite_there_and_back_gives_the_same_tables(tmp_path: Pat
     export_study(study, tmp_path / "plain")
     back = tmp_path / "results" / "study"
     main([str(tmp_path / "plain"), "--out", str(back), "--mapping", f"{tmp_path}/plain/bring.yaml"])
-    for name in tables.LAYOUTS:
-        one, other = (tables.build(name, load(folder)) for folder in (study, back))
-        for form in FORMS.values():
+    for name in LAYOUTS:
+        one, other = (build_table(name, load_results(folder)) for folder in (study, back))
+        for form in TABLE_FORMS.values():
             assert form(one) == form(other)
 
 

@@ -16,7 +16,7 @@ import pytest
 from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS, mark_folder, sha256, write_mark
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.workflow.claim import claim, only_sweeps, release_locks, runs_jobs
 from experiments.workflow.repair import repair
 
@@ -137,7 +137,7 @@ def results(tmp_path: Path) -> Path:
     write_mark(run / CHECKSUMS, [run / "run.json"])
     write_mark(run / "eval" / "set.sampled", [run / "eval" / "set.samples.jsonl"])
     write_mark(run / "eval" / "set.scored", [run / "eval" / "set.counts.csv"])
-    write_spec(load("smoke"), tmp_path / "spec.yaml")
+    write_spec(load_experiment("smoke"), tmp_path / "spec.yaml")
     return tmp_path
 
 
@@ -281,7 +281,9 @@ def test_a_spec_that_says_nothing_any_more_is_said(
     if left:
         spec.write_bytes(content)
     repair(results)
-    assert f"{spec}: was missing or could not be read, and is written anew" in capsys.readouterr().err
+    assert (
+        f"{spec}: was missing or could not be read, and is written anew" in capsys.readouterr().err
+    )
 
 
 def test_a_new_folder_has_nothing_to_be_told_of(

@@ -2,14 +2,14 @@
 is refused.
 """
 
-import sys
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from analysis.compare import command as compare
-from analysis.compare.arms import load, shared_benchmarks
+from analysis.compare.arms import load_sources, shared_benchmarks
 from eval.files.errors import BadInput
 
 QUESTIONS = [f"p{q}" for q in range(12)]
@@ -42,8 +42,7 @@ def results(
 
 
 def run(monkeypatch, capsys, *arguments: object) -> str:
-    monkeypatch.setattr(sys, "argv", ["compare", "--draws", "300", *map(str, arguments)])
-    compare.main()
+    compare.main(["--draws", "300", *map(str, arguments)])
     return capsys.readouterr().out
 
 
@@ -59,11 +58,13 @@ def test_one_experiment(tmp_path, monkeypatch, capsys):
     assert "| a/none | 3 | 25.0 [" in text
     assert "| a/aer | 3 | 62.5 [" in text
     assert "| better |" in text
-    assert "- aime: a/aer is better than a/none, +37.5 points of pass@1" in text
+    assert "- aime: a/aer is better than a/none, +37.5 points (95 % interval +" in text
     assert (
-        "questions like these and training seeds like these (3 seeds). 300 draws, seed 0." in text
+        "questions like these and training seeds like these (3 seeds). 300 draws, seed 0, seeds"
+        " not paired." in text
     )
     assert "Missing" not in text
+    assert "| arm | ± | seeds % | questions % | interaction % | sampling % |" in text
 
 
 def test_pass_at_k(tmp_path, monkeypatch, capsys):
@@ -94,7 +95,7 @@ def test_csv_files_of_another_tool(tmp_path, monkeypatch, capsys):
     text = run(monkeypatch, capsys, f"mine={files[0]}:0", f"mine={files[1]}:1", f"theirs={long}")
     assert "| mine | 2 | 68.8 [" in text
     assert "| theirs | 2 | 12.5 [" in text
-    assert "-56.2" in text
+    assert "−56.2" in text
 
 
 def test_csv_beside_an_experiment(tmp_path, monkeypatch, capsys):
@@ -105,8 +106,53 @@ def test_csv_beside_an_experiment(tmp_path, monkeypatch, capsys):
     )
     text = run(monkeypatch, capsys, folder, f"mine={file}", "--benchmark", "aime")
     assert "| mine | 1 |" in text
+    assert "with one training seed of mine it is unknown" in text
+    assert "Missing" not in text
+
+
+def test_pairing_by_seed_is_asked_for_and_says_what_it_leaves_out(tmp_path, monkeypatch, capsys):
+    folder = results(tmp_path / "a")
+    file = write_counts(tmp_path / "x.csv", [4] * 12)
+    text = run(monkeypatch, capsys, folder, f"mine={file}", "--pairing", "seed")
     assert "mine and a/none do not both have seed(s) 1, 2 on aime: left out" in text
-    assert "this one training seed: seed-to-seed variation is unknown" in text
+    assert "seeds paired by number; correlation of the pairs: a/aer on aime 1.00" in text
+
+
+def test_numbers_of_runs_change_nothing(tmp_path, monkeypatch, capsys):
+    one, other = results(tmp_path / "one" / "a"), results(tmp_path / "other" / "a")
+    for arm in ("none", "aer"):
+        (other / arm / "seed-0").rename(other / arm / "seed-7")
+    (other / "spec.yaml").unlink()
+    (one / "spec.yaml").unlink()
+    texts = [run(monkeypatch, capsys, each, "--reference", "a/none") for each in (one, other)]
+    assert texts[0] == texts[1]
+
+
+def test_gate_and_json(tmp_path, monkeypatch, capsys):
+    folder = results(tmp_path / "a")
+    as_json = json.loads(run(monkeypatch, capsys, folder, "--json"))
+    row = as_json["comparisons"][0]
+    assert (row["arm"], row["verdict"], row["seeds"]) == ("a/aer", "better", 3)
+    assert row["difference"] == pytest.approx(0.375)
+    difference = row["score"]["value"] - as_json["reference_scores"]["aime"]["value"]
+    assert difference == pytest.approx(row["difference"])
+    precision = row["precision"]
+    parts = ("of_seeds", "of_questions", "of_interaction", "of_sampling")
+    assert sum(precision[part] for part in parts) == pytest.approx(1)
+    assert row["low_holm"] <= row["low"] < row["difference"] < row["high"]
+    run(monkeypatch, capsys, folder, "--fail-on", "worse")
+    run(monkeypatch, capsys, folder, "--fail-on", "not-better")
+    turned = [folder, "--reference", "a/aer"]
+    for rule in ("worse", "not-better"):
+        with pytest.raises(SystemExit) as ended:
+            run(monkeypatch, capsys, *turned, "--fail-on", rule)
+        assert ended.value.code == 1
+        assert "a/none is worse than a/aer" in capsys.readouterr().out
+    same = results(tmp_path / "b", gain=0)
+    run(monkeypatch, capsys, same, "--fail-on", "worse")
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, capsys, same, "--fail-on", "not-better")
+    assert ended.value.code == 1
 
 
 def test_what_the_spec_lists_and_the_folder_lacks_is_named(tmp_path, monkeypatch, capsys):
@@ -122,7 +168,7 @@ def test_only_shared_benchmarks_are_compared(tmp_path):
     folder = results(tmp_path / "a", benchmarks=("aime", "amc"))
     for seed in (0, 1, 2):
         (folder / "aer" / f"seed-{seed}" / "eval" / "amc.counts.csv").unlink()
-    arms = load([str(folder)]).arms
+    arms = load_sources([str(folder)]).arms
     assert shared_benchmarks(arms, None) == ["aime"]
     with pytest.raises(BadInput, match="no arm was evaluated on math"):
         shared_benchmarks(arms, "math")
@@ -137,7 +183,7 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys):
         ([folder, "--reference", "b"], "no arm is called b. There is: a/aer, a/none."),
         ([f"mine={file}"], "nothing shares a benchmark with mine"),
         ([f"mine={file}:1", f"mine={file}:1"], "mine already has a seed 1"),
-        ([f"mine={tmp_path / 'no.csv'}"], "cannot read "),
+        ([f"mine={tmp_path / 'no.csv'}"], "cannot be read"),
     ]:
         message = refused(monkeypatch, capsys, *arguments)
         assert said in message
@@ -148,6 +194,6 @@ def test_broken_counts_are_named(tmp_path, monkeypatch, capsys):
     folder = results(tmp_path / "a")
     bad = folder / "aer" / "seed-1" / "eval" / "aime.counts.csv"
     bad.write_text(bad.read_text().replace("p3,1,,8,", "p3,1,,8,nan"))
-    assert f"{bad} line 5: correct is 'nan" in refused(monkeypatch, capsys, folder)
+    assert f"{bad}, line 5: correct is 'nan" in refused(monkeypatch, capsys, folder)
     (folder / "spec.yaml").write_text("seeds: [1")
     assert "not readable as YAML" in refused(monkeypatch, capsys, folder)

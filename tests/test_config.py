@@ -36,6 +36,7 @@ def test_known_keys_pass() -> None:
     ("config", "said"),
     [
         ({"gpus": "abc"}, "--config gpus=abc: give a whole number, 0 or more"),
+        ({"gpus": 1.5}, "--config gpus=1.5: give a whole number, 0 or more"),
         ({"gpus": -1}, "--config gpus=-1: give a whole number, 0 or more"),
         ({"gpus": True}, "--config gpus=True: give a whole number, 0 or more"),
         ({"processes": 0}, "--config processes=0: give a whole number, 1 or more"),

@@ -12,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.questions import contamination
-from eval.questions.contamination import Pair, clean, counts, overlaps, windows
+from eval.questions.contamination import (
+    Overlap,
+    clean_training_rows,
+    find_overlaps,
+    overlap_counts,
+    word_windows,
+)
 from eval.questions.problems import Problem, load_set, read_problems, write_problems
 
 # two windows
@@ -25,9 +31,9 @@ def _problem(name: str, text: str, answer: str = "1") -> Problem:
 
 
 def test_windows_by_hand() -> None:
-    assert windows(LONG) == {" ".join(WORDS[:13]), " ".join(WORDS[1:])}
-    assert windows(" ".join(WORDS[:12])) == set()
-    assert windows("2x " * 7) == {
+    assert word_windows(LONG) == {" ".join(WORDS[:13]), " ".join(WORDS[1:])}
+    assert word_windows(" ".join(WORDS[:12])) == set()
+    assert word_windows("2x " * 7) == {
         "2 x 2 x 2 x 2 x 2 x 2 x 2",
         "x 2 x 2 x 2 x 2 x 2 x 2 x",
     }  # distinct ones
@@ -41,9 +47,12 @@ def test_kinds_by_hand() -> None:
         _problem("none", "Something of its own"),
     ]
     benchmark = [_problem("p", "Find x, if $x=2$."), _problem("q", LONG)]
-    pairs = overlaps(train, {"b": benchmark})
-    assert pairs == [Pair("exact", "same", "b", "p", 1.0), Pair("near", "half", "b", "q", 0.5)]
-    assert counts(pairs, {"b": benchmark})["b"] == {
+    pairs = find_overlaps(train, {"b": benchmark})
+    assert pairs == [
+        Overlap("exact", "same", "b", "p", 1.0),
+        Overlap("near", "half", "b", "q", 0.5),
+    ]
+    assert overlap_counts(pairs, {"b": benchmark})["b"] == {
         "problems": 2,
         "exact": 1,
         "near": 2,
@@ -54,23 +63,23 @@ def test_kinds_by_hand() -> None:
 
 def test_under_half_of_the_windows_is_no_overlap() -> None:
     fifteen = _problem("q", LONG + " fifteen")  # three windows, of which one is shared
-    assert overlaps([_problem("t", " ".join(WORDS[:13]))], {"b": [fifteen]}) == []
+    assert find_overlaps([_problem("t", " ".join(WORDS[:13]))], {"b": [fifteen]}) == []
 
 
 def test_short_problems_are_compared_exactly_only() -> None:
     short = _problem("p", " ".join(WORDS[:12]))
-    assert overlaps([_problem("t", LONG)], {"b": [short]}) == []
+    assert find_overlaps([_problem("t", LONG)], {"b": [short]}) == []
     assert [
-        pair.kind for pair in overlaps([_problem("t", short.text.upper())], {"b": [short]})
+        pair.kind for pair in find_overlaps([_problem("t", short.text.upper())], {"b": [short]})
     ] == ["exact"]
 
 
 def test_the_other_direction_on_request() -> None:
     part = _problem("t", " ".join(WORDS[:13]))
     whole = _problem("p", LONG + " and fifteen and sixteen and seventeen")
-    assert overlaps([part], {"b": [whole]}) == []
-    assert overlaps([part], {"b": [whole]}, both_directions=True) == [
-        Pair("contained", "t", "b", "p", 1.0)
+    assert find_overlaps([part], {"b": [whole]}) == []
+    assert find_overlaps([part], {"b": [whole]}, both_directions=True) == [
+        Overlap("contained", "t", "b", "p", 1.0)
     ]
 
 
@@ -85,12 +94,16 @@ def test_the_index_finds_what_comparing_all_pairs_finds(
     train = [_problem(f"t{i}", text) for i, text in enumerate(train_texts)]
     benchmark = [_problem(f"p{i}", text) for i, text in enumerate(texts)]
     found = {
-        (pair.train_id, pair.problem_id, pair.kind) for pair in overlaps(train, {"b": benchmark})
+        (pair.train_id, pair.problem_id, pair.kind)
+        for pair in find_overlaps(train, {"b": benchmark})
     }
     expected = set()
     for row in train:
         for problem in benchmark:
-            own, shared = windows(problem.text), windows(problem.text) & windows(row.text)
+            own, shared = (
+                word_windows(problem.text),
+                word_windows(problem.text) & word_windows(row.text),
+            )
             plain = [re.sub(r"[ .]", "", text) or text for text in (row.text, problem.text)]
             if plain[0] == plain[1]:
                 expected.add((row.id, problem.id, "exact"))
@@ -103,8 +116,8 @@ def test_the_index_finds_what_comparing_all_pairs_finds(
 @given(st.text(), st.text())
 def test_any_text_is_handled(one: str, other: str) -> None:
     hostile = [_problem("t", one + "\ud800\0 " * 20)]
-    assert [pair.kind for pair in overlaps(hostile, {"b": hostile})] == ["exact"]
-    overlaps([_problem("t", other)], {"b": hostile}, both_directions=True)
+    assert [pair.kind for pair in find_overlaps(hostile, {"b": hostile})] == ["exact"]
+    find_overlaps([_problem("t", other)], {"b": hostile}, both_directions=True)
 
 
 def test_clean_drops_or_flags() -> None:
@@ -115,13 +128,13 @@ def test_clean_drops_or_flags() -> None:
         _problem("left", "Theirs?", "1"),
         _problem("right", "theirs", "2"),
     ]
-    pairs = overlaps(
+    pairs = find_overlaps(
         train, {"b": [_problem("p", LONG)], "c": [_problem("p", LONG), _problem("q", LONG)]}
     )
-    rows, totals = clean(train, pairs, "drop")
+    rows, totals = clean_training_rows(train, pairs, "drop")
     assert [row["id"] for row in rows] == ["own"]
     assert totals == {"rows": 5, "repeated": 1, "conflicting": 2, "overlapping": 1, "kept": 1}
-    rows, totals = clean(train, pairs, "flag")
+    rows, totals = clean_training_rows(train, pairs, "flag")
     assert [(row["id"], row["overlaps"]) for row in rows] == [("hit", ["b", "c"]), ("own", [])]
     assert totals["kept"] == 2
 
@@ -157,7 +170,7 @@ def test_known_overlaps_are_found(
     known: dict[str, tuple[int, int]],
 ) -> None:
     train = read_problems(benchmark_data / f"{name}.jsonl")
-    table = counts(overlaps(train, benchmarks), benchmarks)
+    table = overlap_counts(find_overlaps(train, benchmarks), benchmarks)
     assert {key: (row["exact"], row["near"]) for key, row in table.items()} == {
         key: known.get(key, (0, 0)) for key in BENCHMARKS
     }
@@ -167,7 +180,7 @@ def test_clean_english_rows_of_dapo(
     benchmark_data: Path, benchmarks: dict[str, list[Problem]]
 ) -> None:
     train = load_set("dapo_math_17k", benchmark_data)
-    assert len(clean(train, overlaps(train, benchmarks), "drop")[0]) == 11_878
+    assert len(clean_training_rows(train, find_overlaps(train, benchmarks), "drop")[0]) == 11_878
 
 
 # The command
@@ -222,7 +235,10 @@ def test_flagged_rows_stay_readable(files: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--against", "train.jsonl", "--report", "r.csv"], "this is the training set itself"),
+        (
+            ["--against", "train.jsonl", "--report", "r.csv"],
+            "train.jsonl is the training set itself",
+        ),
         (
             ["--against", "aime.jsonl", "aime.jsonl", "--report", "r.csv"],
             "a second benchmark named 'aime'",
@@ -230,11 +246,11 @@ def test_flagged_rows_stay_readable(files: Path) -> None:
         (["--against", "aime.jsonl", "--report", "r.txt"], "the name must end in .csv"),
         (
             ["--against", "aime.jsonl", "--report", "r.csv", "--out", "aime.jsonl"],
-            "read or written already",
+            "already reads or writes this file",
         ),
         (
             ["--against", "aime.jsonl", "--report", "r.csv", "--out", "r.json"],
-            "is read or written already",
+            "already reads or writes this file",
         ),
         (["--against", "none.jsonl", "--report", "r.csv"], "cannot be read"),
     ],

@@ -15,7 +15,7 @@ import pytest
 
 from eval.files.errors import BadInput
 from eval.sample import make_engine
-from eval.sampling.engines import Sampling
+from eval.sampling.engine_interface import Sampling
 from eval.sampling.gpus import check_gpus
 from experiments.workflow.devices import LocalDevice, attempt, choose, visible_devices
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.results.folder import Results, Run, load, shortfalls
+from analysis.results.folder import Results, Run, load_results, shortfalls
 from analysis.tables import budget, diagnostics, footnotes
 from tests.synthetic import make
 
@@ -67,7 +67,9 @@ def test_no_target_means_no_tracking_numbers() -> None:
 
 
 def flags(each: Run, method: dict[str, Any] | None = None) -> list[str]:
-    return diagnostics.flags(results(each, **{each.arm: method or {"name": "no_entropy"}}), each)
+    return diagnostics.run_flags(
+        results(each, **{each.arm: method or {"name": "no_entropy"}}), each
+    )
 
 
 def test_collapse_explosion_and_divergence() -> None:
@@ -92,6 +94,21 @@ def test_inert_depends_on_the_lever() -> None:
     assert flags(idle, wider) == ["inert"]
     assert flags(run([1.0, 1.0], clip_high=[0.0, 0.01]), wider) == []
     assert flags(run([1.0, 1.0], gradient_share=[0.2, None]), {"name": "aer"}) == []
+
+
+def test_levers_on_tokens_are_inert_where_they_touched_none() -> None:
+    def one(touched: float, lever: str, **series: Any) -> Run:
+        each = run([1.0, 1.0], coefficient_max=[0.0, 0.0], **series)
+        rows = tuple(row | {"levers": {lever: {"touched": touched}}} for row in each.log)
+        return replace(each, log=rows)
+
+    method = {"name": "eighty_twenty"}
+    assert flags(one(0.0, "weight"), method) == ["inert"]
+    assert flags(one(0.8, "weight"), method) == []
+    assert flags(one(0.8, "weight", gradient_share=[1e-4, 1e-4]), method) == ["inert"]
+    assert flags(one(0.1, "surrogate", gradient_share=[0.0, 0.0]), {"name": "cispo"}) == []
+    assert flags(one(0.0, "surrogate", gradient_share=[0.0, 0.0]), {"name": "cispo"}) == ["inert"]
+    assert flags(one(0.002, "tether", gradient_share=[0.0, 0.0]), {"name": "kl_cov"}) == []
 
 
 def test_wind_up_at_the_bound_and_without_effect() -> None:
@@ -122,7 +139,7 @@ def test_wind_up_counts_every_rollout_whose_alpha_is_the_highest_yet() -> None:
 def test_unequal_budget_is_seen_per_seed() -> None:
     short = run([1.0, 1.0], "short")
     both = results(run([1.0, 1.0, 1.0], "full"), short)
-    assert diagnostics.flags(both, short) == ["unequal budget"]
+    assert diagnostics.run_flags(both, short) == ["unequal budget"]
     assert budget.budget_frame(both)["budget"].tolist() == ["equal", "unequal (seeds 0)"]
 
 
@@ -140,10 +157,10 @@ def test_an_explosion_that_the_run_recorded_is_a_flag_and_stopping_makes_the_bud
 ):
     whole = ended(run([1.0] * 3), stopped_early=False)
     assert flags(whole) == ["exploded"]
-    assert diagnostics.numbers(results(whole), whole)["exploded_at"] == 3
+    assert diagnostics.run_numbers(results(whole), whole)["exploded_at"] == 3
     short = ended(run([1.0] * 2, "short"), stopped_early=True)
     both = results(run([1.0] * 3, "full"), short)
-    assert diagnostics.flags(both, short) == ["exploded", "stopped early", "unequal budget"]
+    assert diagnostics.run_flags(both, short) == ["exploded", "stopped early", "unequal budget"]
     assert budget.budget_frame(both)["budget"].tolist() == [
         "equal",
         "unequal (seeds 0); stopped early as exploded (seeds 0)",
@@ -172,16 +189,16 @@ def test_a_run_is_short_of_something_only_where_it_ended_early(tmp_path: Path) -
 
 def test_a_base_policy_at_nothing_is_told_under_the_table(tmp_path: Path) -> None:
     made = make(tmp_path / "demo", rollouts=3, questions=2)
-    assert not footnotes.nothing_to_see(load(made))
+    assert not footnotes.extreme_base_notes(load_results(made))
     (made / "base" / "eval" / "train.counts.csv").write_text("problem_id,n,correct\na,8,0\nb,8,0\n")
-    assert footnotes.nothing_to_see(load(made)) == [
+    assert footnotes.extreme_base_notes(load_results(made)) == [
         "The base policy's 16 answers on train are all wrong."
     ]
 
 
 def test_the_synthetic_arms_are_told_apart(tmp_path: Path) -> None:
     made = make(tmp_path / "demo", rollouts=30, questions=2)
-    found: Any = diagnostics.diagnose(load(made)).groupby("arm")["flags"].agg(set)
+    found: Any = diagnostics.diagnose(load_results(made)).groupby("arm")["flags"].agg(set)
     assert found["none"] == {"collapsed"}
     assert found["fixed_high"] == {"exploded; diverged"}
     assert found["aer"] == {""}

@@ -14,19 +14,19 @@ import pytest
 
 from experiments.doctor import command as doctor
 from experiments.doctor import machine
-from experiments.doctor.machine import Check, Device
-from experiments.spec.schema import load
+from experiments.doctor.machine import Check, InstalledGpu
+from experiments.spec.schema import load_experiment
 
-H100 = Device("NVIDIA H100 80GB HBM3", 79.6, "580.1")
+H100 = InstalledGpu("NVIDIA H100 80GB HBM3", 79.6, "580.1")
 HAVE = {
     name: Check(name, "ok", "") for name in ("python", "packages", "memory", "hub", "vllm", "peft")
 }
 
 
-def judged(gpus: list[Device], **changes: Check) -> dict[str, doctor.Verdict]:
+def judged(gpus: list[InstalledGpu], **changes: Check) -> dict[str, doctor.Readiness]:
     """Verdicts on a machine that has everything but for the changes."""
     given = {**HAVE, **changes}
-    return {v.experiment: v for v in doctor.verdicts(list(given.values()), gpus)}
+    return {v.experiment: v for v in doctor.readiness_of_experiments(list(given.values()), gpus)}
 
 
 def absent(name: str) -> dict[str, Check]:
@@ -54,7 +54,11 @@ def test_a_bare_machine_runs_the_default_experiment(tmp_path: Path) -> None:
     assert all(check["add"] for check in said["checks"] if check["status"] == "missing")
     runs = {verdict["experiment"]: verdict["runs"] for verdict in said["experiments"]}
     assert runs["arithmetic"] == runs["smoke"] == runs["ablation"] == "yes"
-    assert all(answer == "no" for name, answer in runs.items() if load(name).model.source != "tiny")
+    assert all(
+        answer == "no"
+        for name, answer in runs.items()
+        if load_experiment(name).model.source != "tiny"
+    )
 
 
 def test_text_says_the_same_and_what_to_add() -> None:
@@ -75,7 +79,7 @@ def test_without_a_package_nothing_runs_and_the_code_says_so(
     assert ended.value.code == 1
     said = capsys.readouterr().out
     assert "without no-such-package" in said
-    assert "first mend: packages" in said
+    assert "first add: packages" in said
 
 
 def test_what_runs_depends_on_how_many_gpus_there_are(
@@ -87,7 +91,10 @@ def test_what_runs_depends_on_how_many_gpus_there_are(
     assert [here["qwen3_0_6b_one_gpu"].runs for here in (one, two, four)] == ["yes", "yes", "yes"]
     assert [here["qwen3_4b"].runs for here in (one, two, four)] == ["no", "yes", "yes"]
     assert [here["qwen3_8b"].runs for here in (one, two, four)] == ["no", "no", "yes"]
-    assert "one run takes 2 x NVIDIA H100 80GB HBM3 (fsdp2), and there are 1" in one["qwen3_4b"].why
+    assert (
+        "one run needs 2 x NVIDIA H100 80GB HBM3 (fsdp2), and this machine has 1"
+        in one["qwen3_4b"].why
+    )
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +104,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "$BENCHMARK_DATA" in judged([])["maths_mini"].why
     offline = judged([H100], **absent("hub"))["qwen3_0_6b_one_gpu"].why
     assert "is not in the hub's cache" in offline
-    model: Any = load("qwen3_0_6b_one_gpu").model
+    model: Any = load_experiment("qwen3_0_6b_one_gpu").model
     (tmp_path / "hub" / "models--Qwen--Qwen3-0.6B-Base" / "snapshots" / model.revision).mkdir(
         parents=True
     )
@@ -108,8 +115,10 @@ def test_a_broken_experiment_file_is_a_line_and_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.yaml").write_text("a: [")
-    monkeypatch.setattr(doctor, "FOLDER", tmp_path)
-    monkeypatch.setattr("experiments.spec.schema.find", lambda name: tmp_path / f"{name}.yaml")
+    monkeypatch.setattr(doctor, "EXPERIMENTS_FOLDER", tmp_path)
+    monkeypatch.setattr(
+        "experiments.spec.schema.find_experiment", lambda name: tmp_path / f"{name}.yaml"
+    )
     assert judged([])["broken"].runs == "no"
     assert "not readable as YAML" in judged([])["broken"].why
 
@@ -118,7 +127,7 @@ def test_a_broken_experiment_file_is_a_line_and_no_traceback(
     ("name", "teraflops"), [("NVIDIA L40S", 362), ("NVIDIA L4", 121), ("Odd card", 121)]
 )
 def test_a_card_is_known_by_its_name(name: str, teraflops: float) -> None:
-    assert doctor._nearest(Device(name, 24, "")).teraflops == teraflops
+    assert doctor._closest_known_gpu(InstalledGpu(name, 24, "")).teraflops == teraflops
 
 
 # ---- probes that fail
@@ -132,7 +141,7 @@ def test_a_name_that_never_resolves_is_given_up(monkeypatch: pytest.MonkeyPatch)
         never.wait(60)
         raise OSError
 
-    monkeypatch.setattr(machine, "PATIENCE", 0.01)
+    monkeypatch.setattr(machine, "PROBE_SECONDS", 0.01)
     monkeypatch.setattr(machine.socket, "create_connection", blocked)
     assert machine.reachable("https://example.invalid") is False
     never.set()
@@ -158,6 +167,6 @@ def test_whatever_the_driver_says(
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = machine.devices()
+    found = machine.installed_gpus()
     assert len(found) == count
     assert all(round(device.memory) == 80 for device in found)

@@ -13,8 +13,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from eval.files.errors import BadInput
-from eval.sampling.engine_transformers import TransformersEngine, draw, uniform
-from eval.sampling.engines import Completion, Key, Request, Sampling, end_ids, sample_seed
+from eval.sampling.engine_interface import Completion, Key, Request, Sampling, sample_seed
+from eval.sampling.engine_transformers import TransformersEngine, draw_tokens, uniform_draws
+from eval.sampling.policy_folder import end_ids
 from tests.tiny_policy import VOCABULARY, write_policy
 
 
@@ -46,7 +47,7 @@ def complete(engine: TransformersEngine, requests: list[Request]) -> dict[Key, C
 
 def drawn(p: list[float], u: float, temperature: float = 1.0, top_p: float = 1.0) -> int:
     logits_BV = torch.tensor([p], dtype=torch.float64).log() + 3.0
-    return int(draw(logits_BV, torch.tensor([u], dtype=torch.float64), temperature, top_p))
+    return int(draw_tokens(logits_BV, torch.tensor([u], dtype=torch.float64), temperature, top_p))
 
 
 def test_draw_inverts_the_distribution():
@@ -74,7 +75,7 @@ def test_impossible_tokens_are_never_drawn(top_p: float):
 
 def test_logits_that_are_not_finite_are_refused():
     with pytest.raises(BadInput, match="not finite"):
-        draw(
+        draw_tokens(
             torch.tensor([[0.0, float("nan")]]), torch.tensor([0.5], dtype=torch.float64), 1.0, 1.0
         )
 
@@ -83,12 +84,12 @@ def test_uniform_is_splitmix64():
     # first outputs of the reference implementation from state 0, cut to 53 bits
     expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
     seed_B = np.zeros(1, dtype=np.uint64)
-    assert [uniform(seed_B, i)[0] for i in range(3)] == [(x >> 11) / 2**53 for x in expected]
+    assert [uniform_draws(seed_B, i)[0] for i in range(3)] == [(x >> 11) / 2**53 for x in expected]
 
 
 def test_uniform_looks_uniform_and_independent():
     seed_B = np.array([sample_seed(1, "set", "p", i) for i in range(4000)], dtype=np.uint64)
-    u_BT = np.stack([uniform(seed_B, t) for t in range(8)], axis=1)
+    u_BT = np.stack([uniform_draws(seed_B, t) for t in range(8)], axis=1)
     assert u_BT.min() >= 0
     assert u_BT.max() < 1
     assert abs(u_BT.mean() - 0.5) < 5 / math.sqrt(12 * u_BT.size)

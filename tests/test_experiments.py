@@ -13,15 +13,15 @@ import pytest
 from eval.files.errors import BadInput
 from eval.questions.named_sets import SOURCES
 from experiments.policies.folder import make_policy_folder
-from experiments.policies.load import policy_source
-from experiments.policies.pretrained import FILES, fetch, place
+from experiments.policies.load_save import policy_source
+from experiments.policies.pretrained import SNAPSHOT_FILES, download, link_or_copy
 from experiments.spec.data_folder import named_sets
 from experiments.spec.policy_settings import HubPolicy
-from experiments.spec.schema import load, shipped
+from experiments.spec.schema import load_experiment, shipped_experiments
 from experiments.workflow.layout import Graph
 
 ROOT = Path(__file__).parents[1]
-NAMES = shipped()
+NAMES = shipped_experiments()
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BARE = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -38,7 +38,7 @@ def listed(name: str, folder: Path) -> dict[str, int]:
     data = folder / "data"
     data.mkdir()
     for part in (
-        named_sets(load(name)) if name == "maths_mini" else ()
+        named_sets(load_experiment(name)) if name == "maths_mini" else ()
     ):  # its data_dir must be there, not what is in it
         (data / SOURCES[part].file).touch()
     command = [
@@ -68,7 +68,7 @@ def listed(name: str, folder: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_dry_run_lists_every_run(name: str, tmp_path: Path) -> None:
-    experiment = load(name)
+    experiment = load_experiment(name)
     jobs = listed(name, tmp_path)
     runs = len(experiment.arms) * len(experiment.seeds)
     sets = len(experiment.evaluation.benchmarks) + bool(experiment.task.strata_samples)
@@ -79,7 +79,7 @@ def test_a_dry_run_lists_every_run(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["qwen3_4b", "qwen3_8b"])
 def test_the_paper_sized_experiments_ask_what_they_should(name: str) -> None:
-    experiment = load(name)
+    experiment = load_experiment(name)
     methods = {arm.method.name for arm in experiment.arms.values()}
     assert methods == {"no_entropy", "fixed_coefficient", "clip_higher", "aer"}
     assert experiment.task.prompts == "dapo_math_17k"
@@ -105,7 +105,7 @@ def test_the_paper_sized_experiments_ask_what_they_should(name: str) -> None:
 
 def test_the_two_sizes_differ_in_the_model_alone() -> None:
     def rest(name: str) -> dict[str, object]:
-        content = load(name).model_dump(exclude={"name", "question", "model"})
+        content = load_experiment(name).model_dump(exclude={"name", "question", "model"})
         del content["training"]["per_device_train_batch_size"]  # memory only
         return content
 
@@ -113,7 +113,7 @@ def test_the_two_sizes_differ_in_the_model_alone() -> None:
 
 
 def test_ablation_is_the_default_experiment_but_for_its_arms() -> None:
-    ablation, default = load("ablation"), load("arithmetic")
+    ablation, default = load_experiment("ablation"), load_experiment("arithmetic")
     for part in ("model", "task", "training", "evaluation"):
         assert getattr(ablation, part) == getattr(default, part), part
     assert ablation.arms["aer"] == default.arms["aer"]
@@ -151,7 +151,9 @@ def offline_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Path) -> None:
     policy, out = cached(offline_hub), offline_hub / "policy"
     for _ in range(2):  # the second time over what is there
-        make_policy_folder(out, {"settings": COMMIT}, lambda folder: place(fetch(policy), folder))
+        make_policy_folder(
+            out, {"settings": COMMIT}, lambda folder: link_or_copy(download(policy), folder)
+        )
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == [
         "checksums.json",
         "config.json",
@@ -159,15 +161,16 @@ def test_a_fetched_policy_is_weights_configuration_and_tokenizer(offline_hub: Pa
         "model.safetensors",
     ]
     assert (out / "model.safetensors").read_text() == "model.safetensors"
-    assert not any("py" in pattern or "bin" in pattern for pattern in FILES)
+    assert not any("py" in pattern or "bin" in pattern for pattern in SNAPSHOT_FILES)
 
 
 def test_a_policy_that_cannot_be_fetched_is_one_message(offline_hub: Path) -> None:
     policy = HubPolicy(source="pretrained", name="Some/Absent", revision=COMMIT)
     with pytest.raises(
-        BadInput, match=f"model Some/Absent at {COMMIT} cannot be fetched .*: connect to the hub,"
+        BadInput,
+        match=f"model Some/Absent at {COMMIT} cannot be downloaded .*: connect to the hub,",
     ):
-        fetch(policy)
+        download(policy)
 
 
 def test_a_local_folder_is_read_where_it_lies(
@@ -177,7 +180,7 @@ def test_a_local_folder_is_read_where_it_lies(
     (tmp_path / "results" / "qwen3_4b" / "base" / "policy").mkdir(parents=True)
     for folder in (tmp_path, tmp_path / "results" / "qwen3_4b" / "base" / "policy"):
         (folder / "model.safetensors").touch()
-    experiment = load("qwen3_4b")
+    experiment = load_experiment("qwen3_4b")
     local = experiment.model_copy(
         update={"model": HubPolicy(source="pretrained", name=str(tmp_path))}
     )

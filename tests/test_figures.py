@@ -14,15 +14,15 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
+from analysis.figures import command as figures
 from analysis.figures import difficulty as figures_difficulty
 from analysis.figures import evaluation as figures_evaluation
-from analysis.figures import make as figures
 from analysis.figures import plotting, style
 from analysis.figures import training as figures_training
 from analysis.figures.captions import CAPTIONS, rst
-from analysis.figures.files import digest
 from analysis.inference.statistics import Counts
-from analysis.results.folder import BASE, Results, Run, load
+from analysis.results.folder import BASE, Results, Run, load_results
+from eval.files.marks import sha256
 from tests.synthetic import METHODS, TARGET, make
 
 MADE = ("entropy", "pass_at_k", "controller")
@@ -33,9 +33,9 @@ FORMS = ("pdf", "png", "csv", "json", "rst")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with the figures MADE."""
     made = make(tmp_path_factory.mktemp("figures") / "demo", seeds=(0, 1), rollouts=8, questions=8)
-    style.use()
+    style.use_style()
     for name in MADE:
-        assert figures.make(name, load(made)) == ""
+        assert figures.save_figure(name, load_results(made)) == ""
     return made
 
 
@@ -52,7 +52,9 @@ def run(seed: int, **series: list[float | None]) -> Run:
 
 
 def test_band_is_the_range_over_the_seeds_that_got_there() -> None:
-    found = plotting.curve((run(0, v=[1.0, 2.0, 3.0]), run(1, v=[3.0, 6.0])), ("v",), "rollouts")
+    found = plotting.arm_curve(
+        (run(0, v=[1.0, 2.0, 3.0]), run(1, v=[3.0, 6.0])), ("v",), "rollouts"
+    )
     assert found is not None
     assert found.mean.tolist() == [2.0, 4.0, 3.0]
     assert found.low.tolist() == [1.0, 2.0, 3.0]
@@ -62,30 +64,30 @@ def test_band_is_the_range_over_the_seeds_that_got_there() -> None:
 def test_over_tokens_seeds_meet_in_their_common_range() -> None:
     a = run(0, v=[0.0, 2.0], tokens_generated=[1e6, 3e6])
     b = run(1, v=[1.0, 1.0], tokens_generated=[2e6, 4e6])
-    found = plotting.curve((a, b), ("v",), "tokens")
+    found = plotting.arm_curve((a, b), ("v",), "tokens")
     assert found is not None
     assert (found.x[0], found.x[-1]) == (2.0, 3.0)
     assert (found.mean[0], found.mean[-1]) == (1.0, 1.5)
 
 
 def test_what_was_not_measured_is_left_out() -> None:
-    found = plotting.curve((run(0, v=[1.0, None, 3.0]),), ("v",), "rollouts")
+    found = plotting.arm_curve((run(0, v=[1.0, None, 3.0]),), ("v",), "rollouts")
     assert found is not None
     assert found.x.tolist() == [0, 2]
-    assert plotting.curve((run(0, v=[None, None]),), ("v",), "rollouts") is None
+    assert plotting.arm_curve((run(0, v=[None, None]),), ("v",), "rollouts") is None
 
 
 def test_the_fit_finds_an_exact_law() -> None:
     entropy = np.linspace(0, 2, 9)
-    fit = figures_training.fitted(entropy, -2 * np.exp(entropy) + 3)
+    fit = figures_training.fit_reward_law(entropy, -2 * np.exp(entropy) + 3)
     assert fit == pytest.approx((2.0, 3.0, 1.0))
-    assert figures_training.fitted(np.ones(9), entropy) is None
+    assert figures_training.fit_reward_law(np.ones(9), entropy) is None
 
 
 def test_parts_stand_in_numerical_order() -> None:
     names = ["(0.5, 1)", "1", "10", "2", "(0, 0.25]", "?", "0", "(0.25, 0.5]"]
     expected = ["0", "(0, 0.25]", "(0.25, 0.5]", "(0.5, 1)", "1", "2", "10", "?"]
-    assert sorted(names, key=figures_difficulty.order) == expected
+    assert sorted(names, key=figures_difficulty.part_order) == expected
 
 
 def test_crossing_k_is_the_first_from_which_the_base_stays_above() -> None:
@@ -107,13 +109,13 @@ def test_crossing_k_is_the_first_from_which_the_base_stays_above() -> None:
 
 def test_transitions_count_questions_gained_and_lost() -> None:
     rates = pd.DataFrame({BASE: [0.9, 0.1, 0.1, 0.5, np.nan], "arm": [0.2, 0.8, 0.6, 0.5, 1.0]})
-    moved = figures_evaluation.transitions(rates)
+    moved = figures_evaluation.gained_and_lost(rates)
     assert moved.loc["arm"].to_dict() == {"gained": 2, "lost": 1}
 
 
 def test_success_rate_leaves_out_seeds_without_samples() -> None:
     counts = Counts((0, 1), ("p", "q"), np.array([[4, 0], [4, 0]]), np.array([[1, 0], [3, 0]]))
-    assert figures_evaluation.success(counts).to_dict() == pytest.approx(
+    assert figures_evaluation.success_rates(counts).to_dict() == pytest.approx(
         {"p": 0.5, "q": np.nan}, nan_ok=True
     )
 
@@ -141,7 +143,7 @@ def test_csvs_hold_what_the_logs_say(folder: Path) -> None:
 def test_every_figure_has_a_caption_and_numbers(folder: Path) -> None:
     assert set(figures.FIGURES) == set(CAPTIONS)
     drawn: dict[str, Any] = {
-        name: figure(load(folder)).numbers for name, figure in figures.FIGURES.items()
+        name: figure(load_results(folder)).numbers for name, figure in figures.FIGURES.items()
     }
     assert all(len(frame) for frame in drawn.values())
     assert set(drawn["levels"]["part"]) == {"2", "3", "4", "5"}
@@ -156,7 +158,9 @@ def test_every_form_is_written(folder: Path) -> None:
 
 def test_the_command_makes_every_figure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(figures, "make", lambda name, results: asked.append((name, results.name)))
+    monkeypatch.setattr(
+        figures, "save_figure", lambda name, results: asked.append((name, results.name))
+    )
     figures.main([str(folder)])
     assert asked == [(name, "demo") for name in figures.FIGURES]
 
@@ -164,8 +168,8 @@ def test_the_command_makes_every_figure(folder: Path, monkeypatch: pytest.Monkey
 def test_sidecars_say_where_a_figure_comes_from(folder: Path) -> None:
     entropy = json.loads((folder / "figures/entropy.json").read_text())
     assert entropy["missing"] == ""
-    assert entropy["inputs"]["aer/seed-1/train.jsonl"] == digest(folder / "aer/seed-1/train.jsonl")
-    assert entropy["spec_sha256"] == digest(folder / "spec.yaml")
+    assert entropy["inputs"]["aer/seed-1/train.jsonl"] == sha256(folder / "aer/seed-1/train.jsonl")
+    assert entropy["spec_sha256"] == sha256(folder / "spec.yaml")
     assert entropy["command"].startswith("python -m analysis.figures ")
     assert set(entropy) >= {"git_revision"}
     curves = json.loads((folder / "figures/pass_at_k.json").read_text())
@@ -175,11 +179,11 @@ def test_sidecars_say_where_a_figure_comes_from(folder: Path) -> None:
 AGAIN = """
 import sys
 from pathlib import Path
-from analysis.figures import make as figures
+from analysis.figures import command as figures
 from analysis.figures import style
-from analysis.results.folder import load
-style.use()
-figures.make(sys.argv[2], load(Path(sys.argv[1])))
+from analysis.results.folder import load_results
+style.use_style()
+figures.save_figure(sys.argv[2], load_results(Path(sys.argv[1])))
 """
 
 
@@ -196,13 +200,13 @@ def test_another_process_writes_the_same_bytes(folder: Path) -> None:
 def test_a_failed_arm_leaves_the_others_in_the_figure(folder: Path, tmp_path: Path) -> None:
     broken = Path(shutil.copytree(folder, tmp_path / "demo"))
     shutil.rmtree(broken / "aer")
-    results = load(broken)
+    results = load_results(broken)
     for name in ("entropy", "pass_at_k", "questions"):
         numbers = figures.FIGURES[name](results).numbers
         assert set(numbers["arm"]) - {BASE} == set(METHODS) - {"aer"}
     with pytest.raises(plotting.NothingToPlot, match="adjusts its coefficient"):
         figures.FIGURES["controller"](results)
-    assert figures.make("controller", results)
+    assert figures.save_figure("controller", results)
     assert json.loads((broken / "figures/controller.json").read_text())["missing"]
     assert (broken / "figures/controller.png").stat().st_size > 0
 
@@ -211,7 +215,7 @@ def test_an_empty_folder_has_nothing_to_show_and_says_so(folder: Path, tmp_path:
     shutil.copy(folder / "spec.yaml", tmp_path)
     for name, figure in figures.FIGURES.items():
         with pytest.raises(plotting.NothingToPlot):
-            figure(load(tmp_path))
+            figure(load_results(tmp_path))
         assert name in CAPTIONS
 
 
@@ -219,7 +223,7 @@ def test_figures_without_a_base_policy(folder: Path, tmp_path: Path) -> None:
     broken = Path(shutil.copytree(folder, tmp_path / "demo"))
     shutil.rmtree(broken / "base")
     for name in ("pass_at_k", "questions", "histograms"):
-        assert BASE not in set(figures.FIGURES[name](load(broken)).numbers["arm"])
+        assert BASE not in set(figures.FIGURES[name](load_results(broken)).numbers["arm"])
 
 
 # the style
@@ -231,9 +235,9 @@ def spec(arms: int) -> Results:
 
 
 def test_an_arm_looks_the_same_everywhere_and_like_no_other() -> None:
-    looks = style.looks(spec(20))
+    looks = style.arm_looks(spec(20))
     assert len({(look.color, str(look.linestyle)) for look in looks.values()}) == 21
-    assert looks["arm_3"] == style.looks(spec(5))["arm_3"]
+    assert looks["arm_3"] == style.arm_looks(spec(5))["arm_3"]
 
 
 def test_colours_differ_in_grey_or_hue_and_stand_out_on_white() -> None:

@@ -16,12 +16,14 @@ from tests.speed import gpu
 from tests.speed.gpu_tables import compare
 
 Row = dict[str, Any]
-SCRIPT = Path(__file__).parents[1] / "speed" / "gpu.py"
+ROOT = Path(__file__).parents[1]
 
 
 def script(out: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(SCRIPT), "--out", str(out), *options]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+    command = [sys.executable, "-m", "tests.speed.gpu", "--out", str(out), *options]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT
+    )
 
 
 @pytest.fixture(scope="module")

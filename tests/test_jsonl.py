@@ -55,7 +55,7 @@ def test_a_long_torn_line_is_dropped(tmp_path: Path):
         (b'{"i": 0}\n{"i": \n', "line 2: not JSON"),
         (b'{"i": 0}\n\n', "line 2: not JSON"),
         (b"[1]\n", "line 1: not a JSON object but list"),
-        (b'{"i": 0}\n{"i": 1}', "line 2: the last line is torn"),
+        (b'{"i": 0}\n{"i": 1}', "line 2: the last line is truncated"),
         (b"\xff\xfe\n", "line 1: not JSON"),
         (b"[" * 100_000 + b"\n", "line 1: not JSON"),
     ],

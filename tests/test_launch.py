@@ -16,10 +16,10 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import DistributedType
 
 from eval.files.errors import BadInput
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.training.micro_batches import batch
 from experiments.workflow.launcher import (
-    FOLDER,
+    LAUNCH_FOLDER,
     ONE,
     THREADS,
     launcher,
@@ -29,7 +29,7 @@ from experiments.workflow.launcher import (
 )
 
 ROOT = Path(__file__).parents[1]
-CONFIGURATIONS = sorted(FOLDER.glob("*.yaml"))
+CONFIGURATIONS = sorted(LAUNCH_FOLDER.glob("*.yaml"))
 
 
 def test_one_process_needs_no_launcher() -> None:
@@ -44,7 +44,7 @@ def test_one_process_needs_no_launcher() -> None:
 
 def test_several_are_launched_by_accelerate() -> None:
     assert launcher({"gpus": 4, "launch": "fsdp2"}) == (
-        f"accelerate launch --config_file {FOLDER / 'fsdp2.yaml'} --num_processes 4"
+        f"accelerate launch --config_file {LAUNCH_FOLDER / 'fsdp2.yaml'} --num_processes 4"
         " --main_process_port 0 -m"
     )
     assert "ddp.yaml --num_processes 2 " in launcher({"processes": 2, "gpus": 0})
@@ -52,7 +52,7 @@ def test_several_are_launched_by_accelerate() -> None:
 
 def test_a_configuration_of_ones_own(tmp_path: Path) -> None:
     own = tmp_path / "my own.yaml"
-    own.write_text((FOLDER / "ddp.yaml").read_text())
+    own.write_text((LAUNCH_FOLDER / "ddp.yaml").read_text())
     assert f"--config_file '{own}' " in launcher({"gpus": 2, "launch": str(own)})
 
 
@@ -162,7 +162,7 @@ def test_the_numbers_of_processes_that_are_shown_divide_the_batches_of_the_gpu_e
     assert shown == {2, 8}
     for name in ("qwen3_0_6b_one_gpu", "qwen3_4b", "qwen3_8b"):
         for count in shown:
-            batch(load(name).training, count)  # raises where it does not
+            batch(load_experiment(name).training, count)  # raises where it does not
 
 
 def test_the_number_of_processes_changes_no_run() -> None:

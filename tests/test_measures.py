@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.scoring.measures import Scored, interval, measure, measure_all
+from eval.scoring.measures import Scored, measure, measure_all, wilson_interval
 
 
 def verdict(correct: bool, tokens: int = 10, **changed: Any) -> dict[str, Any]:
@@ -123,9 +123,9 @@ def test_avg_is_pass_at_1(counts: list[tuple[int, int]]):
 def test_wilson_by_hand():
     # at 0 of n the upper end is z² / (n + z²), z = 1.959964
     z2 = 1.9599639845400545**2
-    assert interval(0, 30) == (0.0, pytest.approx(z2 / (30 + z2)))
-    assert interval(30, 30) == (pytest.approx(30 / (30 + z2)), 1.0)
-    assert interval(50, 100) == (
+    assert wilson_interval(0, 30) == (0.0, pytest.approx(z2 / (30 + z2)))
+    assert wilson_interval(30, 30) == (pytest.approx(30 / (30 + z2)), 1.0)
+    assert wilson_interval(50, 100) == (
         pytest.approx(0.403832, abs=1e-6),
         pytest.approx(0.596168, abs=1e-6),
     )
@@ -133,7 +133,7 @@ def test_wilson_by_hand():
 
 @given(st.integers(1, 500), st.floats(0, 1), st.floats(0.5, 0.999))
 def test_wilson_laws(total: int, share: float, confidence: float):
-    low, high = interval(share * total, total, confidence)
+    low, high = wilson_interval(share * total, total, confidence)
     assert 0 <= low <= share + 1e-12
     assert share - 1e-12 <= high <= 1
     assert high - low > 1e-4

@@ -15,12 +15,17 @@ from transformers import AutoTokenizer
 
 from eval import sample, score
 from eval.questions.problems import Problem, write_problems
-from eval.sampling.engines import end_ids
-from eval.sampling.jobs import plan_job
-from eval.sampling.prompts import TEMPLATES, render
-from experiments.policies.miniature import PAD, document, make_policy, make_tokenizer
-from experiments.spec.schema import Experiment, load
-from experiments.train import run
+from eval.sampling.missing_samples import plan_job
+from eval.sampling.policy_folder import end_ids
+from eval.sampling.prompts import TEMPLATES, render_prompt
+from experiments.policies.miniature import (
+    END_OF_TEXT,
+    document,
+    make_miniature_policy,
+    train_tokenizer,
+)
+from experiments.spec.schema import Experiment, load_experiment
+from experiments.train import train_run
 from experiments.training.trainer import EntropyControlTrainer
 
 PROBLEMS = [
@@ -36,7 +41,7 @@ SHRUNK = {"steps": 20, "batch_size": 4, "window": 48, "hidden_size": 32, "vocabu
 
 
 def small() -> Experiment:
-    content = load("maths_mini").model_dump()
+    content = load_experiment("maths_mini").model_dump()
     content["model"].update(SHRUNK)
     content["training"].update({"rollouts": 2, "max_completion_length": 6})
     return Experiment.model_validate(content)
@@ -47,7 +52,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with its training prompts and the base policy."""
     folder, experiment = tmp_path_factory.mktemp("mini"), small()
     write_problems(folder / "problems" / "train.jsonl", PROBLEMS)
-    model, tokenizer = make_policy(experiment.model, PROBLEMS, experiment.task.template)  # pyright: ignore[reportArgumentType]
+    model, tokenizer = make_miniature_policy(experiment.model, PROBLEMS, experiment.task.template)  # pyright: ignore[reportArgumentType]
     model.save_pretrained(folder / "base" / "policy")
     tokenizer.save_pretrained(folder / "base" / "policy")
     return folder
@@ -73,14 +78,14 @@ def test_the_markup_is_single_tokens_and_every_text_comes_back(tokenizer: Any) -
 def test_both_end_a_completion_at_the_same_token(root: Path, tokenizer: Any) -> None:
     assert end_ids(root / "base" / "policy", tokenizer) == [tokenizer.eos_token_id]
     assert tokenizer.eos_token == "<|im_end|>"
-    assert tokenizer.pad_token == PAD
+    assert tokenizer.pad_token == END_OF_TEXT
 
 
 def adds_a_start(tokenizer: Any) -> Any:
     """The tokenizer, made to put a start token before every text, as many do."""
-    start = (PAD, tokenizer.pad_token_id)
+    start = (END_OF_TEXT, tokenizer.pad_token_id)
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single=f"{PAD} $A", special_tokens=[start]
+        single=f"{END_OF_TEXT} $A", special_tokens=[start]
     )
     assert tokenizer("x")["input_ids"][0] == tokenizer.pad_token_id
     return tokenizer
@@ -93,9 +98,9 @@ def adds_a_start(tokenizer: Any) -> Any:
 def test_training_and_evaluation_see_the_same_tokens(
     template: str, start: bool, tmp_path: Path
 ) -> None:
-    tokenizer: Any = make_tokenizer([problem.text for problem in PROBLEMS], 400)
+    tokenizer: Any = train_tokenizer([problem.text for problem in PROBLEMS], 400)
     tokenizer = adds_a_start(tokenizer) if start else tokenizer
-    prompts = [render(template, problem.text, tokenizer) for problem in PROBLEMS]
+    prompts = [render_prompt(template, problem.text, tokenizer) for problem in PROBLEMS]
     trainer: Any = SimpleNamespace(processing_class=tokenizer)
     trained = EntropyControlTrainer._tokenize_prompts(trainer, prompts)[0]
     write_problems(tmp_path / "set.jsonl", PROBLEMS)
@@ -106,7 +111,7 @@ def test_training_and_evaluation_see_the_same_tokens(
 
 def test_same_settings_same_policy(root: Path) -> None:
     experiment = small()
-    again, _ = make_policy(experiment.model, PROBLEMS, experiment.task.template)  # pyright: ignore[reportArgumentType]
+    again, _ = make_miniature_policy(experiment.model, PROBLEMS, experiment.task.template)  # pyright: ignore[reportArgumentType]
     first = type(again).from_pretrained(root / "base" / "policy")
     for a, b in zip(again.parameters(), first.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
@@ -114,7 +119,7 @@ def test_same_settings_same_policy(root: Path) -> None:
 
 def test_a_run_trains_answers_and_is_scored(root: Path) -> None:
     experiment = small()
-    run(experiment, "fixed", 1, root)
+    train_run(experiment, "fixed", 1, root)
     out = root / "fixed" / "seed-1"
     rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
     assert [row["rollout"] for row in rows] == [0, 1]

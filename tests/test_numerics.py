@@ -19,19 +19,24 @@ from experiments.run import explosion, fault_dump
 from experiments.run.explosion import Limits, Vitals, observe
 from experiments.run.numerics import Guard, refuse_after_fault
 from experiments.training.trainer import EntropyControlTrainer
-from methods import FixedCoefficient
+from methods import CEGPPO, SIREN, AnyMethod, EntropyAdvantage, FixedCoefficient
 from tests.grpo_runs import ours, training
 
-MANY = {"updates_per_rollout": 2, "per_device_train_batch_size": 4}  # two micro-batches per update
+MANY: dict[str, Any] = {
+    "updates_per_rollout": 2,
+    "per_device_train_batch_size": 4,
+}  # two micro-batches per update
 
 
-def guarded(out: Path, **changes: Any) -> EntropyControlTrainer:
+BONUS = FixedCoefficient(0.1)
+
+
+def guarded(out: Path, method: AnyMethod = BONUS, **changes: Any) -> EntropyControlTrainer:
     """A trainer whose faults are dumped into <out>/fault."""
     settings = training(**changes)
-    guard = Guard(
-        out / "fault", "arm x, seed 7", {"seed": 7, "training": settings.model_dump(mode="json")}
-    )
-    return ours(FixedCoefficient(0.1), settings, out / "checkpoints", guard=guard)
+    said = {"seed": 7, "method": vars(method), "training": settings.model_dump(mode="json")}
+    guard = Guard(out / "fault", "arm x, seed 7", said)
+    return ours(method, settings, out / "checkpoints", guard=guard)
 
 
 def after_updates(trainer: EntropyControlTrainer, updates: int, do: Any) -> None:
@@ -54,7 +59,7 @@ def spoil_a_weight(trainer: Any) -> None:
 def test_a_loss_that_is_not_finite_ends_the_run_and_is_reproduced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = guarded(tmp_path, **MANY)
+    trainer = guarded(tmp_path, BONUS, **MANY)
     after_updates(trainer, 3, spoil_a_weight)
     with pytest.raises(
         BadInput,
@@ -78,11 +83,16 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_is_reproduced(
     )
 
 
+@pytest.mark.parametrize(
+    "method",
+    [BONUS, EntropyAdvantage(), SIREN(beta=1.0), CEGPPO()],
+    ids=lambda method: method.name,
+)
 def test_the_numbers_of_a_dump_are_the_runs_bit_for_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: AnyMethod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of an update in the middle of a healthy run, told to be a fault: with masking, a bonus and an
-    old policy.
+    """Of an update in the middle of a healthy run, told to be a fault: with masking and an old
+    policy; with a bonus, levers on tokens, an entropy or a surrogate of the method's own.
     """
     usual = Guard.check
 
@@ -93,7 +103,9 @@ def test_the_numbers_of_a_dump_are_the_runs_bit_for_bit(
 
     monkeypatch.setattr(Guard, "check", check)
     with pytest.raises(BadInput, match="told to"):
-        guarded(tmp_path, mask_truncated_completions=True, max_completion_length=5, **MANY).train()
+        guarded(
+            tmp_path, method, mask_truncated_completions=True, max_completion_length=5, **MANY
+        ).train()
     numbers, broken = reproduce.reproduce(tmp_path / "fault")
     assert broken == 0
     assert len(numbers) == 5

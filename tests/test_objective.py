@@ -1,6 +1,7 @@
 """The objective by hand, by finite differences, and by its laws."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, tensor
 
-from methods import Control
-from methods.objective import clipped, entropy_bonus, grpo_objective
+from methods import Control, Shape
+from methods.common.objective import clipped, entropy_bonus, grpo_objective
 
 CLIP = (0.2, 0.2)
 
@@ -200,3 +201,87 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
             torch.zeros(2),
             tokens=1.0,
         )
+
+
+def test_levers_by_hand() -> None:
+    """One completion of two tokens, ratios 1.1 and 1.5 (clipped at 1.2); A = 2, then 1 and -1 per
+    token.
+    """
+    terms = (
+        tensor([[1.1, 1.5]]).log(),
+        torch.zeros(1, 2),
+        tensor([2.0]),
+        tensor([[0.3, 0.5]]),
+        torch.ones(1, 2),
+        tensor([0.1]),
+    )
+
+    def loss(**levers: Any) -> float:
+        return objective(*terms, tokens=1.0, shape=Shape(**levers)).total.item()
+
+    plain = -(2.2 + 2.4) - 0.1 * 0.8
+    assert loss() == pytest.approx(plain, abs=1e-6)
+    assert loss(weight_BT=tensor([[0.0, 3.0]])) == pytest.approx(-7.2 - 0.08, abs=1e-6)
+    assert loss(advantage=tensor([1.0])) == pytest.approx(-2.3 - 0.08, abs=1e-6)
+    # A = -1 and r = 1.5: min(-1.5, -1.2)
+    assert loss(advantage=tensor([[1.0, -1.0]])) == pytest.approx(-1.1 + 1.5 - 0.08, abs=1e-6)
+    assert loss(worth_BT=tensor([[-0.2, 0.4]])) == pytest.approx(plain + 0.06 - 0.2, abs=1e-6)
+    tether = 0.5 * math.log(1.1) + 2 * math.log(1.5)
+    assert loss(tether_BT=tensor([[0.5, 2.0]])) == pytest.approx(plain + tether, abs=1e-6)
+    assert loss(pull_BT=tensor([[-1.0, 0.5]])) == pytest.approx(plain - 1.1 + 0.75, abs=1e-6)
+
+
+def test_the_correction_multiplies_every_lever_but_the_worth() -> None:
+    terms = (
+        tensor([[1.1]]).log(),
+        torch.zeros(1, 1),
+        tensor([1.0]),
+        torch.ones(1, 1),
+        torch.ones(1, 1),
+        tensor([0.0]),
+    )
+    one = tensor([[1.0]])
+    shape = Shape(weight_BT=2 * one, tether_BT=one, pull_BT=one, worth_BT=one)
+    plain, halved = (
+        objective(*terms, tokens=1.0, shape=shape, correction_BT=s * one) for s in (1.0, 0.5)
+    )
+    assert halved.policy.item() == plain.policy.item() / 2
+    assert halved.bonus.item() == plain.bonus.item() == 1.0
+
+
+def test_levers_at_their_neutral_values_change_no_bit() -> None:
+    """In loss and both gradients, in three precisions."""
+    generator = torch.Generator().manual_seed(2)
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        logp, old, entropy = (torch.rand(4, 6, generator=generator).to(dtype) for _ in range(3))
+        mask = (torch.rand(4, 6, generator=generator) > 0.3).to(dtype)
+        advantage, weight = (torch.randn(4, generator=generator).to(dtype) for _ in range(2))
+        ones, zeros = torch.ones(4, 6, dtype=dtype), torch.zeros(4, 6, dtype=dtype)
+        neutral = Shape(advantage.unsqueeze(1).expand(4, 6), ones, zeros, zeros, zeros)
+        found = []
+        for shape in (Shape(), neutral):
+            leaves = logp.clone().requires_grad_(), entropy.clone().requires_grad_()
+            loss = objective(
+                leaves[0], old, advantage, leaves[1], mask, weight.abs(), tokens=9.0, shape=shape
+            )
+            found.append((loss.total.detach(), *torch.autograd.grad(loss.total, leaves)))
+        assert all(torch.equal(a, b) for a, b in zip(*found, strict=True)), dtype
+
+
+def test_gradient_with_levers_by_finite_differences() -> None:
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(2, 3, 4, dtype=torch.float64, generator=generator, requires_grad=True)
+    chosen = torch.randint(4, (2, 3, 1), generator=generator)
+    old = torch.randn(2, 3, dtype=torch.float64, generator=generator) * 0.3 - 1.4
+    a, b, c, d, e = torch.randn(5, 2, 3, dtype=torch.float64, generator=generator)
+    shape = Shape(a, b, c, d, e)
+
+    def loss(x: Tensor) -> Tensor:
+        logp = x.log_softmax(-1)
+        entropy = -(logp.exp() * logp).sum(-1)
+        taken = logp.gather(-1, chosen).squeeze(-1)
+        nothing = torch.zeros(2, dtype=torch.float64)
+        ones = torch.ones(2, 3, dtype=torch.float64)
+        return objective(taken, old, nothing, entropy, ones, nothing, tokens=6.0, shape=shape).total
+
+    assert torch.autograd.gradcheck(loss, logits, eps=1e-6, atol=1e-7)

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from methods import AER, ClipHigher, FixedCoefficient, NoEntropy
+from methods import (
+    AER,
+    STEER,
+    ClipHigher,
+    EightyTwenty,
+    Entrocraft,
+    EntropyAdvantage,
+    FixedCoefficient,
+    NoEntropy,
+)
 from tests.grpo_runs import differences, ours, small_policy, stock, training, weights_after
 
 SHAPES = [
@@ -108,3 +117,23 @@ def test_aer_with_constant_weight_and_no_controller_is_fixed_coefficient(
     adaptive = weights_after(ours(frozen, settings, tmp_path / "a"))
     fixed = weights_after(ours(FixedCoefficient(0.05), settings, tmp_path / "b"))
     same(adaptive, fixed)
+
+
+STILL = [
+    EightyTwenty(rho=1.0, clip=(0.2, 0.2)),
+    EntropyAdvantage(alpha=0.0),
+    STEER(w_min=1.0, w_max=1.0, clip=(0.2, 0.2)),
+    Entrocraft(lower=(0.0, 0.0), upper=(99.0, 99.0)),
+]
+
+
+@pytest.mark.parametrize("method", STILL, ids=lambda method: method.name)
+@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[2]], ids=str)
+def test_a_shape_that_changes_nothing_is_no_entropy_bit_for_bit(
+    method: EightyTwenty, shape: dict[str, int], tmp_path: Path, same: Same
+) -> None:
+    """With the scoring pass that one update per rollout needs, and with TRL's own."""
+    settings = training(**shape)
+    still = weights_after(ours(method, settings, tmp_path / "a"))
+    plain = weights_after(ours(NoEntropy(), settings, tmp_path / "b"))
+    same(still, plain)

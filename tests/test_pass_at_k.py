@@ -64,8 +64,8 @@ def test_pass_keeps_shape_and_each_problem_its_own_n():
     [
         ([8, 4], [1, 1], 5, "aime problem y: k = 5 but 4 samples"),
         ([8, 0], [1, 0], 1, "aime problem y: k = 1 but 0 samples"),
-        ([8, 4], [1, 5], 2, "aime problem y: 5 right of 4 samples"),
-        ([8, 4], [-1, 1], 2, "aime problem x: -1 right of 8 samples"),
+        ([8, 4], [1, 5], 2, "aime problem y: 5 correct of 4 samples"),
+        ([8, 4], [-1, 1], 2, "aime problem x: -1 correct of 8 samples"),
         ([8, 4], [1, 1], 0, "k is 0"),
     ],
 )

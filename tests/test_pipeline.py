@@ -183,7 +183,8 @@ def test_changing_an_arm_in_the_experiment_concerns_that_arm_only(checkout: Path
 
 def test_the_code_that_makes_the_problems_concerns_them(checkout: Path) -> None:
     with edited(
-        checkout / "eval" / "questions" / "hub.py", lambda text: text + "\nCHANGED = True\n"
+        checkout / "eval" / "questions" / "contamination.py",
+        lambda text: text + "\nCHANGED = True\n",
     ):
         jobs = planned(checkout)
     assert jobs["problems"] == 1
@@ -200,7 +201,7 @@ def test_what_is_made_again_equal_costs_no_training(checkout: Path, tmp_path: Pa
         file for part in ("methods", "experiments", "eval") for file in (clone / part).rglob("*.py")
     ):
         file.touch()
-    with (clone / "eval" / "questions" / "hub.py").open("a") as source:
+    with (clone / "eval" / "questions" / "contamination.py").open("a") as source:
         source.write("SAME_PROBLEMS = True\n")
     accuracy = results(clone) / "base" / "policy" / "accuracy.json"
     said = accuracy.read_text()
@@ -220,7 +221,7 @@ def test_lint_graph_and_report(checkout: Path) -> None:
     # The project's own environment is the environment; rules do not name another. How a run is
     # launched is no parameter of it: as one, a run on another number of processes would be made
     # again.
-    launcher = "Shell command directly uses variable LAUNCHER from outside of the rule:"
+    launcher = "Shell command directly uses variable STUDY from outside of the rule:"
     assert lints <= {"Specify a conda environment or container for each rule.:", launcher}
     assert "digraph" in snakemake(checkout, "all", "--rulegraph").stdout
     snakemake(checkout, "all", "--report", "report.zip")

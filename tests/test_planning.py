@@ -11,18 +11,20 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from eval.files.errors import BadInput
 from experiments.plan.activations import BYTES, Precision, cache_bytes, layer_bytes
-from experiments.plan.command import make_plan
-from experiments.plan.cost import Assumed, questions, training_cost
-from experiments.plan.fit import Case, engine_needs, fit, least_launch, load_of, remedies
+from experiments.plan.cost import Assumed, question_count, training_cost
 from experiments.plan.geometry import QWEN3, Geometry, geometry_of, read_config
-from experiments.plan.memory import Launch, Load, estimate
+from experiments.plan.gpu_fit import Case, engine_needs, fit_on_gpu, least_launch, load_of, remedies
+from experiments.plan.make_plan import make_plan
+from experiments.plan.memory import Launch, Load, estimate_memory
+from experiments.plan.samples import enough_samples, sample_notes
 from experiments.plan.throughput import GPUS, Speed, generation_seconds, update_seconds
 from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.spec.training_settings import Lora
 
 SMALL = Geometry(96, 2, 4, 2, 40, 200, 64, tied=True)
@@ -62,8 +64,8 @@ def test_small_policies_have_the_shape_that_they_are_made_with() -> None:
 
     tiny, mini = TinyPolicy(source="tiny"), MiniaturePolicy(source="miniature", vocabulary=900)
     for policy, model in (
-        (tiny, base_policy.make_model(tiny)),
-        (mini, miniature_policy.make_model(mini, 900)),
+        (tiny, base_policy.make_tiny_model(tiny)),
+        (mini, miniature_policy.make_miniature_model(mini, 900)),
     ):
         assert geometry_of(policy).parameters == sum(p.numel() for p in model.parameters())
 
@@ -183,12 +185,12 @@ SHORT = Load(
 def test_states_by_hand(
     dtype: Any, launch: Launch, weights: int, optimizer: int, gradients: int
 ) -> None:
-    found = estimate(replace(SHORT, dtype=dtype), launch)
+    found = estimate_memory(replace(SHORT, dtype=dtype), launch)
     assert (found.weights, found.optimizer, found.gradients) == (weights, optimizer, gradients)
 
 
 def test_adapters_train_little_and_hold_all() -> None:
-    found = estimate(replace(SHORT, dtype="bfloat16", adapter_rank=32), Launch("single"))
+    found = estimate_memory(replace(SHORT, dtype="bfloat16", adapter_rank=32), Launch("single"))
     adapters = FOUR.adapter_parameters(32)
     assert found.weights == 2 * P + 4 * adapters
     assert found.optimizer == 8 * adapters
@@ -199,7 +201,7 @@ def test_what_takes_less_memory_is_said_to_take_less() -> None:
     base = replace(SHORT, rows=8, completion=1024, gradient_checkpointing=False, attention="sdpa")
 
     def update(**changes: Any) -> int:
-        return estimate(replace(base, **changes), Launch("single")).update
+        return estimate_memory(replace(base, **changes), Launch("single")).update
 
     assert update(gradient_checkpointing=True) < update(rows=4) < update() < update(completion=2048)
     assert update(attention="flash_attention_2") < update() < update(attention="eager")
@@ -210,10 +212,11 @@ def test_an_engine_that_sleeps_leaves_its_memory_to_the_update() -> None:
     awake = replace(SHORT, engine="colocate", engine_bytes=10**10)
     asleep = replace(awake, engine_sleeps=True)
     difference = (
-        estimate(awake, Launch("single")).update - estimate(asleep, Launch("single")).update
+        estimate_memory(awake, Launch("single")).update
+        - estimate_memory(asleep, Launch("single")).update
     )
     assert difference == 10**10
-    assert estimate(asleep, Launch("single")).generation == 10**10
+    assert estimate_memory(asleep, Launch("single")).generation == 10**10
 
 
 def test_bfloat16_weights_lose_the_updates_of_the_published_learning_rate() -> None:
@@ -246,7 +249,7 @@ ONE = Launch("single")
 
 
 def case_of(name: str, gpu: str = "h100", launch: Launch = ONE, **training: Any) -> Case:
-    experiment = load(name)
+    experiment = load_experiment(name)
     changed = experiment.training.model_copy(update=training)
     return Case(experiment, changed, launch, GPUS[gpu], prompt=1200)
 
@@ -259,7 +262,7 @@ def test_the_shipped_sizes_fit_where_their_comments_say() -> None:
         assert least_launch(small) == Launch("single"), gpu
         # and without vLLM it takes 80 GB
         without = replace(small, training=small.training.model_copy(update={"vllm": "none"}))
-        assert (fit(without).problem is None) == (gpu == "h100")
+        assert (fit_on_gpu(without).problem is None) == (gpu == "h100")
 
 
 @pytest.mark.parametrize("path", ["docs/cluster.md", "profiles/slurm/config.yaml"])
@@ -268,15 +271,15 @@ def test_the_commands_that_are_shown_fit_on_cards_of_80_gb(path: str) -> None:
     shown = re.findall(r"experiment=(qwen3_4b) gpus=(\d) launch=(\w+)", text)
     assert len(shown) == text.count("experiment=qwen3_4b") > 0
     for name, gpus, kind in shown:
-        assert fit(case_of(name, launch=Launch(kind, int(gpus)))).problem is None
-    assert fit(case_of("qwen3_4b", launch=Launch("ddp", 4))).problem is not None, (
+        assert fit_on_gpu(case_of(name, launch=Launch(kind, int(gpus)))).problem is None
+    assert fit_on_gpu(case_of("qwen3_4b", launch=Launch("ddp", 4))).problem is not None, (
         "why they name a launch"
     )
 
 
 def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
     case = case_of("qwen3_0_6b_one_gpu", "rtx4090", vllm="none")
-    problem = fit(case).problem
+    problem = fit_on_gpu(case).problem
     assert problem is not None
     assert "and may use 22.7 GB of 25.8" in problem
     assert "vllm: colocate" in " ".join(remedies(case))
@@ -286,28 +289,28 @@ def test_every_remedy_that_is_named_works_and_is_the_mildest() -> None:
     assert len(sizes) == 1
     for size, fits in ((sizes[0], True), (2 * sizes[0], False)):
         changed = large.training.model_copy(update={"per_device_train_batch_size": size})
-        assert (fit(replace(large, training=changed)).problem is None) == fits
+        assert (fit_on_gpu(replace(large, training=changed)).problem is None) == fits
 
 
 def test_an_engine_share_too_small_for_the_weights_is_told_apart() -> None:
     case = case_of("qwen3_8b", launch=Launch("fsdp2", 8), vllm_gpu_memory_utilization=0.1)
     assert (
-        "vLLM's 10% of the GPU are 8.6 GB, and weights with the cache of one sequence of 4,608"
-        " tokens take 17" in str(fit(case).problem)
+        "vLLM gets 10% of the GPU, 8.6 GB, and needs 17.1 GB for the weights and the cache of one"
+        " sequence of 4,608 tokens" in str(fit_on_gpu(case).problem)
     )
     assert any(name.startswith("vllm_gpu_memory_utilization: ") for name in remedies(case))
 
 
 def test_what_training_refuses_on_shards_is_no_way_out() -> None:
     shards = Launch("fsdp2", 4)
-    assert "adapters (lora) cannot" in str(
-        fit(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8))).problem
+    assert "lora with vLLM needs whole weights" in str(
+        fit_on_gpu(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8))).problem
     )
-    assert "adapters" not in str(
-        fit(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8), vllm="none")).problem
+    assert "lora" not in str(
+        fit_on_gpu(case_of("qwen3_4b", launch=shards, lora=Lora(rank=8), vllm="none")).problem
     )
     assert "gradient_share_every" in str(
-        fit(case_of("qwen3_4b", launch=shards, gradient_share_every=5)).problem
+        fit_on_gpu(case_of("qwen3_4b", launch=shards, gradient_share_every=5)).problem
     )
 
 
@@ -322,7 +325,9 @@ def test_an_engine_has_room_for_the_longest_sequence_that_it_takes() -> None:
         engine_needs(case, load_of(case))
         == 2 * QWEN3["Qwen/Qwen3-0.6B"].parameters + 32_768 * 28 * 2 * 1024 * 2
     )
-    assert "one sequence of 32,768 tokens take 5.0 GB" in str(fit(case).problem)
+    assert "needs 5.0 GB for the weights and the cache of one sequence of 32,768 tokens" in str(
+        fit_on_gpu(case).problem
+    )
     assert "vllm_max_model_length: 1520" in remedies(case)
     assert (
         geometry_of(
@@ -369,12 +374,54 @@ def test_seconds_by_hand() -> None:
 def test_tokens_of_a_run_and_questions_of_a_set() -> None:
     case = case_of("qwen3_4b", launch=Launch("fsdp2", 2))
     assumed = Assumed(GPUS["h100"], Speed(), 0.5, prompt=100)
-    cost = training_cost(case, fit(case), assumed)
+    cost = training_cost(case, fit_on_gpu(case), assumed)
     assert cost.generated == 200 * 128 * 8 * 1536
     assert cost.updated == 200 * 128 * 8 * (1536 + 100)
-    evaluation = load("qwen3_4b").evaluation.benchmarks
-    assert [questions(name, b) for name, b in evaluation.items()] == [30, 30, 30, 40, 500, 272, 675]
-    assert questions("gsm8k", load("qwen3_0_6b_one_gpu").evaluation.benchmarks["gsm8k"]) == 500
+    evaluation = load_experiment("qwen3_4b").evaluation.benchmarks
+    assert [question_count(name, b) for name, b in evaluation.items()] == [
+        30,
+        30,
+        30,
+        40,
+        500,
+        272,
+        675,
+    ]
+    assert (
+        question_count(
+            "gsm8k", load_experiment("qwen3_0_6b_one_gpu").evaluation.benchmarks["gsm8k"]
+        )
+        == 500
+    )
+
+
+def test_a_scoring_pass_counts_where_it_would_not_be_made_otherwise() -> None:
+    """Forward and backward are three passes, and four with the scoring pass: a third more. With
+    several updates per rollout it is made for every method.
+    """
+    assumed = Assumed(GPUS["h100"], Speed(), 0.5, prompt=100)
+    for updates, more in ((1, 4 / 3), (4, 1.0)):
+        without = case_of(
+            "arithmetic",
+            updates_per_rollout=updates,
+            gradient_checkpointing=False,
+            attention="sdpa",
+        )
+        scored = replace(without, needs_scoring=True)
+        one, two = (training_cost(case, fit_on_gpu(case), assumed) for case in (without, scored))
+        assert two.updating / one.updating == pytest.approx(more)
+        assert two.generating == one.generating
+
+
+def test_a_plan_knows_which_methods_need_the_pass() -> None:
+    experiment = load_experiment("smoke")
+    arm = experiment.arms["none"]
+    names = {"eighty_twenty": True, "qae": False, "aent": False, "no_entropy": False}
+    adapter = TypeAdapter(type(arm))
+    arms = {name: adapter.validate_python({"method": {"name": name}}) for name in names}
+    wider = experiment.model_copy(update={"arms": arms})
+    plan = make_plan(wider, "cpu", Assumed(GPUS["cpu"], Speed(), 1.0, 10), None, 40)
+    assert {name: case.needs_scoring for name, (case, _, _) in plan.arms.items()} == names
 
 
 def test_a_server_makes_the_completions_of_all_processes() -> None:
@@ -384,18 +431,42 @@ def test_a_server_makes_the_completions_of_all_processes() -> None:
         case_of("qwen3_4b", launch=Launch("fsdp2", processes), vllm="server")
         for processes in (2, 4)
     ]
-    two, four = (training_cost(case, fit(case), assumed).generating for case in cases)
+    two, four = (training_cost(case, fit_on_gpu(case), assumed).generating for case in cases)
     assert two / 3 == pytest.approx(four / 5)
 
 
 def test_the_total_is_the_sum_of_all_policies() -> None:
-    experiment = load("smoke")
+    experiment = load_experiment("smoke")
     plan = make_plan(experiment, "cpu", Assumed(GPUS["cpu"], Speed(), 1.0, 10), None, 40)
     per_run = [cost for _, _, cost in plan.arms.values()]
     assert plan.total.updated == 2 * sum(cost.updated for cost in per_run)
     evaluation = 7 * 10 * 4 * 16  # policies, questions, samples, tokens
     strata = 16 * 2 * 16
     assert plan.total.generated == 2 * sum(cost.generated for cost in per_run) + evaluation + strata
+
+
+def test_enough_samples_by_hand() -> None:
+    """100 questions, 3 seeds: .11 / (100 · .01² + 4 · .09 · .02) = .11 / .0172."""
+    assert enough_samples(3, 100) == pytest.approx(0.11 / 0.0172)
+    assert enough_samples(3, 500) < enough_samples(3, 30)
+
+
+def test_measured_samples_count_where_there_are_results(tmp_path: Path) -> None:
+    experiment = load_experiment("arithmetic")
+    assumed = list(sample_notes(experiment, tmp_path))
+    assert len(assumed) == len(experiment.evaluation.benchmarks)
+    assert all("assumed: a run moves the mean by 1 point" in line for line in assumed)
+    name = next(iter(experiment.evaluation.benchmarks))
+    table = tmp_path / experiment.name / "tables" / "precision.csv"
+    table.parent.mkdir(parents=True)
+    rows = [f"{name},aer,40", f"{name},none,", f"{name},clip,60", f"{name},low,50"]
+    table.write_text("\n".join(["benchmark,arm,enough_samples", *rows]))
+    line = next(iter(sample_notes(experiment, tmp_path)))
+    assert line.startswith(f"{name}: beyond about 50 samples per question seeds and questions")
+    assert "measured in" in line
+    table.write_text(f"benchmark,arm,enough_samples\n{name},aer,many\n")
+    with pytest.raises(BadInput, match="line 2: enough_samples is 'many'"):
+        list(sample_notes(experiment, tmp_path))
 
 
 def planned(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -414,6 +485,7 @@ def test_the_command_prints_the_cost_or_refuses_with_a_remedy() -> None:
         "clip_higher",
         "total",
         "disk:",
+        "samples per question seeds and questions dominate",
     ):
         assert word in good.stdout
     assert good.stdout.endswith(

@@ -75,7 +75,7 @@ def test_reading_gives_back_what_was_written(tmp_path: Path, drawn: list[Problem
         (b'{"id": "b", "text": "\0", "answer": "1"}', "not readable as JSON"),
         ("[" * 100_000, "not readable as JSON"),
         ('{"id": "b", "text": "x", "answer": ' + "9" * 5_000 + "}", "not readable as JSON"),
-        ("[1]", "object is needed, not list"),
+        ("[1]", "not a JSON object but list"),
         ('{"id": "b", "answer": "1"}', "field 'text' is missing"),
         ('{"id": "b", "text": "x"}', "field 'answer' is missing"),
         ('{"text": "x", "answer": "1"}', "field 'id' is missing"),
@@ -86,7 +86,7 @@ def test_reading_gives_back_what_was_written(tmp_path: Path, drawn: list[Problem
         ('{"id": "b", "text": "", "answer": "1"}', "field 'text' is empty"),
         ('{"id": "b", "text": "x\\u0000", "answer": "1"}', "the text is damaged"),
         ('{"id": "b", "text": "x\\ud83d", "answer": "1"}', "the text is damaged"),
-        ('{"id": "a", "text": "x", "answer": "1"}', "id 'a' is that of line 1"),
+        ('{"id": "a", "text": "x", "answer": "1"}', "duplicate id 'a', as in line 1"),
         (
             b'{"id": "b", "text": "' + b"x" * 10_000_000 + b'", "answer": "1"}',
             "over 1,000,000 bytes",
@@ -118,7 +118,7 @@ def test_a_failed_write_leaves_the_old_file(
     write_problems(path, [Problem("a", "old", "1")])
     with pytest.raises(BadInput, match="'answer' is empty"):
         write_problems(path, [Problem("a", "new", " ")])
-    with pytest.raises(BadInput, match="'a' is that of line 1"):
+    with pytest.raises(BadInput, match="'a', as in line 1"):
         write_problems(path, [Problem("a", "new", "1"), Problem("a", "newer", "1")])
 
     def broken(descriptor: int) -> None:
@@ -178,7 +178,7 @@ def test_leading_zeros_go(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", ["1000", "-1", "336^\\circ", "27.0", "٣", "9" * 400])
 def test_an_answer_out_of_range_is_named(tmp_path: Path, answer: str) -> None:
     path = _aime(tmp_path, answer=answer)
-    with pytest.raises(BadInput, match=re.escape("no integer in 0..999")) as error:
+    with pytest.raises(BadInput, match=re.escape("not an integer in 0..999")) as error:
         load_set("aime_2024", tmp_path)
     assert f"{path}, line 7: 'p6'" in str(error.value)
 

@@ -17,14 +17,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from experiments.workflow.launcher import FOLDER
+from experiments.workflow.launcher import LAUNCH_FOLDER
 from tests.faults.alive import acts, unlearnt
 from tests.process_worker import SCENARIOS, SHARDED, run
 
 ROOT = Path(__file__).parents[1]
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-TIMES = {"seconds_rollout", "seconds_update", "seconds_rest"}
+TIMES = {"seconds_rollout", "seconds_scoring", "seconds_update", "seconds_rest"}
 COUNTED = {
     "rollout", "updates", "tokens_generated", "reward", "accuracy", "length_mean", "length_median", "length_p95",
     "length_terminated", "truncated", "groups_all_right", "groups_all_wrong", "rows_weighted",
@@ -32,12 +32,17 @@ COUNTED = {
 """Of a row: what comes from counting, and is therefore equal to the last bit."""
 
 
-UNSHARDED = ["one_update", "masked", "two_updates", "asked"]
+UNSHARDED = ["one_update", "masked", "shaped", "two_updates", "asked"]
 
 
 def launched(configuration: str, out: Path, names: list[str]) -> subprocess.Popen[bytes]:
     """The worker on two processes."""
-    config = ["--config_file", str(FOLDER / f"{configuration}.yaml"), "--main_process_port", "0"]
+    config = [
+        "--config_file",
+        str(LAUNCH_FOLDER / f"{configuration}.yaml"),
+        "--main_process_port",
+        "0",
+    ]
     command = [*LAUNCH, *config, "-m", "tests.process_worker", str(out), *names]
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
 
@@ -87,7 +92,7 @@ def test_a_signal_to_one_process_stops_all_of_them_at_the_same_rollout(
         assert manifest["processes"] == count
 
 
-@pytest.mark.parametrize("name", ["one_update", "masked"])
+@pytest.mark.parametrize("name", ["one_update", "masked", "shaped"])
 def test_rows_and_state_are_equal(name: str, folders: dict[int, Path]) -> None:
     """Every rollout: the runs stay together because what they do to the policy is the same."""
     one, two = (
@@ -100,6 +105,8 @@ def test_rows_and_state_are_equal(name: str, folders: dict[int, Path]) -> None:
             assert close(a[key], b[key]), key
     assert any(row["truncated"] for row in one)
     assert one[0]["gradient_share"] > 0
+    if name == "shaped":
+        assert all(row["levers"]["weight"]["touched"] > 0.05 for row in one)
 
 
 def test_before_its_updates_a_rollout_is_the_same_however_it_is_split(
@@ -125,7 +132,7 @@ def test_before_its_updates_a_rollout_is_the_same_however_it_is_split(
         assert close(one[key], two[key]), key
 
 
-@pytest.mark.parametrize("name", ["one_update", "masked"])
+@pytest.mark.parametrize("name", ["one_update", "masked", "shaped"])
 def test_loss_gradients_and_weights_are_equal(name: str, folders: dict[int, Path]) -> None:
     one, two = (
         json.loads((folders[count] / f"{name}.json").read_text())["losses"] for count in (1, 2)
@@ -141,17 +148,25 @@ def test_loss_gradients_and_weights_are_equal(name: str, folders: dict[int, Path
         assert max((a[key] - b[key]).abs().max().item() for key in a) < tolerance * largest
 
 
-def test_shards_give_what_one_process_gives(folders: dict[int, Path], shards: Path) -> None:
-    """FSDP2, with an entropy term that acts: rows, state, gradients, weights."""
+@pytest.mark.parametrize("name", ["sharded", "own"])
+def test_shards_give_what_one_process_gives(
+    name: str, folders: dict[int, Path], shards: Path
+) -> None:
+    """FSDP2, with an entropy term that acts: rows, state, gradients, weights. The second has levers
+    on tokens and an entropy of its own, computed from the gathered head.
+    """
     one, two = (
-        json.loads((path / "sharded.json").read_text())["rows"] for path in (folders[1], shards)
+        json.loads((path / f"{name}.json").read_text())["rows"] for path in (folders[1], shards)
     )
     for a, b in zip(one, two, strict=True):
         for key in a.keys() - TIMES:
             assert close(a[key], b[key]), key
-    assert all(row["coefficient_mean"] > 0 for row in one)
+    if name == "sharded":
+        assert all(row["coefficient_mean"] > 0 for row in one)
+    else:
+        assert all(row["levers"]["worth"]["touched"] > 0 for row in one[1:])
     for kind, tolerance in (("gradients", 1e-5), ("weights", 1e-4)):
-        a, b = (load_file(path / f"sharded.{kind}") for path in (folders[1], shards))
+        a, b = (load_file(path / f"{name}.{kind}") for path in (folders[1], shards))
         assert a.keys() == b.keys()
         assert max((a[key] - b[key]).abs().max().item() for key in a) < tolerance
 
@@ -186,18 +201,19 @@ def test_adapters_on_shards_are_written_merged(folders: dict[int, Path], shards:
     assert max((two[key] - base[key]).abs().max().item() for key in base) > 1e-3
 
 
-def test_shards_go_on_from_a_checkpoint(shards: Path) -> None:
+@pytest.mark.parametrize(("name", "resumed"), [("sharded", "resumed"), ("own", "own_resumed")])
+def test_shards_resume_from_a_checkpoint(name: str, resumed: str, shards: Path) -> None:
     """The resumed run is the uninterrupted one, bit for bit."""
     whole, rest = (
-        json.loads((shards / f"{label}.json").read_text())["rows"]
-        for label in ("sharded", "resumed")
+        json.loads((shards / f"{label}.json").read_text())["rows"] for label in (name, resumed)
     )
     assert not list(unlearnt(whole)), "there is something to lose"
-    assert all(map(acts, whole))
+    if name == "sharded":
+        assert all(map(acts, whole))
     assert [{k: row[k] for k in row.keys() - TIMES} for row in rest] == [
         {k: row[k] for k in row.keys() - TIMES} for row in whole[2:]
     ]
-    a, b = (load_file(shards / f"{label}.weights") for label in ("sharded", "resumed"))
+    a, b = (load_file(shards / f"{label}.weights") for label in (name, resumed))
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.files.errors import BadInput
-from eval.sampling.prompts import TEMPLATES, prompt_hash, render
+from eval.sampling.prompts import TEMPLATES, prompt_hash, render_prompt
 
 
 class Chat:
@@ -22,16 +22,16 @@ class Chat:
 
 
 def test_templates_by_hand() -> None:
-    assert render("arithmetic", "3+5=") == "3+5="
-    assert render("plain", "Q?") == (
+    assert render_prompt("arithmetic", "3+5=") == "3+5="
+    assert render_prompt("plain", "Q?") == (
         "Q?\n\nPlease reason step by step, and put your final answer within \\boxed{}.\n\n"
     )
-    assert render("qwen_boxed", "Q?") == (
+    assert render_prompt("qwen_boxed", "Q?") == (
         "<|im_start|>system\n"
         "Please reason step by step, and put your final answer within \\boxed{}.<|im_end|>\n"
         "<|im_start|>user\nQ?<|im_end|>\n<|im_start|>assistant\n"
     )
-    assert render("boxed_chat", "Q?", Chat()) == (
+    assert render_prompt("boxed_chat", "Q?", Chat()) == (
         "<user>Q?\n\nPlease reason step by step, and put your final answer within"
         " \\boxed{}.<assistant>"
     )
@@ -40,17 +40,17 @@ def test_templates_by_hand() -> None:
 @settings(deadline=None)
 @given(st.sampled_from(list(TEMPLATES)), st.text())
 def test_the_problem_stands_in_the_prompt_unchanged(template: str, text: str) -> None:
-    assert text in render(template, text, Chat())  # also with braces and markers of any kind
+    assert text in render_prompt(template, text, Chat())  # also with braces and markers of any kind
 
 
 def test_unknown_names_and_missing_chat_templates_are_refused() -> None:
     with pytest.raises(BadInput, match="unknown prompt template 'boxed': choose one of arithmetic"):
-        render("boxed", "Q?")
+        render_prompt("boxed", "Q?")
     without = Chat()
     without.chat_template = None
     for tokenizer in (None, without):
         with pytest.raises(BadInput, match="'boxed_chat' needs a tokenizer with a chat template"):
-            render("boxed_chat", "Q?", tokenizer)
+            render_prompt("boxed_chat", "Q?", tokenizer)
 
 
 def test_hash_is_the_head_of_sha256() -> None:

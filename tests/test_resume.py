@@ -14,7 +14,10 @@ from experiments.run.checkpoint import checkpoints
 from tests.faults.alive import acts, unlearnt
 from tests.killed_runs import make_root, start
 
-TIMES = {"seconds_rollout", "seconds_update", "seconds_rest", "seconds", "started", "finished"}
+TIMES = {
+    *("seconds_rollout", "seconds_scoring", "seconds_update", "seconds_rest"),
+    *("seconds", "started", "finished"),
+}
 # where the process kills itself (function, call, what the call is about); checkpoints that it
 # leaves
 KILLS = [

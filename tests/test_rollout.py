@@ -23,6 +23,7 @@ def rows(**changes: list[float]) -> Rows:
         "level_B": [0, 0, 1, 1],
         "stratum_B": [3, 3, 0, -1],
         "entropy_B": [1, 2, 3, 4],
+        "own_entropy_B": [0, 1, 1, 2],
         "logp_B": [-2, -2, -3, -3],
     }
     return Rows(
@@ -31,12 +32,13 @@ def rows(**changes: list[float]) -> Rows:
 
 
 def test_summary_by_hand() -> None:
-    found = summarise(rows(), tensor([40.0, 10.0, 2.0, 4.0], dtype=torch.float64), LABELS)
+    found = summarise(rows(), tensor([40.0, 10.0, 2.0, 4.0, 8.0], dtype=torch.float64), LABELS)
     groups, strata, levels = found.pop("groups"), found.pop("strata"), found.pop("levels")
     assert found == pytest.approx(
         {
             "entropy": 10 / 20,
             "entropy_update": 10 / 40,
+            "own_entropy": 4 / 20,
             "entropy_mc": 10 / 20,
             "reward": 0.25,
             "accuracy": 0.25,
@@ -47,6 +49,7 @@ def test_summary_by_hand() -> None:
             "truncated": 0.25,
             "clip_low": 0.05,
             "clip_high": 0.1,
+            "unlike_plain": 0.2,
             "groups_all_right": 0.0,
             "groups_all_wrong": 0.5,
             "coefficient_mean": 0.2,
@@ -70,7 +73,7 @@ def test_what_was_not_measured_is_null() -> None:
         correct_B=[math.nan] * 4,
         accuracy_B=[math.nan] * 4,
     )
-    found = summarise(cut, torch.zeros(4, dtype=torch.float64), LABELS)
+    found = summarise(cut, torch.zeros(5, dtype=torch.float64), LABELS)
     for key in (
         "length_terminated",
         "entropy_term_all_wrong",
@@ -107,5 +110,10 @@ def test_update_totals_add_up() -> None:
     mask = tensor([[1, 1], [1, 0]])
     clipped = tensor([[True, False], [True, True]])
     for _ in range(2):
-        totals.add(mask, torch.full((2, 2), 0.5), clipped, ~clipped)
-    assert totals.vector().tolist() == [6.0, 3.0, 4.0, 2.0]
+        totals.add(
+            mask,
+            entropy=torch.full((2, 2), 0.5),
+            clipped_low=clipped,
+            clipped_high=~clipped,
+        )
+    assert totals.vector().tolist() == [6.0, 3.0, 4.0, 2.0, 0.0]

@@ -12,7 +12,7 @@ import pytest
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import read_rows
 from eval.sample import main
-from eval.sampling.engines import sample_seed
+from eval.sampling.engine_interface import sample_seed
 from eval.score import SETTINGS
 from tests.tiny_policy import write_policy, write_sums
 
@@ -173,7 +173,7 @@ def test_stale_rows_are_replaced_where_that_is_asked_for(home: Path, tmp_path: P
 def test_a_repeated_row_is_refused(home: Path, tmp_path: Path):
     data = file_of(home / "quiet").read_bytes()
     file_of(tmp_path).write_bytes(data + data.splitlines(keepends=True)[0])
-    with pytest.raises(BadInput, match=r"line 71: sample 0 of problem 'sum-0' is there twice"):
+    with pytest.raises(BadInput, match=r"line 71: sample 0 of problem 'sum-0' is duplicate"):
         main(arguments(home, tmp_path))
 
 
@@ -213,7 +213,7 @@ def test_bad_commands_are_one_line_and_exit_2(
 def test_a_damaged_policy_is_refused(home: Path, tmp_path: Path):
     policy = write_policy(tmp_path / "policy")
     os.truncate(policy / "model.safetensors", 1000)
-    with pytest.raises(BadInput, match="not a policy that transformers can load"):
+    with pytest.raises(BadInput, match="transformers cannot load this policy"):
         main(arguments(home, tmp_path / "out", policy=policy))
 
 
@@ -224,5 +224,5 @@ def test_a_policy_with_absent_weights_is_refused(home: Path, tmp_path: Path):
         "layer_types": None,
     }
     (policy / "config.json").write_text(json.dumps(config))
-    with pytest.raises(BadInput, match=r"weights are absent, such as model\.layers\.2"):
+    with pytest.raises(BadInput, match=r"weights are missing, such as model\.layers\.2"):
         main(arguments(home, tmp_path / "out", policy=policy))

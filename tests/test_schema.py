@@ -5,17 +5,25 @@ nothing written.
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
-from experiments.spec.resolved import resolved
-from experiments.spec.schema import Experiment, load, run_spec, shipped, spec_hash
-from methods import AER
+from experiments.spec.resolved import resolved_yaml
+from experiments.spec.schema import (
+    Experiment,
+    load_experiment,
+    run_spec,
+    shipped_experiments,
+    spec_hash,
+)
+from methods import AER, AnyMethod
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 SMOKE = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
@@ -38,16 +46,16 @@ def changed(tmp_path: Path, path: str, value: Any) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_experiments())
 def test_every_experiment_of_the_repository_loads(name: str) -> None:
-    assert load(name).name == name
+    assert load_experiment(name).name == name
 
 
 def test_resolved_spec_says_the_same(tmp_path: Path) -> None:
-    experiment = load("smoke")
+    experiment = load_experiment("smoke")
     file = tmp_path / "spec.yaml"
-    file.write_text(resolved(experiment))
-    assert load(file) == experiment
+    file.write_text(resolved_yaml(experiment))
+    assert load_experiment(file) == experiment
     assert yaml.safe_load(file.read_text())["arms"]["aer"]["method"]["rho"] == AER().rho
 
 
@@ -64,6 +72,46 @@ REFUSED = [
     ),
     ("arms.none.method", {"name": "fixed_coefficient"}, "arms.none.method.coefficient: is missing"),
     ("arms.none.method", {}, "arms.none.method: needs a key 'name'"),
+    (
+        "arms.none.method",
+        {"name": "eighty_twenty", "rho": 0.0},
+        "arms.none.method.rho: Input should be greater than 0",
+    ),
+    (
+        "arms.none.method",
+        {"name": "eighty_twenty", "rho": 1.1},
+        "arms.none.method.rho: Input should be less than or equal to 1",
+    ),
+    (
+        "arms.none.method",
+        {"name": "entrocraft", "lower": [0.8, 0.4]},
+        "arms.none.method: the band is upside down: lower 0.8 is above upper 0.7",
+    ),
+    (
+        "arms.none.method",
+        {"name": "aent", "H_low": 0.5},
+        "arms.none.method: H_low = 0.5 is above H_high = 0.23",
+    ),
+    (
+        "arms.none.method",
+        {"name": "clip_cov", "omega_low": 6.0},
+        "arms.none.method: omega_low = 6.0 is not below omega_high = 5.0",
+    ),
+    (
+        "arms.none.method",
+        {"name": "qae", "K": 1.0},
+        "arms.none.method.K: Input should be less than 1",
+    ),
+    (
+        "arms.none.method",
+        {"name": "skywork", "target": -0.1},
+        "arms.none.method.target: Input should be greater than or equal to 0",
+    ),
+    (
+        "arms.none.method",
+        {"name": "clip_cov", "clip": [1.5, 1.0]},
+        "arms.none.method.clip.0: Input should be less than or equal to 1",
+    ),
     ("arms.none.training", {"learning_rat": 1}, "arms.none.training.learning_rat: unknown key"),
     ("arms.none.training", {"rollouts": 5}, "change the budget"),
     ("arms.base", {"method": {"name": "no_entropy"}}, "an arm cannot be called 'base'"),
@@ -71,7 +119,7 @@ REFUSED = [
     (
         "training.updates_per_rollout",
         1,
-        "arms.clip_higher: an asymmetric clip (0.2, 0.28) does nothing",
+        "arms.clip_higher: clip_higher with clip (0.2, 0.28) does nothing",
     ),
     ("training.updates_per_rollout", 3, "not divisible by updates_per_rollout 3"),
     ("training.num_generations", 3, "training:"),
@@ -96,7 +144,7 @@ REFUSED = [
     ),
     ("model.source", "hub", "model: unknown source 'hub'"),
     ("model.heads", 1, "heads 1 is odd"),
-    ("model", {"source": "miniature"}, "a miniature policy learns from a named training set"),
+    ("model", {"source": "miniature"}, "a miniature policy needs a named training set"),
     ("task.limit", 5, "limit belongs to named sets"),
     ("evaluation.benchmarks.arithmetic_test.limit", 5, "limit belongs to named sets"),
     ("reference", "nobody", "reference 'nobody' is not an arm"),
@@ -106,13 +154,32 @@ REFUSED = [
 ]
 
 
+ON_THE_RATIO = ["clip_higher", "kl_cov", "ce_gppo", "cispo", "mai_clip"]
+
+
+@pytest.mark.parametrize("method", get_args(AnyMethod), ids=lambda cls: cls.__name__)
+def test_methods_that_need_a_ratio_are_refused_without_one(method: Any) -> None:
+    """And those alone, with the settings that they come with."""
+    content = yaml.safe_load(yaml.safe_dump(SMOKE))
+    content["training"]["updates_per_rollout"] = 1
+    name = next(f.default for f in fields(method) if f.name == "name")
+    settings = {"coefficient": 0.1} if name == "fixed_coefficient" else {}
+    content["arms"] = {"none": {"method": {"name": name} | settings}}
+    refused = False
+    try:
+        Experiment.model_validate(content)
+    except ValidationError as error:
+        refused = "where every ratio is 1" in str(error)
+    assert refused == (name in ON_THE_RATIO)
+
+
 @pytest.mark.parametrize(("path", "value", "message"), REFUSED, ids=lambda x: str(x)[:40])
 def test_refusals_name_file_key_and_remedy(
     path: str, value: Any, message: str, tmp_path: Path
 ) -> None:
     file = changed(tmp_path, path, value)
     with pytest.raises(BadInput) as refusal:
-        load(file)
+        load_experiment(file)
     assert message in str(refusal.value)
     assert str(file) in str(refusal.value)
 
@@ -120,10 +187,10 @@ def test_refusals_name_file_key_and_remedy(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\na: 2\n", "key 'a' stands twice"),
+        ("a: 1\na: 2\n", "duplicate key 'a'"),
         ("a: [1", "not readable as YAML"),
-        ("- 1\n", "holds no mapping"),
-        ("", "holds no mapping"),
+        ("- 1\n", "is not a mapping of keys"),
+        ("", "is not a mapping of keys"),
         ("a: !!python/object/apply:os.system ['true']\n", "not readable as YAML"),
         ("? [1, 2]\n: 3\n", "a key must be plain text"),
         ("[" * 5000, "not readable as YAML"),
@@ -133,13 +200,13 @@ def test_files_that_are_no_spec(text: str, message: str, tmp_path: Path) -> None
     file = tmp_path / "spec.yaml"
     file.write_text(text)
     with pytest.raises(BadInput, match=r"spec\.yaml") as refusal:
-        load(file)
+        load_experiment(file)
     assert message in str(refusal.value)
 
 
 def test_unknown_experiment_lists_the_known_ones() -> None:
     with pytest.raises(BadInput, match=r"no experiment 'aritmetic'.*arithmetic, .*smoke"):
-        load("aritmetic")
+        load_experiment("aritmetic")
 
 
 def test_a_command_says_it_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
@@ -169,7 +236,7 @@ def test_missing_data_is_one_message_before_anything_is_written(
 ) -> None:
     file = tmp_path / "mini.yaml"
     file.write_text(MINI.replace("$BENCHMARK_DATA", data_dir))
-    assert load(file).name == "maths_mini", "the file itself is sound"
+    assert load_experiment(file).name == "maths_mini", "the file itself is sound"
     command = [
         sys.executable,
         "-m",
@@ -192,13 +259,16 @@ def test_the_resolved_spec_names_the_folder_itself(
 ) -> None:
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path))
     file = tmp_path / "spec.yaml"
-    file.write_text(resolved(load("maths_mini")))
+    file.write_text(resolved_yaml(load_experiment("maths_mini")))
     monkeypatch.delenv("BENCHMARK_DATA")
-    assert load(file).data_dir == str(tmp_path)
+    assert load_experiment(file).data_dir == str(tmp_path)
 
 
 def test_run_specs_differ_where_the_runs_do_and_only_there(tmp_path: Path) -> None:
-    before, after = load("smoke"), load(changed(tmp_path, "arms.aer.method.tau", 0.5))
+    before, after = (
+        load_experiment("smoke"),
+        load_experiment(changed(tmp_path, "arms.aer.method.tau", 0.5)),
+    )
 
     def hash_of(experiment: Experiment, arm: str, seed: int) -> str:
         return spec_hash(run_spec(experiment, arm, seed))
@@ -207,7 +277,7 @@ def test_run_specs_differ_where_the_runs_do_and_only_there(tmp_path: Path) -> No
     assert hash_of(before, "none", 1) == hash_of(after, "none", 1)
     assert hash_of(before, "none", 1) != hash_of(before, "none", 2)
     assert hash_of(before, "none", 1) == hash_of(
-        load(changed(tmp_path, "question", "Why?")), "none", 1
+        load_experiment(changed(tmp_path, "question", "Why?")), "none", 1
     )
 
 
@@ -228,7 +298,8 @@ def smoke_with(folder: Path, old: str, new: str) -> Path:
          " you mean 'learning_rate'"),
         ("evaluation:\n", "evaluation:\n  data_dir: x\n", "evaluation.data_dir: unknown key: it"
          " belongs to the top of the file"),
-        ("seeds:", "top_p: 1\nseeds:", "top_p: unknown key: it belongs to training.top_p or evaluation.top_p"),
+        ("seeds:", "top_p: 1\nseeds:", "top_p: unknown key: it belongs to training.top_p or "
+         "arms.<name>.method.top_p or evaluation.top_p"),
         ("source: tiny", "source: tiny, stesp: 1", "model.stesp: unknown key: did you mean 'steps'"),
         ("arithmetic_test:", "aime_2024:", "'aime_2024' is the name of a known set"),
     ],
@@ -238,7 +309,7 @@ def test_a_key_that_does_not_exist_is_answered_with_the_one_that_was_meant(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     with pytest.raises(BadInput) as refusal:
-        load(smoke_with(tmp_path, old, new))
+        load_experiment(smoke_with(tmp_path, old, new))
     assert said in str(refusal.value)
 
 
@@ -262,7 +333,7 @@ def test_a_word_is_no_number(tmp_path: Path) -> None:
     rate = next(line for line in text.splitlines() if "learning_rate" in line)
     file = smoke_with(tmp_path, rate, f"{rate.partition(':')[0]}: yes")
     with pytest.raises(BadInput, match="learning_rate"):
-        load(file)
+        load_experiment(file)
 
 
 def test_a_method_without_a_file_of_its_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,4 +341,4 @@ def test_a_method_without_a_file_of_its_name_is_named(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(steps, "module_file", lambda name: FOLDER / f"{name}.py")
     with pytest.raises(BadInput, match=r"there is no methods/aer.py: the `name` of a method"):
-        steps.training_code(load("smoke"), "aer")
+        steps.training_code(load_experiment("smoke"), "aer")

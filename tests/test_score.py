@@ -165,9 +165,9 @@ def test_a_problem_that_looks_like_a_formula_is_not_run_by_a_spreadsheet(folder:
     ("changed", "said"),
     [
         ({"problem_id": "z"}, "line 7: problem 'z' is not in the problems file"),
-        ({"index": 0}, "line 7: sample 0 of problem 'a' is there twice"),
-        ({"text": None}, "line 7 .problem 'a', sample 9.: no text"),
-        ({"text": 3}, "line 7 .problem 'a', sample 9.: no text"),
+        ({"index": 0}, "line 7: duplicate sample 0 of problem 'a'"),
+        ({"text": None}, "line 7 .problem 'a', sample 9.: has no text"),
+        ({"text": 3}, "line 7 .problem 'a', sample 9.: has no text"),
         ({"tokens": "3"}, "line 7 .*tokens is '3'"),
         ({"tokens": True}, "line 7 .*tokens is True"),
         ({"finish_reason": None}, "line 7 .*finish_reason is None"),
@@ -186,7 +186,7 @@ def test_rows_that_do_not_belong_are_refused(folder: Path, changed: dict[str, An
 def test_a_sampler_that_has_not_finished_is_said(folder: Path):
     with (folder / "out" / "problems.samples.jsonl").open("ab") as file:
         file.write(b'{"problem_id": "a", "ind')
-    with pytest.raises(BadInput, match="line 7: the last line is torn"):
+    with pytest.raises(BadInput, match="line 7: the last line is truncated"):
         score(folder)
     (folder / "out" / "problems.samples.jsonl").unlink()
     with pytest.raises(BadInput, match=r"run python -m eval.sample first"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from tests.slurm_cluster import ask, lacking, private_slurm, wait_until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
@@ -135,7 +135,7 @@ def test_the_whole_graph_goes_through_slurm(slurm: Environment, tmp_path: Path) 
     """The smoke experiment with one seed, so that it takes minutes: every rule that is not local is
     a job of Slurm's.
     """
-    content = load("smoke").model_dump(mode="json") | {"seeds": [1]}
+    content = load_experiment("smoke").model_dump(mode="json") | {"seeds": [1]}
     (tmp_path / "smoke.yaml").write_text(yaml.safe_dump(content))
     before = ask(slurm, "squeue", "--noheader", "--states=all", "--format=%i").splitlines()
     line = command(
@@ -150,5 +150,5 @@ def test_the_whole_graph_goes_through_slurm(slurm: Environment, tmp_path: Path) 
         "COMPLETED"
     ] * remote
     assert (tmp_path / "results" / "smoke" / "report.html").exists()
-    for arm in load("smoke").arms:
+    for arm in load_experiment("smoke").arms:
         assert (tmp_path / "results" / "smoke" / arm / "seed-1" / "run.json").exists()

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS, Parts, known_parts, write_mark
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.workflow.launcher import retries
 from experiments.workflow.layout import Graph
 from experiments.workflow.resources import needs
@@ -113,7 +112,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
 
 def upstream(folder: Path) -> None:
     """What a training run of qwen3_4b reads, as files that are there."""
-    graph = Graph(load("qwen3_4b"), folder / "results")
+    graph = Graph(load_experiment("qwen3_4b"), folder / "results")
     for name in (*graph.base_inputs(), f"{graph.root}/problems/train.jsonl"):
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,27 +174,23 @@ def test_a_job_that_met_its_time_limit_is_sent_again(calls: list[list[str]]) -> 
 
 
 def test_the_number_of_gpus_is_no_setting_of_a_run() -> None:
-    experiment = load("qwen3_4b")
+    experiment = load_experiment("qwen3_4b")
     assert [needs(experiment, gpus)["train"].gpu for gpus in (None, 0, 1, 8)] == [1, 0, 1, 8]
 
 
 def test_every_process_of_a_pretrained_policy_has_a_gpu_of_its_own() -> None:
-    on_gpus, on_cpu = (needs(load("qwen3_4b"), gpus, processes=2)["train"] for gpus in (None, 0))
+    on_gpus, on_cpu = (
+        needs(load_experiment("qwen3_4b"), gpus, processes=2)["train"] for gpus in (None, 0)
+    )
     assert (on_gpus.gpu, on_gpus.threads, on_gpus.mem_mb) == (2, 16, 128_000)
     assert (on_cpu.gpu, on_cpu.threads, on_cpu.mem_mb) == (0, 16, 128_000)
 
 
 def test_a_policy_made_here_asks_for_no_gpu() -> None:
     for name in ("arithmetic", "smoke", "maths_mini"):
-        assert {need.gpu for need in needs(load(name)).values()} == {0}
-    asked = {rule: need.gpu for rule, need in needs(load("smoke"), 2).items()}
+        assert {need.gpu for need in needs(load_experiment(name)).values()} == {0}
+    asked = {rule: need.gpu for rule, need in needs(load_experiment("smoke"), 2).items()}
     assert asked == {"base_policy": 1, "train": 2, "sample": 1, "score": 0}
-
-
-@pytest.mark.parametrize("gpus", [-1, "x", 1.5])
-def test_a_wrong_number_of_gpus_is_refused(gpus: object) -> None:
-    with pytest.raises(BadInput, match=f"--config gpus={gpus}: give the number of GPUs"):
-        needs(load("smoke"), gpus)
 
 
 def test_the_page_says_how_often_a_run_is_sent_again() -> None:
@@ -204,7 +199,7 @@ def test_the_page_says_how_often_a_run_is_sent_again() -> None:
     assert "retries: STUDY.retries" in (ROOT / "experiments" / "rules" / "policies.smk").read_text()
     page = " ".join((ROOT / "docs" / "cluster.md").read_text().split())
     assert (
-        "sends the job again, up to three times (`--config retries=N`; `retries: 5` of the profile"
+        "submits the job again, up to three times (`--config retries=N`; `retries: 5` of the profile"
         " is for" in page
     )
 

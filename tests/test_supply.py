@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from eval.files.errors import BadInput
-from eval.sampling.engines import check_weights
-from experiments.policies.load import policy_source
-from experiments.spec.schema import load
-from experiments.tracking.address import without_secrets
+from eval.sampling.policy_folder import check_weights
+from experiments.policies.load_save import policy_source
+from experiments.spec.schema import load_experiment
 from experiments.tracking.metrics import metric_name
+from experiments.tracking.store_address import without_secrets
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [
@@ -44,7 +44,7 @@ def experiment(tmp_path: Path, **model: Any) -> Path:
 @pytest.mark.parametrize("revision", ["main", "v1.0", "0123abc", "0" * 41, "HEAD", "refs/pr/1"])
 def test_only_a_whole_commit_is_a_pin(revision: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"model\.revision"):
-        load(experiment(tmp_path, source="pretrained", name="a/b", revision=revision))
+        load_experiment(experiment(tmp_path, source="pretrained", name="a/b", revision=revision))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_only_a_whole_commit_is_a_pin(revision: str, tmp_path: Path) -> None:
 )
 def test_a_model_is_a_folder_or_an_id(name: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput):
-        load(experiment(tmp_path, source="pretrained", name=name, revision="0" * 40))
+        load_experiment(experiment(tmp_path, source="pretrained", name=name, revision="0" * 40))
 
 
 def test_weights_in_pickles_are_refused(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_weights_in_pickles_are_refused(tmp_path: Path) -> None:
     (policy / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(BadInput, match=r"only pytorch_model\.bin, a pickle"):
         check_weights(policy)
-    found = load(experiment(tmp_path, source="pretrained", name=str(policy)))
+    found = load_experiment(experiment(tmp_path, source="pretrained", name=str(policy)))
     with pytest.raises(BadInput, match=r"only pytorch_model\.bin, a pickle"):
         policy_source(found, tmp_path)
     (policy / "model.safetensors").write_bytes(b"")
@@ -95,7 +95,7 @@ def test_servers_listen_on_this_machine_alone_and_say_so() -> None:
     assert "for this machine alone" in recipe
     everything = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
     assert not re.search(r'0\.0\.0\.0|--host(?! 127|", training\.vllm_server_host)', everything)
-    assert load("smoke").training.vllm_server_host == "127.0.0.1"
+    assert load_experiment("smoke").training.vllm_server_host == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -130,29 +130,29 @@ def test_levels_become_names_that_mlflow_takes(level: str) -> None:
 PIPELINE = """
 import sys
 from pathlib import Path
-from analysis.report import make as report
-from analysis.tables import make as tables
+from analysis.report import command as report
+from analysis.tables import command as tables_command
 from experiments.tasks import problem_files as tasks
 from experiments.tracking import command as tracking
-from experiments.policies.tiny import make_tokenizer, train
+from experiments.policies.tiny import make_tiny_tokenizer, teach_policy
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load
-from experiments.train import run
+from experiments.spec.schema import load_experiment
+from experiments.train import train_run
 
 root = Path(sys.argv[1])
-experiment = load("smoke")
+experiment = load_experiment("smoke")
 experiment = experiment.model_copy(update={
     "model": experiment.model.model_copy(update={"steps": 2, "hidden_size": 32}),
     "training": experiment.training.model_copy(update={"rollouts": 1, "max_completion_length": 4, "checkpoint_every": 1}),
 })
 write_spec(experiment, root / "spec.yaml")
 tasks.write_all(experiment, root / "problems")
-train(experiment.model).save_pretrained(root / "base" / "policy")
-make_tokenizer().save_pretrained(root / "base" / "policy")
-run(experiment, "none", experiment.seeds[0], root)
-tables.main([str(root)])
+teach_policy(experiment.model).save_pretrained(root / "base" / "policy")
+make_tiny_tokenizer().save_pretrained(root / "base" / "policy")
+train_run(experiment, "none", experiment.seeds[0], root)
+tables_command.main([str(root)])
 report.main([str(root)])
-tracking.sync(root, mark=root / "mlflow.logged")
+tracking.log_everything(root, mark=root / "mlflow.logged")
 """
 
 
@@ -174,7 +174,7 @@ def test_no_secret_of_the_environment_is_written_down(uri: str, tmp_path: Path) 
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:].decode()
-    assert (root / "none" / f"seed-{load('smoke').seeds[0]}" / "run.json").exists()
+    assert (root / "none" / f"seed-{load_experiment('smoke').seeds[0]}" / "run.json").exists()
     assert (root / "mlflow.logged").read_text().startswith("not logged: ")
     written = {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert len(written) > 10

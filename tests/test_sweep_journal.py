@@ -18,13 +18,12 @@ from eval.files.errors import BadInput
 from experiments.sweep.journal import (
     SPARE_WORKERS,
     Journal,
-    Taken,
-    ended,
+    TakenTrial,
+    ended_trials,
     first_tries,
-    held,
-    sampler,
+    make_sampler,
 )
-from experiments.sweep.sweep_file import Study
+from experiments.sweep.sweep_file import TuningStudy
 from tests.test_sweep_study import SMOKE
 
 WORKER = """
@@ -48,7 +47,7 @@ def journal(folder: Path, trials: int, **changes: object) -> Journal:
         "one": SMOKE["searches"]["aer"],
         "two": {"arm": "aer", "settings": {"method.tau": {"low": 0.1, "high": 0.9}}},
     }
-    study = Study.model_validate({**SMOKE, "searches": searches, "trials": trials, **changes})
+    study = TuningStudy.model_validate({**SMOKE, "searches": searches, "trials": trials, **changes})
     return Journal(folder, study, {"one": "one-1", "two": "two-1"})
 
 
@@ -78,7 +77,7 @@ def states(own: Journal) -> Counter[str]:
     return Counter(trial.state.name for search in own.names for trial in own.open(search).trials)
 
 
-def take(own: Journal, name: str = "0") -> Taken:
+def take(own: Journal, name: str = "0") -> TakenTrial:
     taken = own.take(name)
     assert taken is not None
     return taken
@@ -117,7 +116,7 @@ def test_a_killed_workers_trial_is_failed_and_its_values_are_tried_again(tmp_pat
         trial for trial in own.open("one").trials if trial.user_attrs.get("retry_of") == lost.number
     )
     assert retry.params == lost.params
-    assert len(ended(own.open("one"))) == 3
+    assert len(ended_trials(own.open("one"))) == 3
 
 
 def test_a_living_workers_trial_is_left_alone(tmp_path: Path) -> None:
@@ -171,7 +170,7 @@ def test_a_worker_signs_on_while_another_looks_whether_it_lives(tmp_path: Path) 
 
     with ThreadPoolExecutor() as threads:
         with (
-            held(tmp_path / "queue.lock"),
+            locked(tmp_path / "queue.lock"),
             locked(tmp_path / "workers" / "0.lock"),
         ):  # as one that takes a trial
             signing = threads.submit(sign_on)
@@ -200,7 +199,7 @@ def test_a_trial_that_fails_every_time_counts_once(tmp_path: Path) -> None:
         own.fail(taken, "out of memory")
     assert states(own) == {"FAIL": 8}  # 2 searches, 2 trials, 2 tries each
     found = own.open("one")
-    assert len(first_tries(found)) == len(ended(found)) == 2
+    assert len(first_tries(found)) == len(ended_trials(found)) == 2
     assert {trial.user_attrs["remarks"] for trial in found.trials} == {"out of memory"}
 
 
@@ -223,7 +222,7 @@ def test_what_failed_for_the_last_time_is_tried_again_once_per_start(tmp_path: P
     assert states(own) == {"FAIL": 16, "COMPLETE": 4}
     own.renew("fourth")
     assert own.take("0") is None
-    assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
+    assert [len(ended_trials(own.open(search))) for search in own.names] == [2, 2]
     assert {trial.params["method.tau"] for trial in own.open("two").trials} | {0.2, 0.8} == set(
         tried
     )
@@ -236,7 +235,7 @@ def test_a_trial_that_kills_every_worker_is_given_up_across_starts(tmp_path: Pat
         take(own)  # and dies
     own.renew("last")
     assert own.take("0") is None
-    assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
+    assert [len(ended_trials(own.open(search))) for search in own.names] == [2, 2]
 
 
 def test_the_death_of_a_worker_uses_up_no_retry(tmp_path: Path) -> None:
@@ -246,7 +245,7 @@ def test_the_death_of_a_worker_uses_up_no_retry(tmp_path: Path) -> None:
     while taken := own.take("0"):
         taken.study.tell(taken.trial, 0.5)
     assert states(own) == {"FAIL": 4, "COMPLETE": 4}
-    assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
+    assert [len(ended_trials(own.open(search))) for search in own.names] == [2, 2]
 
 
 def test_a_trial_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
@@ -256,7 +255,7 @@ def test_a_trial_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
     assert states(own) == {
         "FAIL": 4 * (1 + 1 + SPARE_WORKERS)
     }  # 2 searches, 2 trials, each tried once and then again
-    assert [len(ended(own.open(search))) for search in own.names] == [2, 2]
+    assert [len(ended_trials(own.open(search))) for search in own.names] == [2, 2]
 
 
 def test_a_worker_that_dies_while_it_tells_of_a_failure_loses_no_trial(
@@ -275,7 +274,7 @@ def test_a_worker_that_dies_while_it_tells_of_a_failure_loses_no_trial(
     while found := own.take("0"):
         found.study.tell(found.trial, 0.5)
     assert states(own) == {"FAIL": 1, "COMPLETE": 4}
-    assert len(ended(own.open("one"))) == 2
+    assert len(ended_trials(own.open("one"))) == 2
 
 
 def test_an_append_that_the_disk_cut_leaves_the_journal_whole(tmp_path: Path) -> None:
@@ -290,7 +289,7 @@ def test_a_sampler_repeats_itself_only_for_the_same_worker_and_trial(tmp_path: P
     study = journal(tmp_path, 2, sampler={"name": "random"}).study
 
     def first(*place: object) -> float:
-        return float(sampler(study, *place)._rng.rng.uniform())  # type: ignore[arg-type, attr-defined]
+        return float(make_sampler(study, *place)._rng.rng.uniform())  # type: ignore[arg-type, attr-defined]
 
     assert first("one", "0", 3) == first("one", "0", 3)
     assert (

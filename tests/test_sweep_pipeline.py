@@ -22,12 +22,15 @@ from eval.files.durable import discard
 from eval.files.errors import BadInput
 from eval.files.marks import mark_folder
 from experiments.spec.resolved import write_spec
-from experiments.sweep import commands
-from experiments.sweep.commands import desk_of, gather, journal_of, leave
+from experiments.sweep import gather as sweep_results
+from experiments.sweep.commands import end_worker
+from experiments.sweep.gather import gather
+from experiments.sweep.jobs import TrialFailed, follow_rows
 from experiments.sweep.journal import Journal
 from experiments.sweep.settings import MedianPruning
+from experiments.sweep.setup import TrialSetup, study_journal, trial_setup
 from experiments.sweep.sweep_file import load_study
-from experiments.sweep.trial import Desk, growing, is_worse, question_scores, seen
+from experiments.sweep.trial import is_worse, question_scores, seed_results
 from experiments.workflow.repair import repair
 from tests.test_pipeline import copied, edited
 from tests.test_sweep_study import SMOKE, study_file
@@ -96,7 +99,7 @@ def test_a_bad_launch_file_and_a_killed_worker_cost_no_trial_and_make_none_too_m
     output, _ = job.communicate()
     assert job.returncode != 0
     assert re.search(
-        r"error: .*aer: 2 trials of 2, 2 of them failed \(training .* start the sweep again", output
+        r"error: .*aer: 2 trials of 2, 2 of them failed \(training .* run the sweep again", output
     )
 
     job = sweep(checkout)
@@ -150,7 +153,7 @@ def journal(tmp_path: Path) -> Journal:
     write_spec(experiment, folder.parents[1] / "spec.yaml")
     (folder / "workers").mkdir(parents=True)
     (folder / "study.yaml").write_text(yaml.safe_dump(study.model_dump(mode="json")))
-    return journal_of(desk_of(folder))
+    return study_journal(trial_setup(folder))
 
 
 def end(journal: Journal, *scores: float) -> None:
@@ -178,7 +181,7 @@ def test_a_sweep_without_a_result_is_refused_and_the_next_start_goes_on(
     done.touch()
     with pytest.raises(
         BadInput,
-        match=r"aer: 3 trials of 3, 3 of them failed \(no driver\).* start the sweep again",
+        match=r"aer: 3 trials of 3, 3 of them failed \(no driver\).* run the sweep again",
     ):
         gather(folder)
     assert not done.exists()  # or the next start would gather again, and try nothing
@@ -204,7 +207,7 @@ def test_a_best_arm_is_never_gone_while_there_is_one(
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "write_text", dies)
+    monkeypatch.setattr(sweep_results, "write_text", dies)
     with pytest.raises(KeyboardInterrupt):
         gather(journal.folder)
     assert (journal.folder / "aer" / "best.yaml").exists()
@@ -239,7 +242,7 @@ def results(tmp_path: Path) -> Path:
 def test_what_a_seed_showed_by_hand(tmp_path: Path) -> None:
     study, _ = load_study(study_file(tmp_path))
     run = results(tmp_path)
-    assert seen(study, run / "train.jsonl", run / "eval") == {
+    assert seed_results(study, run / "train.jsonl", run / "eval") == {
         "score": 0.5,
         "initial_entropy": 0.5,
         "final_entropy": 0.2,
@@ -282,7 +285,7 @@ def test_a_growing_log_is_read_to_its_end_once(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     writer = "import sys\nwith open(sys.argv[1], 'w') as f:\n  for i in range(3): print('{\"rollout\": %d}' % i, file=f)"
     job = subprocess.Popen([sys.executable, "-c", writer, str(path)])
-    assert [row["rollout"] for row in growing(path, job)] == [0, 1, 2]
+    assert [row["rollout"] for row in follow_rows(path, job)] == [0, 1, 2]
 
 
 def test_a_kill_while_a_policy_is_deleted_leaves_a_sound_folder(
@@ -315,7 +318,9 @@ def test_a_bad_trial_and_a_stopped_one_are_told_apart(
 
     study, experiment = load_study(study_file(tmp_path, pruner={"name": "median", "warmup": 0.0}))
     assert isinstance(study.pruner, MedianPruning)
-    desk = Desk(study, experiment, tmp_path / "results" / "smoke" / "sweep" / "smoke_ratio", "code")
+    desk = TrialSetup(
+        study, experiment, tmp_path / "results" / "smoke" / "sweep" / "smoke_ratio", "code"
+    )
     rows = json.dumps({"rollout": 0, "accuracy": 0.25}) + "\n"
 
     def command(script: str) -> Any:
@@ -329,17 +334,18 @@ def test_a_bad_trial_and_a_stopped_one_are_told_apart(
         return start
 
     judge = Judge()
-    monkeypatch.setattr(sweep_trial, "start", command("import time; time.sleep(600)"))
+    monkeypatch.setattr(sweep_trial, "start_job", command("import time; time.sleep(600)"))
     outcome = sweep_trial.run_trial(desk, "aer", {"method.tau": 0.3}, judge)
     assert outcome.stopped == "stopped in training of seed 11"
     assert judge.shown == [(0.25, 0)]
-    monkeypatch.setattr(sweep_trial, "start", command("raise SystemExit(3)"))
+    monkeypatch.setattr(sweep_trial, "start_job", command("raise SystemExit(3)"))
     none, _ = load_study(study_file(tmp_path))
     with pytest.raises(
-        sweep_trial.Failed, match=r"training of seed 11 ended with code 3, see .*: the last words"
+        TrialFailed,
+        match=r"training of seed 11 ended with code 3, see .*: the last words",
     ):
         sweep_trial.run_trial(
-            Desk(none, experiment, desk.folder, "code"), "aer", {"method.tau": 0.4}, judge
+            TrialSetup(none, experiment, desk.folder, "code"), "aer", {"method.tau": 0.4}, judge
         )
     with pytest.raises(BadInput, match=r"at method\.tau = 7"):
         sweep_trial.run_trial(desk, "aer", {"method.tau": 7}, judge)
@@ -362,14 +368,14 @@ def test_a_worker_that_is_told_to_end_lets_its_training_save(
     """SIGTERM comes before a time limit; SIGKILL to the training would cost what it has not
     saved.
     """
-    from experiments.sweep.trial import attended, start
+    from experiments.sweep.jobs import attended, start_job
 
     monkeypatch.chdir(tmp_path)
-    job = start(["python", "-c", SAVES_AT_SIGTERM], tmp_path / "log", 1)
+    job = start_job(["python", "-c", SAVES_AT_SIGTERM], tmp_path / "log", 1)
     while not (tmp_path / "ready").exists():
         assert job.poll() is None
         time.sleep(0.01)
     with pytest.raises(SystemExit), attended(job):
-        leave()
+        end_worker()
     assert job.returncode == 75
     assert (tmp_path / "saved").exists()

@@ -18,15 +18,20 @@ import yaml
 
 from analysis.figures import style
 from analysis.figures.plotting import NothingToPlot, plt
-from analysis.sweep import make as sweep
-from analysis.sweep.figures import CAPTIONS, FIGURES
-from analysis.sweep.map import is_mapped
-from analysis.sweep.read import read
-from analysis.sweep.response import response
+from analysis.sweep import command as sweep
+from analysis.sweep.figures import SWEEP_CAPTIONS, SWEEP_FIGURES
+from analysis.sweep.response_figure import plot_response
+from analysis.sweep.score_map import is_mapped
 from analysis.sweep.searches import Setting
-from analysis.sweep.summary import summarise
+from analysis.sweep.sentences import (
+    search_verdict,
+    settings_in_words,
+    study_warnings,
+    tuning_budget_sentence,
+)
+from analysis.sweep.study_files import read_sweep
+from analysis.sweep.summary import summarise_searches
 from analysis.sweep.tables import regret_table, trials_table
-from analysis.sweep.words import chosen, tuning, verdict, warnings
 from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS
 from experiments.workflow.repair import undo_damaged
@@ -60,10 +65,10 @@ def small(
 
 def told(folder: Path) -> tuple[str, str]:
     """All verdicts and all warnings of a study."""
-    found = read(folder)
-    summaries = summarise(found)
-    said = [sentence for each in summaries for sentence in verdict(found, each, summaries)]
-    return " ".join(said), " ".join(warnings(found, summaries))
+    found = read_sweep(folder)
+    summaries = summarise_searches(found)
+    said = [sentence for each in summaries for sentence in search_verdict(found, each, summaries)]
+    return " ".join(said), " ".join(study_warnings(found, summaries))
 
 
 # numbers
@@ -72,8 +77,8 @@ def told(folder: Path) -> tuple[str, str]:
 def test_the_trials_table_by_hand(tmp_path: Path) -> None:
     """sd .1 (ν = 3): a mean of two is known to 3.182 × .1 / √2 = .225, a difference to .318."""
     half = 0.1 / np.sqrt(2)
-    found = read(small(tmp_path, [[m - half, m + half] for m in (0.8, 0.5, 0.4)]))
-    frame = trials_table(found, summarise(found)).frame
+    found = read_sweep(small(tmp_path, [[m - half, m + half] for m in (0.8, 0.5, 0.4)]))
+    frame = trials_table(found, summarise_searches(found)).frame
     assert frame["score_low"].tolist() == pytest.approx([0.575, 0.275, 0.175], abs=1e-4)
     assert frame["score_high"].tolist() == pytest.approx(
         [1.0, 0.725, 0.625], abs=1e-4
@@ -87,8 +92,8 @@ def test_the_regret_table_by_hand(tmp_path: Path) -> None:
     """Both seeds agree, so leaving one out changes no choice: k = 1 is the mean, k = 3 the best of
     three.
     """
-    found = read(small(tmp_path, [[0.6, 0.6], [0.3, 0.3], [0.3, 0.3]]))
-    line = regret_table(found, summarise(found)).frame.iloc[0]
+    found = read_sweep(small(tmp_path, [[0.6, 0.6], [0.3, 0.3], [0.3, 0.3]]))
+    line = regret_table(found, summarise_searches(found)).frame.iloc[0]
     assert line[["at_1", "at_few", "at_common"]].tolist() == pytest.approx([0.4, 0.6, 0.6])
     assert line[["regret_1", "regret_few", "held_out", "chosen"]].tolist() == pytest.approx(
         [0.2, 0.0, 0.6, 0.6]
@@ -104,16 +109,16 @@ def test_the_budget_is_drawn_from_the_grid_not_from_what_a_sampler_placed(tmp_pa
         row("aer", 3, {TAU: 0.6}, [0.8, 0.8], origin="random"),
     ]
     folder = write(tmp_path, study(aer=(TAU,)), rows)
-    (found,) = summarise(read(folder))
+    (found,) = summarise_searches(read_sweep(folder))
     assert (found.source, found.at(1), found.held_out) == (
         "grid",
         pytest.approx(0.2),
         pytest.approx(0.9),
     )
     write(folder, study(aer=(TAU,)), rows[2:])
-    assert [each.source for each in summarise(read(folder))] == ["random"]
+    assert [each.source for each in summarise_searches(read_sweep(folder))] == ["random"]
     write(folder, study(aer=(TAU,)), rows[2:3])
-    assert [each.source for each in summarise(read(folder))] == ["all"]
+    assert [each.source for each in summarise_searches(read_sweep(folder))] == ["all"]
     assert "trials that a sampler placed" in told(folder)[1]
 
 
@@ -144,7 +149,10 @@ def test_verdicts_say_what_was_found(tmp_path: Path) -> None:
     )
     assert "A setting picked blind from its 5 grid trials scores 47.8" in said
     assert "5 trials of the 11 that the study asks for" in warned
-    assert tuning(read(folder)) == "Tuning budget equal: 5 trials each, 10 trainings each."
+    assert (
+        tuning_budget_sentence(read_sweep(folder))
+        == "Tuning budget equal: 5 trials each, 10 trainings each."
+    )
 
 
 def test_warnings_of_the_default_sweep(made: Path) -> None:
@@ -154,7 +162,7 @@ def test_warnings_of_the_default_sweep(made: Path) -> None:
         in warned
     )
     assert "aer: 1 pruned" in warned
-    assert "fixed: 1 failed; 1 of its trials are a second try." in warned
+    assert "fixed: 1 failed; 1 of its trials repeat a failed one." in warned
 
 
 def test_a_best_value_at_the_end_of_its_range_is_pointed_out(tmp_path: Path) -> None:
@@ -174,8 +182,8 @@ def test_one_seed_is_said_to_be_optimistic(tmp_path: Path) -> None:
     assert "unknown: no trial has two seeds" in said
     assert "flatters" not in said  # nothing is left out to score it on
     assert "One seed per trial" in warned
-    found = read(tmp_path)
-    frame: Any = trials_table(found, summarise(found)).frame
+    found = read_sweep(tmp_path)
+    frame: Any = trials_table(found, summarise_searches(found)).frame
     assert frame["score_low"].isna().all()
     assert not frame["score_tied"].any()
 
@@ -188,9 +196,9 @@ def test_every_file_is_written(made: Path) -> None:
         f"{name}.{form}" for name in ("sweep", "regret") for form in ("csv", "md", "tex", "html")
     }
     assert {path.name for path in (made / "tables").iterdir()} == tables
-    assert set(FIGURES) == set(CAPTIONS)
+    assert set(SWEEP_FIGURES) == set(SWEEP_CAPTIONS)
     assert {path.name for path in (made / "figures").iterdir()} == {
-        f"{n}.{form}" for n in FIGURES for form in FORMS
+        f"{n}.{form}" for n in SWEEP_FIGURES for form in FORMS
     }
     record = json.loads((made / "figures" / "budget.json").read_text())
     assert set(record["inputs"]) == {"study.yaml", "trials.csv", "importance.csv"}
@@ -223,7 +231,7 @@ def test_figures_hold_the_numbers_of_the_files(made: Path) -> None:
 def test_another_process_writes_the_same_bytes(made: Path) -> None:
     paths = sorted(path for path in made.rglob("*") if path.is_file())
     before = {path: path.read_bytes() for path in paths}
-    code = "import sys\nfrom analysis import sweep\nsweep.main(sys.argv[1:])\n"
+    code = "import sys\nfrom analysis.sweep.command import main\nmain(sys.argv[1:])\n"
     code += "heavy = {'torch', 'optuna', 'experiments', 'methods'} & set(sys.modules)\nassert not heavy, heavy"
     subprocess.run(
         [sys.executable, "-c", code, str(made)], check=True, cwd=Path(__file__).parents[1]
@@ -309,27 +317,30 @@ def test_several_settings_categories_and_a_map(tmp_path: Path) -> None:
         row("named", i, {TAU: 0.3, "method.weight": name}, [0.5, 0.4])
         for i, name in enumerate(("hinge", "step"))
     ]
-    found = read(write(tmp_path, spec, rows, {"two": {TAU: 0.8, "method.rho": 0.2}}))
-    two, named = summarise(found)
+    found = read_sweep(write(tmp_path, spec, rows, {"two": {TAU: 0.8, "method.rho": 0.2}}))
+    two, named = summarise_searches(found)
     assert (is_mapped(two), is_mapped(named)) == (True, False)
-    style.use()
-    drawn = response(found)
+    style.use_style()
+    drawn = plot_response(found)
     assert (
         len([axes for axes in drawn.figure.axes if axes.get_xlabel()]) == 5
     )  # a panel per setting, and the map
-    assert len(FIGURES["importance"](found).numbers) == 2
-    assert len(FIGURES["parallel"](found).figure.axes) == 3  # two searches and the colours
+    assert len(SWEEP_FIGURES["importance"](found).numbers) == 2
+    assert len(SWEEP_FIGURES["parallel"](found).figure.axes) == 3  # two searches and the colours
     plt.close("all")
-    assert chosen(named.search, named.search.trials[1]) == "method.tau = 0.3, method.weight = step"
+    assert (
+        settings_in_words(named.search, named.search.trials[1])
+        == "method.tau = 0.3, method.weight = step"
+    )
     rows = [
         each | {"method.rho": 0.5} for each in rows if each["search"] == "two"
     ]  # on one line: no area to fill
-    assert not is_mapped(summarise(read(write(tmp_path, spec, rows)))[0])
+    assert not is_mapped(summarise_searches(read_sweep(write(tmp_path, spec, rows)))[0])
 
 
 def test_what_cannot_be_drawn_says_so(tmp_path: Path) -> None:
-    found = read(write(tmp_path, study(aer=(TAU,)), []))
-    for draw in FIGURES.values():
+    found = read_sweep(write(tmp_path, study(aer=(TAU,)), []))
+    for draw in SWEEP_FIGURES.values():
         with pytest.raises(NothingToPlot):
             draw(found)
 
@@ -338,7 +349,7 @@ def test_importance_may_be_missing(made: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(made, tmp_path / "study"))
     (folder / "importance.csv").unlink()
     sweep.main([str(folder)])
-    assert "importance.csv is not there" in (folder / "report.html").read_text()
+    assert "importance.csv is missing" in (folder / "report.html").read_text()
     assert json.loads((folder / "figures" / "importance.json").read_text())["missing"]
 
 
@@ -385,29 +396,29 @@ def edited(made: Path, tmp_path: Path, old: str, new: str, name: str = "trials.c
             "aer,1,done",
             "line 3: state must be one of complete, pruned, failed, not 'done'",
         ),
-        ("aer,1,", "aer,0,", "line 3: trial 0 of aer stands there twice"),
+        ("aer,1,", "aer,0,", "line 3: trial 0 of aer is duplicate"),
         ("aer,1,", "aer,1.5,", "line 3: trial must be a whole number"),
         ("aer,1,", "none,1,", "line 3: search 'none' is not in study.yaml"),
         ("False,0.2,", "False,much,", "line 3: method.tau must be a number or empty, not 'much'"),
         ("False,0.2,", "True,0.2,", "a second trial of aer is marked as chosen"),
         ("failed,tpe,", "failed,tpe,True", "not ended with a score"),
         ("aer,1,complete", '"aer,1,complete', "cannot be read"),
-        ("no hope", "no,hope", "line 11: not as many cells"),
-        (",score,", ",points,", "line 1: column(s) score are missing"),
+        ("no hope", "no,hope", "line 11: 23 cells under 22 headings"),
+        (",score,", ",points,", "line 1: no column score;"),
     ],
 )
 def test_bad_trials_are_refused_with_their_line(
     made: Path, tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     with pytest.raises(BadInput) as caught:
-        read(edited(made, tmp_path, old, new))
+        read_sweep(edited(made, tmp_path, old, new))
     assert message in str(caught.value)
     assert "trials.csv" in str(caught.value)
 
 
 def test_a_score_that_is_not_the_mean_of_its_seeds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"line 2: score is 0\.9, and the mean of its seeds is 0\.5"):
-        read(small(tmp_path, [[0.4, 0.6]], score=0.9))
+        read_sweep(small(tmp_path, [[0.4, 0.6]], score=0.9))
 
 
 @pytest.mark.parametrize(
@@ -429,7 +440,7 @@ def test_bad_studies_are_refused(
     spec = yaml.safe_load((folder / "study.yaml").read_text()) | change
     (folder / "study.yaml").write_text(yaml.safe_dump(spec))
     with pytest.raises(BadInput, match=message):
-        read(folder)
+        read_sweep(folder)
 
 
 def test_a_study_that_does_not_say_what_it_asks_has_a_page(tmp_path: Path) -> None:
@@ -438,7 +449,7 @@ def test_a_study_that_does_not_say_what_it_asks_has_a_page(tmp_path: Path) -> No
     (folder / "study.yaml").write_text(
         yaml.safe_dump({"searches": spec["searches"], "seeds": spec["seeds"]})
     )
-    sweep.report(read(folder))
+    sweep.write_sweep_report(read_sweep(folder))
     page = (folder / "report.html").read_text()
     assert "No question is stated in the study." in page
     assert "experiment not stated" in page
@@ -474,4 +485,4 @@ def test_columns_that_nobody_knows_are_left_aside(made: Path, tmp_path: Path) ->
     (folder / "trials.csv").write_text(
         "\n".join([lines[0] + ",new", *(line + ",1" for line in lines[1:])]) + "\n"
     )
-    assert read(folder).searches == read(made).searches
+    assert read_sweep(folder).searches == read_sweep(made).searches

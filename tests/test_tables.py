@@ -18,9 +18,12 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analysis.results.folder import BASE, load
+from analysis.results.folder import BASE, load_results
 from analysis.tables import cells, render, scores
-from analysis.tables import make as tables
+from analysis.tables import command as tables_command
+from analysis.tables import layouts as tables
+from analysis.tables.precision import precision_frame
+from analysis.tables.training import flips, training_frame
 from eval.files.errors import BadInput
 from tests.synthetic import make
 
@@ -39,7 +42,7 @@ HOSTILE = (
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete results folder with its tables."""
     made = make(tmp_path_factory.mktemp("tables") / "demo", rollouts=30, questions=12)
-    tables.main([str(made)])
+    tables_command.main([str(made)])
     return made
 
 
@@ -50,14 +53,14 @@ def broken(folder: Path, tmp_path: Path) -> Path:
 
 
 def shown(table: cells.Table, form: str) -> str:
-    return render.FORMS[form](table)
+    return render.TABLE_FORMS[form](table)
 
 
 # scores
 
 
 def test_main_table_holds_the_plain_means(folder: Path) -> None:
-    frame: Any = scores.main_frame(load(folder)).set_index(["benchmark", "arm"])
+    frame: Any = scores.main_frame(load_results(folder)).set_index(["benchmark", "arm"])
     counts = [
         pd.read_csv(path)
         for path in sorted((folder / "aer").glob("seed-*/eval/arithmetic_test.counts.csv"))
@@ -74,7 +77,7 @@ def test_main_table_holds_the_plain_means(folder: Path) -> None:
 
 
 def test_numbers_do_not_depend_on_the_other_arms(folder: Path) -> None:
-    whole = load(folder)
+    whole = load_results(folder)
     fewer = replace(
         whole, spec=whole.spec | {"arms": {arm: whole.spec["arms"][arm] for arm in ("none", "aer")}}
     )
@@ -85,7 +88,7 @@ def test_numbers_do_not_depend_on_the_other_arms(folder: Path) -> None:
 
 
 def test_comparisons_hold_every_arm_and_adjust_within_pass_at_1_and_pass_at_k(folder: Path) -> None:
-    frame: Any = scores.comparisons_frame(load(folder))
+    frame: Any = scores.comparisons_frame(load_results(folder))
     assert len(frame) == 2 * 2 * 4
     assert set(frame["reference"]) == {"none"}
     assert (frame["p_holm"] >= frame["p"]).all()
@@ -95,12 +98,73 @@ def test_comparisons_hold_every_arm_and_adjust_within_pass_at_1_and_pass_at_k(fo
     assert frame["sentence"].str.contains("arithmetic").all()
 
 
+def test_precision_tells_where_the_intervals_come_from(folder: Path) -> None:
+    frame: Any = precision_frame(load_results(folder))
+    assert len(frame) == 2 * 4
+    parts = frame[["of_seeds", "of_questions", "of_interaction", "of_sampling"]]
+    np.testing.assert_allclose(parts.sum(axis=1), 1)
+    assert (frame["one_more_seed"] < frame["half_width"]).all()
+    assert (frame["more_questions"] < frame["half_width"]).all()
+    compared: Any = scores.comparisons_frame(load_results(folder)).query("k == 1")
+    halves = (compared["high"] - compared["low"]) / 2
+    np.testing.assert_allclose(frame["half_width"], halves)
+
+
+def test_training_is_compared_with_the_base_policy(folder: Path) -> None:
+    frame: Any = training_frame(load_results(folder))
+    assert len(frame) == 2 * 2 * 5
+    main: Any = scores.main_frame(load_results(folder)).set_index(["benchmark", "arm"])["pass_at_1"]
+    for row in frame.query("k == 1").to_dict("records"):
+        gained = main[row["benchmark"], row["arm"]] - main[row["benchmark"], BASE]
+        assert row["difference"] == pytest.approx(gained)
+    worse: Any = frame.query("arm == 'fixed_high' and benchmark == 'arithmetic_test' and k == 1")
+    assert worse["verdict"].tolist() == ["worse"]
+    assert (frame["p_holm"] >= frame["p"]).all()
+
+
+def test_flips_by_hand_and_where_seeds_flip_as_much_as_training_did(broken: Path) -> None:
+    assert flips(np.array([1.0, 0.5]), np.array([0.0, 0.5])) == pytest.approx((1 + 0.5) / 2)
+    for seed in (0, 1, 2):  # one greedy answer: two seeds differ on as many as each does from base
+        path = broken / "aer" / f"seed-{seed}" / "eval" / "arithmetic_test.counts.csv"
+        names = [row["problem_id"] for row in csv.DictReader(path.open())]
+        right = [int(q % 3 == seed) for q in range(len(names))]
+        rows = [f"{name},1,{answer}" for name, answer in zip(names, right, strict=True)]
+        path.write_text("\n".join(["problem_id,n,correct", *rows]))
+    base = broken / "base" / "eval" / "arithmetic_test.counts.csv"
+    base.write_text("\n".join(["problem_id,n,correct", *(f"{name},1,0" for name in names)]))
+    frame: Any = training_frame(load_results(broken)).query(
+        "benchmark == 'arithmetic_test' and k == 1"
+    )
+    row = frame.set_index("arm").loc["aer"]
+    assert row["flips_between_seeds"] == pytest.approx(2 / 3)
+    assert row["flips_from_base"] == pytest.approx(1 / 3)
+    assert row["remarks"].startswith("two of its seeds disagree on 67 % of the answers, no less")
+
+
+def test_without_an_evaluation_of_the_base_policy_training_has_no_verdict(broken: Path) -> None:
+    shutil.rmtree(broken / "base")
+    frame: Any = training_frame(load_results(broken))
+    assert set(frame["verdict"]) == {"no verdict"}
+    assert frame["remarks"].eq("base policy: not evaluated").all()
+
+
+def test_one_seed_has_no_precision(broken: Path) -> None:
+    for seed in (1, 2):
+        shutil.rmtree(broken / "none" / f"seed-{seed}")
+    frame: Any = precision_frame(load_results(broken))
+    assert frame["of_seeds"].isna().all()
+    assert frame["half_width"].notna().all()
+    assert frame["remarks"].eq("one seed of an arm tells nothing of its seeds").all()
+
+
 def test_equal_arms_are_all_the_best(broken: Path) -> None:
     for seed in (0, 1, 2):
         here = broken / f"aer/seed-{seed}/eval/arithmetic_test.counts.csv"
         shutil.copy(here, broken / f"fixed_low/seed-{seed}/eval/arithmetic_test.counts.csv")
     frame: Any = (
-        scores.main_frame(load(broken)).query("benchmark == 'arithmetic_test'").set_index("arm")
+        scores.main_frame(load_results(broken))
+        .query("benchmark == 'arithmetic_test'")
+        .set_index("arm")
     )
     assert frame.query("pass_at_1_best").index.tolist() == ["fixed_low", "aer"]
     assert not frame.loc[["fixed_low", "aer"], "pass_at_1_tied"].any()
@@ -111,7 +175,7 @@ def test_equal_arms_are_all_the_best(broken: Path) -> None:
 
 def cell_table(value: str) -> cells.Table:
     frame = pd.DataFrame({"name": [value, "plain"], "score": [0.1234567890123, NAN]})
-    columns = (tables.word("name", "name"), cells.Column("score", "score", cells.points))
+    columns = (tables.text_column("name", "name"), cells.Column("score", "score", cells.points))
     return cells.Table("t", "A caption", frame, columns, (value,))
 
 
@@ -134,7 +198,7 @@ def test_best_is_bold_and_tied_is_daggered(folder: Path) -> None:
             "v_tied": [False, True],
         }
     )
-    table = cells.Table("t", "c", frame, (tables.score("v", "v"),))
+    table = cells.Table("t", "c", frame, (tables.score_column("v", "v"),))
     assert "**50.0 [45.0, 60.0]**" in shown(table, "md")
     assert "40.0 [30.0, 50.0]†" in shown(table, "md")
     assert r"\textbf{50.0 [45.0, 60.0]}" in shown(table, "tex")
@@ -179,8 +243,8 @@ def test_no_cell_is_an_argument_of_the_line_break_before_it_in_tex(name: str) ->
 
 @given(st.text(st.characters(blacklist_categories=["Cs"])))
 def test_tex_leaves_no_command_of_the_text(value: str) -> None:
-    shown = render.tex(value)
-    for known in sorted(set(render.TEX.values()), key=len, reverse=True):
+    shown = render.escape_tex(value)
+    for known in sorted(set(render.TEX_ESCAPES.values()), key=len, reverse=True):
         shown = shown.replace(known, "")
     assert not set(shown) & set("\\&%$#_{}~^")
 
@@ -199,19 +263,19 @@ def test_numbers_are_rounded_for_people() -> None:
 
 
 def test_every_table_is_written_in_every_form(folder: Path) -> None:
-    names = {f"{name}.{form}" for name in tables.LAYOUTS for form in render.FORMS}
+    names = {f"{name}.{form}" for name in tables.LAYOUTS for form in render.TABLE_FORMS}
     assert {path.name for path in (folder / "tables").iterdir()} == names | {"checksums.json"}
 
 
 def test_running_again_changes_no_byte(broken: Path) -> None:
     before = {path.name: path.read_bytes() for path in (broken / "tables").iterdir()}
-    tables.main([str(broken)])
+    tables_command.main([str(broken)])
     assert {path.name: path.read_bytes() for path in (broken / "tables").iterdir()} == before
 
 
 def test_stored_tables_show_the_same_cells(folder: Path) -> None:
     for name in tables.LAYOUTS:
-        stored = tables.stored(name, load(folder))
+        stored = tables.stored_table(name, load_results(folder))
         assert stored is not None
         assert render.to_html(stored) == (folder / "tables" / f"{name}.html").read_text(
             encoding="utf-8"
@@ -242,7 +306,7 @@ def test_a_failed_arm_and_a_missing_seed_are_shown(broken: Path) -> None:
     )
     info = json.loads((broken / "none" / "seed-0" / "run.json").read_text())
     (broken / "none" / "seed-0" / "run.json").write_text(json.dumps(info | {"status": "crashed"}))
-    tables.main([str(broken)])
+    tables_command.main([str(broken)])
     main = pd.read_csv(broken / "tables" / "main.csv").set_index(["benchmark", "arm"])
     assert main.loc[("arithmetic_test", "fixed_low"), "remarks"] == "not evaluated"
     assert main.loc[("arithmetic_test", "aer"), "remarks"] == "2 of 3 seeds"
@@ -255,7 +319,7 @@ def test_a_failed_arm_and_a_missing_seed_are_shown(broken: Path) -> None:
     assert "ended as 'crashed' after 30 rollouts (none, seed 0)" in said
     compared = pd.read_csv(broken / "tables" / "comparisons.csv").set_index("arm")
     assert set(compared.loc["fixed_low", "verdict"]) == {"no verdict"}
-    assert compared.loc["aer", "remarks"].str.contains("left out").all()
+    assert compared.loc["aer", "remarks"].eq("aer: 2 of 3 seeds").all()
     checks = pd.read_csv(broken / "tables" / "diagnostics.csv")
     assert checks.query("arm == 'fixed_low'")["flags"].tolist() == ["missing"] * 3
 
@@ -265,7 +329,7 @@ def test_a_ragged_set_says_what_it_cannot_show(broken: Path) -> None:
     table = pd.read_csv(path)
     table.loc[3, ["n", "correct"]] = 4, 2
     table.to_csv(path, index=False)
-    frame = scores.main_frame(load(broken)).set_index(["benchmark", "arm"])
+    frame = scores.main_frame(load_results(broken)).set_index(["benchmark", "arm"])
     row = frame.loc[("arithmetic_hard", "aer")]
     assert np.isfinite(row["pass_at_1"])
     assert np.isnan(row["pass_at_k"])
@@ -276,7 +340,7 @@ def test_a_folder_with_only_a_spec_still_gives_tables(tmp_path: Path) -> None:
     make(tmp_path / "whole", rollouts=3, questions=4)
     (tmp_path / "bare").mkdir()
     shutil.copy(tmp_path / "whole" / "spec.yaml", tmp_path / "bare")
-    tables.main([str(tmp_path / "bare")])
+    tables_command.main([str(tmp_path / "bare")])
     assert "no evaluation on arithmetic_hard (base policy)" in (
         tmp_path / "bare/tables/main.md"
     ).read_text().replace("\\", "")
@@ -290,7 +354,7 @@ def test_an_unreadable_spec_is_one_line_and_exit_2(
 ) -> None:
     (tmp_path / "spec.yaml").write_text(text)
     with pytest.raises(SystemExit) as caught:
-        tables.main([str(tmp_path)])
+        tables_command.main([str(tmp_path)])
     assert caught.value.code == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ")
@@ -301,7 +365,7 @@ def test_an_unreadable_spec_is_one_line_and_exit_2(
 def test_a_foreign_csv_is_refused(broken: Path) -> None:
     (broken / "tables" / "main.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BadInput, match=r"main\.csv lacks the columns"):
-        tables.stored("main", load(broken))
+        tables.stored_table("main", load_results(broken))
 
 
 def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
@@ -317,7 +381,7 @@ def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
             }
         )
     )
-    tables.main([str(tmp_path / "demo")])
+    tables_command.main([str(tmp_path / "demo")])
     for form in ("md", "html"):
         assert "<img" not in (tmp_path / "demo" / "tables" / f"main.{form}").read_text(
             encoding="utf-8"
@@ -325,12 +389,13 @@ def test_hostile_arms_pass_through_every_stage(tmp_path: Path) -> None:
 
 
 def test_the_analysis_needs_no_torch() -> None:
-    code = "import sys, analysis.tables.make, analysis.figures.make, analysis.report.make; sys.exit('torch' in sys.modules)"
+    commands = "analysis.tables.command, analysis.figures.command, analysis.report.command"
+    code = f"import sys, {commands}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_footnotes_count_what_was_left_out_of_the_training_set(folder: Path) -> None:
-    tables.main([str(folder)])
+    tables_command.main([str(folder)])
     note = (folder / "tables" / "main.md").read_text()
     assert "overlap with the training set, dropped from training: arithmetic" in note
     assert "Left out of the training set as well: 2 conflicting rows." in note

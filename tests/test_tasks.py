@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from analysis.results.folder import load as read_results
+from analysis.results.folder import load_results as read_results
 from analysis.tables.footnotes import overlap_note
 from eval.files.durable import locked
 from eval.files.errors import BadInput
@@ -19,8 +19,8 @@ from eval.files.marks import CHECKSUMS, made_from
 from eval.questions.named_sets import SOURCES
 from eval.questions.problems import Problem, load_set, read_problems, write_problems
 from eval.verify.verifier import Verifier
-from experiments.spec.resolved import resolved
-from experiments.spec.schema import Experiment, Task, load
+from experiments.spec.resolved import resolved_yaml
+from experiments.spec.schema import Experiment, Task, load_experiment
 from experiments.tasks.dataset import UNKNOWN, make_dataset
 from experiments.tasks.problem_files import write_all
 from experiments.training.rewards import VerifiedReward
@@ -34,7 +34,7 @@ def mini(
     data_dir: Path, task: dict[str, Any] | None = None, limit: int | None = None
 ) -> Experiment:
     """maths_mini on another folder, asking all of aime_2024 and `limit` questions of math_500."""
-    content = load("maths_mini").model_dump()
+    content = load_experiment("maths_mini").model_dump()
     content["data_dir"] = str(data_dir)
     content["task"].update(task or {})
     content["evaluation"]["benchmarks"]["math_500"]["limit"] = limit
@@ -101,7 +101,7 @@ def test_limits_count_what_is_left(data_dir: Path, tmp_path: Path) -> None:
 
 
 def test_arithmetic_streams_are_examined_too(tmp_path: Path) -> None:
-    experiment = load("smoke")
+    experiment = load_experiment("smoke")
     ids, report = written(experiment, tmp_path / "problems")
     assert len(ids) == report["rows"] == report["kept"] == 16
     assert report["benchmarks"] == {
@@ -114,7 +114,7 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         locked(tmp_path / ".problems.lock"),
         pytest.raises(BadInput, match="another process is at work here"),
     ):
-        write_all(load("smoke"), tmp_path / "problems")
+        write_all(load_experiment("smoke"), tmp_path / "problems")
     assert not (tmp_path / "problems").exists()
 
 
@@ -133,7 +133,7 @@ def test_problems_say_what_they_were_made_from(data_dir: Path, tmp_path: Path) -
 def test_the_counts_stand_under_the_tables(data_dir: Path, tmp_path: Path) -> None:
     experiment = mini(data_dir)
     write_all(experiment, tmp_path / "out" / "problems")
-    (tmp_path / "out" / "spec.yaml").write_text(resolved(experiment))
+    (tmp_path / "out" / "spec.yaml").write_text(resolved_yaml(experiment))
     assert overlap_note(read_results(tmp_path / "out")) == (
         "Problems that overlap with the training set, dropped from training: aime_2024: 0 exact, 0"
         " near or exact;"

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.tables import make as tables
-from experiments.spec.resolved import resolved
-from experiments.spec.schema import load, run_spec, spec_hash
+from analysis.tables import command as tables_command
+from experiments.spec.resolved import resolved_yaml
+from experiments.spec.schema import load_experiment, run_spec, spec_hash
 from experiments.tracking import command as tracking
-from experiments.tracking.address import Unreachable, check_answers, own_uri, without_secrets
-from experiments.tracking.metrics import measure_names, metric_name, numbers, row_points
+from experiments.tracking.metrics import finite_numbers, measure_names, metric_name, row_points
 from experiments.tracking.mlflow_store import MAKING, make_view
-from experiments.tracking.runs import views
+from experiments.tracking.runs import run_views
+from experiments.tracking.store_address import Unreachable, check_answers, own_uri, without_secrets
 from tests.synthetic import log, make
 
 CHECKOUT = Path(__file__).parents[1]
@@ -60,8 +60,8 @@ def make_results(root: Path, rollouts: int = 6) -> Path:
         "seeds": list(SEEDS),
     }
     (root / "spec.yaml").write_text(yaml.safe_dump(spec))
-    experiment = load(root / "spec.yaml")
-    (root / "spec.yaml").write_text(resolved(experiment))
+    experiment = load_experiment(root / "spec.yaml")
+    (root / "spec.yaml").write_text(resolved_yaml(experiment))
     for arm, seed in ((arm, seed) for arm in ARMS for seed in SEEDS):
         path = run_folder(root, arm, seed) / "run.json"
         record = json.loads(path.read_text()) | {
@@ -74,7 +74,7 @@ def make_results(root: Path, rollouts: int = 6) -> Path:
     (root / "benchmarks" / "aer_1_train.tsv").write_text(
         "s\tmax_rss\tmean_load\tcpu_time\n46.5\t1085.5\t89\t-\n"
     )
-    tables.main([str(root)])
+    tables_command.main([str(root)])
     return root
 
 
@@ -143,7 +143,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_view(made, alive=True, whole=False)
     for path, text in finish.items():
         path.write_text(text)
-    tracking.sync(made)
+    tracking.log_everything(made)
     return made
 
 
@@ -199,9 +199,9 @@ def test_data_sets_and_artifacts(root: Path) -> None:
 
 def test_a_rebuilt_database_equals_the_live_one(root: Path) -> None:
     live = shown(root.parent)
-    tracking.sync(root)
+    tracking.log_everything(root)
     assert shown(root.parent) == live, "a second pass changes something"
-    tracking.rebuild(root.parent)
+    tracking.rebuild_store(root.parent)
     assert shown(root.parent) == live
 
 
@@ -217,7 +217,7 @@ def test_processes_that_start_at_once_make_no_run_twice(tmp_path: Path) -> None:
         run_folder(made) / "train.jsonl"
     )  # trained anew with other code: a run in the place of the old one
     path.write_text("".join(json.dumps(row) + "\n" for row in log("none", 9, 2)))
-    tracking.sync(made)
+    tracking.log_everything(made)
     assert (
         shown(made.parent)["aer/seed-1"]["metrics"]["entropy"][0][1]
         == log("none", 9, 2)[0]["entropy"]
@@ -225,7 +225,7 @@ def test_processes_that_start_at_once_make_no_run_twice(tmp_path: Path) -> None:
     edited = yaml.safe_load((made / "spec.yaml").read_text())
     edited["arms"]["aer"]["method"]["eta"] = 0.2
     (made / "spec.yaml").write_text(yaml.safe_dump(edited))
-    tracking.sync(made)
+    tracking.log_everything(made)
     assert sorted(shown(made.parent)) == [name for name in RUN_NAMES if not name.startswith("aer/")]
 
 
@@ -258,27 +258,27 @@ def test_a_locked_database_is_one_warning(
     with closing(sqlite3.connect(root.parent / "mlflow.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         mark = root.parent / "mark"
-        tracking.sync(root, mark=mark)
+        tracking.log_everything(root, mark=mark)
         assert "database is locked" in capsys.readouterr().err
         assert mark.read_text().startswith("not logged")
 
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.tracking.address.PATIENCE", 0.05)
+    monkeypatch.setattr("experiments.tracking.store_address.ANSWER_SECONDS", 0.05)
 
 
 def test_a_server_that_is_away_is_one_warning_without_its_password(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, patience: None
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hidden@127.0.0.1:9/base?token=hidden")
-    tracking.sync(root)
+    tracking.log_everything(root)
     said = capsys.readouterr().err
     assert said.startswith("warning: tracking: no answer from http://127.0.0.1:9/base")
     assert said.count("\n") == 1
     assert "hidden" not in said
     with pytest.raises(Unreachable):
-        tracking.rebuild(root.parent)
+        tracking.rebuild_store(root.parent)
 
 
 def test_following_warns_once_and_ends_with_its_caller(
@@ -296,8 +296,8 @@ def test_following_warns_once_and_ends_with_its_caller(
 def test_switched_off_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENTROPY_CONTROL_TRACKING", "off")
     (tmp_path / "demo").mkdir()
-    tracking.sync(tmp_path / "demo", mark=tmp_path / "demo" / "mark")
-    tracking.start(tmp_path / "demo")
+    tracking.log_everything(tmp_path / "demo", mark=tmp_path / "demo" / "mark")
+    tracking.start_following(tmp_path / "demo")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mark"]
 
 
@@ -315,7 +315,7 @@ def test_rows_of_other_settings_are_not_shown(tmp_path: Path) -> None:
     (run / "run.json").write_text(json.dumps(record | {"spec_hash": "other"}))
     (run_folder(made, "none") / "run.json").unlink()
     os.utime(made / "spec.yaml", (2e9, 2e9))  # the settings were written after the rows
-    names = sorted(view.name for view in views(made, alive=True)[1])
+    names = sorted(view.name for view in run_views(made, alive=True)[1])
     assert names == [name for name in RUN_NAMES if not name.endswith("/seed-1")]
 
 
@@ -330,7 +330,7 @@ def test_names_and_numbers() -> None:
         "bad": float("nan"),
         "levels": {"2": {"rows": 4, "length": 7}},
     }
-    assert list(numbers(row)) == [("entropy", 0.5), ("levels/2/length", 7.0)]
+    assert list(finite_numbers(row)) == [("entropy", 0.5), ("levels/2/length", 7.0)]
 
 
 def test_times_count_back_from_the_last_row() -> None:

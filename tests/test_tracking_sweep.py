@@ -14,7 +14,7 @@ import yaml
 from eval.files.errors import BadInput
 from experiments.tracking import command as tracking
 from experiments.tracking.mlflow_store import make_view
-from experiments.tracking.sweeps import sweep_views, told
+from experiments.tracking.sweeps import sweep_views, trial_rows
 from tests import synthetic_sweep
 from tests.synthetic import log
 from tests.test_tracking import make_results, shown
@@ -62,7 +62,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_view(made, alive=True, whole=False)
     table.rename(folder / "trials.csv")
     (folder / "aer" / "best.yaml").write_text("method: {name: aer}\n")
-    tracking.sync(made)
+    tracking.log_everything(made)
     return made
 
 
@@ -121,9 +121,9 @@ def test_states_retries_and_the_best(root: Path) -> None:
 
 def test_a_rebuilt_database_equals_the_live_one(root: Path) -> None:
     live = shown(root.parent)
-    tracking.sync(root)
+    tracking.log_everything(root)
     assert shown(root.parent) == live, "a second pass changes something"
-    tracking.rebuild(root.parent)
+    tracking.rebuild_store(root.parent)
     assert shown(root.parent) == live
 
 
@@ -151,13 +151,13 @@ def test_the_later_file_tells_of_a_trial(tmp_path: Path) -> None:
         )
     )
     os.utime(folder / "trials.csv", (1e9, 1e9))
-    assert told(folder)["aer", 0].cells["score"] == "0.25"
+    assert trial_rows(folder)["aer", 0].cells["score"] == "0.25"
     os.utime(path, (1e8, 1e8))
-    assert told(folder)["aer", 0].cells["score"] != "0.25"
+    assert trial_rows(folder)["aer", 0].cells["score"] != "0.25"
     path.write_text('{"torn')
-    assert len(told(folder)) == 23
+    assert len(trial_rows(folder)) == 23
     path.write_text('{"score": 0.5}')  # says neither search nor trial: trials.csv will
-    assert len(told(folder)) == 23
+    assert len(trial_rows(folder)) == 23
 
 
 def test_a_trial_made_again_takes_the_place_of_the_old_one(root: Path, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_trial_made_again_takes_the_place_of_the_old_one(root: Path, tmp_path:
     folder = made / NAME
     text = (folder / "trials.csv").read_text()
     (folder / "trials.csv").write_text(text.replace("aer/runs/00000000", "aer/runs/other"))
-    tracking.sync(made)
+    tracking.log_everything(made)
     found = shown(made.parent)
     run = found[f"{NAME}/aer/trial-0"]
     assert run["tags"]["run"] == "aer/runs/other"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tracking.address import own_uri
+from experiments.tracking.store_address import own_uri
 from tests.browser import Page, executable, page
 from tests.test_tracking import make_results
 

@@ -11,12 +11,28 @@ from trl.trainer.grpo_config import GRPOConfig
 from experiments.train import keep_rows
 from experiments.training.gradient_share import GradientShare
 from experiments.training.grpo_config import grpo_config
-from methods import AER, Control, FixedCoefficient, NoEntropy, Signals, State
+from methods import (
+    AER,
+    CEGPPO,
+    QAE,
+    SIREN,
+    STARE,
+    ClipCov,
+    ClipHigher,
+    Control,
+    EntropyAdvantage,
+    FixedCoefficient,
+    NoEntropy,
+    Rollout,
+    Shape,
+    Signals,
+    State,
+)
 from tests import grpo_runs
 from tests.faults.alive import acts, unlearnt
 from tests.grpo_runs import differences, ours, training, weights, weights_after
 
-TIMES = {"seconds_rollout", "seconds_update", "seconds_rest"}
+TIMES = {"seconds_rollout", "seconds_scoring", "seconds_update", "seconds_rest"}
 Row = dict[str, Any]
 
 
@@ -28,7 +44,7 @@ def run(method: Any, out: Path, **changes: Any) -> tuple[list[Row], dict[str, to
 
 
 class Recorder:
-    """A method that does nothing and remembers what it was told."""
+    """A method that does nothing and remembers what it was told. (Real methods remember nothing.)"""
 
     clip = (0.2, 0.2)
 
@@ -62,6 +78,137 @@ def test_a_method_is_asked_and_told_once_per_rollout(updates: int, tmp_path: Pat
         )
         assert sorted(told.accuracy_B.tolist()) == pytest.approx(sorted(asked.tolist()))
         assert asked.mean().item() == pytest.approx(row["accuracy"])
+
+
+class Tracer(Recorder):
+    """Its levers say where they belong: the advantage of each token is its log-probability, which
+    its surrogate compares with the one that the update computes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.off: list[float] = []
+        self.ratios: set[float] = set()
+
+    def shape(self, state: State, seen: Rollout) -> Shape:
+        self.calls.append(("shape", seen))
+        return Shape(advantage=seen.logp_BT, note={"number": float(seen.number)})
+
+    def surrogate(
+        self,
+        logp_BT: torch.Tensor,
+        old_logp_BT: torch.Tensor,
+        advantage_BT: torch.Tensor,
+        mask_BT: torch.Tensor,
+        clip: tuple[float, float],
+    ) -> torch.Tensor:
+        counted = mask_BT.bool()
+        self.off.append(((advantage_BT - logp_BT) * mask_BT).abs().max().item())
+        self.ratios |= set((logp_BT - old_logp_BT)[counted].exp().tolist())
+        return -logp_BT
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_levers_reach_the_rows_that_they_were_made_for(masked: bool, tmp_path: Path) -> None:
+    """One update per rollout, four shuffled micro-batches: the policy is the scored one, so each
+    row's log-probabilities are those that its lever was made from. The ratio stays 1 exactly.
+    """
+    tracer = Tracer()
+    run(
+        tracer,
+        tmp_path,
+        per_device_train_batch_size=4,
+        mask_truncated_completions=masked,
+        max_completion_length=6,
+    )
+    assert [name for name, _ in tracer.calls] == ["control", "shape", "observe"] * 3
+    assert len(tracer.off) >= 12, "once per micro-batch at least"
+    assert max(tracer.off) < 1e-5
+    assert tracer.ratios == {1.0}
+    for rollout in range(3):
+        (_, accuracy), (_, seen), (_, told) = tracer.calls[3 * rollout : 3 * rollout + 3]
+        assert (seen.number, seen.planned) == (told.rollout, 3) == (rollout, 3)
+        assert seen.entropy == told.entropy
+        assert told.note == {"number": rollout}
+        assert torch.equal(seen.accuracy_B, accuracy)
+        assert seen.group_B.tolist() == [i // 4 for i in range(16)]
+        assert not seen.logp_BT.requires_grad
+        counted = seen.mask_BT.sum(1)
+        assert masked == bool((counted == 0).any()), "truncated rows do not count where masked"
+
+
+def test_a_scoring_pass_is_made_where_it_is_needed_alone(tmp_path: Path) -> None:
+    """Not with two updates per rollout, where TRL makes one; not for a shape that reads rewards."""
+
+    def seconds(method: Any, updates: int) -> float:
+        rows: list[Row] = []
+        settings = training(rollouts=1, updates_per_rollout=updates, per_device_train_batch_size=8)
+        ours(method, settings, tmp_path / f"{method.name}-{updates}", rows.append).train()
+        return rows[0]["seconds_scoring"]
+
+    assert seconds(EntropyAdvantage(), 1) > 0
+    assert seconds(EntropyAdvantage(), 2) == 0
+    assert seconds(QAE(), 1) == 0
+    assert seconds(NoEntropy(), 1) == 0
+
+
+def test_every_lever_says_whether_it_acted(tmp_path: Path) -> None:
+    changes = {"rollouts": 2, "gradient_share_every": 1}
+    rows, _ = run(EntropyAdvantage(), tmp_path / "a", **changes)
+    lever = rows[0]["levers"]["advantage"]
+    assert 0 < lever["touched"] <= 1
+    assert 0 < lever["distance"] <= lever["largest"]
+    assert 0 < rows[0]["gradient_share"] < 1
+    few, _ = run(ClipCov(rho=0.1, omega_low=0.0), tmp_path / "b", **changes)
+    tokens = few[0]["tokens_generated"]
+    assert few[0]["levers"]["weight"]["touched"] == pytest.approx(int(0.1 * tokens) / tokens)
+    four = {"updates_per_rollout": 4, "per_device_train_batch_size": 4}
+    kept, _ = run(CEGPPO(), tmp_path / "c", **four, gradient_share_every=1)
+    touched = [row["levers"]["surrogate"]["touched"] for row in kept]
+    assert touched == pytest.approx([row["clip_low"] + row["clip_high"] for row in kept])
+    assert max(touched) > 0
+    assert max(row["gradient_share"] for row in kept) > 0.01
+    assert run(NoEntropy(), tmp_path / "d")[0][0]["levers"] == {}
+
+
+def test_a_clip_acts_on_the_tokens_that_plain_grpo_would_treat_otherwise(tmp_path: Path) -> None:
+    """However wide it is: a bound that no ratio reaches still frees those beyond 1.2."""
+    four = {"updates_per_rollout": 4, "per_device_train_batch_size": 4, "gradient_share_every": 1}
+    wide, _ = run(ClipHigher(epsilon_high=50.0), tmp_path / "a", **four)
+    assert {row["clip_high"] for row in wide} == {0.0}
+    assert max(row["levers"]["clip"]["touched"] for row in wide) > 0
+    assert max(row["gradient_share"] for row in wide) > 0.01
+    equal, _ = run(ClipHigher(epsilon_high=0.2), tmp_path / "b", **four)
+    assert {row["levers"]["clip"]["touched"] for row in equal} == {0.0}
+    assert {row["gradient_share"] for row in equal} == {0.0}
+
+
+class WholeEntropy(FixedCoefficient):
+    """A fixed bonus on an entropy of its own, which is the full softmax' after all."""
+
+    def entropy_of(self, logits_NV: torch.Tensor) -> torch.Tensor:
+        logp_NV = logits_NV.log_softmax(-1)
+        return -(logp_NV.exp() * logp_NV).sum(-1)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_an_own_entropy_that_is_the_full_one_trains_the_same_policy(
+    checkpointing: bool, tmp_path: Path
+) -> None:
+    """Beside TRL's fused head, which computes the same numbers in other tiles."""
+    changes = {
+        "updates_per_rollout": 2,
+        "per_device_train_batch_size": 4,
+        "gradient_checkpointing": checkpointing,
+        "temperature": 0.7,
+    }
+    own = run(WholeEntropy(0.1), tmp_path / "a", **changes)
+    full = run(FixedCoefficient(0.1), tmp_path / "b", **changes)
+    none = run(NoEntropy(), tmp_path / "c", **changes)
+    for row, other in zip(own[0], full[0], strict=True):
+        assert row["own_entropy"] == pytest.approx(row["entropy"], rel=1e-5)
+        assert other["own_entropy"] is None
+    assert differences(own[1], full[1]) < 1e-3 < differences(own[1], none[1])
 
 
 def test_entropy_is_that_of_the_generating_policy_however_many_updates(tmp_path: Path) -> None:
@@ -158,9 +305,19 @@ def test_masking_truncated_completions_leaves_entropy_alone(tmp_path: Path) -> N
     assert differences(kept_weights, masked_weights) > 0
 
 
-def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> None:
-    """State and H_0 included: a controller that acts from the first rollout on."""
-    method = AER(tau=1.0, rho=1.0, eta=1.0)
+METHODS_TO_RESUME = [
+    AER(tau=1.0, rho=1.0, eta=1.0),
+    ClipCov(rho=0.2, omega_low=0.0),
+    STARE(target=9.0, adaptive=True),
+    SIREN(beta=1.0),
+]
+"""A controller with an anchor that acts from the first rollout on; draws; weights that move; an
+anchor of an entropy of its own.
+"""
+
+
+@pytest.mark.parametrize("method", METHODS_TO_RESUME, ids=lambda method: method.name)
+def test_resume_from_a_checkpoint_is_the_uninterrupted_run(method: Any, tmp_path: Path) -> None:
     changes = {
         "updates_per_rollout": 2,
         "per_device_train_batch_size": 4,
@@ -179,7 +336,10 @@ def test_resume_from_a_checkpoint_is_the_uninterrupted_run(tmp_path: Path) -> No
         differences(expected, weights(ours(method, training(**changes), tmp_path / "untrained")))
         > 0
     )
-    assert any(map(acts, whole))
+    if isinstance(method, AER):
+        assert any(map(acts, whole))
+    else:
+        assert any(lever["touched"] > 0 for row in whole[2:] for lever in row["levers"].values())
     clean = [{key: row[key] for key in row if key not in TIMES} for row in whole[2:]]
     assert [{key: row[key] for key in row if key not in TIMES} for row in rest] == clean
 

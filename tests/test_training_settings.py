@@ -9,11 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from eval.files.errors import BadInput
-from experiments.policies import load as policy
-from experiments.policies.load import attention_for, lora_config
-from experiments.spec.schema import load, run_spec
+from experiments.policies import load_save as policy
+from experiments.policies.load_save import attention_for, lora_config
+from experiments.spec.schema import load_experiment, run_spec
 from experiments.spec.training_settings import MACHINE, Lora, Training
-from experiments.train import rewards
+from experiments.train import reward_functions
 from experiments.training.grpo_config import PASSED_ON, grpo_config
 from experiments.training.micro_batches import batch
 from experiments.training.rewards import SoftOverlong, soft_overlong
@@ -117,7 +117,7 @@ def test_processes_that_do_not_divide_an_update_are_refused() -> None:
 
 REFUSED = [
     ({"overlong_buffer": 12}, "overlong_buffer 12 is not below max_completion_length 12"),
-    ({"vllm": "server", "vllm_tensor_parallel_size": 2}, "belongs to vllm: colocate"),
+    ({"vllm": "server", "vllm_tensor_parallel_size": 2}, "needs vllm: colocate"),
     ({"vllm": "colocate", "top_p": 0.9}, "top_p 0.9 with vLLM"),
     ({"vllm": "colocate", "vllm_importance_sampling_clip_min": 3.0}, "is not below"),
     (
@@ -142,7 +142,7 @@ def test_what_cannot_work_is_refused(settings: dict[str, Any], message: str) -> 
 
 
 def test_where_an_engine_stands_is_no_part_of_a_run() -> None:
-    here, there = load("smoke"), load("smoke")
+    here, there = load_experiment("smoke"), load_experiment("smoke")
     moved = there.training.model_copy(
         update={"vllm_server_port": 9000, "vllm_gpu_memory_utilization": 0.9}
     )
@@ -191,9 +191,9 @@ def test_soft_overlong_by_hand(length: int, reward: float) -> None:
 
 
 def test_the_verdict_stays_the_first_reward(tmp_path: Path) -> None:
-    assert [r.__name__ for r in rewards(training())] == ["verified"]
+    assert [r.__name__ for r in reward_functions(training())] == ["verified"]
     settings = training(overlong_buffer=4, overlong_penalty=0.5)
-    first, second = rewards(settings)
+    first, second = reward_functions(settings)
     assert first.__name__ == "verified"
     assert isinstance(second, SoftOverlong)
     assert second(completion_ids=[[1] * 8, [1] * 10, [1] * 12]) == [0.0, -0.5, -1.0]

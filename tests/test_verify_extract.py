@@ -4,17 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.verify.extract import (
-    MAX_ANSWER,
-    MAX_DEPTH,
-    as_words,
-    clean,
-    extract,
-    integer,
-    is_parsable,
-    normal,
-    words,
-)
+from eval.verify.extract import extract
 
 
 @pytest.mark.parametrize(
@@ -51,7 +41,7 @@ def test_the_last_complete_box_counts(text: str, answer: str) -> None:
         "so $x = 7$",
         r"so $x=3$. the answer is \boxed{2",
         r"\boxed{}",
-        r"\boxed{7} no: \boxed{ }",
+        r"put it in \boxed{ }, as in \boxed{...}",
         r"\boxed 7",
         r"\boxedanswer{7}",
         r"boxed{7}",
@@ -113,135 +103,39 @@ BRACELESS = st.text(alphabet=st.characters(exclude_characters="\\{}"), min_size=
 
 @given(BRACELESS, BRACELESS, BRACELESS)
 def test_a_box_gives_back_what_was_put_in(before: str, inside: str, after: str) -> None:
-    assert extract(rf"{before}\boxed{{{inside}}}{after}") == (inside.strip() or None)
-
-
-@given(st.text(alphabet="\\{}boxed[]()$ 1x", max_size=40))
-def test_readings_never_raise(text: str) -> None:
-    cleaned = clean(text)
-    assert isinstance(normal(cleaned) + as_words(cleaned), str)
-    assert words(cleaned) is None or words(cleaned) == as_words(cleaned)
-    assert is_parsable(cleaned) in (True, False)
+    placeholder = not inside.strip(" .…\t\r\n\f\v") or not inside.strip()
+    if not placeholder and "<think>" not in before + inside + after:
+        assert extract(rf"{before}\boxed{{{inside}}}{after}") == inside.strip()
 
 
 @pytest.mark.parametrize(
-    ("answer", "digits"),
+    "text",
     [
-        ("7", "7"),
-        ("007", "7"),
-        ("000", "0"),
-        ("-0", "0"),
-        ("+5", "5"),
-        ("-12", "-12"),
-        ("\u221212", "-12"),
-        ("27.0", "27"),
-        ("27.", "27"),
-        ("1,234", "1234"),
-        ("1{,}234", "1234"),
-        (r"1,\!234", "1234"),
-        (r"1\,234\,567", "1234567"),
-        ("1 234", "1234"),
-        (r"336^\circ", "336"),
-        (r"336^{\circ}", "336"),
-        ("336°", "336"),
-        (r"\$5", "5"),
-        (r"$42$", "42"),
-        (r"\(42\)", "42"),
-        (" 42. ", "42"),
+        r"I must put it in \boxed{}. So it is \boxed{7}.",
+        r"So it is \boxed{7}. I have put it in \boxed{}, as you asked.",
+        r"\boxed{7} (in a box: \boxed{\ldots})",
+        r"\boxed{}, \boxed{7}",
     ],
 )
-def test_integers_in_other_spellings(answer: str, digits: str) -> None:
-    assert integer(clean(answer)) == digits
+def test_an_empty_box_of_a_repeated_instruction_is_skipped(text: str) -> None:
+    assert extract(text) == "7"
 
 
-NO_INTEGERS = [
-    "",
-    "-",
-    "27.5",
-    "1,23",
-    "12,34",
-    "1,2345",
-    ",123",
-    "1, 234",
-    "12 13",
-    r"50\%",
-    "5x",
-    "5!",
-    "2^3",
-]
-NO_INTEGERS.extend(["1/2", "\u0663", "5 cm", "1e3", "--5", "(5)", "x=5", "5, 6", r"\pm 5"])
+def test_a_box_in_an_unfinished_thought_is_no_answer() -> None:
+    assert extract(r"<think> it may be \boxed{7}, but") is None
+    assert extract(r"\boxed{6}. <think> rather \boxed{7}") == "6"
+    assert extract(r"<think> it is \boxed{7} </think>") == "7"
+    assert extract(r"<think> \boxed{6}? </think> It is \boxed{7}.") == "7"
+    assert extract(r"it is \boxed{7} </think>") == "7"  # the prompt opened the thought
 
 
-@pytest.mark.parametrize("answer", NO_INTEGERS)
-def test_what_is_no_plain_integer(answer: str) -> None:
-    assert integer(clean(answer)) is None
+def test_one_brace_too_few_is_forgiven_at_the_end_of_the_text_only() -> None:
+    assert extract(r"so $\boxed{{7}$.") == "7"
+    assert extract(r"so \boxed{{7} + 1") is None
+    assert extract(r"so \boxed{{7}, or rather") is None
+    assert extract(r"so \boxed{7") is None
 
 
-def test_integers_are_bounded_in_length() -> None:
-    assert integer("9" * MAX_ANSWER) == "9" * MAX_ANSWER
-    assert integer("9" * (MAX_ANSWER + 1)) is None
-
-
-@given(st.integers())
-def test_integers_read_as_python_does(number: int) -> None:
-    assert integer(str(number)) == str(number)
-    assert integer(f"{number:,}") == str(number)
-    assert integer(f"{number}.00") == str(number)
-
-
-def test_words() -> None:
-    assert words(r"\text{East}") == words(r"\text{ east. }") == "east"
-    assert words(r"\text{(A)}") == "a"
-    assert as_words("East") == as_words(r"\textbf{east}") == "east"
-    assert words("east") is None
-    assert words(r"\text{5 cm}") is None
-    assert words(r"\text{a} + \text{b}") is None
-
-
-def test_clean_reads_what_the_parser_cannot() -> None:
-    assert clean("4.5e33") == r"4.5 \times 10^{33}"
-    assert clean("-2E-7") == r"-2 \times 10^{-7}"
-    assert clean("2 1/3") == r"2\frac{1}{3}"
-    assert clean(r"$a$,\(b\) and \$5 \\[2pt]") == r"a , b  and \$5 \\[2pt]"
-    assert clean(r"\left. x \right.") == r"\left. x \right."
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (r"\dfrac{1}{2}", r"\frac{1}{2}"),
-        (r"\left( 1, 2 \right)", "(1,2)"),
-        ("025", "25"),
-        (r"90^\circ - x", "90-x"),
-    ],
-)
-def test_the_strict_normal_form(one: str, other: str) -> None:
-    assert normal(one) == normal(other)
-
-
-def test_the_strict_normal_form_keeps_values_apart() -> None:
-    different = [
-        "1",
-        "-1",
-        "0.5",
-        r"\frac{1}{2}",
-        r"\frac12",
-        "(1,2)",
-        "[1,2]",
-        "1,2",
-        "x",
-        "X",
-        r"\leq",
-        r"\leftarrow",
-    ]
-    assert len({normal(answer) for answer in different}) == len(different)
-
-
-def test_what_the_parser_never_sees() -> None:
-    assert is_parsable("{" * MAX_DEPTH + "1" + "}" * MAX_DEPTH)
-    assert not is_parsable("{" * (MAX_DEPTH + 1) + "1" + "}" * (MAX_DEPTH + 1))
-    assert is_parsable("(1)" * 50)
-    assert not is_parsable("1+" * MAX_ANSWER)
-    assert not is_parsable("")
-    assert not is_parsable("12 13")
-    assert not is_parsable(r"12\,13")
+def test_a_control_space_at_the_end_of_a_box() -> None:
+    assert extract(r"\boxed{7\ }") == "7"
+    assert extract("\\boxed{7\\\\ }") == "7\\\\"

@@ -15,8 +15,8 @@ import pytest
 
 from eval.files.errors import BadInput
 from eval.questions.problems import Problem, read_problems
-from eval.sampling.engines import Completion, Key, Request, Sampling
-from eval.sampling.jobs import plan_requests
+from eval.sampling.engine_interface import Completion, Key, Request, Sampling
+from eval.sampling.missing_samples import plan_requests
 from eval.verify.verifier import Verifier
 from tests.tiny_policy import write_policy, write_sums
 

@@ -18,15 +18,15 @@ from torch import Tensor
 from trl.trainer import grpo_trainer
 
 from eval.files.errors import BadInput
-from experiments.policies.load import lora_config
-from experiments.spec.schema import load
+from experiments.policies.load_save import lora_config
+from experiments.spec.schema import load_experiment
 from experiments.spec.training_settings import Lora
 from experiments.training import trainer as trainer_module
 from experiments.training.generation import LOGPROBS, check_server, engine_seed
 from experiments.training.sharding import prepare_shards
 from experiments.training.vllm_server import serve_command
 from methods import FixedCoefficient
-from methods.objective import Loss, grpo_objective
+from methods.common.objective import Loss, grpo_objective
 from tests.grpo_runs import ours, training
 
 RATIOS = (1.0, 2.0, 4.0, 0.25)
@@ -113,7 +113,7 @@ def test_the_ratio_enters_the_objective(mode: str, calls: list[Any], tmp_path: P
     )
     ours(FixedCoefficient(0.1), settings, tmp_path).train()
     [(arguments, loss)] = calls
-    logp_BT, _, advantage_B, entropy_BT, mask_BT, control, tokens, correction = arguments
+    logp_BT, _, advantage_B, entropy_BT, mask_BT, control, tokens, correction, *_ = arguments
     assert correction.shape == ((16, 1) if mode.startswith("sequence") else mask_BT.shape)
     expected = sorted(corrected(mode, ratio) for ratio in RATIOS * 4)
     assert sorted(correction[:, 0].tolist()) == pytest.approx(expected, rel=1e-4)
@@ -206,7 +206,8 @@ def test_a_server_with_another_seed_is_refused(
 ) -> None:
     monkeypatch.setattr(Engine, "seed", 0)
     with pytest.raises(
-        BadInput, match=r"has seed 0 where this run needs 7000021.*experiments\.vllm_server"
+        BadInput,
+        match=r"has seed 0 where this run needs 7000021.*experiments\.training\.vllm_server",
     ):
         ours(FixedCoefficient(0.1), training(vllm="server"), tmp_path)
     with pytest.raises(BadInput, match="logprobs_mode 'raw_logprobs'"):
@@ -218,12 +219,12 @@ def test_engines_of_all_runs_differ() -> None:
 
 
 def test_the_servers_command(tmp_path: Path) -> None:
-    experiment = load("smoke")
+    experiment = load_experiment("smoke")
     with pytest.raises(BadInput, match=r"training\.vllm is 'none' in arm aer"):
         serve_command(experiment, "aer", 1, tmp_path, [])
     served = experiment.training.model_copy(update={"vllm": "server", "vllm_server_port": 8010})
     experiment = experiment.model_copy(update={"training": served})
-    with pytest.raises(BadInput, match="safetensors alone"):
+    with pytest.raises(BadInput, match="safetensors only"):
         serve_command(experiment, "aer", 1, tmp_path, [])
     (tmp_path / "base" / "policy").mkdir(parents=True)
     (tmp_path / "base" / "policy" / "model.safetensors").touch()

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.bring.curves import Series, flattened_row
 from analysis.bring.records import Finding, Place
-from analysis.tables.diagnostics import COLLAPSED, EXPLODED, final, first
+from analysis.tables.diagnostics import COLLAPSED, EXPLODED, final_mean, first_measured
 
 OWN_ENTROPY = "entropy"
 CHECKS = {  # what a check of the diagnostics needs, by the suite's names
@@ -73,7 +73,7 @@ def is_constant(numbers: np.ndarray) -> bool:
 
 def entropy_words(name: str, numbers: np.ndarray) -> str:
     """Collapse or explosion by the thresholds of the diagnostics; "" for neither."""
-    start, end = first(numbers), final(numbers)
+    start, end = first_measured(numbers), final_mean(numbers)
     if not start > 0:
         return ""
     word = "collapsed" if end < COLLAPSED * start else "exploded" if end > EXPLODED * start else ""

@@ -12,10 +12,11 @@ import yaml
 
 from analysis.bring.tools.counts_csv import PLACES
 from analysis.bring.tools.suite import STUDY
-from analysis.results.folder import BASE, Results, json_object, load
+from analysis.results.folder import BASE, Results, load_results
 from eval.files.csv_text import csv_text, read_csv
 from eval.files.durable import new_folder, write_text
 from eval.files.errors import BadInput
+from eval.files.json_text import object_or_none
 from eval.files.jsonl import dump
 
 COUNTS = "counts.csv"
@@ -26,7 +27,7 @@ def export_study(results_folder: Path, out: Path) -> None:
     """Writes the folder. BadInput where it is there, or the study cannot be read."""
     if out.exists():
         raise BadInput(f"{out}: is there: name a new folder")
-    results = load(results_folder)
+    results = load_results(results_folder)
     with new_folder(out) as folder:
         write_text(folder / COUNTS, csv_text(count_rows(results)))
         write_text(folder / STUDY, "".join(f"{dump(row)}\n" for row in study_rows(results)))
@@ -65,7 +66,7 @@ def study_rows(results: Results) -> Iterator[dict[str, Any]]:
         for row in run.log:
             yield {"kind": "rollout", **place, "row": row}
     for arm, seed, benchmark, path in evaluations(results, "measures.json"):
-        measures, _ = json_object(path)
+        measures = object_or_none(path) or {}
         yield {
             "kind": "measures",
             "arm": arm,
@@ -73,7 +74,7 @@ def study_rows(results: Results) -> Iterator[dict[str, Any]]:
             "benchmark": benchmark,
             "row": measures,
         }
-    overlaps, _ = json_object(results.folder / "problems" / "contamination.json")
+    overlaps = object_or_none(results.folder / "problems" / "contamination.json")
     if overlaps:
         yield {"kind": "contamination", "row": overlaps}
 

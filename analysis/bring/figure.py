@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from scipy import stats
 
 from analysis.figures import style
-from analysis.figures.files import digest, save
-from analysis.figures.plotting import Drawn, legend, panels
-from analysis.results.folder import Results, load
+from analysis.figures.figure_files import write_figure
+from analysis.figures.plotting import Drawn, arm_legend, panels
+from analysis.results.folder import Results, load_results
+from eval.files.marks import sha256
 
 PER_RUN = ["arm", "seed", "benchmark"]
 SELECTION_CAPTION = (
@@ -30,12 +31,12 @@ def save_selection(folder: Path) -> bool:
     if frame.empty:
         return False
     origin = {
-        "inputs": {"brought/checkpoints.csv": digest(path)},
+        "inputs": {"brought/checkpoints.csv": sha256(path)},
         "command": "python -m analysis.bring",
     }
-    style.use()
-    results = load(folder)
-    save(
+    style.use_style()
+    results = load_results(folder)
+    write_figure(
         folder / "brought",
         "selection",
         partial(selection, results, frame),
@@ -58,12 +59,12 @@ def selection(results: Results, frame: pd.DataFrame) -> Drawn:
     axes[0, 0].set_ylabel("share of right answers")
     figure.supxlabel("training step of the checkpoint", fontsize=9)
     shown = set(frame["arm"])
-    legend(figure, results, [arm for arm in results.arms if arm in shown])
+    arm_legend(figure, results, [arm for arm in results.arms if arm in shown])
     return Drawn(figure, frame)
 
 
 def draw_set(results: Results, axes: Axes, frame: pd.DataFrame) -> None:
-    looks = style.looks(results)
+    looks = style.arm_looks(results)
     for arm, seed in dict.fromkeys(zip(frame["arm"], frame["seed"], strict=True)):  # noqa: B007
         look, own = looks[str(arm)], frame.query("arm == @arm and seed == @seed")
         x, y, questions = (

@@ -1,6 +1,6 @@
-"""python -m analysis.calibrate: see measure.py."""
+"""python -m analysis.calibrate: see command.py."""
 
-from analysis.calibrate.measure import main
+from analysis.calibrate.command import main
 
 if __name__ == "__main__":
     main()

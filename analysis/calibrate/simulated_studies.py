@@ -1,11 +1,12 @@
 """Simulated studies of realistic shape, whose true answer is known: what
 analysis/calibrate/measure.py measures with.
 
-    logit P(right) = logit p_q + effect + A_s + I_q + J_sq,   p_q ~ Beta,   A, I, J normal,   correct ~ Binomial(n, P)
+    logit P(right) = logit p_q + effect + A_s + I_q + J_sq
+    p_q ~ Beta;  A, I, J normal;  correct ~ Binomial(n, P)
 
 A_s moves a whole training run, I_q is what a method does to single questions, J_sq what a run does
 to them. Two runs of one method (an A/A study) share everything but A, J and the sampling. The seeds
-of the two arms are independent, so that pairing by seed gains nothing: the harder case.
+of the two arms are independent unless a correlation is asked for.
 """
 
 from dataclasses import dataclass, replace
@@ -42,16 +43,23 @@ class Study:
 
     population: Questions
     questions: int
-    seeds: int
+    seeds: int  # of arm a, and of arm b unless seeds_b says otherwise
     samples: int  # per question and seed
-    seed_sd: float = 0.01  # of a training run's mean success rate
+    seed_sd: float = 0.01  # of a training run's mean success rate; of b: seed_sd_b
     effect: float = 0.0  # true difference a - b in mean success rate
     same_method: bool = False  # A/A: no I_q, no effect
+    seeds_b: int | None = None
+    seed_sd_b: float | None = None
+    correlation: float = 0.0  # of A_s between runs of one number
 
-    def logit_sds(self) -> tuple[float, float, float]:
-        """Standard deviations of A_s, I_q, J_sq in logits."""
+    def logit_sds(self, arm: str) -> tuple[float, float, float]:
+        """Standard deviations of an arm's A_s, I_q, J_sq in logits. Arms: "a" and "b"."""
+        seed_sd = self.seed_sd_b if arm == "b" and self.seed_sd_b is not None else self.seed_sd
         method = 0.0 if self.same_method else INTERACTION
-        return self.seed_sd * self.population.logits_per_rate(), method, INTERACTION
+        return seed_sd * self.population.logits_per_rate(), method, INTERACTION
+
+    def seeds_of(self, arm: str) -> int:
+        return self.seeds_b if arm == "b" and self.seeds_b is not None else self.seeds
 
 
 def same_method(study: Study) -> Study:
@@ -63,22 +71,30 @@ def simulate(study: Study, rng: np.random.Generator) -> tuple[Counts, Counts]:
     """Both arms' counts of one study."""
     p_Q = rng.beta(study.population.a, study.population.b, study.questions).clip(1e-12, 1 - 1e-12)
     logit_Q = np.log(p_Q) - np.log1p(-p_Q)
-    a, b = (_answers(study, logit_Q + shift, rng) for shift in (_shift(study), 0.0))
+    most = max(study.seeds_of("a"), study.seeds_of("b"))
+    shared_S, own_2S = rng.standard_normal(most), rng.standard_normal((2, most))
+    z_2S = study.correlation**0.5 * shared_S + (1 - study.correlation) ** 0.5 * own_2S
+    a, b = (
+        _answers(study, arm, logit_Q + shift, z_S[: study.seeds_of(arm)], rng)
+        for arm, shift, z_S in zip("ab", (_shift(study), 0.0), z_2S, strict=True)
+    )
     return a, b
 
 
 def true_scores(study: Study) -> tuple[float, float]:
     """Mean success rate of each arm over all such questions and training seeds."""
-    sd = float(np.hypot.reduce(study.logit_sds()))
-    return _mean_rate(study.population, _shift(study), sd), _mean_rate(study.population, 0.0, sd)
+    a, b = (float(np.hypot.reduce(study.logit_sds(arm))) for arm in "ab")
+    return _mean_rate(study.population, _shift(study), a), _mean_rate(study.population, 0.0, b)
 
 
-def _answers(study: Study, logit_Q: np.ndarray, rng: np.random.Generator) -> Counts:
-    seed_sd, method_sd, run_sd = study.logit_sds()
-    S, Q = study.seeds, study.questions
+def _answers(
+    study: Study, arm: str, logit_Q: np.ndarray, z_S: np.ndarray, rng: np.random.Generator
+) -> Counts:
+    seed_sd, method_sd, run_sd = study.logit_sds(arm)
+    S, Q = len(z_S), study.questions
     logit_SQ = (
         logit_Q
-        + rng.normal(0, seed_sd, (S, 1))
+        + seed_sd * z_S[:, None]
         + rng.normal(0, method_sd, Q)
         + rng.normal(0, run_sd, (S, Q))
     )
@@ -93,16 +109,18 @@ def _sigmoid(logit: np.ndarray) -> np.ndarray:
 
 @cache
 def _shift(study: Study) -> float:
-    """Logits that arm a is shifted by to reach the study's effect, by bisection."""
-    if study.effect == 0:
+    """Logits that arm a is shifted by so that the means differ by the study's effect: by bisection,
+    also where the arms' spreads alone would make their means differ.
+    """
+    a, b = (float(np.hypot.reduce(study.logit_sds(arm))) for arm in "ab")
+    if study.effect == 0 and a == b:
         return 0.0
-    sd = float(np.hypot.reduce(study.logit_sds()))
-    goal = _mean_rate(study.population, 0.0, sd) + study.effect
+    goal = _mean_rate(study.population, 0.0, b) + study.effect
     low, high = -10.0, 10.0
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (
-            (middle, high) if _mean_rate(study.population, middle, sd) < goal else (low, middle)
+            (middle, high) if _mean_rate(study.population, middle, a) < goal else (low, middle)
         )
     return (low + high) / 2
 

@@ -3,7 +3,8 @@ tools.
 
 A source is either a folder results/NAME, whose arms are called NAME/ARM, or
 
-    ARM=FILE.csv        columns problem_id, n, correct, and seed if it holds several runs (without: seed 0)
+    ARM=FILE.csv        columns problem_id, n, correct, and seed if it holds several runs
+                        (without: seed 0)
     ARM=FILE.csv:2      the same without a seed column: this file is the run with training seed 2
 """
 
@@ -11,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.results.counts import Counts, load_counts, read_counts, read_runs, tabulate
-from analysis.results.spec import read_spec
+from analysis.results.counts import Counts, load_counts, read_run_counts, read_runs, tabulate
+from analysis.results.spec import read_spec, seeds_of_arm
 from eval.files.errors import BadInput
 
 SUFFIX = ".counts.csv"
@@ -29,10 +30,10 @@ class Sources:
     missing: tuple[str, ...]
 
 
-def load(sources: Iterable[str]) -> Sources:
+def load_sources(sources: Iterable[str]) -> Sources:
     """Reads every source. Raises BadInput where one holds nothing usable."""
     sources = list(sources)
-    names = _names([Path(source) for source in sources if "=" not in source])
+    names = _short_names([Path(source) for source in sources if "=" not in source])
     arms: Arms = {}
     references, missing = [], []
     for folder, name in names.items():
@@ -41,7 +42,7 @@ def load(sources: Iterable[str]) -> Sources:
         references.append(f"{name}/{spec.get('reference')}")
         missing += _missing(found, name, spec)
         arms |= found
-    for arm, counts in plain([each for each in sources if "=" in each]).items():
+    for arm, counts in csv_arms([each for each in sources if "=" in each]).items():
         if arm in arms:
             raise BadInput(f"two arms are called {arm}: give the CSV's another name.")
         arms[arm] = {ANY: counts}
@@ -70,7 +71,7 @@ def experiment(folder: Path, name: str) -> Arms:
     }
 
 
-def plain(sources: Iterable[str]) -> dict[str, Counts]:
+def csv_arms(sources: Iterable[str]) -> dict[str, Counts]:
     """arm -> counts from ARM=FILE[:SEED] of any evaluation tool; an arm's name may come once per
     seed.
     """
@@ -80,7 +81,7 @@ def plain(sources: Iterable[str]) -> dict[str, Counts]:
         path, colon, seed = file.rpartition(":")
         if not (colon and seed.isdecimal()):
             path, seed = file, ""
-        found = {int(seed): read_counts(Path(path))} if seed else read_runs(Path(path))
+        found = {int(seed): read_run_counts(Path(path))} if seed else read_runs(Path(path))
         twice = sorted(found.keys() & runs.setdefault(arm, {}).keys())
         if twice:
             raise BadInput(
@@ -118,7 +119,7 @@ def on(arms: Arms, benchmark: str) -> dict[str, Counts]:
     return {arm: counts for arm, counts in found.items() if counts is not None}
 
 
-def _names(folders: list[Path]) -> dict[Path, str]:
+def _short_names(folders: list[Path]) -> dict[Path, str]:
     """Each experiment's name: its folder's, or the whole path where two folders share one."""
     short = {folder: folder.resolve().name for folder in folders}
     taken = list(short.values())
@@ -141,7 +142,8 @@ def _missing(found: Arms, name: str, spec: dict) -> list[str]:
     ]
     for arm, sets in found.items():
         for benchmark, counts in sets.items():
-            lacking = sorted(set(spec.get("seeds") or ()) - set(counts.seeds))
+            wanted = seeds_of_arm(spec, arm.removeprefix(f"{name}/")) if spec else ()
+            lacking = sorted(set(wanted) - set(counts.seeds))
             if lacking:
                 lines.append(f"{arm} lacks seed(s) {', '.join(map(str, lacking))} on {benchmark}")
     return lines

@@ -1,6 +1,6 @@
-"""python -m analysis.figures: see make.py."""
+"""python -m analysis.figures: see command.py."""
 
-from analysis.figures.make import main
+from analysis.figures.command import main
 
 if __name__ == "__main__":
     main()

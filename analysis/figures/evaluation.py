@@ -7,18 +7,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.figures import style
-from analysis.figures.plotting import Drawn, NothingToPlot, legend, panels, together
-from analysis.inference.statistics import Counts, estimate
+from analysis.figures.plotting import Drawn, NothingToPlot, arm_legend, concatenated, panels
+from analysis.inference.statistics import Counts, estimate_score
 from analysis.results.folder import BASE, Results
 from analysis.tables.scores import counts_of, draws, generator
 
-# mean success rate above which a question counts as solved: free of the number of samples
+# mean success rate above which a question counts as solved; independent of the number of samples
 SOLVED = 0.5
-BINS = np.linspace(0, 1, 11)
+RATE_BINS = np.linspace(0, 1, 11)
 
 
-def evaluated(results: Results) -> dict[str, dict[str, Counts]]:
-    """{benchmark: {arm: counts}} of what has been evaluated, the base policy first."""
+def evaluated_counts(results: Results) -> dict[str, dict[str, Counts]]:
+    """{benchmark: {arm: counts}} of all evaluated arms, the base policy first.
+
+    Raises:
+        NothingToPlot: nothing has been evaluated.
+    """
     found = {
         benchmark: {arm: counts_of(results, arm, benchmark)[0] for arm in (BASE, *results.arms)}
         for benchmark in results.benchmarks
@@ -32,9 +36,9 @@ def evaluated(results: Results) -> dict[str, dict[str, Counts]]:
     return {benchmark: arms for benchmark, arms in present.items() if arms}
 
 
-def pass_at_k(results: Results) -> Drawn:
+def plot_pass_at_k(results: Results) -> Drawn:
     """pass@k on a log2 axis, a panel per benchmark, the base policy dashed."""
-    found = evaluated(results)
+    found = evaluated_counts(results)
     columns = min(3, len(found))
     figure, axes = panels(-(-len(found) // columns), columns, 3.0)
     frames = [
@@ -45,14 +49,14 @@ def pass_at_k(results: Results) -> Drawn:
         panel.set_visible(False)
     axes[0, 0].set_ylabel("pass@k")
     shown = {arm for arms in found.values() for arm in arms}
-    legend(figure, results, [arm for arm in (*results.arms, BASE) if arm in shown])
-    return Drawn(figure, together(frames))
+    arm_legend(figure, results, [arm for arm in (*results.arms, BASE) if arm in shown])
+    return Drawn(figure, concatenated(frames))
 
 
 def pass_panel(
     results: Results, axes: Axes, benchmark: str, arms: dict[str, Counts]
 ) -> pd.DataFrame:
-    looks, rows = style.looks(results), []
+    looks, rows = style.arm_looks(results), []
     for arm, counts in arms.items():
         line = pass_rows(results, benchmark, arm, counts)
         if line:
@@ -60,7 +64,7 @@ def pass_panel(
                 [(row["k"], row["pass"], row["low"], row["high"]) for row in line]
             ).T
             axes.fill_between(
-                x, low, high, color=looks[arm].color, alpha=style.BAND * 0.6, linewidth=0
+                x, low, high, color=looks[arm].color, alpha=style.BAND_OPACITY * 0.6, linewidth=0
             )
             axes.plot(
                 x,
@@ -82,14 +86,14 @@ def pass_panel(
 
 
 def pass_rows(results: Results, benchmark: str, arm: str, counts: Counts) -> list[dict[str, Any]]:
-    """A row per power of two up to the fewest samples of a question; none where there is one
-    question.
+    """A row per k = 1, 2, 4, ... up to the smallest n of a question. No row if there is only one
+    question, for which no interval exists.
     """
     largest = int(counts.n_SQ.min()) if len(counts.problem_ids) > 1 else 0
     rows = []
     for k in (2**i for i in range(largest.bit_length())):
         rng = generator(results, "curve", benchmark, arm, k)
-        found = estimate(counts, k, draws=draws(results), rng=rng)
+        found = estimate_score(counts, k, draws=draws(results), rng=rng)
         rows.append(
             {
                 "benchmark": benchmark,
@@ -104,8 +108,8 @@ def pass_rows(results: Results, benchmark: str, arm: str, counts: Counts) -> lis
 
 
 def crossings(frame: pd.DataFrame) -> list[str]:
-    """For each arm that starts above the base policy and ends below it: from which k it is
-    below.
+    """For each arm that is above the base policy at k = 1 and below it at the largest k: from which
+    k on it is below.
     """
     table = frame.pivot(index="k", columns="arm", values="pass").dropna()
     if BASE not in table or table.empty:
@@ -120,16 +124,18 @@ def crossings(frame: pd.DataFrame) -> list[str]:
     return said
 
 
-def questions(results: Results) -> Drawn:
-    """Success rate of every question under every arm; questions gained and lost against the base
-    policy.
+def plot_questions(results: Results) -> Drawn:
+    """Success rate of every question under every arm, and the numbers of questions gained and lost
+    against the base policy.
     """
-    found = evaluated(results)
+    found = evaluated_counts(results)
     height = max(0.2 * (len(results.arms) + 1), 0.9) + 0.75
     figure, axes = panels(len(found), 2, height, width_ratios=(4, 1.25))
     frames = []
     for (left, right), (benchmark, arms) in zip(axes, found.items(), strict=True):
-        rates = ordered(pd.DataFrame({arm: success(counts) for arm, counts in arms.items()}))
+        rates = by_base_rate(
+            pd.DataFrame({arm: success_rates(counts) for arm, counts in arms.items()})
+        )
         left.imshow(rates.T, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
         left.set_yticks(range(rates.shape[1]), labels=list(rates.columns))
         left.set(
@@ -139,7 +145,7 @@ def questions(results: Results) -> Drawn:
         )
         left.title.set_ha("left")
         left.title.set_position((0, 1))
-        moved = transitions(rates)
+        moved = gained_and_lost(rates)
         transition_bars(right, moved, len(rates))
         frames.append(
             long_rates(rates, benchmark).merge(moved, left_on="arm", right_index=True, how="left")
@@ -157,11 +163,11 @@ def questions(results: Results) -> Drawn:
         pad=0.01,
     )
     axes[0, 1].set_title("gained / lost", loc="left")
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
-def success(counts: Counts) -> pd.Series:
-    """Success rate per question, mean over the seeds that sampled it; NaN where none did."""
+def success_rates(counts: Counts) -> pd.Series:
+    """(Q,) success rate per question, mean over the seeds that sampled it; NaN if none did."""
     n_SQ = np.where(counts.n_SQ > 0, counts.n_SQ, np.nan)
     sampled_Q = (counts.n_SQ > 0).sum(axis=0)
     total_Q = np.nansum(counts.correct_SQ / n_SQ, axis=0)
@@ -169,15 +175,15 @@ def success(counts: Counts) -> pd.Series:
     return pd.Series(rate_Q, index=list(counts.problem_ids))
 
 
-def ordered(rates: pd.DataFrame) -> pd.DataFrame:
-    """Questions by the base policy's rate, then by the mean over arms, highest first."""
+def by_base_rate(rates: pd.DataFrame) -> pd.DataFrame:
+    """The rows (questions) by the base policy's rate, then the mean over arms, highest first."""
     key = pd.DataFrame({"base": rates.get(BASE, 0.0), "mean": rates.mean(axis=1)})
     return rates.reindex(key.sort_values(["base", "mean"], ascending=False, kind="stable").index)
 
 
-def transitions(rates: pd.DataFrame) -> pd.DataFrame:
-    """Per arm, the questions that it solves and the base policy does not (gained), and the reverse
-    (lost).
+def gained_and_lost(rates: pd.DataFrame) -> pd.DataFrame:
+    """Per arm: the number of questions that it solves and the base policy does not (gained), and
+    the reverse (lost).
     """
     if BASE not in rates:
         return pd.DataFrame({"gained": np.nan, "lost": np.nan}, index=rates.columns)
@@ -222,11 +228,11 @@ def long_rates(rates: pd.DataFrame, benchmark: str) -> pd.DataFrame:
     return long
 
 
-def histograms(results: Results) -> Drawn:
+def plot_histograms(results: Results) -> Drawn:
     """Questions by success rate, a row per benchmark and a column per arm, the base policy as an
     outline.
     """
-    found = evaluated(results)
+    found = evaluated_counts(results)
     arms = [arm for arm in results.arms if any(arm in counts for counts in found.values())]
     if not arms:
         raise NothingToPlot("no arm has been evaluated")
@@ -237,27 +243,29 @@ def histograms(results: Results) -> Drawn:
             frames += histogram_panel(results, panel, benchmark, arm, counts)
         row[0].set_ylabel(benchmark)
     for panel, arm in zip(axes[0], arms, strict=True):
-        panel.set_title(arm, color=style.looks(results)[arm].color, fontweight="bold", loc="left")
+        panel.set_title(
+            arm, color=style.arm_looks(results)[arm].color, fontweight="bold", loc="left"
+        )
     figure.supxlabel("success rate of a question", fontsize=9)
     figure.supylabel("questions", fontsize=9)
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
 def histogram_panel(
     results: Results, axes: Axes, benchmark: str, arm: str, counts: dict[str, Counts]
 ) -> list[pd.DataFrame]:
-    looks, frames = style.looks(results), []
+    looks, frames = style.arm_looks(results), []
     for name in (arm, BASE):
         if name in counts:
-            count, _ = np.histogram(success(counts[name]).dropna(), BINS)
+            count, _ = np.histogram(success_rates(counts[name]).dropna(), RATE_BINS)
             frames.append(
                 pd.DataFrame(
-                    {"benchmark": benchmark, "arm": name, "low": BINS[:-1], "questions": count}
+                    {"benchmark": benchmark, "arm": name, "low": RATE_BINS[:-1], "questions": count}
                 )
             )
             if name == BASE:
-                axes.stairs(count, BINS, color=style.BASE_COLOUR, linewidth=1.1)
+                axes.stairs(count, RATE_BINS, color=style.BASE_COLOUR, linewidth=1.1)
             else:
-                axes.stairs(count, BINS, fill=True, color=looks[name].color, alpha=0.75)
+                axes.stairs(count, RATE_BINS, fill=True, color=looks[name].color, alpha=0.75)
     axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     return frames

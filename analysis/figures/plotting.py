@@ -1,6 +1,4 @@
-"""What the figures share: curves over rollouts or tokens with their band, legends, the numbers as
-rows.
-"""
+"""Shared by the figures: curves over rollouts or tokens with their band, legends, axes."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -29,7 +27,7 @@ class Drawn(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One quantity of one arm on a common x axis: (X,) each, and the single seeds (S, X)."""
+    """One quantity of one arm on a grid of X points: mean and range over seeds, and each seed."""
 
     x: np.ndarray
     mean: np.ndarray
@@ -40,7 +38,7 @@ class Curve(NamedTuple):
 
 
 def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
-    """A figure of README width with rows by columns axes, each row `height` inches high."""
+    """A figure of README width with (rows, columns) axes. `height`: of a row, in inches."""
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -52,13 +50,13 @@ def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figu
     return figure, axes
 
 
-def curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | None:
-    """The arm's curve over "rollouts" or "tokens"; None where nothing was measured.
+def arm_curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | None:
+    """The curve of an arm's runs over "rollouts" or "tokens"; None if nothing was measured.
 
-    Rollouts: the mean at a rollout is over the seeds that reached it. Tokens: seeds are
-    interpolated to 200 points of the range that all of them cover.
+    Over rollouts, the mean at a rollout is over the seeds that reached it. Over tokens, seeds are
+    interpolated at 200 points in the range that all of them cover.
     """
-    values = {run.seed: (position(run, over), run.series(*keys)) for run in runs}
+    values = {run.seed: (x_positions(run, over), run.series(*keys)) for run in runs}
     values = {
         seed: (x[ok], y[ok])
         for seed, (x, y) in values.items()
@@ -66,22 +64,22 @@ def curve(runs: Sequence[Run], keys: tuple[str, ...], over: str) -> Curve | None
     }
     if not values:
         return None
-    x, seeds_SX = gridded([*values.values()], over)
+    x, seeds_SX = on_one_grid([*values.values()], over)
     if not len(x):
         return None
     mean, low, high = (reduce(seeds_SX, axis=0) for reduce in (np.nanmean, np.nanmin, np.nanmax))
     return Curve(x, mean, low, high, seeds_SX, tuple(values))
 
 
-def position(run: Run, over: str) -> np.ndarray:
-    """(R,) place of each rollout on the x axis: its number, or millions of tokens generated up to
-    its end.
-    """
+def x_positions(run: Run, over: str) -> np.ndarray:
+    """(R,) x of each rollout: its number, or the millions of tokens generated up to its end."""
     return run.series("tokens_generated") / 1e6 if over == "tokens" else run.series("rollout")
 
 
-def gridded(lines: list[tuple[np.ndarray, np.ndarray]], over: str) -> tuple[np.ndarray, np.ndarray]:
-    """(X,) and (S, X): the seeds on one grid."""
+def on_one_grid(
+    lines: list[tuple[np.ndarray, np.ndarray]], over: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The grid (X,) and the seeds (S, X) on it, from (x, y) per seed."""
     if over == "tokens":
         low, high = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
         grid = np.linspace(low, high, 200) if high > low else np.empty(0)
@@ -93,19 +91,19 @@ def gridded(lines: list[tuple[np.ndarray, np.ndarray]], over: str) -> tuple[np.n
     return grid, seeds_SX
 
 
-def draw(axes: Axes, found: Curve, look: style.Look, raw: bool = True) -> None:
-    """Mean, band where there are two seeds, single seeds behind them."""
+def draw_curve(axes: Axes, found: Curve, look: style.Look, raw: bool = True) -> None:
+    """Draws the mean; with two seeds or more also their band and, if `raw`, each seed."""
     if len(found.seeds) > 1:
         axes.fill_between(
-            found.x, found.low, found.high, color=look.color, alpha=style.BAND, linewidth=0
+            found.x, found.low, found.high, color=look.color, alpha=style.BAND_OPACITY, linewidth=0
         )
         for line in found.seeds_SX if raw else ():
-            axes.plot(found.x, line, color=look.color, **style.RAW)
+            axes.plot(found.x, line, color=look.color, **style.SINGLE_SEED_LINE)
     axes.plot(found.x, found.mean, color=look.color, linestyle=look.linestyle)
 
 
-def rows(found: Curve, **names: Any) -> pd.DataFrame:
-    """The curve's numbers, one row per x, with a column per seed."""
+def curve_rows(found: Curve, **names: Any) -> pd.DataFrame:
+    """The curve's numbers: a row per x, with a column per seed. `names` are leading columns."""
     seeds = {f"seed_{seed}": line for seed, line in zip(found.seeds, found.seeds_SX, strict=True)}
     frame = pd.DataFrame(
         {"x": found.x, "mean": found.mean, "low": found.low, "high": found.high} | seeds
@@ -115,11 +113,11 @@ def rows(found: Curve, **names: Any) -> pd.DataFrame:
     return frame
 
 
-def legend(
+def arm_legend(
     figure: Figure, results: Results, arms: Iterable[str], extra: Sequence[Line2D] = ()
 ) -> None:
     """One legend above all panels, in the order of the spec."""
-    looks = style.looks(results)
+    looks = style.arm_looks(results)
     named = [
         Line2D([], [], color=looks[arm].color, linestyle=looks[arm].linestyle, label=arm)
         for arm in arms
@@ -136,14 +134,14 @@ def legend(
         )
 
 
-def x_axis(axes: Axes, over: str = "rollouts") -> None:
+def label_x_axis(axes: Axes, over: str = "rollouts") -> None:
     """Title of the x axis; whole numbers where it counts rollouts."""
     axes.set_xlabel("generated tokens (millions)" if over == "tokens" else "rollout")
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=over != "tokens"))
 
 
-def together(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """All curves' numbers; raises NothingToPlot where there are none."""
+def concatenated(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """The frames as one. Raises NothingToPlot if there are none."""
     if not frames:
         raise NothingToPlot("no run has measured it")
     return pd.concat(frames, ignore_index=True)

@@ -1,10 +1,9 @@
-"""How figures look: one colour per arm everywhere, sizes that stay readable at the width of a
-README.
+"""The style of all figures: a colour per arm, and sizes that are readable at a README's width.
 
 Colours: Okabe and Ito's palette for colour-blind readers (jfly.uni-koeln.de/color), without its
-yellow, which is too light on white. The arm that others are compared with is dark grey, the base
-policy a lighter grey and always dashed. From the eighth arm on colours repeat with another line
-style, so that no two arms look the same.
+yellow, which is too light on white. The reference arm is dark grey, the base policy a lighter grey
+and always dashed. From the eighth arm on, colours repeat with another line style, so that no two
+arms look the same.
 """
 
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ REFERENCE, BASE_COLOUR = "#3b3b3b", "#8a8a8a"
 GAINED, LOST = "#009E73", "#D55E00"
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 
-WIDTH = 7.2  # inches: 1,080 pixels at DPI, so a README shows it at about three quarters
+WIDTH = 7.2  # inches; 1,080 pixels at DPI, which a README shows at about three quarters
 DPI = 150
-BAND = 0.18  # opacity of bands
-RAW: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.6}  # single seeds behind the mean
+BAND_OPACITY = 0.18  # opacity of bands
+SINGLE_SEED_LINE: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.6}  # single seeds behind the mean
 
-RC: dict[Any, Any] = {
+RC_PARAMS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -60,8 +59,8 @@ class Look:
     linestyle: Any = "-"
 
 
-def looks(results: Results) -> dict[str, Look]:
-    """{arm: look}, by the order of the spec, with the base policy among them."""
+def arm_looks(results: Results) -> dict[str, Look]:
+    """{arm: look} of the base policy, the reference and the other arms in the spec's order."""
     others = [arm for arm in results.arms if arm != results.reference]
     chosen = {
         arm: Look(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
@@ -70,7 +69,7 @@ def looks(results: Results) -> dict[str, Look]:
     return {BASE: Look(BASE_COLOUR, (0, (4, 2))), results.reference: Look(REFERENCE)} | chosen
 
 
-def use() -> None:
-    """Sets the backend that needs no screen, and the defaults above."""
+def use_style() -> None:
+    """Sets a backend that needs no screen, and RC_PARAMS."""
     mpl.use("Agg")
-    mpl.rcParams.update(RC)
+    mpl.rcParams.update(RC_PARAMS)

@@ -1,6 +1,4 @@
-"""Figures of training: entropy, reward, length, the phase plot, the controller. One function per
-figure.
-"""
+"""Figures of training: entropy, reward, length, reward against entropy, the controller."""
 
 from typing import Any
 
@@ -14,66 +12,66 @@ from analysis.figures import style
 from analysis.figures.plotting import (
     Drawn,
     NothingToPlot,
-    curve,
-    draw,
-    legend,
+    arm_curve,
+    arm_legend,
+    concatenated,
+    curve_rows,
+    draw_curve,
+    label_x_axis,
     panels,
-    rows,
-    together,
-    x_axis,
 )
 from analysis.results.folder import Results, Run
 from analysis.tables import diagnostics
 
 
-def entropy(results: Results, over: str = "rollouts") -> Drawn:
+def plot_entropy(results: Results, over: str = "rollouts") -> Drawn:
     """Policy entropy on a logarithmic axis, each arm's target dashed in its colour."""
     figure, axes = panels(1, 1, 3.1)
     arms, frames = draw_arms(results, axes[0, 0], ("entropy",), over)
-    numbers = together(frames)
+    numbers = concatenated(frames)
     targets = [arm for arm in arms if draw_target(results, axes[0, 0], arm, over)]
-    logarithmic(axes[0, 0])
-    x_axis(axes[0, 0], over)
+    log_axis(axes[0, 0])
+    label_x_axis(axes[0, 0], over)
     axes[0, 0].set_ylabel("entropy (nats per token)")
     extra = (
         [Line2D([], [], color="#555555", linestyle=(0, (4, 2)), linewidth=1, label="target")]
         if targets
         else []
     )
-    legend(figure, results, arms, extra)
+    arm_legend(figure, results, arms, extra)
     return Drawn(figure, numbers)
 
 
 def draw_arms(
     results: Results, axes: Axes, keys: tuple[str, ...], over: str, raw: bool = True
 ) -> tuple[list[str], list[pd.DataFrame]]:
-    """Draws a quantity for every arm that has it; the arms drawn and their numbers."""
-    looks, drawn, frames = style.looks(results), [], []
+    """Draws a quantity for every arm that has it. Returns the arms drawn and their numbers."""
+    looks, drawn, frames = style.arm_looks(results), [], []
     for arm in results.arms:
-        found = curve(results.of(arm), keys, over)
+        found = arm_curve(results.of(arm), keys, over)
         if found is not None:
-            draw(axes, found, looks[arm], raw)
+            draw_curve(axes, found, looks[arm], raw)
             drawn.append(arm)
-            frames.append(rows(found, quantity=".".join(keys), arm=arm))
+            frames.append(curve_rows(found, quantity=".".join(keys), arm=arm))
     return drawn, frames
 
 
 def draw_target(results: Results, axes: Axes, arm: str, over: str) -> bool:
-    """The mean target over seeds as a dashed line, and whether the arm has one."""
-    found = curve(results.of(arm), ("state", "target"), over)
+    """Draws the mean target over seeds as a dashed line. Returns whether the arm has one."""
+    found = arm_curve(results.of(arm), ("state", "target"), over)
     if found is None:
         return False
     axes.plot(
         found.x,
         found.mean,
-        color=style.looks(results)[arm].color,
+        color=style.arm_looks(results)[arm].color,
         linestyle=(0, (4, 2)),
         linewidth=1,
     )
     return True
 
 
-def logarithmic(axes: Axes) -> None:
+def log_axis(axes: Axes) -> None:
     """A log axis with plain numbers, also over less than a decade."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -81,32 +79,32 @@ def logarithmic(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def reward(results: Results, over: str = "rollouts") -> Drawn:
+def plot_reward(results: Results, over: str = "rollouts") -> Drawn:
     """Mean reward."""
     figure, axes = panels(1, 1, 3.1)
     arms, frames = draw_arms(results, axes[0, 0], ("reward",), over)
-    x_axis(axes[0, 0], over)
+    label_x_axis(axes[0, 0], over)
     axes[0, 0].set_ylabel("mean reward")
-    legend(figure, results, arms)
-    return Drawn(figure, together(frames))
+    arm_legend(figure, results, arms)
+    return Drawn(figure, concatenated(frames))
 
 
-def length(results: Results, over: str = "rollouts") -> Drawn:
+def plot_length(results: Results, over: str = "rollouts") -> Drawn:
     """Mean length beside the truncated share."""
     figure, axes = panels(1, 2, 2.7)
     arms, lengths = draw_arms(results, axes[0, 0], ("length_mean",), over)
     _, truncated = draw_arms(results, axes[0, 1], ("truncated",), over)
-    x_axis(axes[0, 0], over)
+    label_x_axis(axes[0, 0], over)
     axes[0, 0].set_ylabel("mean length (tokens)")
-    x_axis(axes[0, 1], over)
+    label_x_axis(axes[0, 1], over)
     axes[0, 1].set_ylabel("truncated completions")
     axes[0, 1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes[0, 1].set_ylim(bottom=min(0, axes[0, 1].get_ylim()[0]))
-    legend(figure, results, arms)
-    return Drawn(figure, together(lengths + truncated))
+    arm_legend(figure, results, arms)
+    return Drawn(figure, concatenated(lengths + truncated))
 
 
-def phase(results: Results) -> Drawn:
+def plot_phase(results: Results) -> Drawn:
     """Reward against entropy with the fit R = -a exp(H) + b, a panel per arm."""
     arms = [
         arm
@@ -122,11 +120,11 @@ def phase(results: Results) -> Drawn:
         panel.set_visible(False)
     figure.supxlabel("entropy (nats per token)", fontsize=9)
     figure.supylabel("mean reward", fontsize=9)
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
 def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
-    runs, color = results.of(arm), style.looks(results)[arm].color
+    runs, color = results.of(arm), style.arm_looks(results)[arm].color
     frame = pd.concat([phase_points(run) for run in runs]).dropna()
     rollout = frame["rollout"].to_numpy(float)
     age: Any = rollout / max(1.0, rollout.max(initial=0))
@@ -134,8 +132,8 @@ def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
         frame["entropy"], frame["reward"], s=7, color=color, alpha=0.15 + 0.7 * age, linewidth=0
     )
     axes.set_title(f"{arm}\n", color=color, loc="left", fontweight="bold")
-    axes.set_ylim(padded(results))
-    fit = fitted(frame["entropy"].to_numpy(), frame["reward"].to_numpy())
+    axes.set_ylim(reward_limits(results))
+    fit = fit_reward_law(frame["entropy"].to_numpy(), frame["reward"].to_numpy())
     if fit is not None:
         a, b, explained = fit
         grid = np.linspace(frame["entropy"].min(), frame["entropy"].max(), 100)
@@ -146,12 +144,13 @@ def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
     return frame.assign(arm=arm, **names)
 
 
-def padded(results: Results) -> tuple[float, float]:
-    """Limits that hold every reward, so that a fit which leaves them does not squeeze the
-    points.
-    """
+def reward_limits(results: Results) -> tuple[float, float]:
+    """Limits of the reward axis: all rewards with a margin, whatever range the fit covers."""
     rewards = np.concatenate([run.series("reward") for run in results.runs if run.log])
-    low, high = diagnostics.extreme(rewards, np.nanmin), diagnostics.extreme(rewards, np.nanmax)
+    low, high = (
+        diagnostics.measured_extreme(rewards, np.nanmin),
+        diagnostics.measured_extreme(rewards, np.nanmax),
+    )
     margin = 0.06 * (high - low) if high > low else 0.5
     return (low - margin, high + margin) if np.isfinite(margin) else (0.0, 1.0)
 
@@ -161,9 +160,11 @@ def phase_points(run: Run) -> pd.DataFrame:
     return pd.DataFrame({"seed": run.seed} | values)
 
 
-def fitted(entropy_R: np.ndarray, reward_R: np.ndarray) -> tuple[float, float, float] | None:
-    """(a, b, share of explained variance) of the least-squares fit R = -a exp(H) + b; None without
-    spread.
+def fit_reward_law(
+    entropy_R: np.ndarray, reward_R: np.ndarray
+) -> tuple[float, float, float] | None:
+    """(a, b, share of explained variance) of the least-squares fit R = -a exp(H) + b; None if
+    there are under three points, or no spread.
     """
     x = np.exp(entropy_R)
     if len(x) < 3 or np.ptp(x) < 1e-9 or np.ptp(reward_R) < 1e-9:
@@ -180,14 +181,14 @@ CONTROLLER = (
 )
 
 
-def controller(results: Results) -> Drawn:
-    """alpha, difficulty weight and entropy with its target, per seed; a column per arm that has an
+def plot_controller(results: Results) -> Drawn:
+    """alpha, difficulty weight, and entropy with its target, per seed; a column per arm that has an
     alpha.
     """
     arms = [
         arm
         for arm in results.arms
-        if curve(results.of(arm), ("state", "alpha"), "rollouts") is not None
+        if arm_curve(results.of(arm), ("state", "alpha"), "rollouts") is not None
     ]
     if not arms:
         raise NothingToPlot("no arm adjusts its coefficient")
@@ -195,31 +196,37 @@ def controller(results: Results) -> Drawn:
     frames = []
     for column, arm in enumerate(arms):
         axes[0, column].set_title(
-            arm, color=style.looks(results)[arm].color, fontweight="bold", loc="left"
+            arm, color=style.arm_looks(results)[arm].color, fontweight="bold", loc="left"
         )
-        x_axis(axes[-1, column])
+        label_x_axis(axes[-1, column])
         for panel, (keys, title) in zip(axes[:, column], CONTROLLER, strict=True):
             frames += controller_panel(results, panel, arm, keys)
             panel.set_ylabel(title if column == 0 else "")
     seeds = [Line2D([], [], color="#555555", linestyle=style.DASHES[i % 4], label=f"seed {seed}")
              for i, seed in enumerate(results.seeds)]  # fmt: skip
     target = Line2D([], [], color="black", linestyle=(0, (4, 2)), linewidth=1, label="target")
-    legend(figure, results, (), [*seeds, target])
-    return Drawn(figure, together(frames))
+    arm_legend(figure, results, (), [*seeds, target])
+    return Drawn(figure, concatenated(frames))
 
 
 def controller_panel(
     results: Results, axes: Axes, arm: str, keys: tuple[str, ...]
 ) -> list[pd.DataFrame]:
-    color, frames = style.looks(results)[arm].color, []
+    color, frames = style.arm_looks(results)[arm].color, []
     for run in results.of(arm):
-        found = curve((run,), keys, "rollouts")
-        target = curve((run,), ("state", "target"), "rollouts") if keys == ("entropy",) else None
+        found = arm_curve((run,), keys, "rollouts")
+        target = (
+            arm_curve((run,), ("state", "target"), "rollouts") if keys == ("entropy",) else None
+        )
         if found is not None:
             dashes = style.DASHES[results.seeds.index(run.seed) % 4]
             axes.plot(found.x, found.mean, color=color, linestyle=dashes, linewidth=1.2)
-            frames.append(rows(found, quantity=".".join(keys), arm=arm, seed=run.seed).iloc[:, :5])
+            frames.append(
+                curve_rows(found, quantity=".".join(keys), arm=arm, seed=run.seed).iloc[:, :5]
+            )
         if target is not None:
             axes.plot(target.x, target.mean, color="black", linestyle=(0, (4, 2)), linewidth=0.8)
-            frames.append(rows(target, quantity="state.target", arm=arm, seed=run.seed).iloc[:, :5])
+            frames.append(
+                curve_rows(target, quantity="state.target", arm=arm, seed=run.seed).iloc[:, :5]
+            )
     return frames

@@ -1,50 +1,70 @@
-"""The hierarchical bootstrap: seeds, then questions, then samples, drawn so that three seeds are
-priced honestly.
+"""The hierarchical bootstrap: questions, their samples, and what the training seeds add.
 
-Scores y_SQ (S seeds, Q questions) are read as a crossed design,
+A draw of the mean difference of two arms (or of the mean of one arm, without b) is
 
-    y_sq = μ + A_s + B_q + (AB)_sq + sampling,      Var ȳ = σ_A²/S + σ_B²/Q + (σ_AB² + σ_sampling²)/(S Q)
+    questions  Σ_q w_q d_q,  w ~ Dirichlet(1, …, 1): Rubin's Bayesian bootstrap (Annals of
+               Statistics 9, 1981) of d_q, the difference of the arms' means on question q
+  + seeds      z √τ²,  z ~ N(0, 1),  τ² = max(0, V ν/χ²_ν − Σ E_i ν_i/χ²_ν_i); 0 where V ≤ m E
 
-and each draw of the mean is
+The arms share their questions, which are therefore paired. Their seeds are two samples. With
+V_i and E_i an arm's `variance` and `noise` (analysis/inference/seed_spread.py), V = V_a + V_b and
+E = E_a + E_b:
 
-    questions   Σ_q w_q ȳ_q, w ~ Dirichlet(1, …, 1): Rubin's Bayesian bootstrap (Annals of Statistics 9, 1981)
-  + seeds       ± z √τ², τ² = max(0, (S−1) MS_A / χ²_{S−1} − ν MS_AB / χ²_ν) / (S Q), ν = (S−1)(Q−1)
+* V estimates σ_A,a²/S_a + σ_A,b²/S_b + E. Each V_i is its expectation times χ²/(S_i − 1) on S_i − 1
+  degrees, so Satterthwaite's approximation (Biometrics Bulletin 2, 1946; Welch, Biometrika 34,
+  1947) gives V the degrees ν = (V_a + V_b)² / (V_a²/(S_a − 1) + V_b²/(S_b − 1)), and V ν/χ²_ν is a
+  generalised pivotal quantity of its expectation (Weerahandi, JASA 88, 1993). Where seeds dominate,
+  the draws are Welch's t; with S_a = S_b and equal spread ν is 2 (S − 1), where pairing by seed
+  leaves S − 1.
+* ν depends on the ratio of two variances, each known from a few seeds only. Every draw takes that
+  ratio from V_i (S_i − 1)/χ²: the plug-in ν is too large whenever the wider arm's few seeds agree
+  by luck.
+* The questions' part already holds the seeds' interaction with questions, and their sampling. Only
+  what exceeds it, V − E, is added. Resampling every level (`plain_means`) counts E twice, and three
+  seeds resampled spread too little by √(2/3).
+* Seeds that lie closer than in half of the studies in which they make no difference (V ≤ m E, m the
+  median of F with the degrees of V and E) add nothing: τ² is then estimated as 0 without a bias in
+  the median. Always added, intervals are too wide where seeds make no difference; added above V = E
+  only, they are too narrow where few seeds make a small one.
 
-with MS the mean squares of the two-way analysis of variance, z standard normal and χ² fresh in each
-draw. Departures from the textbook's resampling of all levels (`plain_means`), each justified by
-simulation in docs/statistics.md:
-* A resample of questions already carries their interaction with seeds, and the sampling through (n,
-  correct). What it misses is what moves all questions of a seed together, A_s; so only that is
-  added. Resampling every level counts the lower ones again.
-* Three seeds resampled give ten different means, with a spread too small by √(2/3). τ² is a
-  generalised pivotal quantity (Weerahandi, JASA 88, 1993): it becomes Student's t with S − 1
-  degrees of freedom when seeds dominate, and vanishes when the seeds agree better than their own
-  noise explains.
-* Two pseudo-questions of half a question's weight each (`ends`) keep an interval open where all
-  counts are equal, such as 0 of 30. With scores 0 and 1 they make single samples give Jeffreys'
-  Beta(c + 1/2, Q − c + 1/2).
+Two pseudo-questions of half a question's weight each (`ends`) keep an interval open where all
+counts are equal, such as 0 of 30. With scores 0 and 1 they make single samples give Jeffreys'
+Beta(c + 1/2, Q − c + 1/2). docs/statistics.md measures all of this and the
+alternatives.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.special import fdtri  # quantiles of F
 
-BLOCK = (
-    1 << 15
-)  # random numbers at a time: they stay in the cache, so that draws cost arithmetic and not memory
+from analysis.inference.seed_spread import SeedSpread, satterthwaite, seed_spread
+
+# random numbers at a time: they stay in the cache, so that draws cost arithmetic and not memory
+BLOCK = 1 << 15
+PERCENTILES = (0.025, 0.975)  # ends of a 95 % interval
 
 
 def mean_draws(
-    y_SQ: np.ndarray, ends: tuple[float, float], draws: int, rng: np.random.Generator
+    y_Q: np.ndarray,
+    arms_SQ: Sequence[np.ndarray],
+    ends: tuple[float, float],
+    draws: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """(2 · draws,) draws of the mean over questions like these and seeds like these. `ends`: see
-    question_draws.
+    """(2 · draws,) draws of the mean of y_Q over questions and training seeds like these.
+
+    Args:
+        y_Q: (Q,) scores or differences, means over seeds.
+        arms_SQ: the independent samples of seeds behind y_Q, (S, Q) each: one arm, two arms, or the
+            differences of runs that are paired.
+        ends: see question_draws.
 
     Each draw comes twice, with the seeds' noise added and taken away and the ends exchanged:
     swapping two arms then mirrors their difference's draws exactly.
     """
-    there, back = question_draws(y_SQ.mean(axis=0), ends, draws, rng)
-    noise = seed_draws(y_SQ, draws, rng)
+    there, back = question_draws(y_Q, ends, draws, rng)
+    noise = seed_draws(arms_SQ, draws, rng)
     return np.concatenate([there + noise, back - noise])
 
 
@@ -81,34 +101,57 @@ def flip_draws(d_Q: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndar
     return (2 * up - d_Q.sum()) / len(d_Q)
 
 
-def seed_draws(y_SQ: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """(draws,) z √τ²: what the seeds do to the mean beyond their questions. One seed shows nothing
-    of it: zeros.
+def seed_draws(arms_SQ: Sequence[np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """(draws,) z √τ²: what the seeds of independent arms do to a mean beyond their questions.
+
+    Arms with one seed show nothing of it and add nothing. The order of arms changes nothing.
     """
-    S, Q = y_SQ.shape
-    if S == 1:
+    arms = sorted(seed_spread(y_SQ) for y_SQ in arms_SQ if len(y_SQ) > 1)
+    variance, noise = sum(arm.variance for arm in arms), sum(arm.noise for arm in arms)
+    if not variance or variance <= noise * _median_ratio(arms):
         return np.zeros(draws)
-    mean_S = y_SQ.mean(axis=1)
-    residual_SQ = y_SQ - mean_S[:, None] - y_SQ.mean(axis=0) + y_SQ.mean()
-    seeds = Q * ((mean_S - mean_S.mean()) ** 2).sum() / rng.chisquare(S - 1, draws)
-    rest = (residual_SQ**2).sum() / rng.chisquare((S - 1) * (Q - 1), draws)
-    return rng.standard_normal(draws) * np.sqrt(np.maximum(0.0, seeds - rest) / (S * Q))
+    part_AD = np.stack([_pivot(arm.variance, arm.degrees, draws, rng) for arm in arms])
+    share_AD = part_AD / part_AD.sum(axis=0)
+    degrees_D = 1 / sum(
+        share_D**2 / arm.degrees for arm, share_D in zip(arms, share_AD, strict=True)
+    )
+    noise_D = sum(_pivot(arm.noise, arm.noise_degrees, draws, rng) for arm in arms)
+    excess_D = _pivot(variance, degrees_D, draws, rng) - noise_D
+    return rng.standard_normal(draws) * np.sqrt(np.maximum(0.0, excess_D))
 
 
-def plain_means(y_ASQ: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """(A, draws) means of the textbook's bootstrap: S seeds and Q questions drawn with replacement.
-
-    All arms A get the same draws, which keeps them paired and costs as much as one. For comparison
-    only: with few seeds its percentiles are too narrow where seeds matter.
+def _median_ratio(arms: Sequence[SeedSpread]) -> float:
+    """Median of variance / noise where seeds make no difference: of F with Satterthwaite's degrees
+    of both sums.
     """
-    A, S, Q = y_ASQ.shape
-    means = np.empty((A, draws))
+    degrees = satterthwaite([arm.variance for arm in arms], [arm.degrees for arm in arms])
+    rest = satterthwaite([arm.noise for arm in arms], [arm.noise_degrees for arm in arms])
+    return float(fdtri(degrees, rest, 0.5))
+
+
+def _pivot(
+    variance: float, degrees: float | np.ndarray, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """(draws,) draws of the expectation of a variance estimate with that many degrees."""
+    return variance * degrees / rng.chisquare(degrees, draws)
+
+
+def plain_means(arms_SQ: Sequence[np.ndarray], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """(A, draws) means of the textbook's bootstrap: seeds and questions drawn with replacement.
+
+    All arms A get the same questions, which keeps them paired, and seeds of their own. For
+    comparison only: with few seeds its percentiles are too narrow where seeds matter.
+    """
+    Q = arms_SQ[0].shape[1]
+    means = np.empty((len(arms_SQ), draws))
     rows = BLOCK // Q + 1
     for start in range(0, draws, rows):
         block = slice(start, min(start + rows, draws))
-        seeds_DS, questions_DQ = (_multiplicities(block.stop - start, size, rng) for size in (S, Q))
-        by_seed_DAS = (questions_DQ @ y_ASQ.reshape(A * S, Q).T).reshape(-1, A, S)
-        means[:, block] = (by_seed_DAS * seeds_DS[:, None]).sum(axis=2).T / (S * Q)
+        questions_DQ = _multiplicities(block.stop - start, Q, rng)
+        for arm, y_SQ in enumerate(arms_SQ):
+            seeds_DS = _multiplicities(block.stop - start, len(y_SQ), rng)
+            by_seed_DS = questions_DQ @ y_SQ.T
+            means[arm, block] = (by_seed_DS * seeds_DS).sum(axis=1) / y_SQ.size
     return means
 
 

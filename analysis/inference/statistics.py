@@ -1,19 +1,24 @@
 """How good is an arm, is it better than another, and how sure are we?
 
     estimate   mean pass@k over questions and training seeds, with a 95 % interval
-    compare    difference of two arms, paired by question and by training seed, with interval and sign-flip p
-    holm       p adjusted for a table of comparisons (Holm, Scandinavian Journal of Statistics 6, 1979)
-    verdict    better | worse | not distinguishable, and `sentence`, the same in words
+    compare    difference of two arms on the same questions, with a 95 % interval and a sign-flip p
+    judge      verdicts of comparisons that are shown together (Holm, Scandinavian Journal of
+               Statistics 6, 1979), each with the interval that its verdict rests on
 
-Intervals come from the draws of analysis/inference/bootstrap.py. The p of a comparison is the share
-of sign-flipped question differences, each with the seeds' noise added, that lie at least as far
-from 0 as the observed one: flips alone would call two runs of one method different as soon as their
-seeds differ. docs/statistics.md holds the measured coverage, false alarms and power.
+Intervals come from the draws of analysis/inference/bootstrap.py: questions are paired, training
+seeds are two samples. The p of a comparison is the share of sign-flipped question differences, each
+with the seeds' noise added, that lie at least as far from 0 as the observed one: flips alone would
+call two runs of one method different as soon as their seeds differ. docs/statistics.md holds the
+measured coverage, false alarms and power.
+
+No number depends on how runs are numbered: seeds are sorted by what they answered. With
+`pairing="seed"` runs of one number are pairs, only common numbers count, and the seeds' part comes
+from the pairs' differences.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -25,19 +30,22 @@ __all__ = [
     "Comparison",
     "Counts",
     "Interval",
-    "compare",
-    "estimate",
+    "Judged",
+    "Pairing",
+    "compare_arms",
+    "estimate_score",
     "holm",
+    "judge",
     "load_counts",
-    "sentence",
-    "verdict",
 ]
 
-LEVEL = (0.025, 0.975)
+ALPHA = 0.05
 # True difference with 80 % power, in half widths of the interval. 2.8 / 1.96 = 1.43 would do if the
 # width were known and every question gained alike; simulated studies need 1.6.
 SEEN_FOUR_TIMES_IN_FIVE = 1.6
-Verdict = Literal["better", "worse", "not distinguishable"]
+UNDECIDED = "not distinguishable"
+ComparisonVerdict = Literal["better", "worse", "not distinguishable"]
+Pairing = Literal["none", "seed"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Interval:
 class Comparison:
     """Arm a against arm b; differences are a - b, in [-1, 1]."""
 
-    difference: float
+    difference: float  # of the means over all runs that count
     low: float  # 95 % interval of the difference
     high: float
     p: float  # sign-flip test of no difference, two-sided, not adjusted
@@ -64,113 +72,145 @@ class Comparison:
     )
     minimal_difference: float  # true difference that 4 of 5 such studies would call
     covers: str
-    seeds: int  # pairs of training seeds
-    unpaired_seeds: tuple[int, ...]  # seeds that only one arm has: left out
+    seeds: int  # training seeds of a that count
+    reference_seeds: int  # of b; 0 where b is one given policy and no sample of training runs
+    left_out: tuple[int, ...] = ()  # pairing by seed: seeds that only one arm has
+    correlation: float | None = None  # pairing by seed: of the pairs' means; NaN where unknown
+    drawn: np.ndarray = field(
+        default_factory=lambda: np.zeros(0), repr=False, compare=False
+    )  # draws of the difference, sorted
+
+    @property
+    def decidable(self) -> bool:
+        """Methods differ only beyond their seeds, and one seed shows nothing of these."""
+        return self.seeds > 1 and self.reference_seeds != 1
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """(low, high): the interval that misses the truth in a share alpha of the studies."""
+        return _interval(self.difference, self.drawn, alpha)
 
 
-def estimate(counts: Counts, k: int, *, draws: int, rng: np.random.Generator) -> Interval:
+class Judged(NamedTuple):
+    """A comparison among those that are shown with it."""
+
+    comparison: Comparison
+    p: float  # adjusted
+    low: float  # the interval at the level at which p was tested, so that the two never disagree
+    high: float
+    verdict: ComparisonVerdict
+    family: int  # how many comparisons were judged together
+
+
+def estimate_score(counts: Counts, k: int, *, draws: int, rng: np.random.Generator) -> Interval:
     """Mean pass@k of an arm with its 95 % interval over questions like these and training seeds
     like these.
 
     Raises:
         BadInput: a question has fewer than k samples, or there is only one question.
     """
-    y_SQ = _scores(counts, k)
-    drawn = mean_draws(y_SQ, (0.0, 1.0), draws, rng)
-    value, (low, high) = float(y_SQ.mean()), np.clip(np.quantile(drawn, LEVEL), 0, 1)
-    return Interval(
-        value, min(value, float(low)), max(value, float(high)), _covers(len(y_SQ)), len(y_SQ)
-    )
+    y_SQ = _scores(_by_content(counts), k)
+    drawn = mean_draws(y_SQ.mean(axis=0), [y_SQ], (0.0, 1.0), draws, rng)
+    value = float(y_SQ.mean())
+    low, high = _interval(value, drawn, ALPHA, lowest=0.0)
+    return Interval(value, low, high, _covers(len(y_SQ)), len(y_SQ))
 
 
-def compare(a: Counts, b: Counts, k: int, *, draws: int, rng: np.random.Generator) -> Comparison:
-    """Difference a - b in mean pass@k, paired by question and by training seed.
+def compare_arms(
+    a: Counts,
+    b: Counts,
+    k: int,
+    *,
+    draws: int,
+    rng: np.random.Generator,
+    pairing: Pairing = "none",
+    fixed_reference: bool = False,
+) -> Comparison:
+    """Difference a - b in mean pass@k over the questions that both answered.
 
-    Raises: BadInput: the arms answered different questions, share no seed, or a question has fewer
-        than k samples.
+    Args:
+        pairing: "none": all runs of both arms count, their seeds are two samples. "seed": runs with
+            one seed number are pairs, others are left out.
+        fixed_reference: b is one given policy, such as the base policy, and no sample of runs.
+
+    Raises:
+        BadInput: the arms answered different questions, share no seed where they are paired by it,
+            there is only one question, or a question has fewer than k samples.
     """
     same_questions(a.problem_ids, b.problem_ids, "one arm", "the other")
-    seeds = sorted(set(a.seeds) & set(b.seeds))
-    if not seeds:
-        raise BadInput(
-            f"no training seed in common: {a.seeds} and {b.seeds}. Give paired runs the same seed."
-        )
-    a, b, unpaired = (
-        a.of_seeds(seeds),
-        b.of_seeds(seeds),
-        tuple(sorted(set(a.seeds) ^ set(b.seeds))),
-    )
-    a_SQ, b_SQ = _scores(a, k), _scores(b, k)
-    d_SQ, step = a_SQ - b_SQ, _sampling_sd(a, b, k)
-    difference = float(d_SQ.mean())
-    low, high = np.clip(
-        np.quantile(mean_draws(d_SQ, (-step, step), draws, rng), LEVEL), -1, 1
-    ).tolist()
+    left_out: tuple[int, ...] = ()
+    if pairing == "seed" and not fixed_reference:
+        left_out = tuple(sorted(set(a.seeds) ^ set(b.seeds)))
+        a, b = _pairs(a, b)
+        a_SQ, b_SQ = _scores(a, k), _scores(b, k)
+        samples_SQ = [a_SQ - b_SQ]
+    else:
+        a, b = _by_content(a), _by_content(b)
+        a_SQ, b_SQ = _scores(a, k), _scores(b, k)
+        samples_SQ = [a_SQ] if fixed_reference else [a_SQ, b_SQ]
+    d_Q = a_SQ.mean(axis=0) - b_SQ.mean(axis=0)
+    difference, step = float(d_Q.mean()), _sampling_sd(a, b, k)
+    drawn = np.sort(mean_draws(d_Q, samples_SQ, (-step, step), draws, rng))
+    low, high = _interval(difference, drawn, ALPHA)
+    reference_seeds = 0 if fixed_reference else len(b_SQ)
     return Comparison(
         difference=difference,
-        low=min(difference, low),
-        high=max(difference, high),
-        p=_sign_flip_p(d_SQ, draws, rng),
+        low=low,
+        high=high,
+        p=_sign_flip_p(d_Q, samples_SQ, draws, rng),
         probability_of_improvement=_probability_of_improvement(a_SQ, b_SQ),
         minimal_difference=SEEN_FOUR_TIMES_IN_FIVE * (high - low) / 2,
-        covers=_covers(len(seeds)),
-        seeds=len(seeds),
-        unpaired_seeds=unpaired,
+        covers=_covers(len(a_SQ), reference_seeds),
+        seeds=len(a_SQ),
+        reference_seeds=reference_seeds,
+        left_out=left_out,
+        correlation=_correlation(a_SQ, b_SQ) if pairing == "seed" and not fixed_reference else None,
+        drawn=drawn,
     )
 
 
-def holm(p_values: Sequence[float]) -> np.ndarray:
+def judge(comparisons: Sequence[Comparison], alpha: float = ALPHA) -> list[Judged]:
+    """Verdicts of comparisons that are shown together, in the order given.
+
+    Holm tests the comparison with p value p_i at alpha · p_i / (uncapped adjusted p_i). Its
+    interval is shown at that level, and a verdict needs both: p adjusted <= alpha, and an interval
+    clear of 0. Where the test does not reject 0, the interval is widened to hold it: what is shown
+    are the differences that test and draws do not both reject. Arms with one seed get no verdict.
+    """
+    raw = np.array([each.p for each in comparisons])
+    adjusted = holm(raw, capped=False)
+    judged = []
+    for each, p in zip(comparisons, adjusted.tolist(), strict=True):
+        low, high = each.interval(alpha * each.p / p)
+        if p > alpha:
+            low, high = min(low, 0.0), max(high, 0.0)
+        called = p <= alpha and (low > 0 or high < 0) and each.decidable
+        word: ComparisonVerdict = (
+            "not distinguishable" if not called else "better" if each.difference > 0 else "worse"
+        )
+        judged.append(Judged(each, min(1.0, p), low, high, word, len(raw)))
+    return judged
+
+
+def holm(p_values: Sequence[float] | np.ndarray, capped: bool = True) -> np.ndarray:
     """p adjusted so that a whole table has a false alarm in at most alpha of the studies; same
-    order as given.
+    order as given. Not capped at 1, it also tells by how much each p was multiplied.
     """
     p = np.asarray(p_values, dtype=float)
     if not ((p >= 0) & (p <= 1)).all():
         raise BadInput(f"p values must lie in [0, 1], got {p.tolist()}.")
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p)))))
-    return adjusted
+    adjusted[order] = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    return np.minimum(1, adjusted) if capped else adjusted
 
 
-def verdict(comparison: Comparison, p_adjusted: float, alpha: float = 0.05) -> Verdict:
-    """Called only if test and interval agree, and never from one seed: methods differ only beyond
-    their seeds.
-    """
-    called = (
-        p_adjusted <= alpha and (comparison.low > 0 or comparison.high < 0) and comparison.seeds > 1
-    )
-    if not called:
-        return "not distinguishable"
-    return "better" if comparison.difference > 0 else "worse"
-
-
-def sentence(
-    comparison: Comparison,
-    arm: str,
-    reference: str,
-    benchmark: str,
-    k: int,
-    p_adjusted: float,
-    alpha: float = 0.05,
-) -> str:
-    """The verdict in plain words, with what this design could have seen."""
-    interval = f"95 % interval {100 * comparison.low:+.1f} to {100 * comparison.high:+.1f}"
-    facts = f"{100 * comparison.difference:+.1f} points of pass@{k} ({interval}, adjusted p = {p_adjusted:.2g})"
-    word = verdict(comparison, p_adjusted, alpha)
-    if word != "not distinguishable":
-        return f"{benchmark}: {arm} is {word} than {reference}, {facts}."
-    if comparison.seeds == 1:
-        return (
-            f"{benchmark}: {arm} and {reference} are not distinguishable as methods. Their two"
-            f" runs differ by {facts}, "
-            "and with one training seed it is unknown how much of that another seed would change."
-        )
-    return (
-        f"{benchmark}: {arm} and {reference} are not distinguishable, {facts}. As its only"
-        " comparison, a study like this "
-        f"would see a true difference of {100 * comparison.minimal_difference:.1f} points about"
-        " four times in five."
-    )
+def _interval(
+    value: float, drawn: np.ndarray, alpha: float, lowest: float = -1.0
+) -> tuple[float, float]:
+    """Quantiles of the draws, widened to hold the value, within [lowest, 1]."""
+    ends = np.quantile(drawn, (alpha / 2, 1 - alpha / 2))
+    low, high = np.clip(ends, lowest, 1.0).tolist()
+    return min(value, low), max(value, high)
 
 
 def _scores(counts: Counts, k: int) -> np.ndarray:
@@ -179,6 +219,43 @@ def _scores(counts: Counts, k: int) -> np.ndarray:
             "one question says nothing about questions like it: intervals need at least 2."
         )
     return scores(counts, k)
+
+
+def _by_content(*arms: Counts) -> Counts:
+    """The first arm with its seeds sorted by what all of the arms answered under them: sums then
+    have one order, whatever the seeds are called.
+    """
+    tables = [table for arm in arms for table in (arm.correct_SQ, arm.n_SQ)]
+    content_SX = np.concatenate(tables, axis=1).astype(np.int64)
+    order = sorted(range(len(content_SX)), key=lambda s: content_SX[s].tobytes())
+    first = arms[0]
+    return Counts(
+        tuple(first.seeds[s] for s in order),
+        first.problem_ids,
+        first.n_SQ[order],
+        first.correct_SQ[order],
+    )
+
+
+def _pairs(a: Counts, b: Counts) -> tuple[Counts, Counts]:
+    """Both arms with their common seeds only, in one order that no numbering changes."""
+    seeds = sorted(set(a.seeds) & set(b.seeds))
+    if not seeds:
+        raise BadInput(
+            f"no training seed in common: {a.seeds} and {b.seeds}. Give paired runs the same seed,"
+            " or compare without pairing."
+        )
+    a, b = a.of_seeds(seeds), b.of_seeds(seeds)
+    order = _by_content(a, b).seeds
+    return a.of_seeds(order), b.of_seeds(order)
+
+
+def _correlation(a_SQ: np.ndarray, b_SQ: np.ndarray) -> float:
+    """Pearson correlation of the pairs' mean scores; NaN with two pairs, or without spread."""
+    a_S, b_S = a_SQ.mean(axis=1), b_SQ.mean(axis=1)
+    if len(a_S) < 3 or not (np.ptp(a_S) and np.ptp(b_S)):
+        return float("nan")
+    return float(np.corrcoef(a_S, b_S)[0, 1])
 
 
 def _sampling_sd(a: Counts, b: Counts, k: int) -> float:
@@ -191,10 +268,12 @@ def _sampling_sd(a: Counts, b: Counts, k: int) -> float:
     return min(1.0, variance**0.5)
 
 
-def _sign_flip_p(d_SQ: np.ndarray, draws: int, rng: np.random.Generator) -> float:
-    flipped, noise = flip_draws(d_SQ.mean(axis=0), draws, rng), seed_draws(d_SQ, draws, rng)
+def _sign_flip_p(
+    d_Q: np.ndarray, samples_SQ: Sequence[np.ndarray], draws: int, rng: np.random.Generator
+) -> float:
+    flipped, noise = flip_draws(d_Q, draws, rng), seed_draws(samples_SQ, draws, rng)
     null_2D = np.abs([flipped + noise, flipped - noise])
-    return (1 + int((null_2D >= abs(d_SQ.mean()) - 1e-12).sum())) / (1 + null_2D.size)
+    return (1 + int((null_2D >= abs(d_Q.mean()) - 1e-12).sum())) / (1 + null_2D.size)
 
 
 def _probability_of_improvement(a_SQ: np.ndarray, b_SQ: np.ndarray) -> float:
@@ -202,7 +281,15 @@ def _probability_of_improvement(a_SQ: np.ndarray, b_SQ: np.ndarray) -> float:
     return float(((a_S1Q > b_1SQ) + 0.5 * (a_S1Q == b_1SQ)).mean())
 
 
-def _covers(seeds: int) -> str:
-    if seeds == 1:
+def _covers(seeds: int, reference_seeds: int = 0) -> str:
+    """What an interval covers. Without seeds of a reference: a score, or one given reference."""
+    counted = {seeds, reference_seeds or seeds}
+    if counted == {1}:
         return "questions like these, this one training seed: seed-to-seed variation is unknown"
-    return f"questions like these and training seeds like these ({seeds} seeds)"
+    if 1 in counted:
+        return (
+            "questions like these and training seeds like these of one arm; of the other, this one"
+            " training seed: its seed-to-seed variation is unknown"
+        )
+    said = " and ".join(map(str, dict.fromkeys([seeds, reference_seeds or seeds])))
+    return f"questions like these and training seeds like these ({said} seeds)"

@@ -1,6 +1,6 @@
-"""python -m analysis.report: see make.py."""
+"""python -m analysis.report: see command.py."""
 
-from analysis.report.make import main
+from analysis.report.command import main
 
 if __name__ == "__main__":
     main()

@@ -9,9 +9,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis.figures.captions import Caption
-from analysis.report.page import Picture, picture
-from analysis.results.folder import Missing, Results, is_within
-from analysis.tables.cells import Column, Table, text
+from analysis.report.html_page import Picture, figure_picture
+from analysis.results.folder import MissingPart, Results, is_within
+from analysis.tables.cells import Column, Table, text_or_dash
 from analysis.tables.render import to_html
 from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
@@ -33,7 +33,7 @@ SELECTION = Caption("Brought", "Scores over checkpoints", "Every evaluated check
 class Brought:
     """What the section shows."""
 
-    findings: dict[str, list[Missing]]  # by kind
+    findings: dict[str, list[MissingPart]]  # by kind
     tables: list[Markup]
     picture: Picture | None
 
@@ -43,11 +43,11 @@ def brought_section(results: Results) -> Brought | None:
     folder = results.folder / "brought"
     if not results.spec.get("brought") or not is_within(folder, results.folder):
         return None
-    findings: dict[str, list[Missing]] = {}
+    findings: dict[str, list[MissingPart]] = {}
     for row in brought_rows(folder / "findings.csv", ("kind", "where", "what")):
-        findings.setdefault(row["kind"], []).append(Missing(row["where"], row["what"]))
+        findings.setdefault(row["kind"], []).append(MissingPart(row["where"], row["what"]))
     tables = [table_of_file(folder / f"{name}.csv", title) for name, title in TABLES.items()]
-    shown = picture(folder, "selection", SELECTION, "python -m analysis.bring")
+    shown = figure_picture(folder, "selection", SELECTION, "python -m analysis.bring")
     return Brought(findings, [table for table in tables if table], shown if shown.uri else None)
 
 
@@ -65,7 +65,7 @@ def table_of_file(path: Path, title: str) -> Markup | None:
     rows = brought_rows(path)
     if not rows:
         return None
-    columns = tuple(Column(name, name, text, numeric=False) for name in rows[0])
+    columns = tuple(Column(name, name, text_or_dash, numeric=False) for name in rows[0])
     notes = (
         (f"The first {MOST_SHOWN} of {len(rows):,} rows; all are in brought/{path.name}.",)
         if len(rows) > MOST_SHOWN

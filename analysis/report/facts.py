@@ -1,9 +1,9 @@
-"""What the report says about how its numbers came about: settings, runs, versions, digests."""
+"""Facts about how the numbers of the report were made: settings, runs, versions, digests."""
 
 from typing import Any
 
-from analysis.figures.files import digest
 from analysis.results.folder import Results
+from eval.files.marks import sha256
 
 
 def method_in_words(results: Results, arm: str) -> str:
@@ -11,16 +11,16 @@ def method_in_words(results: Results, arm: str) -> str:
     method = results.method(arm)
     chosen = ", ".join(f"{key} = {value}" for key, value in method.items() if key != "name")
     name = str(method.get("name", "unknown method")) + (
-        " (reconstruction)" if method.get("name") == "aer" else ""
+        " (reconstruction)" if results.is_reconstruction(arm) else ""
     )
     return f"{name}: {chosen}" if chosen else name
 
 
 def arm_in_words(results: Results, arm: str) -> str:
-    """The arm's method and whatever else the spec sets for this arm alone."""
+    """The arm's method, and the settings that the spec has for this arm alone."""
     own = results.spec["arms"][arm]
     others = (
-        flattened({key: value for key, value in own.items() if key != "method"})
+        dotted_settings({key: value for key, value in own.items() if key != "method"})
         if isinstance(own, dict)
         else []
     )
@@ -29,23 +29,23 @@ def arm_in_words(results: Results, arm: str) -> str:
     )
 
 
-def settings(results: Results) -> dict[str, list[tuple[str, str]]]:
+def spec_settings(results: Results) -> dict[str, list[tuple[str, str]]]:
     """{block of the spec: its settings, flattened to dotted keys}."""
     blocks = {
         key: value for key, value in results.spec.items() if key not in ("name", "question", "arms")
     }
     return {"arms": [(arm, arm_in_words(results, arm)) for arm in results.arms]} | {
-        key: flattened(value) if isinstance(value, dict) else [(key, str(value))]
+        key: dotted_settings(value) if isinstance(value, dict) else [(key, str(value))]
         for key, value in blocks.items()
     }
 
 
-def flattened(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def dotted_settings(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for key, inner in value.items():
         name = f"{prefix}{key}"
         pairs += (
-            flattened(inner, f"{name}.")
+            dotted_settings(inner, f"{name}.")
             if isinstance(inner, dict) and inner
             else [(name, str(inner))]
         )
@@ -64,16 +64,16 @@ RUN_KEYS = (
 )
 
 
-def runs(results: Results) -> list[dict[str, Any]]:
+def run_facts(results: Results) -> list[dict[str, Any]]:
     """One row per run for the provenance table."""
     return [
         {"arm": run.arm, "seed": run.seed, "rollouts": len(run.log)}
-        | {key: shortened(key, run.info.get(key)) for key in RUN_KEYS}
+        | {key: fact_in_words(key, run.info.get(key)) for key in RUN_KEYS}
         for run in results.runs
     ]
 
 
-def shortened(key: str, value: Any) -> str:
+def fact_in_words(key: str, value: Any) -> str:
     if value is None:
         return "–"
     if key in ("git_revision", "spec_hash"):
@@ -81,8 +81,8 @@ def shortened(key: str, value: Any) -> str:
     return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
-def provenance(results: Results) -> list[tuple[str, str]]:
-    """Facts about the whole page: the spec's digest, and every version that a run recorded."""
+def provenance_facts(results: Results) -> list[tuple[str, str]]:
+    """(name, value) pairs about the whole page: digest of the spec, revisions, package versions."""
     versions: dict[str, set[str]] = {}
     for run in results.runs:
         recorded = run.info.get("versions")
@@ -93,7 +93,7 @@ def provenance(results: Results) -> list[tuple[str, str]]:
         {str(run.info["git_revision"]) for run in results.runs if run.info.get("git_revision")}
     )
     return [
-        ("spec.yaml, SHA-256", digest(results.folder / "spec.yaml")),
+        ("spec.yaml, SHA-256", sha256(results.folder / "spec.yaml")),
         ("code the runs were made with", ", ".join(revisions) or "not recorded"),
         ("command", f"python -m analysis.report {results.folder.as_posix()}"),
         *packages,

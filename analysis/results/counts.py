@@ -1,8 +1,7 @@
-"""Reads (n, correct) per question and training seed, and turns them into scores.
+"""Reads the counts of one arm, (n, correct) per question and seed, and computes its scores.
 
-(n, correct) is all an evaluation leaves behind that matters here: every score, interval and test
-comes from it without sampling again. Files are CSVs with at least the columns problem_id, n,
-correct.
+Every score, interval and test is computed from (n, correct), without sampling again.
+eval/scoring/counts.py reads and checks the rows.
 
 Legend of array shapes: S training seeds, Q questions.
 """
@@ -14,65 +13,63 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
+from eval.scoring.counts import read_counts
 from eval.scoring.pass_at_k import pass_at_k
 
-COLUMNS = ("problem_id", "n", "correct")
-TOTAL = "-total-"  # in the name of a question that stands for a mean: analysis.bring writes these
-MOST_SAMPLES = 1_000_000  # of a question: pass@k takes memory for each
+# in the name of a question that stands for a mean: analysis.bring writes these
+TOTAL = "-total-"
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """One arm on one benchmark: every seed has answered every question, if only with n = 0 samples."""
+    """The counts of one arm on one benchmark. All seeds have the same questions; n may be 0."""
 
     seeds: tuple[int, ...]  # ascending
     problem_ids: tuple[str, ...]  # ascending
-    n_SQ: np.ndarray  # (S, Q) int: samples that exist, not samples that were asked for
-    correct_SQ: np.ndarray  # (S, Q) int: of these, right
+    n_SQ: np.ndarray  # (S, Q) int: samples that exist, which may be fewer than were asked for
+    correct_SQ: np.ndarray  # (S, Q) int: correct samples
 
     def of_seeds(self, seeds: Iterable[int]) -> "Counts":
-        """The same questions, fewer seeds."""
+        """The counts of these seeds only, in this order."""
         rows = [self.seeds.index(seed) for seed in seeds]
         return Counts(tuple(seeds), self.problem_ids, self.n_SQ[rows], self.correct_SQ[rows])
 
 
 def load_counts(paths: Mapping[int, Path]) -> Counts:
-    """Reads one file per training seed. The order of rows and of files changes nothing.
+    """Reads one file per training seed. The order of rows and of files has no effect.
 
-    Raises: BadInput: a file is missing, a row is unusable (named by file and line), or seeds
-        answered other questions.
+    Raises:
+        BadInput: a file is missing, a row is bad (named by file and line), or the seeds have
+            different questions.
     """
-    return tabulate({seed: read_counts(Path(path)) for seed, path in paths.items()})
+    return tabulate({seed: read_run_counts(path) for seed, path in paths.items()})
 
 
-def read_counts(path: Path) -> dict[str, tuple[int, int]]:
-    """problem_id -> (n, correct) of one file that holds one seed."""
-    rows: dict[str, tuple[int, int]] = {}
-    for where, row in read_csv(path, COLUMNS):
-        _add(rows, row, where)
-    return rows
+def read_run_counts(path: Path) -> dict[str, tuple[int, int]]:
+    """problem_id -> (n, correct) of a file that holds one run."""
+    return {row.problem_id: (row.n, row.correct) for row in read_counts(path)}
 
 
 def read_runs(path: Path) -> dict[int, dict[str, tuple[int, int]]]:
-    """seed -> problem_id -> (n, correct) of one file, by its column seed; all of it is seed 0
-    without one.
+    """seed -> problem_id -> (n, correct) of a file, by its column `seed`; without this column all
+    rows belong to seed 0.
     """
     runs: dict[int, dict[str, tuple[int, int]]] = {}
-    for where, row in read_csv(path, COLUMNS):
-        seed = whole_number(row, "seed", where) if "seed" in row else 0
-        _add(runs.setdefault(seed, {}), row, where)
+    for row in read_counts(path, by_seed=True):
+        runs.setdefault(row.seed, {})[row.problem_id] = (row.n, row.correct)
     return runs
 
 
 def tabulate(seeds: Mapping[int, Mapping[str, tuple[int, int]]]) -> Counts:
-    """seed -> problem_id -> (n, correct), as rectangular arrays; refuses seeds that answered
-    different questions.
+    """The counts {seed: {problem_id: (n, correct)}} as (S, Q) arrays.
+
+    Raises:
+        BadInput: there is no seed, one without rows, or seeds with different questions.
     """
     if not seeds or not all(seeds.values()):
         raise BadInput(
-            "no counts to read: there is no seed, or one without rows. Run the evaluation first."
+            "no counts to read: there is no seed, or one without rows: run the evaluation first"
         )
     order = sorted(seeds)
     problem_ids = sorted(seeds[order[0]])
@@ -85,7 +82,7 @@ def tabulate(seeds: Mapping[int, Mapping[str, tuple[int, int]]]) -> Counts:
 
 
 def same_questions(a: Iterable[str], b: Iterable[str], name_a: str, name_b: str) -> None:
-    """Raises BadInput that names the questions that only one of the two has answered."""
+    """Raises BadInput, which names the questions, if only one of the two has answered some."""
     a, b = set(a), set(b)
     if a != b and all(TOTAL in name for name in a | b):
         raise BadInput(
@@ -96,57 +93,23 @@ def same_questions(a: Iterable[str], b: Iterable[str], name_a: str, name_b: str)
         if missing:
             raise BadInput(
                 f"{lacking} lacks {len(missing)} question(s) that {has} answered:"
-                f" {some(sorted(missing))}. "
-                "Evaluate both on the same questions."
+                f" {some(sorted(missing))}: evaluate both on the same questions"
             )
 
 
 def some(names: list[str], most: int = 5) -> str:
-    """A few of the names, for a message."""
+    """The first names and the number of the others, for a message."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def whole_number(row: dict[str, str], column: str, where: str) -> int:
-    """A whole number from a cell ("8", or "8.0" as other tools write it); NaN, blank and fractions
-    are refused.
-    """
-    try:
-        value = float(row[column])
-        # beyond, neighbours are one and the same float
-        if value.is_integer() and abs(value) < 2**53:
-            return int(value)
-    except ValueError:
-        pass
-    raise BadInput(
-        f"{where}: {column} is {row[column]!r}, but it must be a whole number. Mend or remove the row."
-    )
-
-
-def _add(rows: dict[str, tuple[int, int]], row: dict[str, str], where: str) -> None:
-    problem_id = row["problem_id"].strip()
-    n, correct = whole_number(row, "n", where), whole_number(row, "correct", where)
-    if not problem_id:
-        raise BadInput(f"{where}: problem_id is empty. Every row names its question.")
-    if problem_id in rows:
-        raise BadInput(
-            f"{where}: problem {problem_id} stands here twice. Keep one row per problem and seed."
-        )
-    if not 0 <= correct <= n <= MOST_SAMPLES:
-        raise BadInput(
-            f"{where}: problem {problem_id} has n = {n}, correct = {correct}; needs 0 <= correct"
-            f" <= n <= {MOST_SAMPLES:,}."
-        )
-    rows[problem_id] = (n, correct)
-
-
 def scores(counts: Counts, k: int) -> np.ndarray:
-    """(S, Q) pass@k, in [0, 1]; k = 1 is avg@n.
+    """(S, Q) pass@k of every seed and question, in [0, 1]. pass@1 is avg@n.
 
     Raises:
         BadInput: k < 1, or a question has fewer than k samples (named with its seed).
     """
     if k < 1:
-        raise BadInput(f"pass@{k} does not exist: k must be at least 1.")
+        raise BadInput(f"pass@{k} does not exist: k must be at least 1")
     short = (
         (counts.seeds[s], counts.problem_ids[q], counts.n_SQ[s, q])
         for s, q in np.argwhere(counts.n_SQ < k)
@@ -154,6 +117,7 @@ def scores(counts: Counts, k: int) -> np.ndarray:
     listed = [f"{problem} (seed {seed}, n = {n})" for seed, problem, n in islice(short, 5)]
     if listed:
         raise BadInput(
-            f"pass@{k} needs n >= {k} samples of every question, but: {'; '.join(listed)}. Sample more."
+            f"pass@{k} needs n >= {k} samples of every question, but has too few of"
+            f" {'; '.join(listed)}: sample more, or ask for a smaller k"
         )
     return pass_at_k(counts.n_SQ.ravel(), counts.correct_SQ.ravel(), k).reshape(counts.n_SQ.shape)

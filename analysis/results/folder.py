@@ -1,9 +1,8 @@
-"""Results folder -> what tables, figures and the report are made from, and a list of what is
-missing.
+"""Reads a results folder: its spec, its runs with their training logs, and a list of missing parts.
 
-A run that failed, a seed that never started or a file that cannot be read never stops the analysis:
-it becomes a line in `Results.missing`, which the tables and the report show. Only a folder without
-a readable spec.yaml is refused.
+A run that failed, a seed that never started or a file that cannot be read does not stop the
+analysis. It becomes an entry of `Results.missing`, which the tables and the report show. Only a
+folder without a readable spec.yaml is an error.
 """
 
 from collections.abc import Iterable
@@ -13,17 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from analysis.results.spec import read_spec
+from analysis.results.spec import read_spec, seeds_of_arm
 from eval.files.errors import BadInput
-from eval.files.json_text import parse
+from eval.files.json_text import object_or_none, object_or_problem, parse
+from eval.files.results_layout import run_folder
 
 BASE = "base"
 """Folder and display name of the policy that every arm starts from."""
 
 
 @dataclass(frozen=True)
-class Missing:
-    """One thing that the analysis asked for and did not get."""
+class MissingPart:
+    """A part of the results that should exist and does not."""
 
     where: str
     what: str
@@ -39,14 +39,12 @@ class Run:
     arm: str
     seed: int
     folder: Path
-    info: dict[str, Any]  # run.json, {} where there is none
+    info: dict[str, Any]  # run.json; empty if it is missing
     log: tuple[dict[str, Any], ...]  # train.jsonl, one row per rollout
 
     def series(self, *keys: str) -> np.ndarray:
-        """(R,) one value per rollout of a key, or of a key within a key; NaN where it was not
-        measured.
-        """
-        return np.array([number(within(row, keys)) for row in self.log], dtype=float)
+        """(R,) the value of a key, or of nested keys, in each rollout; NaN if not measured."""
+        return np.array([as_number(nested(row, keys)) for row in self.log], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Results:
     folder: Path
     spec: dict[str, Any]
     runs: tuple[Run, ...]
-    missing: tuple[Missing, ...]
+    missing: tuple[MissingPart, ...]
 
     @property
     def name(self) -> str:
@@ -83,20 +81,24 @@ class Results:
         return tuple(map(str, self.spec.get("evaluation", {}).get("benchmarks", {})))
 
     def method(self, arm: str) -> dict[str, Any]:
-        """The arm's method with its settings: as the run recorded it, else as the spec has it."""
+        """The arm's method and settings, as a run recorded them; without a run, as in the spec."""
         recorded = [
             run.info["method"] for run in self.of(arm) if isinstance(run.info.get("method"), dict)
         ]
         spec = self.spec["arms"].get(arm) or {}
         return recorded[0] if recorded else spec.get("method") or {}
 
+    def is_reconstruction(self, arm: str) -> bool:
+        """Whether a run recorded that its method follows a description, not its authors' code."""
+        return any(run.info.get("reconstruction") is True for run in self.runs if run.arm == arm)
+
     def of(self, arm: str) -> tuple[Run, ...]:
-        """The arm's runs that left at least one row of training log."""
+        """The arm's runs that have at least one row of training log."""
         return tuple(run for run in self.runs if run.arm == arm and run.log)
 
     def evaluation(self, arm: str, benchmark: str, suffix: str) -> dict[int, Path]:
-        """{training seed: file} of the evaluation files that exist. The base policy has one, under
-        seed 0.
+        """{training seed: file} of the evaluation files <benchmark>.<suffix> that exist. The base
+        policy has one file, under seed 0.
         """
         if arm == BASE:
             files = {0: self.folder / BASE / "eval" / f"{benchmark}.{suffix}"}
@@ -110,16 +112,14 @@ class Results:
         }
 
     def measures(self, arm: str, benchmark: str) -> list[dict[str, Any]]:
-        """measures.json of every seed that has a readable one."""
-        found = (
-            json_object(path)[0]
-            for path in self.evaluation(arm, benchmark, "measures.json").values()
-        )
+        """The measures.json of every seed that has a readable one."""
+        files = self.evaluation(arm, benchmark, "measures.json").values()
+        found = (object_or_none(path) for path in files)
         return [measures for measures in found if measures]
 
 
-def load(folder: Path) -> Results:
-    """Reads a results folder. Raises BadInput only where spec.yaml is missing or unreadable."""
+def load_results(folder: Path) -> Results:
+    """Reads a results folder. Raises BadInput if spec.yaml is missing or unreadable."""
     spec = read_spec(folder / "spec.yaml")
     runs, missing = [], []
     for arm in map(str, spec["arms"]):
@@ -131,54 +131,49 @@ def load(folder: Path) -> Results:
     return Results(folder, spec, tuple(runs), (*missing, *missing_evaluations(partial)))
 
 
-def seeds_of_arm(spec: dict[str, Any], arm: str) -> tuple[int, ...]:
-    """`arms.<arm>.seeds`, which results brought from elsewhere have, else `seeds`."""
-    return tuple((spec["arms"].get(arm) or {}).get("seeds") or spec["seeds"])
-
-
-def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[Missing]]:
-    """One run, and what it lacks. A training log whose last line is torn keeps the rows before it."""
+def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[MissingPart]]:
+    """One run and its missing parts. Of a truncated training log the complete rows are read."""
     folder = run_folder(root, arm, seed)
     if not is_within(folder, root):
         return Run(arm, seed, folder, {}, ()), [
-            Missing(f"{arm}, seed {seed}", "is a link out of the results folder")
+            MissingPart(f"{arm}, seed {seed}", "is a link out of the results folder")
         ]
     if not folder.is_dir():
         return Run(arm, seed, folder, {}, ()), [
-            Missing(f"{arm}, seed {seed}", "the run has not been made")
+            MissingPart(f"{arm}, seed {seed}", "the run has not been made")
         ]
-    info, why_info = json_object(folder / "run.json")
+    found, problem = object_or_problem(folder / "run.json")
     log, why_log = json_rows(folder / "train.jsonl")
-    missing = [Missing(f"{arm}, seed {seed}", why) for why in (why_info, why_log) if why]
-    missing += [Missing(f"{arm}, seed {seed}", why) for why in shortfalls(folder, info, len(log))]
+    info = found or {}
+    reasons = [f"run.json {problem.splitlines()[0]}"] if problem else []
+    reasons += [*filter(None, [why_log]), *shortfalls(folder, info, len(log))]
+    missing = [MissingPart(f"{arm}, seed {seed}", why) for why in reasons]
     return Run(arm, seed, folder, info, log), missing
 
 
 def shortfalls(folder: Path, info: dict[str, Any], rollouts: int) -> list[str]:
-    """Why a run ended before it should have. One that exploded and was trained to its end lacks
-    nothing.
-    """
-    fault, _ = json_object(folder / "fault" / "fault.json")
+    """Why a run ended too early; empty for a run that was trained to its end, exploded or not."""
+    fault = object_or_none(folder / "fault" / "fault.json")
     said = (
         [f"ended by a fault at rollout {fault.get('rollout')}: {fault.get('what')}"]
         if fault and not info
         else []
     )
     status = info.get("status", "finished")
-    if within(info, ("exploded", "stopped_early")) is True:
+    if nested(info, ("exploded", "stopped_early")) is True:
         said.append(
-            f"stopped after {rollouts} rollouts: exploded, {within(info, ('exploded', 'why'))}"
+            f"stopped after {rollouts} rollouts: exploded, {nested(info, ('exploded', 'why'))}"
         )
     elif status not in ("finished", "exploded"):
         said.append(f"ended as {status!r} after {rollouts} rollouts")
     return said
 
 
-def missing_evaluations(results: Results) -> list[Missing]:
-    """Counts that no file holds; a run that does not exist at all is not listed a second time."""
+def missing_evaluations(results: Results) -> list[MissingPart]:
+    """Missing counts files. Runs that do not exist are not listed, `read_run` has listed them."""
     wanted = [(BASE, 0)] + [(run.arm, run.seed) for run in results.runs if run.folder.is_dir()]
     return [
-        Missing(
+        MissingPart(
             f"{arm}, seed {seed}" if arm != BASE else "base policy", f"no evaluation on {benchmark}"
         )
         for arm, seed in wanted
@@ -187,44 +182,31 @@ def missing_evaluations(results: Results) -> list[Missing]:
     ]
 
 
-def run_folder(root: Path, arm: str, seed: int) -> Path:
-    return root / arm / f"seed-{seed}"
-
-
 def is_within(path: Path, folder: Path) -> bool:
-    """Whether a path leads into the folder, links followed. A folder from elsewhere may hold links
-    to anything.
+    """Whether a path, with links followed, is inside the folder. A results folder from elsewhere
+    may hold links to any file.
     """
     try:
         return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a link to itself
+    except (OSError, RuntimeError, ValueError):  # for example a link to itself
         return False
 
 
-def own(path: Path, folder: Path) -> Path:
-    """The path, to be written to. BadInput where a link would lead the writing out of the folder."""
+def path_to_write(path: Path, folder: Path) -> Path:
+    """The path, unless writing to it would leave the folder through a link: then BadInput."""
     if not is_within(path, folder):
         raise BadInput(f"{path} is a link that leads out of {folder}: remove it")
     return path
 
 
-def json_object(path: Path) -> tuple[dict[str, Any], str]:
-    """The file's object and "", or {} and why there is none."""
-    try:
-        value = parse(path.read_bytes())
-    except FileNotFoundError:
-        return {}, f"no {path.name}"
-    except (OSError, ValueError) as error:
-        return {}, f"{path.name} cannot be read ({first_line(error)})"
-    return (value, "") if isinstance(value, dict) else ({}, f"{path.name} holds no object")
-
-
 def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
-    """The file's rows up to the first unreadable one and "", or why rows are missing."""
+    """The rows of a JSON lines file up to the first unreadable one, and why others are missing: ""
+    if none are.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
-        return (), f"no {path.name}"
+        return (), f"{path.name} is missing"
     except OSError as error:
         return (), f"{path.name} cannot be read ({first_line(error)})"
     rows = []
@@ -242,14 +224,15 @@ def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
     return tuple(rows), "" if rows else f"{path.name} is empty"
 
 
-def within(row: Any, keys: Iterable[str]) -> Any:
+def nested(row: Any, keys: Iterable[str]) -> Any:
+    """The value at a path of keys; None if it does not exist."""
     for key in keys:
         row = row.get(key) if isinstance(row, dict) else None
     return row
 
 
-def number(value: Any) -> float:
-    """A float, NaN for anything that is not a number."""
+def as_number(value: Any) -> float:
+    """The value as a float; NaN if it is not a number."""
     return float(value) if isinstance(value, int | float) else float("nan")
 
 

@@ -1,22 +1,21 @@
-"""The resolved spec of a results folder, checked as far as the analysis leans on it.
+"""Reads the resolved spec of a results folder, and checks the parts that the analysis uses.
 
-The analysis also reads folders that other people made, with settings that this version does not
-know. Names of arms and benchmarks are parts of paths there, so none of them may lead out of the
-folder.
+A results folder may come from elsewhere, with settings that this version does not know: other keys
+are allowed. Arms and benchmarks are folder and file names, so a name that would lead out of the
+results folder is an error.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Len
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, NonNegativeInt, StringConstraints, ValidationError
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
 
-# neither hidden nor a way up
+# a plain file name: not hidden, and without a way to another folder
 Folder = Annotated[str, StringConstraints(pattern=r"^[^./\\][^/\\]{0,199}$")]
-Natural = Annotated[int, Ge(0)]
 
 
 class _Shape(BaseModel, extra="allow", strict=True):
@@ -25,11 +24,11 @@ class _Shape(BaseModel, extra="allow", strict=True):
 
 class _Arm(_Shape):
     method: dict[str, Any] | None = None
-    seeds: list[Natural] | None = None  # of an arm brought from elsewhere
+    seeds: list[NonNegativeInt] | None = None  # of an arm brought from elsewhere
 
 
 class _Benchmark(_Shape):
-    samples: Natural = 0
+    samples: NonNegativeInt = 0
     k: list[Annotated[int, Ge(1)]] | None = None
 
 
@@ -38,13 +37,14 @@ class _Evaluation(_Shape):
 
 
 class _Analysis(_Shape):
-    seed: Natural = 0
+    seed: NonNegativeInt = 0
     draws: Annotated[int, Ge(1), Le(1_000_000)] = 1
+    pairing: Literal["none", "seed"] = "none"
 
 
 class _Spec(_Shape):
     arms: Annotated[dict[Folder, _Arm | None], Len(1)]
-    seeds: Annotated[list[Natural], Len(1)]
+    seeds: Annotated[list[NonNegativeInt], Len(1)]
     reference: str | None = None
     task: dict[str, Any] = {}
     evaluation: _Evaluation = _Evaluation()
@@ -52,7 +52,7 @@ class _Spec(_Shape):
 
 
 def read_spec(path: Path) -> dict[str, Any]:
-    """The spec. BadInput where it is missing, unreadable, or not of the shape above."""
+    """The spec. BadInput if it is missing, unreadable, or does not have the fields of `_Spec`."""
     if not path.exists():
         raise BadInput(f"{path} is missing: name a results folder that an experiment wrote")
     spec = read_yaml(path)
@@ -66,3 +66,8 @@ def read_spec(path: Path) -> dict[str, Any]:
     if spec.get("reference") not in (None, *spec["arms"]):
         raise BadInput(f"{path}: reference: {spec['reference']!r} names no arm: write it again")
     return spec
+
+
+def seeds_of_arm(spec: dict[str, Any], arm: str) -> tuple[int, ...]:
+    """`arms.<arm>.seeds`, which results brought from elsewhere have, else `seeds`."""
+    return tuple((spec["arms"].get(arm) or {}).get("seeds") or spec["seeds"])

@@ -1,6 +1,6 @@
-"""python -m analysis.sweep: see make.py."""
+"""python -m analysis.sweep: see command.py."""
 
-from analysis.sweep.make import main
+from analysis.sweep.command import main
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,4 @@
-"""Figures of a sweep besides the response: what a tuning budget buys, importance, parallel
-coordinates.
-"""
+"""Figures of a sweep: budget curve, importance, parallel coordinates; and the list of all."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,55 +13,51 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.figures import style
 from analysis.figures.captions import Caption
-from analysis.figures.plotting import Drawn, NothingToPlot, panels, together
-from analysis.sweep.map import clipped
-from analysis.sweep.response import response
-from analysis.sweep.searches import Search, Study, Trial
-from analysis.sweep.summary import Summary, summarise
-from analysis.sweep.words import SOURCES, shown
+from analysis.figures.plotting import Drawn, NothingToPlot, concatenated, panels
+from analysis.sweep.response_figure import plot_response
+from analysis.sweep.score_map import short_name
+from analysis.sweep.searches import Search, SweepResults, Trial
+from analysis.sweep.sentences import DRAWN_FROM, shown_value
+from analysis.sweep.summary import SearchSummary, summarise_searches
 
-CAPTIONS: dict[str, Caption] = {
+SWEEP_CAPTIONS: dict[str, Caption] = {
     "response": Caption(
         "Response",
         "Score and final entropy against each setting",
         "Left axis: mean score of each trial on the validation questions. Its 95 % interval covers"
-        " the noise of training, "
-        "pooled over the trials of a search; not the choice of questions, which all trials share."
-        " Right axis: entropy over "
-        "the last tenth of the rollouts, logarithmic where it spans a factor of ten. Dotted: the"
-        " best score.",
+        " the noise of training, pooled over the trials of a search; not the choice of questions,"
+        " which all trials share. Right axis: entropy over the last tenth of the rollouts,"
+        " logarithmic where it spans a factor of ten. Dotted: the best score.",
     ),
     "budget": Caption(
         "Sensitivity",
         "Score against tuning budget",
         "Expected score of the trial that k random trials would have led you to choose, over all"
-        " draws without replacement "
-        "from the grid; chosen by the other seeds and scored on the seed left out, mean over seeds"
-        " (with a single seed: "
-        "by the same score, which is optimistic). Band: central 80 % over the draws. k = 1 is a"
-        " setting picked blind; a "
-        "flat line needs no tuning.",
+        " draws without replacement from the grid; chosen by the other seeds and scored on the"
+        " seed left out, mean over seeds (with a single seed: by the same score, which is"
+        " optimistic). Band: central 80 % over the draws. k = 1 is a setting picked blind; a flat"
+        " line needs no tuning.",
     ),
     "importance": Caption(
         "Sensitivity",
         "Importance of settings",
         "PED-ANOVA (arXiv 2304.10255): how much the best trials of a search differ from all of"
-        " them in each setting; sums "
-        "to 1 within a search. A search of one setting has 1 by construction.",
+        " them in each setting; sums to 1 within a search. A search of one setting has 1 by"
+        " construction.",
     ),
     "parallel": Caption(
         "Sensitivity",
         "Settings and outcomes side by side",
         "One line per trial that ended with a score, from its settings to its score, final entropy"
-        " (nats) and length of "
-        "answers (tokens); colour: score. Every axis runs over its own range.",
+        " (nats) and length of answers (tokens); colour: score. Every axis runs over its own"
+        " range.",
     ),
 }
 
 
-def budget(study: Study) -> Drawn:
-    """All searches in one axes, each with its band."""
-    found = [each for each in summarise(study) if each.budget]
+def plot_budget(study: SweepResults) -> Drawn:
+    """The budget curves of all searches with their bands."""
+    found = [each for each in summarise_searches(study) if each.budget]
     if not found:
         raise NothingToPlot("no trial has a score on every seed")
     figure, axes = panels(1, 1, 3.0)
@@ -73,15 +67,17 @@ def budget(study: Study) -> Drawn:
     axes[0, 0].set_ylabel(f"expected {study.measure} (points)")
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
     figure.legend(loc="outside upper center", ncols=2)
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
-def budget_line(axes: Axes, found: Summary) -> pd.DataFrame:
+def budget_line(axes: Axes, found: SearchSummary) -> pd.DataFrame:
     curve = found.budget
     assert curve
     k = np.arange(1, len(curve.value) + 1)
-    axes.fill_between(k, curve.low, curve.high, color=found.color, alpha=style.BAND, linewidth=0)
-    label = f"{clipped(found.search.name)}, {len(k)} {SOURCES[found.source]}"
+    axes.fill_between(
+        k, curve.low, curve.high, color=found.color, alpha=style.BAND_OPACITY, linewidth=0
+    )
+    label = f"{short_name(found.search.name)}, {len(k)} {DRAWN_FROM[found.source]}"
     axes.plot(k, curve.value, color=found.color, marker="o", markersize=3.5, label=label)
     names = {"search": found.search.name, "from": found.source}
     return pd.DataFrame(
@@ -89,9 +85,9 @@ def budget_line(axes: Axes, found: Summary) -> pd.DataFrame:
     )
 
 
-def importance(study: Study) -> Drawn:
+def plot_importance(study: SweepResults) -> Drawn:
     """A panel of bars per search."""
-    found = [each for each in summarise(study) if shares(each.search)]
+    found = [each for each in summarise_searches(study) if importance_shares(each.search)]
     if not found:
         raise NothingToPlot("no search has enough trials to compute it")
     figure, axes = panels(
@@ -99,11 +95,11 @@ def importance(study: Study) -> Drawn:
     )
     frames = [importance_bars(panel, each) for panel, each in zip(axes[:, 0], found, strict=True)]
     axes[-1, 0].set_xlabel("importance")
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
-def shares(search: Search) -> dict[str, float]:
-    """Importance by setting, the largest last."""
+def importance_shares(search: Search) -> dict[str, float]:
+    """{setting: importance}, the largest last."""
     known = {
         each.path: search.importance[each.path]
         for each in search.settings
@@ -112,8 +108,8 @@ def shares(search: Search) -> dict[str, float]:
     return dict(sorted(known.items(), key=lambda item: item[1]))
 
 
-def importance_bars(axes: Axes, found: Summary) -> pd.DataFrame:
-    known = shares(found.search)
+def importance_bars(axes: Axes, found: SearchSummary) -> pd.DataFrame:
+    known = importance_shares(found.search)
     alone = len(found.search.settings) == 1
     axes.barh(
         list(known),
@@ -128,7 +124,7 @@ def importance_bars(axes: Axes, found: Summary) -> pd.DataFrame:
         axes.text(
             share, place, f" {said} ", va="center", ha="right" if inside else "left", fontsize=8
         )
-    axes.set_title(clipped(found.search.name), loc="left", fontweight="bold")
+    axes.set_title(short_name(found.search.name), loc="left", fontweight="bold")
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.5, len(known) - 0.5)
     axes.grid(False)
@@ -137,13 +133,13 @@ def importance_bars(axes: Axes, found: Summary) -> pd.DataFrame:
     )
 
 
-Axis = tuple[str, Callable[[Trial], float], list[tuple[float, str]]]
-"""Title, place of a trial in [0, 1], and ticks as (place, label)."""
+ParallelAxis = tuple[str, Callable[[Trial], float], list[tuple[float, str]]]
+"""Title; function from a trial to its place in [0, 1]; ticks as (place, label)."""
 
 
-def parallel(study: Study) -> Drawn:
-    """A row per search: its settings, then the outcomes."""
-    found = [each for each in summarise(study) if each.search.complete]
+def plot_parallel(study: SweepResults) -> Drawn:
+    """Parallel coordinates, a row per search: its settings, then the outcomes."""
+    found = [each for each in summarise_searches(study) if each.search.complete]
     if not found:
         raise NothingToPlot("no trial ended with a score")
     figure, axes = panels(len(found), 1, 2.1)
@@ -161,11 +157,11 @@ def parallel(study: Study) -> Drawn:
         fraction=0.03,
         aspect=30,
     )
-    return Drawn(figure, together(frames))
+    return Drawn(figure, concatenated(frames))
 
 
-def parallel_panel(axes: Axes, found: Summary, colors: ScalarMappable) -> pd.DataFrame:
-    shown_axes = axes_of(found.search)
+def parallel_panel(axes: Axes, found: SearchSummary, colors: ScalarMappable) -> pd.DataFrame:
+    shown_axes = parallel_axes(found.search)
     x = [float(place) for place in range(len(shown_axes))]
     rows = []
     for trial in sorted(found.search.complete, key=lambda trial: trial.score):
@@ -179,7 +175,7 @@ def parallel_panel(axes: Axes, found: Summary, colors: ScalarMappable) -> pd.Dat
             marker="o",
             markersize=2.5,
         )
-        rows.append({"search": found.search.name, "trial": trial.number, **outcome(trial)})
+        rows.append({"search": found.search.name, "trial": trial.number, **trial_outcome(trial)})
     for place, (_, _, ticks) in zip(x, shown_axes, strict=True):
         axes.axvline(place, color="#777777", linewidth=0.7, zorder=0)
         for height, label in ticks:
@@ -190,7 +186,7 @@ def parallel_panel(axes: Axes, found: Summary, colors: ScalarMappable) -> pd.Dat
                 fontsize=7,
                 va="center",
                 ha="left",
-                bbox=BEHIND,
+                bbox=LABEL_BOX,
                 zorder=5,
             )
     axes.set_xticks(x, [title for title, _, _ in shown_axes])
@@ -201,11 +197,11 @@ def parallel_panel(axes: Axes, found: Summary, colors: ScalarMappable) -> pd.Dat
     axes.spines[:].set_visible(False)
     lost = len(found.search.trials) - len(found.search.complete)
     said = f" ({lost} pruned or failed left out)" if lost else ""
-    axes.set_title(clipped(found.search.name) + said, loc="left", fontweight="bold")
+    axes.set_title(short_name(found.search.name) + said, loc="left", fontweight="bold")
     return pd.DataFrame(rows)
 
 
-BEHIND: dict[str, Any] = {
+LABEL_BOX: dict[str, Any] = {
     "boxstyle": "square,pad=0.1",
     "facecolor": "white",
     "edgecolor": "none",
@@ -213,8 +209,8 @@ BEHIND: dict[str, Any] = {
 }
 
 
-def outcome(trial: Trial) -> dict[str, Any]:
-    """The numbers of one line."""
+def trial_outcome(trial: Trial) -> dict[str, Any]:
+    """The numbers of one line, for the CSV."""
     return trial.settings | {
         "score": trial.score,
         "final_entropy": trial.final_entropy,
@@ -222,11 +218,14 @@ def outcome(trial: Trial) -> dict[str, Any]:
     }
 
 
-def axes_of(search: Search) -> list[Axis]:
-    """The settings on their own scales, then what came of them, over the range that was seen."""
-    found: list[Axis] = []
+def parallel_axes(search: Search) -> list[ParallelAxis]:
+    """The axes of a search: its settings over their ranges, then the outcomes as measured."""
+    found: list[ParallelAxis] = []
     for each in search.settings:
-        names = [clipped(name) for name in each.choices] or [shown(each.low), shown(each.high)]
+        names = [short_name(name) for name in each.choices] or [
+            shown_value(each.low),
+            shown_value(each.high),
+        ]
         ends = list(zip(np.linspace(0, 1, len(names)).tolist(), names, strict=True))
         found.append(
             (
@@ -235,14 +234,14 @@ def axes_of(search: Search) -> list[Axis]:
                 ends,
             )
         )
-    found.append(seen("score", search, lambda trial: 100 * trial.score))
-    found.append(seen("final entropy", search, lambda trial: trial.final_entropy))
-    return [*found, seen("length", search, lambda trial: trial.numbers["length"])]
+    found.append(outcome_axis("score", search, lambda trial: 100 * trial.score))
+    found.append(outcome_axis("final entropy", search, lambda trial: trial.final_entropy))
+    return [*found, outcome_axis("length", search, lambda trial: trial.numbers["length"])]
 
 
-def seen(title: str, search: Search, value: Callable[[Trial], float]) -> Axis:
-    """An axis over the values of the complete trials; NaN, and so a gap in the line, where one was
-    not measured.
+def outcome_axis(title: str, search: Search, value: Callable[[Trial], float]) -> ParallelAxis:
+    """An axis over the values of the complete trials. A value that was not measured is NaN, a gap
+    in the line.
     """
     values = np.array([value(trial) for trial in search.complete])
     known = values[~np.isnan(values)]
@@ -258,9 +257,9 @@ def seen(title: str, search: Search, value: Callable[[Trial], float]) -> Axis:
     )
 
 
-FIGURES: dict[str, Callable[[Study], Drawn]] = {
-    "response": response,
-    "budget": budget,
-    "importance": importance,
-    "parallel": parallel,
+SWEEP_FIGURES: dict[str, Callable[[SweepResults], Drawn]] = {
+    "response": plot_response,
+    "budget": plot_budget,
+    "importance": plot_importance,
+    "parallel": plot_parallel,
 }

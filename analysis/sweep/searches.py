@@ -1,8 +1,8 @@
-"""A study as the analysis sees it: searches, their settings, their trials.
+"""The results of a sweep: its searches, their settings and their trials.
 
-A study tunes one or more searches with the same number of trials. A search is an arm with the
-settings that are varied; a trial is one choice of them, trained once per seed. NaN is "not
-measured".
+A study tunes one or more searches with the same number of trials each. A search is an arm with the
+settings that are varied; a trial is one choice of them, trained once per seed. NaN means not
+measured.
 """
 
 import math
@@ -12,29 +12,28 @@ from typing import Any
 
 COMPLETE, PRUNED, FAILED = STATES = ("complete", "pruned", "failed")
 GRID, RANDOM = "grid", "random"  # origins of trials; any other is the name of a sampler
-NAN = math.nan
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is varied: a number within a range, or one of `choices`."""
+    """A setting that a search varies: a number within a range, or one of `choices`."""
 
-    path: str  # in the arm, such as method.tau
-    low: float = NAN
-    high: float = NAN
+    path: str  # its key in the arm, such as method.tau
+    low: float = math.nan
+    high: float = math.nan
     log: bool = False
     choices: tuple[str, ...] = ()
 
     def position(self, value: float | str) -> float:
-        """Place on an axis: the number itself, the place among the choices; NaN where there is
+        """Place of a value on an axis: the number, or the index among the choices; NaN if it has
         none.
         """
         if self.choices:
-            return float(self.choices.index(str(value))) if value in self.choices else NAN
-        return value if isinstance(value, float) and (value > 0 or not self.log) else NAN
+            return float(self.choices.index(str(value))) if value in self.choices else math.nan
+        return value if isinstance(value, float) and (value > 0 or not self.log) else math.nan
 
     def share(self, value: float | str) -> float:
-        """Place in [0, 1] of the range, on the scale that the study searches."""
+        """Place of a value in the range, in [0, 1], on the linear or logarithmic scale searched."""
         place, low, high = self.position(value), self.low, self.high
         if self.choices:
             low, high = 0.0, len(self.choices) - 1.0
@@ -51,7 +50,7 @@ class Trial:
     state: str
     chosen: bool
     settings: dict[str, float | str]
-    score: float
+    score: float  # mean over seeds, in [0, 1]
     scores: tuple[float, ...]  # per seed of the study
     final_entropy: float  # nats
     numbers: dict[str, float]
@@ -59,7 +58,7 @@ class Trial:
 
     @property
     def seeds(self) -> tuple[float, ...]:
-        """The scores that were measured."""
+        """The scores that were measured, one per seed."""
         return tuple(score for score in self.scores if not math.isnan(score))
 
     @property
@@ -68,14 +67,14 @@ class Trial:
 
     @property
     def entropy_share(self) -> float:
-        """Final entropy as a share of the initial one."""
+        """Final entropy over initial entropy."""
         initial = self.numbers["initial_entropy"]
-        return self.final_entropy / initial if initial > 0 else NAN
+        return self.final_entropy / initial if initial > 0 else math.nan
 
 
 @dataclass(frozen=True)
 class Search:
-    """One arm with what is varied in it, and its trials by number."""
+    """An arm, the settings that are varied in it, and its trials in order of their number."""
 
     name: str
     arm: str
@@ -85,7 +84,7 @@ class Search:
 
     @property
     def complete(self) -> tuple[Trial, ...]:
-        """Trials that ended with a score."""
+        """Trials that completed with a score."""
         return tuple(trial for trial in self.trials if trial.state == COMPLETE and trial.seeds)
 
     @property
@@ -97,8 +96,8 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A whole sweep."""
+class SweepResults:
+    """All results of one study."""
 
     folder: Path
     spec: dict[str, Any]  # study.yaml
@@ -116,7 +115,7 @@ class Study:
 
     @property
     def measure(self) -> str:
-        """What a score is, such as avg@16."""
+        """The measure that is tuned, such as avg@16."""
         objective, asked = self.block("objective"), self.block("validation").get(self.benchmark)
         samples = asked.get("samples", "n") if isinstance(asked, dict) else "n"
         return (
@@ -126,6 +125,6 @@ class Study:
         )
 
     def block(self, key: str) -> dict[str, Any]:
-        """A block of study.yaml; empty where it holds none."""
+        """A block of study.yaml; empty if it has no such block."""
         found = self.spec.get(key)
         return found if isinstance(found, dict) else {}

@@ -1,29 +1,30 @@
-"""The tables of a sweep: `sweep`, a row per trial, and `regret`, a row per search.
+"""The tables of a sweep: `sweep` with a row per trial, and `regret` with a row per search.
 
-Bold is the highest score of a search, † a trial that cannot be told from it. Formulas:
-analysis/sweep/statistics.py.
+Bold marks the highest score of a search, † a trial that is not distinguishable from it. Formulas:
+analysis/sweep/trial_statistics.py.
 """
+
+from math import nan
 
 import pandas as pd
 
-from analysis.sweep.searches import NAN, Study, Trial
-from analysis.sweep.summary import Summary, common
-from analysis.sweep.words import chosen, ranges, shown
-from analysis.tables.cells import DAGGER, Column, Table, decimals, points, text
+from analysis.sweep.searches import SweepResults, Trial
+from analysis.sweep.sentences import settings_in_words, shown_value, tied_ranges
+from analysis.sweep.summary import SearchSummary, common_budget
+from analysis.tables.cells import DAGGER, Column, Table, decimals, points, text_or_dash
 
-LONG = 60  # characters of a remark that the page shows; the CSV has all
-FEW = 3  # trials that someone in a hurry tries
+LONGEST_REMARK = 60  # characters of a remark that the page shows; the CSV has all
+FEW = 3  # trials of a small tuning budget, for the table
 
-INTERVAL = (
+INTERVAL_NOTE = (
     "Scores in points with 95 % intervals. They cover the noise of training, taken to be the same"
-    " at every setting of a "
-    "search; not the choice of validation questions, which are the same for all trials and a"
-    " sample too, so that a score on "
-    "other questions may lie further off. Trials of different searches are not compared."
+    " at every setting of a search; not the choice of validation questions, which are the same for"
+    " all trials and a sample too, so that a score on other questions may lie further off. Trials"
+    " of different searches are not compared."
 )
 
 
-def trials_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
+def trials_table(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> Table:
     """One row per trial of every search."""
     paths = list(dict.fromkeys(each.path for found in summaries for each in found.search.settings))
     named = {each.path for found in summaries for each in found.search.settings if each.choices}
@@ -37,7 +38,7 @@ def trials_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
     columns = (
         word("search", "search"),
         Column("trial", "trial", decimals(0)),
-        *(Column(path, path, value, numeric=path not in named) for path in paths),
+        *(Column(path, path, setting_cell, numeric=path not in named) for path in paths),
         Column(
             study.measure, "score", points, "score_low", "score_high", "score_best", "score_tied"
         ),
@@ -47,21 +48,21 @@ def trials_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
         Column("tokens", "length", decimals(1)),
         word("origin", "origin"),
         word("state", "state"),
-        Column("remarks", "remarks", short, numeric=False),
+        Column("remarks", "remarks", short_remark, numeric=False),
     )
     notes = (
-        INTERVAL,
+        INTERVAL_NOTE,
         f"Bold: the best of a search; {DAGGER}: not distinguishable from it at the 5 % level,"
-        " without correction for the "
-        "number of trials.",
+        " without correction for the number of trials.",
         "final entropy: nats per token on the training prompts, mean over the last tenth of the"
-        " rollouts and over seeds; "
-        "tokens: mean length of an answer to the validation questions.",
+        " rollouts and over seeds; tokens: mean length of an answer to the validation questions.",
     )
     return Table("sweep", f"Every trial on {study.benchmark}", frame, columns, notes, "search")
 
 
-def trial_row(study: Study, found: Summary, trial: Trial, paths: list[str]) -> dict[str, object]:
+def trial_row(
+    study: SweepResults, found: SearchSummary, trial: Trial, paths: list[str]
+) -> dict[str, object]:
     low, high = found.ends(trial)
     best = (
         found.best is not None
@@ -71,7 +72,7 @@ def trial_row(study: Study, found: Summary, trial: Trial, paths: list[str]) -> d
     return {
         "search": found.search.name,
         "trial": trial.number,
-        **{path: trial.settings.get(path, NAN) for path in paths},
+        **{path: trial.settings.get(path, nan) for path in paths},
         "score": trial.score,
         "score_low": low,
         "score_high": high,
@@ -87,20 +88,20 @@ def trial_row(study: Study, found: Summary, trial: Trial, paths: list[str]) -> d
         "length": trial.numbers["length"],
         "origin": trial.origin,
         "state": trial.state,
-        "remarks": remarks(trial),
+        "remarks": trial_remarks(trial),
     }
 
 
-def remarks(trial: Trial) -> str:
+def trial_remarks(trial: Trial) -> str:
     retry = f"retry of {trial.words['retry_of']}" if trial.words["retry_of"] else ""
     return "; ".join(
         filter(None, ("chosen" if trial.chosen else "", retry, trial.words["remarks"]))
     )
 
 
-def regret_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
-    """One row per search: what a tuning budget buys."""
-    k = common(summaries)
+def regret_table(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> Table:
+    """One row per search: its best trial, and its score and regret by tuning budget."""
+    k = common_budget(summaries)
     frame = pd.DataFrame([regret_row(found, k) for found in summaries])
     columns = (
         word("search", "search"),
@@ -118,53 +119,55 @@ def regret_table(study: Study, summaries: tuple[Summary, ...]) -> Table:
     )
     notes = (
         f"k = …: {study.measure} in points that the best of k random trials reaches, expected over"
-        " all draws without "
-        "replacement from the grid of the search (from random trials where it has no grid). "
-        + scored(study)
+        " all draws without replacement from the grid of the search (from random trials where it"
+        " has no grid). "
+        + how_scored(study)
         + f" Regret: what is lost against {k} trials, the number that every search has.",
         "As chosen: the highest mean over seeds, a maximum and therefore flattering. On seeds left"
-        " out: the same choice made "
-        "without a seed and scored on it, mean over seeds.",
-        "alike: trials, the best among them, that cannot be told from it; then the settings that"
-        " they span.",
+        " out: the same choice made without a seed and scored on it, mean over seeds.",
+        "alike: number of trials that are not distinguishable from the best, itself among them;"
+        " then the settings that they span.",
     )
     return Table("regret", "What a tuning budget buys", frame, columns, notes)
 
 
-def scored(study: Study) -> str:
-    """How a chosen trial is scored."""
+def how_scored(study: SweepResults) -> str:
+    """A sentence on how a chosen trial is scored."""
     if len(study.seeds) == 1:
         return "With one seed a trial is chosen and scored by the same score, which is optimistic."
-    return "A trial is chosen by the mean of its other seeds and scored on the seed left out, mean over seeds."
+    return (
+        "A trial is chosen by the mean of its other seeds and scored on the seed left out, mean"
+        " over seeds."
+    )
 
 
-def regret_row(found: Summary, k: int) -> dict[str, object]:
+def regret_row(found: SearchSummary, k: int) -> dict[str, object]:
     best = found.best
     return {
         "search": found.search.name,
-        "best_at": chosen(found.search, best) if best else "",
-        "chosen": best.score if best else NAN,
+        "best_at": settings_in_words(found.search, best) if best else "",
+        "chosen": best.score if best else nan,
         "held_out": found.held_out,
         "drawn": len(found.drawn),
         "at_1": found.at(1),
-        "at_few": found.at(FEW) if k >= FEW else NAN,
+        "at_few": found.at(FEW) if k >= FEW else nan,
         "at_common": found.at(k),
         "regret_1": found.at(k) - found.at(1),
-        "regret_few": found.at(k) - found.at(FEW) if k >= FEW else NAN,
-        "tied": len(found.tied) if found.noise.dof else NAN,
-        "ranges": ranges(found) if found.tied and found.noise.dof else "",
+        "regret_few": found.at(k) - found.at(FEW) if k >= FEW else nan,
+        "tied": len(found.tied) if found.noise.dof else nan,
+        "ranges": tied_ranges(found) if found.tied and found.noise.dof else "",
     }
 
 
 def word(title: str, name: str) -> Column:
-    return Column(title, name, text, numeric=False)
+    return Column(title, name, text_or_dash, numeric=False)
 
 
-def value(found: object) -> str:
-    """A setting's value; a dash where the search does not vary it."""
-    return shown(found) if isinstance(found, float | str) and found == found else "–"
+def setting_cell(found: object) -> str:
+    """The value of a setting; a dash if the search does not vary it."""
+    return shown_value(found) if isinstance(found, float | str) and found == found else "–"
 
 
-def short(remark: object) -> str:
-    whole = text(remark)
-    return whole if len(whole) <= LONG else whole[: LONG - 1] + "…"
+def short_remark(remark: object) -> str:
+    whole = text_or_dash(remark)
+    return whole if len(whole) <= LONGEST_REMARK else whole[: LONGEST_REMARK - 1] + "…"

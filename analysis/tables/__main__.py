@@ -1,6 +1,6 @@
-"""python -m analysis.tables: see make.py."""
+"""python -m analysis.tables: see command.py."""
 
-from analysis.tables.make import main
+from analysis.tables.command import main
 
 if __name__ == "__main__":
     main()

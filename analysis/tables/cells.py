@@ -1,7 +1,6 @@
-"""A table before it takes a form: a frame, how its columns are shown, and the cells that come of
-it.
+"""A table before it is written as CSV, Markdown, LaTeX or HTML: its frame, columns and cells.
 
-The formats here are the only place where numbers are rounded, so all forms show the same digits.
+Numbers are rounded by the functions of this module only, so all forms show the same digits.
 """
 
 import math
@@ -24,16 +23,16 @@ class Column:
     title: str
     value: str
     format: Callable[[Any], str]
-    low: str = ""  # frame columns of the interval's ends, "" for none
+    low: str = ""  # frame columns of the ends of the interval; "" for none
     high: str = ""
-    best: str = ""  # frame columns of True where the value is the best, or cannot be told from it
+    best: str = ""  # boolean frame columns: the best value; not distinguishable from the best
     tied: str = ""
     numeric: bool = True
 
 
 @dataclass(frozen=True)
 class Table:
-    """A frame and how to show it. Rows with equal `group` values stand together between rules."""
+    """A frame and how to show it. A rule is drawn where the value of the column `group` changes."""
 
     name: str
     caption: str
@@ -49,26 +48,31 @@ class Cell:
 
     text: str
     mark: str = ""  # "best", "tied" or ""
-    sort: Any = ""  # what a sortable page orders by
+    sort: Any = ""  # the value by which the HTML page sorts
 
 
 def points(value: Any) -> str:
     """A share of 1 as points with one decimal: 0.4567 -> 45.7."""
-    return fixed(100 * value, 1) if is_number(value) else DASH
+    return fixed_decimals(100 * value, 1) if is_finite_number(value) else DASH
+
+
+def percent(value: Any) -> str:
+    """A share of 1 in whole per cent: 0.4567 -> 46."""
+    return fixed_decimals(100 * value, 0) if is_finite_number(value) else DASH
 
 
 def per_mille(value: Any) -> str:
     """A small share of 1 in thousandths with two decimals: 0.00043 -> 0.43."""
-    return fixed(1000 * value, 2) if is_number(value) else DASH
+    return fixed_decimals(1000 * value, 2) if is_finite_number(value) else DASH
 
 
 def decimals(places: int) -> Callable[[Any], str]:
-    """A number with that many decimals and, where it is large, separated thousands."""
-    return lambda value: fixed(value, places)
+    """A format with that many decimals and separated thousands."""
+    return lambda value: fixed_decimals(value, places)
 
 
-def fixed(value: Any, places: int) -> str:
-    if not is_number(value):
+def fixed_decimals(value: Any, places: int) -> str:
+    if not is_finite_number(value):
         return DASH
     shown = f"{value:,.{places}f}"
     return (shown.lstrip("-") if float(shown.replace(",", "")) == 0 else shown).replace("-", "−")
@@ -76,33 +80,37 @@ def fixed(value: Any, places: int) -> str:
 
 def significant(value: Any) -> str:
     """Two significant digits, for numbers of any size."""
-    return f"{value:.2g}".replace("-", "−") if is_number(value) else DASH
+    return f"{value:.2g}".replace("-", "−") if is_finite_number(value) else DASH
 
 
 def p_value(value: Any) -> str:
     return (
-        DASH if not is_number(value) else "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0")
+        DASH
+        if not is_finite_number(value)
+        else "< .001"
+        if value < 0.001
+        else f"{value:.3f}".lstrip("0")
     )
 
 
-def text(value: Any) -> str:
-    """Text as it is, on one line; a dash for nothing."""
+def text_or_dash(value: Any) -> str:
+    """Text on one line; a dash if there is none."""
     return DASH if value is None or value == "" or value != value else one_line(str(value))
 
 
 def one_line(value: str) -> str:
-    """Text on one line. What does not print (controls, halves of surrogate pairs, marks that turn
-    the direction) is U+FFFD.
+    """Text on one line. Characters that do not print (controls, lone surrogates, direction marks)
+    become U+FFFD.
     """
     return "".join(c if c.isprintable() else REPLACEMENT for c in " ".join(value.split()))
 
 
-def is_number(value: Any) -> bool:
+def is_finite_number(value: Any) -> bool:
     return value is not None and isinstance(value, int | float) and math.isfinite(value)
 
 
 def cells(table: Table) -> list[list[Cell]]:
-    """Rows of shown cells."""
+    """The cells of every row."""
     return [
         [cell(column, row) for column in table.columns] for row in table.frame.to_dict("records")
     ]
@@ -111,15 +119,15 @@ def cells(table: Table) -> list[list[Cell]]:
 def cell(column: Column, row: dict[str, Any]) -> Cell:
     value = row[column.value]
     shown = column.format(value)
-    if column.low and is_number(row[column.low]) and shown != DASH:
+    if column.low and is_finite_number(row[column.low]) and shown != DASH:
         shown += f" [{column.format(row[column.low])}, {column.format(row[column.high])}]"
     best, tied = (bool(name) and row[name] is True for name in (column.best, column.tied))
-    order = value if not column.numeric else value if is_number(value) else ""
+    order = value if not column.numeric else value if is_finite_number(value) else ""
     return Cell(shown, "best" if best else "tied" if tied else "", order)
 
 
 def breaks(table: Table) -> list[bool]:
-    """True for each row that opens a new group, except the first."""
+    """For each row, whether it begins a new group; False for the first row."""
     if not table.group or table.frame.empty:
         return [False] * len(table.frame)
     groups = table.frame[table.group].tolist()

@@ -1,82 +1,110 @@
-"""What stands under the tables: how to read them, and the conditions that the numbers were measured
-under.
-"""
+"""The notes under the tables: how to read them, and under which conditions they were measured."""
 
 from pathlib import Path
 from typing import Any
 
-from analysis.results.counts import read_counts
-from analysis.results.folder import BASE, Results, json_object, number
-from analysis.tables.diagnostics import COLLAPSED, DIVERGED, EXPLODED, LATE, NEAR, OFF_TARGET, OFTEN
-from analysis.tables.scores import draws
+from analysis.results.folder import BASE, Results, as_number
+from analysis.tables.diagnostics import (
+    COLLAPSED,
+    DIVERGED,
+    EXPLODED,
+    LATE_SHARE,
+    NEAR_TARGET,
+    OFF_TARGET,
+    OFTEN_SHARE,
+)
+from analysis.tables.scores import draws, pairing
 from eval.files.errors import BadInput
+from eval.files.json_text import object_or_none
+from eval.scoring.counts import read_counts
 
 
-def main(results: Results) -> tuple[str, ...]:
+def main_notes(results: Results) -> tuple[str, ...]:
     return (
-        "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not "
-        "distinguishable from it (paired comparison, Holm within the column of a benchmark). The"
-        " base "
-        "policy is not ranked.",
+        "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not"
+        " distinguishable from it (paired by question, Holm within the column of a benchmark). The"
+        " base policy is not ranked.",
         "tokens: mean length of a completion; final entropy: nats per token on the training"
-        " prompts, mean "
-        "over the last tenth of the rollouts; for the base policy, before the first update.",
-        *sampling(results),
-        *method(results),
+        " prompts, mean over the last tenth of the rollouts; for the base policy, before the first"
+        " update.",
+        *sampling_notes(results),
+        *reconstruction_note(results),
     )
 
 
-def comparison(results: Results) -> tuple[str, ...]:
+def comparison_notes(results: Results) -> tuple[str, ...]:
+    seeds = (
+        "runs of one seed number are pairs"
+        if pairing(results) == "seed"
+        else "the arms' training seeds are two samples, so that their numbers do not matter"
+    )
     return (
-        f"Difference to {results.reference} in points, paired by question and training seed, with"
-        " 95 % "
-        "intervals. p: sign-flip permutation; Holm over all rows of pass@1, and over all rows of"
-        " pass@k. "
-        "P(better): probability of improvement. "
-        "Smallest visible: the difference that this design would detect four times in five.",
-        *sampling(results),
-        *method(results),
+        f"Difference to {results.reference} in points with 95 % intervals, paired by question;"
+        f" {seeds}. p: sign-flip permutation. p and interval are adjusted (Holm) over all rows of"
+        " pass@1, and over all rows of pass@k; the CSV has them unadjusted, too. P(better):"
+        " probability of improvement. Smallest visible: the difference that this design would"
+        " detect four times in five.",
+        *sampling_notes(results),
+        *reconstruction_note(results),
     )
 
 
-def budget(results: Results) -> tuple[str, ...]:
+def training_notes(results: Results) -> tuple[str, ...]:
+    return (
+        "Difference to the base policy in points, with 95 % intervals over questions and the arm's"
+        " training seeds; the base policy is one given policy. p and interval are adjusted (Holm)"
+        " over all rows of pass@1, and over all rows of pass@k. Flips: probability that one answer"
+        " of each of two runs to the same question is right in one and wrong in the other, between"
+        " two seeds of the arm, and between a run of it and the base policy.",
+    )
+
+
+def precision_notes(results: Results) -> tuple[str, ...]:
+    return (
+        f"pass@1 against {results.reference}, in points. ±: half the 95 % interval of the"
+        " difference as its only comparison, and what it would be with one more seed per arm, 100"
+        " more questions, or twice the samples. Shares of its variance: seeds, what moves whole"
+        " training runs; questions, what the methods do to single questions; interaction, what a"
+        " run does to single questions (with one sample per question: counted as sampling). Seeds"
+        " to see 5 points: with so many per arm four of five studies would call a true difference"
+        " of that size; – where these questions do not suffice. Enough samples: with so many per"
+        " question sampling weighs as much as all the rest.",
+    )
+
+
+def budget_notes(results: Results) -> tuple[str, ...]:
     return (
         "Per run, with the range over seeds in brackets. Equal: as many rollouts and optimizer"
-        " updates as "
-        f"{results.reference}. Tokens follow from the length of the answers, so they may differ"
-        " under an "
-        "equal budget.",
+        f" updates as {results.reference}. Tokens follow from the length of the answers, so they"
+        " may differ under an equal budget.",
     )
 
 
-def diagnostic(results: Results) -> tuple[str, ...]:
+def diagnostics_notes(results: Results) -> tuple[str, ...]:
     return (
-        f"Entropy in nats per token. Tracking error: mean |H − H*| / H* over the last {LATE:.0%}"
-        " of the "
-        f"rollouts; near target: share of rollouts within {NEAR:.0%}; overshoot: largest excursion"
-        " after "
-        "the target was first reached.",
+        "Entropy in nats per token. Tracking error: mean |H − H*| / H* over the last"
+        f" {LATE_SHARE:.0%} of the rollouts; near target: share of rollouts within"
+        f" {NEAR_TARGET:.0%}; overshoot: largest excursion after the target was first reached.",
         f"Flags: collapsed, final entropy below {COLLAPSED:g} × initial (unless a lower target is"
-        " held); "
-        f"exploded, above {EXPLODED:g} × or told so by its run, from the rollout in the column on;"
-        " stopped early, "
-        f"for that; all wrong or all right, every group in more than {OFTEN:.0%} of the rollouts;"
-        " diverged, final "
-        f"accuracy below {DIVERGED:g} × initial; off target, tracking error above"
-        f" {OFF_TARGET:.0%}; inert, the method "
-        "never moved the policy; wound up, alpha at its maximum or growing without effect; unequal"
+        f" held); exploded, above {EXPLODED:g} × or so recorded by its run, from the rollout in"
+        " the column on; stopped early, for that; all wrong or all right, every group in more"
+        f" than {OFTEN_SHARE:.0%} of the rollouts; diverged, final accuracy below {DIVERGED:g} ×"
+        f" initial; off target, tracking error above {OFF_TARGET:.0%}; inert, the method never"
+        " moved the policy; wound up, alpha at its maximum or growing without effect; unequal"
         " budget; missing.",
-        *nothing_to_see(results),
-        *method(results),
+        *extreme_base_notes(results),
+        *reconstruction_note(results),
     )
 
 
-def nothing_to_see(results: Results) -> list[str]:
-    """Sets on which the base policy is at 0 or at 1: nothing to learn from, or nothing to gain."""
+def extreme_base_notes(results: Results) -> list[str]:
+    """A note on each set that the base policy answers all wrong or all right: nothing can be learnt
+    there, or nothing gained.
+    """
     said = []
     for name in ("train", *results.benchmarks):
         for path in results.evaluation(BASE, name, "counts.csv").values():
-            n, correct = totals(path)
+            n, correct = answer_totals(path)
             if n and correct in (0, n):
                 said.append(
                     f"The base policy's {n:,} answers on {name} are all"
@@ -85,18 +113,18 @@ def nothing_to_see(results: Results) -> list[str]:
     return said
 
 
-def totals(path: Path) -> tuple[int, int]:
-    """(answers, right ones) of a counts file; none of one that cannot be read, which the scores
-    complain of.
+def answer_totals(path: Path) -> tuple[int, int]:
+    """(completions, correct completions) of a counts file; (0, 0) if it cannot be read, which the
+    remarks of the main table say.
     """
     try:
-        counts = read_counts(path).values()
+        rows = read_counts(path)
     except BadInput:
         return 0, 0
-    return sum(n for n, _ in counts), sum(correct for _, correct in counts)
+    return sum(row.n for row in rows), sum(row.correct for row in rows)
 
 
-def sampling(results: Results) -> tuple[str, ...]:
+def sampling_notes(results: Results) -> tuple[str, ...]:
     evaluation = results.spec.get("evaluation", {})
     samples = {
         name: (asked or {}).get("samples", "?")
@@ -114,18 +142,22 @@ def sampling(results: Results) -> tuple[str, ...]:
         f"{name} = {shared[key]}" for name, key in names.items() if shared.get(key) is not None
     )
     verifiers = sorted(
-        {f"math-verify {v['math-verify']}" for v in versions(results) if "math-verify" in v}
+        {
+            f"math-verify {v['math-verify']}"
+            for v in recorded_versions(results)
+            if "math-verify" in v
+        }
     )
     seeds = ", ".join(map(str, results.seeds))
     return (
-        f"Samples per question: {listed}; {conditions}; training seeds {seeds}; "
-        f"{', '.join(verifiers) or 'verifier version not recorded'}; {draws(results):,} bootstrap "
-        "draws.",
+        f"Samples per question: {listed}; {conditions}; training seeds {seeds};"
+        f" {', '.join(verifiers) or 'verifier version not recorded'}; {draws(results):,} bootstrap"
+        " draws.",
         overlap_note(results),
     )
 
 
-def versions(results: Results) -> list[dict[str, Any]]:
+def recorded_versions(results: Results) -> list[dict[str, Any]]:
     return [
         run.info["versions"] for run in results.runs if isinstance(run.info.get("versions"), dict)
     ]
@@ -133,36 +165,37 @@ def versions(results: Results) -> list[dict[str, Any]]:
 
 def overlap_note(results: Results) -> str:
     path = results.folder / "problems" / "contamination.json"
-    report, _ = json_object(path)
+    report = object_or_none(path)
     if not report:
         return "Overlap of the training set with the benchmarks: not examined."
     hits = [
-        f"{name}: {number(counts.get('exact')):.0f} exact, {number(counts.get('near')):.0f} near"
-        " or exact"
+        f"{name}: {as_number(counts.get('exact')):.0f} exact, {as_number(counts.get('near')):.0f}"
+        " near or exact"
         for name, counts in (report.get("benchmarks") or {}).items()
         if name in results.benchmarks
     ]
     done = {"drop": "dropped from training", "flag": "kept in training"}.get(
         str(report.get("action")), "counted"
     )
-    cleaned = {name: number(report.get(name)) for name in ("conflicting", "repeated")}
+    cleaned = {name: as_number(report.get(name)) for name in ("conflicting", "repeated")}
     gone = [f"{count:.0f} {name} rows" for name, count in cleaned.items() if count > 0]
     removed = f" Left out of the training set as well: {', '.join(gone)}." if gone else ""
-    return f"Problems that overlap with the training set, {done}: {'; '.join(hits) or 'none listed'}.{removed}"
+    listed = "; ".join(hits) or "none listed"
+    return f"Problems that overlap with the training set, {done}: {listed}.{removed}"
 
 
-def method(results: Results) -> tuple[str, ...]:
-    rebuilt = [arm for arm in results.arms if results.method(arm).get("name") == "aer"]
+def reconstruction_note(results: Results) -> tuple[str, ...]:
+    rebuilt = [arm for arm in results.arms if results.is_reconstruction(arm)]
     if not rebuilt:
         return ()
     return (
-        f"{', '.join(rebuilt)}: AER is a reconstruction from the method's description, not its"
-        " authors' code.",
+        f"{', '.join(rebuilt)}: reconstructed from the method's description, not its authors'"
+        " code: a reconstruction.",
     )
 
 
-def missing(results: Results) -> list[str]:
-    """What the whole folder lacks, one note per kind of lack."""
+def missing_notes(results: Results) -> list[str]:
+    """What is missing in the folder, one note per kind."""
     kinds: dict[str, list[str]] = {}
     for gap in results.missing:
         kinds.setdefault(gap.what, []).append(gap.where)

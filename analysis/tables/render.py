@@ -1,11 +1,11 @@
 """One table -> CSV (unrounded), Markdown, LaTeX (booktabs) and HTML.
 
-A Table is a frame and a list of columns that say how its numbers are shown. The CSV holds the whole
-frame at full precision; the other three show the same cells, rounded, so they can never disagree.
-Bold marks the best value of a group of rows, a dagger a value that cannot be told from the best.
+The CSV holds the whole frame at full precision. The other three show the same rounded cells, so
+they agree. Bold marks the best value of a group of rows, a dagger a value that is not
+distinguishable from the best.
 
-Text from outside (names of arms, problems, hosts) is escaped for each form; eval.files.csv_text
-keeps spreadsheets from running it. What does not print is shown as U+FFFD in every form.
+Text from outside (names of arms, problems, hosts) is escaped for each form; eval/files/csv_text.py
+keeps spreadsheets from running it as a formula.
 """
 
 import csv
@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import escape
 
-from analysis.results.folder import own
+from analysis.results.folder import path_to_write
 from analysis.tables.cells import DAGGER, Cell, Column, Table, breaks, cells, one_line
 from eval.files.csv_text import guarded, unguarded
 from eval.files.durable import write_text
@@ -36,27 +36,25 @@ def frame_csv(frame: pd.DataFrame) -> str:
 
 
 def writable(text: str) -> str:
-    """Without carriage returns, which Python 3.11 leaves unquoted, and with halves of surrogate
-    pairs spelt out.
+    """The text without carriage returns, which Python 3.11 does not quote, and with escaped lone
+    surrogates, which UTF-8 cannot hold.
     """
     return text.replace("\r", " ").encode("utf-8", "backslashreplace").decode()
 
 
 def from_csv(text: str, words: Sequence[str] = ()) -> pd.DataFrame:
-    """The frame that to_csv wrote, without apostrophes; the columns `words` are text whatever they
-    hold.
+    """The frame that `to_csv` wrote, without guarding apostrophes. The columns `words` are text
+    even if they look like numbers.
     """
     frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False)
     typed = {
-        name: column if name in words else column.map(parsed) for name, column in frame.items()
+        name: column if name in words else column.map(parsed_cell) for name, column in frame.items()
     }
     return pd.DataFrame(typed).map(unguarded)
 
 
-def parsed(value: str) -> Any:
-    """The number or truth value that a cell of a CSV stands for, else its text; NaN where it is
-    empty.
-    """
+def parsed_cell(value: str) -> Any:
+    """A cell of a CSV as a number or truth value, else as text; NaN if it is empty."""
     if value in ("True", "False"):
         return value == "True"
     for kind in (int, float):
@@ -66,28 +64,28 @@ def parsed(value: str) -> Any:
 
 
 def to_markdown(table: Table) -> str:
-    head = [markdown(column.title) for column in table.columns]
+    head = [escape_markdown(column.title) for column in table.columns]
     rule = ["---:" if column.numeric else "---" for column in table.columns]
     body = [[markdown_cell(shown) for shown in row] for row in cells(table)]
     lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
-    notes = [f"- {markdown(note)}" for note in table.notes]
-    return "\n".join([f"**{markdown(table.caption)}**", "", *lines, "", *notes]) + "\n"
+    notes = [f"- {escape_markdown(note)}" for note in table.notes]
+    return "\n".join([f"**{escape_markdown(table.caption)}**", "", *lines, "", *notes]) + "\n"
 
 
 def markdown_cell(shown: Cell) -> str:
-    body = markdown(shown.text)
+    body = escape_markdown(shown.text)
     return (
         f"**{body}**" if shown.mark == "best" else body + DAGGER if shown.mark == "tied" else body
     )
 
 
-def markdown(value: str) -> str:
-    """Text with everything that Markdown, or HTML within it, would act on made harmless."""
+def escape_markdown(value: str) -> str:
+    """Text with every character escaped that Markdown, or HTML within it, interprets."""
     harmless = one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"[\\`*_{}|~#!]|\](?=[(\[:])", r"\\\g<0>", harmless)
 
 
-TEX = {
+TEX_ESCAPES = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
     "%": r"\%",
@@ -113,22 +111,22 @@ TEX = {
 }
 
 
-def tex(value: str) -> str:
-    return "".join(TEX.get(character, character) for character in one_line(value))
+def escape_tex(value: str) -> str:
+    return "".join(TEX_ESCAPES.get(character, character) for character in one_line(value))
 
 
 def to_tex(table: Table) -> str:
     """A table environment; it needs the package booktabs."""
     layout = "".join("r" if column.numeric else "l" for column in table.columns)
-    head = " & ".join(tex(column.title) for column in table.columns) + r" \\"
+    head = " & ".join(escape_tex(column.title) for column in table.columns) + r" \\"
     body = []
     for opens, row in zip(breaks(table), cells(table), strict=True):
         body += [r"\midrule"] * opens + [" & ".join(tex_cell(shown) for shown in row) + r" \\"]
-    notes = [rf"\par\footnotesize {tex(note)}" for note in table.notes]
+    notes = [rf"\par\footnotesize {escape_tex(note)}" for note in table.notes]
     lines = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{tex(table.caption)}}}",
+        rf"\caption{{{escape_tex(table.caption)}}}",
         rf"\begin{{tabular}}{{{layout}}}",
     ]
     lines += [
@@ -145,18 +143,16 @@ def to_tex(table: Table) -> str:
 
 
 def tex_cell(shown: Cell) -> str:
-    body = "{}" * shown.text.startswith(("[", "*")) + tex(shown.text)
+    body = "{}" * shown.text.startswith(("[", "*")) + escape_tex(shown.text)
     return (
         rf"\textbf{{{body}}}"
         if shown.mark == "best"
-        else body + TEX[DAGGER] * (shown.mark == "tied")
+        else body + TEX_ESCAPES[DAGGER] * (shown.mark == "tied")
     )
 
 
 def to_html(table: Table) -> str:
-    """A <figure> with the table and its notes: a fragment without style, safe to place in any
-    page.
-    """
+    """A <figure> element with the table and its notes, without style; all text is escaped."""
     head = "".join(
         f'<th scope="col"{number_class(column)}>{escape(one_line(column.title))}</th>'
         for column in table.columns
@@ -170,7 +166,8 @@ def to_html(table: Table) -> str:
     notes = "".join(f"<li>{escape(one_line(note))}</li>" for note in table.notes)
     return (
         f'<figure class="table" id="table-{escape(table.name)}">\n'
-        f'<figcaption>{escape(one_line(table.caption))}</figcaption>\n<div class="scroll"><table class="sortable">\n'
+        f"<figcaption>{escape(one_line(table.caption))}</figcaption>\n"
+        '<div class="scroll"><table class="sortable">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n"
         + "\n".join(body)
         + "\n</tbody></table></div>\n"
@@ -189,7 +186,7 @@ def html_cell(column: Column, shown: Cell) -> str:
     return f'<td{number_class(column)} data-sort="{escape(one_line(str(shown.sort)))}">{body}</td>'
 
 
-FORMS: dict[str, Callable[[Table], str]] = {
+TABLE_FORMS: dict[str, Callable[[Table], str]] = {
     "csv": to_csv,
     "md": to_markdown,
     "tex": to_tex,
@@ -197,10 +194,12 @@ FORMS: dict[str, Callable[[Table], str]] = {
 }
 
 
-def write(table: Table, folder: Path, forms: Sequence[str] = tuple(FORMS)) -> list[Path]:
-    """Writes <name>.<form> for every form, and returns the paths."""
+def write_table(
+    table: Table, folder: Path, forms: Sequence[str] = tuple(TABLE_FORMS)
+) -> list[Path]:
+    """Writes <name>.<form> into `folder` for every form, and returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{table.name}.{form}" for form in forms]
     for path, form in zip(paths, forms, strict=True):
-        write_text(own(path, folder), FORMS[form](table))
+        write_text(path_to_write(path, folder), TABLE_FORMS[form](table))
     return paths

@@ -1,10 +1,8 @@
-"""The frames behind the main table and the comparisons: counts per question -> estimates, intervals
-and verdicts.
+"""The frames of the main table and the comparisons: estimates, intervals and verdicts from counts.
 
 Every interval and test comes from (n, correct) per question through analysis.inference.statistics.
-Each one has a random stream of its own, named by what it estimates, so that a number does not
-depend on which other numbers were made before it. What a row could not show stands in its
-`remarks`.
+Each has its own random stream, named by what it estimates, so that a number does not depend on the
+numbers computed before it. If a row lacks a number, its `remarks` say why.
 """
 
 import zlib
@@ -15,24 +13,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.inference.sentences import sentence
 from analysis.inference.statistics import (
+    UNDECIDED,
     Comparison,
     Counts,
-    compare,
-    estimate,
-    holm,
+    Pairing,
+    compare_arms,
+    estimate_score,
+    judge,
     load_counts,
-    sentence,
-    verdict,
 )
-from analysis.results.folder import BASE, Results, number, within
+from analysis.results.folder import BASE, Results, as_number, nested
 from analysis.tables import diagnostics
-from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
+from eval.scoring.counts import read_counts
 
 DRAWS = 10_000
 NAN = float("nan")
-UNDECIDED = "not distinguishable"
 
 
 def generator(results: Results, *names: Any) -> np.random.Generator:
@@ -46,6 +44,11 @@ def draws(results: Results) -> int:
     return int(results.spec.get("analysis", {}).get("draws", DRAWS))
 
 
+def pairing(results: Results) -> Pairing:
+    """How the spec pairs the arms' training seeds."""
+    return results.spec.get("analysis", {}).get("pairing", "none")
+
+
 def shown_k(results: Results, benchmark: str) -> tuple[int, ...]:
     """1 and the largest k that the spec asks for on this benchmark."""
     asked = (results.spec["evaluation"]["benchmarks"][benchmark] or {}).get("k") or [1]
@@ -53,7 +56,7 @@ def shown_k(results: Results, benchmark: str) -> tuple[int, ...]:
 
 
 def counts_of(results: Results, arm: str, benchmark: str) -> tuple[Counts | None, str]:
-    """The arm's counts and "", or None and why there are none."""
+    """The arm's counts and "", or None and the reason."""
     files = results.evaluation(arm, benchmark, "counts.csv")
     if not files:
         return None, "not evaluated"
@@ -105,13 +108,13 @@ def main_row(
 def interval_of(
     results: Results, counts: Counts | None, benchmark: str, arm: str, k: int
 ) -> tuple[tuple[float, float, float], str]:
-    """(value, low, high) of pass@k and "", or NaN and why."""
+    """(value, low, high) of pass@k and "", or NaN and the reason."""
     nothing = (NAN, NAN, NAN)
     if counts is None:
         return nothing, ""
     try:
         rng = generator(results, "estimate", benchmark, arm, k)
-        found = estimate(counts, k, draws=draws(results), rng=rng)
+        found = estimate_score(counts, k, draws=draws(results), rng=rng)
     except BadInput as error:
         return nothing, str(error)
     return (found.value, found.low, found.high), ""
@@ -155,12 +158,8 @@ def undecided(
     for arm in others:
         with suppress(BadInput):
             found[arm] = compared(results, counts[arm], counts[best], k, benchmark, arm, best)
-    adjusted = holm([each.p for each in found.values()])
-    told = {
-        arm
-        for (arm, each), p in zip(found.items(), adjusted, strict=True)
-        if verdict(each, float(p)) != UNDECIDED
-    }
+    judged = zip(found, judge(list(found.values())), strict=True)
+    told = {arm for arm, each in judged if each.verdict != UNDECIDED}
     return set(others) - told
 
 
@@ -168,12 +167,12 @@ def compared(
     results: Results, a: Counts, b: Counts, k: int, benchmark: str, arm: str, other: str
 ) -> Comparison:
     rng = generator(results, "compare", benchmark, arm, other, k)
-    return compare(a, b, k, draws=draws(results), rng=rng)
+    return compare_arms(a, b, k, draws=draws(results), rng=rng, pairing=pairing(results))
 
 
 def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
-    """What goes with a score: majority vote, tokens per completion, truncated share, entropy at the
-    end.
+    """The other columns of the main table: majority vote, tokens per completion, truncated share,
+    final entropy (nats).
     """
     files = results.evaluation(arm, benchmark, "counts.csv").values()
     runs = [
@@ -183,7 +182,8 @@ def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
         if arm in (other, BASE)
     ]
     ends = [
-        diagnostics.first(values) if arm == BASE else diagnostics.final(values) for values in runs
+        diagnostics.first_measured(values) if arm == BASE else diagnostics.final_mean(values)
+        for values in runs
     ]
     return {
         "maj_at_k": average(
@@ -192,31 +192,31 @@ def outcomes(results: Results, benchmark: str, arm: str) -> dict[str, float]:
                 for measures in results.measures(arm, benchmark)
             ]
         ),
-        "length": average([ratio(path, "tokens") for path in files]),
-        "truncated": average([ratio(path, "truncated") for path in files]),
+        "length": average([per_completion(path, "tokens") for path in files]),
+        "truncated": average([per_completion(path, "truncated") for path in files]),
         "final_entropy": average(ends),
     }
 
 
 def majority(measures: dict[str, Any], k: int) -> float:
     """maj@k of measures.json, NaN where it was not measured."""
-    return number(within(measures, ("maj_at_k", str(k))))
+    return as_number(nested(measures, ("maj_at_k", str(k))))
 
 
-def ratio(path: Path, column: str) -> float:
-    """Sum of a column of counts.csv per completion, NaN where there is no such column or no
-    completion.
+def per_completion(path: Path, column: str) -> float:
+    """Sum of a column of counts.csv over the number of completions; NaN if the file lacks the
+    column or has no completion.
     """
     try:
-        rows = [row for _, row in read_csv(path, ("n", column))]
-        total, completions = (sum(float(row[name]) for row in rows) for name in (column, "n"))
-    except ValueError:  # BadInput is one: the row's remarks say it
+        rows = read_counts(path, also=(column,))
+    except BadInput:  # the row's remarks say what is wrong
         return NAN
-    return total / completions if completions else NAN
+    completions = sum(row.n for row in rows)
+    return sum(row.others[column] for row in rows) / completions if completions else NAN
 
 
 def average(values: list[float]) -> float:
-    return diagnostics.mean(np.array(values, dtype=float))
+    return diagnostics.measured_mean(np.array(values, dtype=float))
 
 
 def comparisons_frame(results: Results) -> pd.DataFrame:
@@ -238,12 +238,11 @@ def comparisons_frame(results: Results) -> pd.DataFrame:
         [row for row in tested if row["k"] == 1],
         [row for row in tested if row["k"] > 1],
     ):
-        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
-            found = row["comparison"]
-            row["p_holm"] = float(p)
-            row["verdict"] = verdict(found, float(p))
+        for row, judged in zip(family, judge([row["comparison"] for row in family]), strict=True):
+            row |= {"p_holm": judged.p, "low_holm": judged.low, "high_holm": judged.high}
+            row["verdict"] = judged.verdict
             row["sentence"] = sentence(
-                found, row["arm"], results.reference, row["benchmark"], row["k"], float(p)
+                judged, row["arm"], results.reference, row["benchmark"], row["k"]
             )
     return pd.DataFrame(rows).drop(columns="comparison", errors="ignore")
 
@@ -257,6 +256,8 @@ COMPARED = (
     "minimal_difference",
     "covers",
     "seeds",
+    "reference_seeds",
+    "correlation",
 )
 
 
@@ -273,17 +274,35 @@ def comparison_row(results: Results, benchmark: str, arm: str, k: int) -> dict[s
     why = [
         f"{name}: {said}" for name, said in ((arm, own_why), (results.reference, other_why)) if said
     ]
+    asked = len(results.seeds)
+    why += [
+        f"{name}: {len(counts.seeds)} of {asked} seeds"
+        for name, counts in ((arm, own), (results.reference, other))
+        if counts and len(counts.seeds) < asked
+    ]
     found = None
     if own and other:
         try:
             found = compared(results, own, other, k, benchmark, arm, results.reference)
-            why += (
-                [f"seeds {found.unpaired_seeds} are left out: only one arm has them"]
-                if found.unpaired_seeds
-                else []
-            )
+            why += about_pairs(found)
         except BadInput as error:
             why.append(str(error))
     values = {name: getattr(found, name, NAN) for name in COMPARED}
-    empty = {"p_holm": NAN, "verdict": "" if found else "no verdict", "sentence": ""}
-    return {**row, **values, **empty, "remarks": "; ".join(why), "comparison": found}
+    unjudged = dict.fromkeys(("p_holm", "low_holm", "high_holm"), NAN)
+    words = {"verdict": "" if found else "no verdict", "sentence": "", "remarks": "; ".join(why)}
+    return {**row, **values, **unjudged, **words, "comparison": found}
+
+
+def about_pairs(found: Comparison) -> list[str]:
+    """Where runs are paired by seed: what that left out, and whether it was worth it."""
+    said = []
+    if found.left_out:
+        seeds = ", ".join(map(str, found.left_out))
+        said.append(f"seeds {seeds} are left out: only one arm has them")
+    if found.correlation is not None and not found.correlation > 0:
+        correlation = "unknown" if np.isnan(found.correlation) else f"{found.correlation:.2f}"
+        said.append(
+            f"paired by seed, but the correlation of the pairs is {correlation}: set"
+            " analysis.pairing to none"
+        )
+    return said

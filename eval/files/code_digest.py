@@ -29,7 +29,7 @@ NO_EFFECT = {
     "eval.sampling.made_from": "the mark itself",
     "eval.scoring.made_from": "the mark itself",
     "eval.sampling.gpus": "refuses GPUs that cannot be used, before anything is computed",
-    "experiments.spec.refusals": "messages",
+    "experiments.spec.validation_messages": "messages",
     "experiments.spec.known_keys": "messages",
     "experiments.spec.schema": "its effect stands in the resolved settings",
     "experiments.spec.training_settings": "its effect stands in the resolved settings",
@@ -57,7 +57,7 @@ def code_digest(*entries: str, without: Collection[str] = ()) -> str:
     names = sorted(closure(*entries, without=without))
     pages = {page for name in names for page in _pages(module_file(name).parent)}
     parts = [f"{name} {meaning(module_file(name))}" for name in names]
-    parts += [f"{page.name} {_content(page)}" for page in sorted(pages)]
+    parts += [f"{page.name} {_bytes_digest(page)}" for page in sorted(pages)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -165,5 +165,5 @@ def _pages(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")]
 
 
-def _content(file: Path) -> str:
+def _bytes_digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,10 +1,9 @@
-"""CSV, written so that a spreadsheet runs nothing of it, and read so that no row is lost or misread
-in silence.
+"""Reads and writes CSV: no cell runs as a formula in a spreadsheet, and no bad row is skipped.
 
-A cell that begins like a formula gets a leading apostrophe, as OWASP recommends
-(owasp.org/www-community/attacks/CSV_Injection); so does one that begins with an apostrophe, so that
-reading gives back what was written. Numbers are left alone. Where a spreadsheet cuts lines at
-another mark than the comma, no writer can help.
+A text cell that begins like a formula gets a leading apostrophe, as OWASP recommends
+(owasp.org/www-community/attacks/CSV_Injection). A cell that begins with an apostrophe gets a second
+one, so that reading gives back what was written. Numbers stay as they are. This does not protect a
+spreadsheet that is set to another separator than the comma.
 """
 
 import csv
@@ -29,22 +28,23 @@ GUARDED = (
     "－",
     "＠",
     "'",
-)  # the wide ones count in East Asian settings
+)
+"""First characters of a cell that is guarded. Spreadsheets with East Asian settings read the wide
+forms as formulas too."""
 
 
 def guarded(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula, or that already starts so, behind an
-    apostrophe.
-    """
+    """The cell, with an apostrophe in front if it is text that starts with one of GUARDED."""
     return f"'{value}" if isinstance(value, str) and value.startswith(GUARDED) else value
 
 
 def unguarded(value: Any) -> Any:
+    """The cell that `guarded` was given."""
     return value.removeprefix("'") if isinstance(value, str) else value
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows, the header first."""
+    """The text of a CSV file. The first of the rows is the header."""
     text = io.StringIO()
     plain, quoted = (
         csv.writer(text, lineterminator="\n", quoting=q) for q in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
@@ -58,10 +58,11 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def read_csv(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row, with the place to name in messages: "FILE line N".
+    """Each row after the header, with its place for messages: "FILE, line N".
 
-    Raises: BadInput: the file cannot be read, a quote is left open, a column is missing or stands
-        twice, a row is ragged.
+    Raises:
+        BadInput: the file cannot be read, a quote is not closed, one of the `needed` columns is
+            missing, a column is duplicate, or a row has more or fewer cells than the header.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -69,24 +70,24 @@ def read_csv(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str,
             header = next(reader, [])
             _check_header(header, needed, path)
             for row in filter(None, reader):  # a blank line is no row
-                where = f"{path} line {reader.line_num}"
+                place = f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
                     raise BadInput(
-                        f"{where}: {len(row)} cells under {len(header)} headings. Mend or remove"
-                        " the row."
+                        f"{place}: {len(row)} cells under {len(header)} headings: fix or remove the"
+                        " row"
                     )
-                yield where, dict(zip(header, map(unguarded, row), strict=True))
+                yield place, dict(zip(header, map(unguarded, row), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"cannot read {path}: {error}. Was this run evaluated?") from None
+        raise BadInput(f"{path}: cannot be read ({error}): check the file") from None
 
 
 def _check_header(header: Sequence[str], needed: Sequence[str], path: Path) -> None:
     lacking = [name for name in needed if name not in header]
     if lacking:
         raise BadInput(
-            f"{path} line 1: no column {', '.join(lacking)}. Needed: {', '.join(needed)}."
+            f"{path}, line 1: no column {', '.join(lacking)}; needed are {', '.join(needed)}"
         )
     times = Counter(header)
     if len(times) < len(header):
         twice = next(name for name in times if times[name] > 1)
-        raise BadInput(f"{path} line 1: the column {twice!r} stands twice. Remove one.")
+        raise BadInput(f"{path}, line 1: duplicate column {twice!r}: remove one")

@@ -85,14 +85,18 @@ def discard(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the lock of this name, which the system lets go when the process dies. BadInput if
-    another one has it.
+def locked(path: Path, wait: bool = False) -> Iterator[None]:
+    """Holds the lock of this name, which the system lets go when the process dies.
+
+    `wait`: until another process has let go of it.
+
+    Raises:
+        BadInput: another process holds it, and `wait` is false.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise BadInput(
                 f"{path}: another process is at work here: let it finish, or stop it first"

@@ -1,4 +1,4 @@
-"""Errors meant for people: one line that says what is wrong, where, and what to do about it."""
+"""Errors that a person can fix: one line says what is wrong, where, and what to do."""
 
 import errno
 import sys
@@ -11,33 +11,32 @@ DISK = {
     errno.EROFS: "is read-only: make it writable, or write elsewhere",
 }
 FULL = ("No space left on device", "iostream error")
-"""How libraries that raise no OSError say that the disk is full: safetensors, torch."""
+"""Messages of a full disk from libraries that raise no OSError (safetensors, torch)."""
 
 
 class BadInput(ValueError):
-    """Input that a person can mend. The message names the place (file, line, key, id) and the
-    remedy.
-    """
+    """Wrong input. The message names the place (file, line, key, id) and says how to fix it."""
 
 
 @contextmanager
 def exit_with_message() -> Iterator[None]:
-    """Wraps a command's main: what a person can mend becomes one message on stderr, never a
+    """Wraps a command: an error that a person can fix ends as one message on stderr, without a
     traceback.
 
-    Exit code 2 for BadInput and a disk that cannot be written, 130 for Ctrl-C.
+    The exit code is 2 for BadInput and for a disk that cannot be written, 130 for Ctrl-C. Any other
+    error is a bug and keeps its traceback.
     """
     try:
         yield
     except BadInput as error:
         _exit(f"error: {error}", 2)
     except KeyboardInterrupt:
-        _exit("interrupted: start again to go on", 130)
+        _exit("interrupted: run the same command again to resume", 130)
     except Exception as error:
         wrong = _disk(error)
         if not wrong:
             raise
-        _exit(f"error: {wrong} and start again; what is finished is kept", 2)
+        _exit(f"error: {wrong} and run the same command again; finished work is kept", 2)
 
 
 def _exit(message: str, code: int) -> None:
@@ -46,7 +45,7 @@ def _exit(message: str, code: int) -> None:
 
 
 def _disk(error: BaseException | None) -> str:
-    """What is wrong with the disk, if that is what the error or its cause says; "" if not."""
+    """What is wrong with the disk, if it caused the error; "" if the cause is another."""
     if error is None:
         return ""
     if isinstance(error, OSError) and error.errno in DISK:

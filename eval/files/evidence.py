@@ -12,7 +12,7 @@ EVIDENCE = (
     "*/seed-*/checksums.json",
     "*/seed-*/eval/*.scored",
 )
-"""Marks of the steps that an analysis reads. A mark stands for its files: it lists their digests."""
+"""Marks of the steps that an analysis reads. A mark lists the digests of its step's files."""
 
 
 def analysis_parts(root: Path, entry: str, spec: bytes) -> Parts:

@@ -1,8 +1,8 @@
-"""Append-only JSON lines: one object per line, safe against a process that dies at any moment.
+"""Append-only JSON lines: one object per line, which a process may write until it is killed.
 
-The discipline of a write-ahead log: a line is there once its newline is; a torn last line was never
-there. Bytes only ever go to the end of the file, so whatever a crash leaves is a prefix of what
-would have been written.
+As in a write-ahead log, a line counts once its newline is written, and a truncated last line does
+not count. Bytes are only appended, so a crash leaves a prefix of the file that would have been
+written.
 """
 
 import fcntl
@@ -20,9 +20,12 @@ Row = dict[str, Any]
 
 
 def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
-    """All rows. BadInput names file and line where a line is not a JSON object.
+    """All rows of a file.
 
-    A last line without newline is an error, unless `torn_ok`, which leaves it out.
+    `torn_ok`: leave out a last line without newline; without it such a line is an error.
+
+    Raises:
+        BadInput: the file cannot be read, or a line is not a JSON object; with file and line.
     """
     try:
         data = path.read_bytes()
@@ -31,31 +34,38 @@ def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
     *lines, torn = data.split(b"\n")
     if torn and not torn_ok:
         raise BadInput(
-            f"{path}, line {len(lines) + 1}: the last line is torn: the writer has not finished,"
-            " run it again"
+            f"{path}, line {len(lines) + 1}: the last line is truncated: run the command that"
+            " writes this file again"
         )
-    return [_parse(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+    return [
+        _parse_row(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)
+    ]
 
 
-def _parse(line: bytes, place: str) -> Row:
+def _parse_row(line: bytes, place: str) -> Row:
     try:
         row = parse(line, lone_surrogates=True)
     except ValueError as error:
-        raise BadInput(f"{place}: not JSON ({error}): mend or delete the line") from None
+        raise BadInput(f"{place}: not JSON ({error}): fix or delete the line") from None
     if not isinstance(row, dict):
         raise BadInput(
-            f"{place}: not a JSON object but {type(row).__name__}: mend or delete the line"
+            f"{place}: not a JSON object but {type(row).__name__}: fix or delete the line"
         )
     return row
 
 
 def dump(row: Row) -> str:
-    """One line without its newline. ASCII only, so lone surrogates in model text are harmless."""
+    """The row as one line, without the newline. ASCII only: lone surrogates are escaped."""
     return json.dumps(row, ensure_ascii=True, allow_nan=False)
 
 
 class Appender:
-    """Appends rows to a file that only one process may write. Opening drops a torn last line."""
+    """Appends rows to a file that only one process may write. Opening it removes a truncated last
+    line.
+
+    Raises:
+        BadInput: another process is writing the file.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,12 +80,12 @@ class Appender:
         drop_torn_line(self._file.fileno())
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Hands the rows to the operating system: they survive the death of this process."""
+        """Hands the rows to the operating system: they are kept if this process dies."""
         self._file.write(b"".join(dump(row).encode() + b"\n" for row in rows))
         self._file.flush()
 
     def sync(self) -> None:
-        """Waits until the rows are on the disk: they survive the death of the machine."""
+        """Waits until the rows are on the disk: they are kept if the machine dies."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -96,8 +106,8 @@ class Appender:
 
 
 def drop_torn_line(descriptor: int, block: int = 1 << 16) -> None:
-    """Cuts the file after its last newline, reading backwards so that a long file costs one
-    block.
+    """Truncates the file after its last newline. It reads backwards in blocks of `block` bytes, so
+    that a long file is not read whole.
     """
     end = size = os.fstat(descriptor).st_size
     while end > 0:

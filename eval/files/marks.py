@@ -24,7 +24,7 @@ from typing import Any
 
 from eval.files.durable import sync, write_text
 from eval.files.errors import BadInput
-from eval.files.json_text import parse
+from eval.files.json_text import object_or_none, parse
 
 CHECKSUMS = "checksums.json"
 """Name of the mark where one step fills a folder."""
@@ -173,11 +173,7 @@ def sha256(path: Path) -> str:
 
 
 def _field(mark: Path, name: str) -> Any:
-    try:
-        content = parse(mark.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return content.get(name) if isinstance(content, dict) else None
+    return (object_or_none(mark) or {}).get(name)
 
 
 def _difference(path: Path, size: int, digest: str, largest: int | None) -> Damage | None:

@@ -1,10 +1,10 @@
-"""Reading a YAML file that others may have written: the part of YAML that settings need, and
-strict.
+"""Reads a YAML file strictly, and only the part of YAML that settings need.
 
-Mappings, lists, text, numbers, true, false and null. A repeated key is an error, not the last one
-wins. There are no merges, dates or tags of other kinds. Aliases count as what they stand for: ten
-lines of them can stand for a billion items. Numbers are finite and fit into 64 bits. Text holds no
-control characters, no half of a surrogate pair and no marks that turn the direction of writing.
+The file may hold mappings, lists, text, numbers, true, false and null; no merges, dates or other
+tags. A duplicate key is an error (PyYAML keeps the last one). An alias counts as many items as it
+stands for, because ten lines of aliases can expand to a billion items. Numbers are finite and fit
+into 64 bits. Text holds no control characters, lone surrogates or marks that change the direction
+of writing.
 """
 
 import re
@@ -17,9 +17,9 @@ from yaml.constructor import ConstructorError
 
 from eval.files.errors import BadInput
 
-# bytes; YAML is read at about a megabyte a second, and a resolved spec has 3,000
-LARGEST = 1_000_000
-DEEPEST = 50  # mappings and lists within each other; a spec has five
+# bytes; PyYAML reads about a megabyte per second, and a resolved spec has 3,000 bytes
+LARGEST_YAML = 1_000_000
+DEEPEST_YAML = 50  # levels of nesting; a spec has five
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
@@ -28,7 +28,7 @@ _KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
 
 
 class _Strict(yaml.SafeLoader):
-    """A safe loader that refuses what the module's text says. Names are PyYAML's."""
+    """A safe loader with the limits of this module; its methods override PyYAML's."""
 
     depth = items = 0
 
@@ -38,14 +38,13 @@ class _Strict(yaml.SafeLoader):
             self.check_event(yaml.AliasEvent),
             self.items,
         )
-        if self.depth == DEEPEST:
-            raise ConstructorError(None, None, f"nested deeper than {DEEPEST}", mark)
+        if self.depth == DEEPEST_YAML:
+            raise ConstructorError(None, None, f"nested deeper than {DEEPEST_YAML}", mark)
         self.depth += 1
         node: Any = super().compose_node(parent, index)
         self.depth -= 1
-        self.items += (
-            getattr(node, "items", MOST_ITEMS) if is_alias else 1
-        )  # a node within itself has no size yet
+        # A node that contains itself has no size yet, and counts as too large.
+        self.items += getattr(node, "items", MOST_ITEMS) if is_alias else 1
         if self.items > MOST_ITEMS:
             raise ConstructorError(None, None, f"stands for more than {MOST_ITEMS:,} items", mark)
         if not is_alias:
@@ -59,7 +58,7 @@ class _Strict(yaml.SafeLoader):
             if not isinstance(key, str | int | float | bool | None):
                 raise ConstructorError(None, None, "a key must be plain text", key_node.start_mark)
             if key in seen:
-                raise ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+                raise ConstructorError(None, None, f"duplicate key {key!r}", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -68,7 +67,7 @@ class _Strict(yaml.SafeLoader):
             value = super().construct_object(node, deep)
         except (ValueError, KeyError):  # !!int x, !!bool x, or more digits than Python converts
             raise ConstructorError(None, None, "not a value of its kind", node.start_mark) from None
-        if isinstance(value, int | float) and not abs(value) < 2**63:  # nor NaN
+        if isinstance(value, int | float) and not abs(value) < 2**63:  # true for NaN as well
             raise ConstructorError(
                 None, None, "a number must be finite and fit into 64 bits", node.start_mark
             )
@@ -104,46 +103,49 @@ for _kind, _pattern, _first in (
         f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), [*_first]
     )
 _Strict.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"\Z"), [""])
+# A merge is of YAML 1.1, too. It keeps its tag, which has no constructor, so that it is refused.
+_Strict.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), ["<"])
 
 
 def is_yaml_file(path: Path) -> bool:
-    return path.suffix in (".yaml", ".yml") and isfile(
-        path
-    )  # Path.is_file raises where the name is too long
+    """Whether the path is an existing file with a YAML suffix."""
+    # isfile, because Path.is_file raises if the name is too long.
+    return path.suffix in (".yaml", ".yml") and isfile(path)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
-    Raises: BadInput: the file cannot be read, is too large, is not YAML as above, or holds
-        something else than a mapping.
+    Raises:
+        BadInput: the file cannot be read, has more than LARGEST_YAML bytes, is not strict YAML as
+            the module describes, or holds something other than a mapping.
     """
-    text = _text(path)
+    text = _read_text(path)
     try:
         content = yaml.load(text, Loader=_Strict)
     except (yaml.YAMLError, RecursionError) as error:
         raise BadInput(f"{path}: not readable as YAML: {_harmless(str(error))}") from None
     if not isinstance(content, dict):
         raise BadInput(
-            f"{path}: holds no mapping of keys: see experiments/arithmetic.yaml for the form"
+            f"{path}: is not a mapping of keys: see experiments/arithmetic.yaml for the form"
         )
     return content
 
 
 def _harmless(said: str) -> str:
-    """PyYAML's message in one line. It quotes the file, and a terminal would obey what it
-    quotes.
+    """PyYAML's message on one line, with unsafe characters escaped: it quotes the file, which may
+    hold commands to the terminal.
     """
     return UNSAFE.sub(lambda found: ascii(found[0])[1:-1], " ".join(said.split()))
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
+            data = file.read(LARGEST_YAML + 1)
+        if len(data) > LARGEST_YAML:
             raise BadInput(
-                f"{path}: over {LARGEST:,} bytes: no experiment is that long, check the file"
+                f"{path}: over {LARGEST_YAML:,} bytes: no experiment is that long, check the file"
             )
         return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,11 +1,11 @@
-"""Graded problems made in code: chains of one-digit additions modulo 10.
+"""Generates graded problems: chains of one-digit additions modulo 10.
 
     text = "3+5+9="    answer = (3 + 5 + 9) mod 10 = 7    level = number of operations = 2
 
-Every text belongs to exactly one stream, chosen by its SHA-256 with fixed shares. Two streams
-therefore never share a problem, whatever the seeds and sizes of the draws. Order matters: "3+5="
-and "5+3=" are two problems and may fall into different streams. Level k has 10^(k+1) problems over
-all streams, so level 1 is small (39 base, 25 train, 11 validation, 25 test): see `available`.
+The SHA-256 of a text assigns it to exactly one stream, in fixed shares. So two streams never share
+a problem, whatever the seeds and sizes of the draws. Order matters: "3+5=" and "5+3=" are two
+problems, and may be in different streams. Level k has 10^(k+1) problems over all streams, so level
+1 is small (39 base, 25 train, 11 validation, 25 test): see `largest_draw`.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _SHARES: dict[Stream, range] = {  # per cent of all texts
     "validation": range(70, 80),
     "test": range(80, 100),
 }
-_LISTED = 3  # levels up to here are listed in full (10^4 texts, some 20 ms)
+_LISTED = 3  # up to this level all texts are listed (10^4 texts, about 20 ms)
 _MAX_LEVEL = 100
 
 
@@ -35,8 +35,9 @@ def arithmetic(levels: Sequence[int], per_level: int, stream: Stream, seed: int)
 
     A larger `per_level` with the same seed extends the draw: the first problems stay the same.
 
-    Raises: BadInput: unknown stream, a level out of range or named twice, more problems asked for
-        than there are.
+    Raises:
+        BadInput: unknown stream, a level out of range or duplicate, or more problems of a level
+            than `largest_draw` allows.
     """
     if stream not in get_args(Stream):
         raise BadInput(
@@ -45,58 +46,57 @@ def arithmetic(levels: Sequence[int], per_level: int, stream: Stream, seed: int)
     if per_level < 1:
         raise BadInput(f"arithmetic needs at least 1 problem per level, not {per_level}")
     if not levels or len(set(levels)) < len(levels):
-        raise BadInput(
-            f"arithmetic levels must be different numbers, at least one, not {list(levels)}"
-        )
+        raise BadInput(f"arithmetic needs at least one level and no duplicates, not {list(levels)}")
     return [
-        _problem(digits)
+        _arithmetic_problem(digits)
         for level in levels
-        for digits in _draw(
+        for digits in _draw_chains(
             level, per_level, stream, random.Random(f"arithmetic/{stream}/{level}/{seed}")
         )
     ]
 
 
-def available(level: int, stream: Stream) -> int:
-    """Most problems a draw may ask for: all there are up to level 3, half of the stream's share
-    beyond.
+def largest_draw(level: int, stream: Stream) -> int:
+    """Largest number of problems that a draw may ask for: up to level 3 all of the stream, from
+    level 4 on about half of them, so that drawing new ones stays fast.
     """
     _check_level(level)
     if level <= _LISTED:
-        return len(_all(level, stream))
+        return len(_all_chains(level, stream))
     return 10 ** (level + 1) * len(_SHARES[stream]) // 200
 
 
 def stream_of(text: str) -> Stream:
-    """The one stream a problem text belongs to."""
+    """The stream that a problem text belongs to."""
     bucket = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % 100
     return next(stream for stream, share in _SHARES.items() if bucket in share)
 
 
-def _draw(level: int, count: int, stream: Stream, rng: random.Random) -> list[tuple[int, ...]]:
-    limit = available(level, stream)
+def _draw_chains(
+    level: int, count: int, stream: Stream, rng: random.Random
+) -> list[tuple[int, ...]]:
+    limit = largest_draw(level, stream)
     if count > limit:
         raise BadInput(
-            f"{count} arithmetic problems of level {level} asked for, but stream {stream!r} has"
-            f" {limit}:"
-            f" ask for at most {limit}, or leave level {level} out"
+            f"{count} arithmetic problems of level {level} are asked for, but stream {stream!r} has"
+            f" {limit}: ask for at most {limit}, or leave level {level} out"
         )
     if level <= _LISTED:
-        listed = list(_all(level, stream))
+        listed = list(_all_chains(level, stream))
         rng.shuffle(listed)
         return listed[:count]
     drawn: dict[tuple[int, ...], None] = {}  # a set that keeps its order
     while len(drawn) < count:
         digits = tuple(rng.randrange(10) for _ in range(level + 1))
-        if stream_of(_text(digits)) == stream:
+        if stream_of(_chain_text(digits)) == stream:
             drawn[digits] = None
     return list(drawn)
 
 
 @cache
-def _all(level: int, stream: Stream) -> tuple[tuple[int, ...], ...]:
+def _all_chains(level: int, stream: Stream) -> tuple[tuple[int, ...], ...]:
     everything = product(range(10), repeat=level + 1)
-    return tuple(digits for digits in everything if stream_of(_text(digits)) == stream)
+    return tuple(digits for digits in everything if stream_of(_chain_text(digits)) == stream)
 
 
 def _check_level(level: int) -> None:
@@ -104,13 +104,13 @@ def _check_level(level: int) -> None:
         raise BadInput(f"arithmetic level {level} is not in 1..{_MAX_LEVEL}: it counts operations")
 
 
-def _text(digits: Sequence[int]) -> str:
+def _chain_text(digits: Sequence[int]) -> str:
     return "+".join(map(str, digits)) + "="
 
 
-def _problem(digits: tuple[int, ...]) -> Problem:
+def _arithmetic_problem(digits: tuple[int, ...]) -> Problem:
     level = len(digits) - 1
     name = f"arithmetic-L{level}-{''.join(map(str, digits))}"
     return Problem(
-        name, _text(digits), str(sum(digits) % 10), level=str(level), subject="arithmetic"
+        name, _chain_text(digits), str(sum(digits) % 10), level=str(level), subject="arithmetic"
     )

@@ -1,19 +1,23 @@
-"""Which training problems also stand in a benchmark, word for word or nearly.
+"""Finds training problems that are also in a benchmark, word for word or nearly.
 
-    exact      equal normal forms: case, blanks and punctuation do not count (`eval.questions.duplicates`)
-    near       at least half of the distinct 13-word windows of the benchmark problem are in a training one
-    contained  the same with the sides exchanged, on request: half of the training problem's windows
+    exact      equal normal forms, in which case, blanks and punctuation do not count
+               (eval/questions/duplicates.py)
+    near       at least half of the distinct 13-word windows of the benchmark problem are in the
+               training problem
+    contained  on request: at least half of the training problem's windows are in the benchmark
+               problem
 
-A word is a run of letters or of digits after NFKC and lower-casing, so LaTeX commands count as
-words and "2x" is two. Problems under 13 words have no window: they are compared by exact form only.
-The 13-gram is from Brown et al. 2020 (arXiv 2005.14165, appendix C), for whom one shared 13-gram is
-an overlap; here half of them must be shared: contest problems have whole phrases in common.
+A word is a run of letters or of digits after NFKC and lower-casing, so a LaTeX command is a word
+and "2x" is two words. Problems under 13 words have no window and are compared by exact form only.
+The 13-gram is from Brown et al. 2020 (arXiv 2005.14165, appendix C). Departure: there one shared
+13-gram is an overlap; here half of them must be shared, because contest problems often have whole
+phrases in common.
 
-    python -m eval.questions.contamination --train train.jsonl --against aime_2024.jsonl
-        math_500.jsonl \\ --report contamination.csv --out clean.jsonl
+    python -m eval.questions.contamination --train train.jsonl \\
+        --against aime_2024.jsonl math_500.jsonl --report contamination.csv --out clean.jsonl
 
-writes the pairs, their counts beside them (contamination.json), and the training problems without
-repeated, conflicting and overlapping rows.
+writes the overlapping pairs, their counts (contamination.json), and the training problems without
+duplicate, conflicting and overlapping rows.
 """
 
 import argparse
@@ -27,6 +31,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from eval.files.command_line import command_parser
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
@@ -34,59 +39,61 @@ from eval.questions.duplicates import drop_repeats, normal_form
 from eval.questions.problems import Problem, read_problems
 
 WINDOW = 13  # words
-NEAR = 0.5  # share of windows
+NEAR_SHARE = 0.5  # share of windows
 
-_WORD = re.compile(r"[^\W\d_]+|\d+")
+_WORD_PATTERN = re.compile(r"[^\W\d_]+|\d+")
 
 
-class Pair(NamedTuple):
+class Overlap(NamedTuple):
     """A training problem and a benchmark problem that overlap."""
 
     kind: Literal["exact", "near", "contained"]
     train_id: str
     benchmark: str
     problem_id: str
-    share: float  # of the windows of one of the two, in [0, 1]; 1 where the pair is exact
+    share: float  # of shared windows, in [0, 1]; 1 if the pair is exact
 
 
-def windows(text: str) -> set[str]:
-    """The distinct runs of 13 words of a text."""
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+def word_windows(text: str) -> set[str]:
+    """The distinct windows of 13 words of a text."""
+    words = _WORD_PATTERN.findall(unicodedata.normalize("NFKC", text).lower())
     return {" ".join(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)}
 
 
-def overlaps(
+def find_overlaps(
     train: Sequence[Problem],
     benchmarks: Mapping[str, Sequence[Problem]],
     both_directions: bool = False,
-) -> list[Pair]:
+) -> list[Overlap]:
     """All overlapping pairs, in the order of the training set, then of the benchmarks.
 
-    One inverted index over the benchmarks (window -> problems that have it), one pass over the
-    training set.
+    It makes one inverted index over the benchmarks (window -> problems that have it), and one pass
+    over the training set.
+
+    `both_directions`: also find pairs of kind `contained`.
     """
     targets = [(name, problem) for name, problems in benchmarks.items() for problem in problems]
-    windows_of = [windows(problem.text) for _, problem in targets]
-    with_window = _index(windows_of)
-    with_form = _index([{normal_form(problem.text)} for _, problem in targets])
+    windows_of = [word_windows(problem.text) for _, problem in targets]
+    with_window = _inverted_index(windows_of)
+    with_form = _inverted_index([{normal_form(problem.text)} for _, problem in targets])
     pairs = []
     for row in train:
-        own = windows(row.text)
+        own = word_windows(row.text)
         shared = Counter(target for window in own for target in with_window.get(window, ()))
         exact = with_form.get(normal_form(row.text), ())
         for target in sorted({*shared, *exact}):
             name, problem = targets[target]
             if target in exact:
-                pairs.append(Pair("exact", row.id, name, problem.id, 1.0))
-            elif (share := shared[target] / len(windows_of[target])) >= NEAR:
-                pairs.append(Pair("near", row.id, name, problem.id, share))
-            elif both_directions and (share := shared[target] / len(own)) >= NEAR:
-                pairs.append(Pair("contained", row.id, name, problem.id, share))
+                pairs.append(Overlap("exact", row.id, name, problem.id, 1.0))
+            elif (share := shared[target] / len(windows_of[target])) >= NEAR_SHARE:
+                pairs.append(Overlap("near", row.id, name, problem.id, share))
+            elif both_directions and (share := shared[target] / len(own)) >= NEAR_SHARE:
+                pairs.append(Overlap("contained", row.id, name, problem.id, share))
     return pairs
 
 
-def _index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
-    """For each key the positions that have it."""
+def _inverted_index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
+    """{key: positions of the sets that hold it}."""
     index: dict[str, list[int]] = {}
     for position, own in enumerate(keys):
         for key in own:
@@ -94,11 +101,11 @@ def _index(keys: Sequence[set[str]]) -> dict[str, list[int]]:
     return index
 
 
-def counts(
-    pairs: Sequence[Pair], benchmarks: Mapping[str, Sequence[Problem]]
+def overlap_counts(
+    pairs: Sequence[Overlap], benchmarks: Mapping[str, Sequence[Problem]]
 ) -> dict[str, dict[str, int]]:
-    """Per benchmark its problems, how many of them are hit (`near` includes `exact`), and hitting
-    rows.
+    """Per benchmark: its number of problems, how many of them overlap by kind (`near` includes
+    `exact`), and the number of training rows that overlap with it.
     """
     table = {}
     for name, problems in benchmarks.items():
@@ -117,13 +124,13 @@ def counts(
     return table
 
 
-def clean(
-    train: Sequence[Problem], pairs: Sequence[Pair], action: Literal["drop", "flag"]
+def clean_training_rows(
+    train: Sequence[Problem], pairs: Sequence[Overlap], action: Literal["drop", "flag"]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of the cleaned training set, and its counts.
+    """Rows of the cleaned training set, and their counts.
 
-    Repeated problems stay once and conflicting ones go. Overlapping ones go (`drop`) or stay
-    (`flag`), where each row then names the benchmarks it overlaps with.
+    Of repeated problems the first row is kept, of conflicting ones none. Overlapping rows are
+    dropped (`drop`), or kept with the names of the benchmarks they overlap with (`flag`).
     """
     hit: dict[str, list[str]] = {}
     for pair in pairs:
@@ -144,10 +151,10 @@ def clean(
 
 
 class Examination(NamedTuple):
-    """What a training set has in common with the benchmarks, and what is left of it."""
+    """Overlaps of a training set with the benchmarks, and the cleaned training set."""
 
     rows: list[dict[str, Any]]  # the cleaned training set
-    pairs: list[Pair]
+    pairs: list[Overlap]
     report: dict[str, Any]  # counts, as in contamination.json
 
 
@@ -158,28 +165,34 @@ def examine(
     action: Literal["drop", "flag"] = "drop",
     both_directions: bool = False,
 ) -> Examination:
-    """Overlaps, cleaning and counts of one training set.
+    """Finds the overlaps of one training set and cleans it.
 
     Raises:
-        BadInput: no row is left.
+        BadInput: no row is left after cleaning.
     """
-    pairs = overlaps(train, benchmarks, both_directions)
-    rows, totals = clean(train, pairs, action)
+    pairs = find_overlaps(train, benchmarks, both_directions)
+    rows, totals = clean_training_rows(train, pairs, action)
     if not rows:
         raise BadInput(
-            f"{name}: no row is left without overlap: flag the rows, or take another training set"
+            f"{name}: no row is left after cleaning: keep overlapping rows (action `flag`), or use"
+            " another training set"
         )
     return Examination(
         rows,
         pairs,
-        {"train": name, "action": action, **totals, "benchmarks": counts(pairs, benchmarks)},
+        {
+            "train": name,
+            "action": action,
+            **totals,
+            "benchmarks": overlap_counts(pairs, benchmarks),
+        },
     )
 
 
 def write_report(path: Path, found: Examination) -> None:
-    """The pairs as CSV, and the counts beside them as JSON."""
+    """Writes the pairs as CSV to `path`, and the counts as JSON to the same name in .json."""
     rows = (pair._replace(share=round(pair.share, 4)) for pair in found.pairs)
-    write_text(path, csv_text([Pair._fields, *rows]))
+    write_text(path, csv_text([Overlap._fields, *rows]))
     write_text(path.with_suffix(".json"), json.dumps(found.report, indent=2) + "\n")
 
 
@@ -187,7 +200,7 @@ def _read_benchmarks(paths: Sequence[Path], train: Path) -> dict[str, list[Probl
     benchmarks: dict[str, list[Problem]] = {}
     for path in paths:
         if path.resolve() == train.resolve():
-            raise BadInput(f"--against {path}: this is the training set itself: leave it out")
+            raise BadInput(f"--against {path} is the training set itself: leave it out")
         if path.stem in benchmarks:
             raise BadInput(
                 f"--against {path}: a second benchmark named {path.stem!r}: rename one file"
@@ -199,7 +212,7 @@ def _read_benchmarks(paths: Sequence[Path], train: Path) -> dict[str, list[Probl
 def _check_outputs(options: argparse.Namespace) -> None:
     if options.report.suffix != ".csv":
         raise BadInput(
-            f"--report {options.report}: the name must end in .csv; counts go beside it, in .json"
+            f"--report {options.report}: the name must end in .csv; counts are written to .json"
         )
     outputs = [
         options.report,
@@ -209,11 +222,13 @@ def _check_outputs(options: argparse.Namespace) -> None:
     taken = {path.resolve() for path in (options.train, *options.against)}
     for path in outputs:
         if path.resolve() in taken:
-            raise BadInput(f"{path}: this file is read or written already: give another name")
+            raise BadInput(
+                f"{path}: the command already reads or writes this file: give another name"
+            )
         taken.add(path.resolve())
 
 
-def _run(options: argparse.Namespace) -> None:
+def _compare_files(options: argparse.Namespace) -> None:
     _check_outputs(options)
     train = read_problems(options.train)
     benchmarks = _read_benchmarks(options.against, options.train)
@@ -227,17 +242,15 @@ def _run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compares a training set with benchmarks and writes a report of the overlaps."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.questions.contamination", description=main.__doc__
-    )
+    parser = command_parser("eval.questions.contamination", main.__doc__)
     parser.add_argument("--train", type=Path, required=True, help="training problems, JSON lines")
     parser.add_argument(
         "--against", type=Path, nargs="+", required=True, help="benchmarks, JSON lines"
     )
     parser.add_argument(
-        "--report", type=Path, required=True, help="CSV of the pairs; counts go to .json"
+        "--report", type=Path, required=True, help="CSV of the pairs; counts are written to .json"
     )
-    parser.add_argument("--out", type=Path, help="training problems to go on with, JSON lines")
+    parser.add_argument("--out", type=Path, help="the cleaned training problems, JSON lines")
     parser.add_argument(
         "--action", choices=("drop", "flag"), default="drop", help="for overlapping rows"
     )
@@ -245,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--both-directions", action="store_true", help="also pairs of kind `contained`"
     )
     with exit_with_message():
-        _run(parser.parse_args(arguments))
+        _compare_files(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

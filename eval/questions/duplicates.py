@@ -1,9 +1,8 @@
-"""When two problems are the same: the normal form of a text, and what to do with repeats in a
-training set.
+"""Finds repeated problems in a training set by the normal form of their texts.
 
 Normal form: Unicode compatibility form (NFKC), lower case, without blanks and ASCII punctuation.
-Operators go with the punctuation, so "1+2" and "1-2" have the same form: the check errs towards
-calling problems equal, and a false hit costs one training row.
+Operators are punctuation, so "1+2" and "1-2" have the same form. The check rather calls two
+different problems equal than misses a repeat, since a false match costs only one training row.
 """
 
 import string
@@ -15,23 +14,21 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normal_form(text: str) -> str:
-    """The form in which two equal problems agree; the text itself where nothing would be left of
-    it.
-    """
+    """The normal form of a text; the text itself if its normal form is empty."""
     form = unicodedata.normalize("NFKC", text).lower().translate(_NO_PUNCTUATION)
     return "".join(form.split()) or text
 
 
 class Repeats(NamedTuple):
-    """What a training set holds more than once, in rows."""
+    """Rows that are dropped because a training set holds their problem more than once."""
 
-    repeated: int  # equal text and equal answer; the first row is kept and not counted here
-    conflicting: int  # equal text with different answers; no row is kept
+    repeated: int  # equal text, equal answer; the first row is kept and not counted
+    conflicting: int  # equal text, different answers; no row is kept
 
 
 def drop_repeats(texts: Sequence[str], answers: Sequence[str]) -> tuple[list[int], Repeats]:
-    """Positions that stay: the first of each repeated problem, none of a problem whose answers
-    disagree.
+    """Positions of the rows to keep, and the counts of the others. Of a repeated problem the first
+    row is kept, of a problem with different answers none.
     """
     groups: dict[str, list[int]] = {}
     for position, text in enumerate(texts):

@@ -1,7 +1,7 @@
-"""Rows of a named set from the hub, at its pinned revision, in the shape of a problems file.
+"""Loads the rows of a named set from the hub, at its pinned revision, as rows of a problems file.
 
-Ids are the set's name and the row's position. Only data is loaded, never code from the data set's
-repository.
+The id of a row is the set's name and the row's position. Only data is loaded, never code from the
+repository of the data set.
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import Any
 from eval.files.errors import BadInput
 from eval.questions.named_sets import Source
 
-Row = tuple[str, dict[str, Any]]  # where it stands, for messages; the row
+PlacedRow = tuple[str, dict[str, Any]]  # its place, for messages; the row
 
 
-def hub_rows(name: str, source: Source) -> list[Row]:
+def hub_rows(name: str, source: Source) -> list[PlacedRow]:
     """Distinct rows of a set, with fields id, text, answer, level and subject.
 
     Raises:
@@ -26,7 +26,7 @@ def hub_rows(name: str, source: Source) -> list[Row]:
         where = f"set {name} at {source.hub}, row {position}"
         row = _mapped(raw, source, where) | {"id": f"{name}-{position:05d}"}
         if source.distinct:
-            key = (field(raw, source.distinct, where), row["text"], row["answer"])
+            key = (nested_field(raw, source.distinct, where), row["text"], row["answer"])
             if key in seen:
                 continue
             seen.add(key)
@@ -34,7 +34,7 @@ def hub_rows(name: str, source: Source) -> list[Row]:
     return rows
 
 
-def field(row: Any, path: str, where: str) -> Any:
+def nested_field(row: Any, path: str, where: str) -> Any:
     """The value at a path with dots; numbers index into lists."""
     value = row
     for part in path.split("."):
@@ -50,7 +50,7 @@ def field(row: Any, path: str, where: str) -> Any:
 def last_boxed(solution: str) -> str:
     """The content of the last complete \\boxed{...} with balanced braces, or "" if there is none.
 
-    "\\boxed 7" (a single token without braces) counts too, as it stands in a few MATH solutions.
+    "\\boxed 7" (a single token without braces) counts too: a few MATH solutions write it.
     """
     closing, found = _closing(solution), slice(0)
     for match in re.finditer(r"\\boxed\s*(?:\{|([^\s{}$.,]))", solution):
@@ -62,8 +62,8 @@ def last_boxed(solution: str) -> str:
 
 
 def _closing(text: str) -> dict[int, int]:
-    """Place of each opening brace that is closed → place of its closing one; escaped ones are none.
-    Linear in the text.
+    """{position of an opening brace: position of its closing brace}, in time linear in the text.
+    Escaped braces do not count.
     """
     opened, closing = list[int](), dict[int, int]()
     for match in re.finditer(r"(?<!\\)[{}]", text):
@@ -76,17 +76,21 @@ def _closing(text: str) -> dict[int, int]:
 
 def _mapped(raw: dict[str, Any], source: Source, where: str) -> dict[str, Any]:
     before, after = source.wrapper
-    answer = _gold(field(raw, source.answer, where), source, where) or source.empty_gold or ""
-    level = str(field(raw, source.level, where)) if source.level else ""
+    answer = (
+        _gold_answer(nested_field(raw, source.answer, where), source, where)
+        or source.empty_gold
+        or ""
+    )
+    level = str(nested_field(raw, source.level, where)) if source.level else ""
     return {
-        "text": str(field(raw, source.text, where)).removeprefix(before).removesuffix(after),
+        "text": str(nested_field(raw, source.text, where)).removeprefix(before).removesuffix(after),
         "answer": answer,
         "level": level.removeprefix("Level ").replace("?", ""),
-        "subject": field(raw, source.subject, where) if source.subject else "",
+        "subject": nested_field(raw, source.subject, where) if source.subject else "",
     }
 
 
-def _gold(value: Any, source: Source, where: str) -> str:
+def _gold_answer(value: Any, source: Source, where: str) -> str:
     if source.answer_form == "list":
         return ", ".join(map(str, value))
     if isinstance(value, float) and value.is_integer():
@@ -106,8 +110,8 @@ def _gold(value: Any, source: Source, where: str) -> str:
 def _download(name: str, source: Source) -> Iterable[Any]:
     if source.revision is None:
         raise BadInput(
-            f"set {name} has no pinned revision at {source.hub}: give data_dir, or set the"
-            " revision in eval/questions/named_sets.py"
+            f"set {name} has no pinned revision at {source.hub}: give data_dir, or set the revision"
+            " in eval/questions/named_sets.py"
         )
     import datasets
 
@@ -115,9 +119,8 @@ def _download(name: str, source: Source) -> Iterable[Any]:
         return datasets.load_dataset(
             source.hub, source.config, split=source.split, revision=source.revision
         )
-    except (
-        Exception
-    ) as error:  # datasets raises many kinds: no network, no such revision, a broken cache
+    # datasets raises many kinds of errors: no network, unknown revision, damaged cache
+    except Exception as error:
         raise BadInput(
             f"set {name} cannot be loaded from {source.hub} at {source.revision[:12]}"
             f" ({type(error).__name__}): give data_dir, or connect to the hub"

@@ -1,9 +1,8 @@
 """Where each named set of problems comes from: a literal table, one entry per set.
 
-A revision is a commit of the data set's repository on the hub. Each one below stands in several
-independent public projects that pin the same set; `docs/benchmarks.md` says what was tried. A
-revision of None means that no commit is known: loading from the hub is then refused, and `data_dir`
-is the way in.
+A revision is a commit of the data set's repository on the hub. Several independent public projects
+pin each of the commits below; docs/benchmarks.md says what was tried. A revision of None means that
+no commit is known: the set is then loaded from `data_dir` only.
 """
 
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class Source:
     answer: str = "answer"
     level: str | None = None
     subject: str | None = None
-    # rows repeat on the hub: those with the same value here are one problem
+    # field that is equal in repeated rows of the hub: they become one problem
     distinct: str | None = None
     wrapper: tuple[str, str] = ("", "")  # prompt text around each problem, removed
     answer_form: AnswerForm = "as_is"  # how the gold is written in the hub's answer field
@@ -42,8 +41,7 @@ class Source:
 
 _DAPO_WRAPPER = (
     "Solve the following math problem step by step. The last line of your response should be of"
-    " the form"
-    " Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\n",
+    " the form Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\n",
     '\n\nRemember to put your answer on its own line after "Answer:".',
 )
 _AIME = (0, 999)

@@ -1,14 +1,13 @@
-"""Problems: what one is, reading and writing them as JSON lines, and the named sets.
+"""Reads and writes problems as JSON lines, and loads the named sets.
 
 One problem per line: {"id", "text", "answer", "level", "subject"}. A file may call the text
-"problem", as public data sets do; other keys are ignored. Whatever is wrong with a file is said
-with its name and line: nothing is skipped.
+"problem", as public data sets do; other keys are ignored. A bad line is an error that names the
+file and the line; no line is skipped.
 
-    python -m eval.questions.problems --set aime_2024 --data-dir ../data --out
-    problems/aime_2024.jsonl
+    python -m eval.questions.problems --set aime_2024 --data-dir ../data \\
+        --out problems/aime_2024.jsonl
 """
 
-import argparse
 import json
 import re
 import sys
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.json_text import parse
@@ -43,10 +43,10 @@ def read_problems(path: Path) -> list[Problem]:
     """All problems of a JSON lines file.
 
     Raises:
-        BadInput: the file is missing or empty; a line is unreadable, too long, lacks a field, has an empty
-            gold or repeats an id.
+        BadInput: the file is missing or empty; a line is not JSON, is too long, lacks a field, has
+            an empty gold answer or a duplicate id.
     """
-    problems = [problem_from(row, where) for where, row in _rows(Path(path))]
+    problems = [problem_from(row, where) for where, row in _problem_rows(Path(path))]
     if not problems:
         raise BadInput(f"{path}: no problems in this file: write one JSON object per line")
     check_ids(problems, str(path))
@@ -54,7 +54,7 @@ def read_problems(path: Path) -> list[Problem]:
 
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> None:
-    """Writes the file whole or not at all."""
+    """Checks the problems as `read_problems` does, and writes the file whole or not at all."""
     for problem in problems:
         problem_from(asdict(problem), f"{path}: problem {problem.id!r}")
     check_ids(problems, str(path))
@@ -64,9 +64,7 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> None:
 def load_set(
     name: str, data_dir: Path | None = None, languages: Sequence[str] | None = ("en",)
 ) -> list[Problem]:
-    """A named set, checked: see `load_counted`, which also says how many training rows were
-    dropped.
-    """
+    """A named set, checked. `load_counted` also returns how many training rows were dropped."""
     return load_counted(name, data_dir, languages)[0]
 
 
@@ -75,12 +73,13 @@ def load_counted(
 ) -> tuple[list[Problem], Repeats]:
     """A named set from `data_dir` or, without one, from the hub at its pinned revision.
 
-    The row count and the range of the answers are checked on all rows. Then the rows in other
-    `languages` go (None keeps all; only dapo_math_17k has Chinese rows), and from training sets
-    repeated and conflicting problems.
+    The row count and the range of the answers are checked on all rows. Then rows of languages that
+    are not in `languages` are dropped (None keeps all; only dapo_math_17k has Chinese rows), and
+    from training sets repeated and conflicting problems.
 
     Raises:
-        BadInput: unknown set or language, missing file, wrong count, answer out of range, no hub.
+        BadInput: unknown set or language, missing file, wrong count, answer out of range, or the
+            hub cannot be reached.
     """
     if name not in SOURCES:
         raise BadInput(f"unknown problem set {name!r}: choose one of {', '.join(SOURCES)}")
@@ -112,30 +111,31 @@ def problem_from(row: dict[str, Any], where: str) -> Problem:
 
 
 def check_ids(problems: Sequence[Problem], where: str) -> None:
-    """Raises BadInput at the first id that stands twice."""
+    """Raises BadInput at the first duplicate id."""
     seen: dict[str, int] = {}
     for number, problem in enumerate(problems, start=1):
         first = seen.setdefault(problem.id, number)
         if first != number:
             raise BadInput(
-                f"{where}, line {number}: id {problem.id!r} is that of line {first}: rename one"
+                f"{where}, line {number}: duplicate id {problem.id!r}, as in line {first}: rename"
+                " one"
             )
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _problem_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(
                 iter(lambda: file.readline(_LONGEST_LINE + 1), b""), start=1
             ):
-                yield f"{path}, line {number}", _parse(line, f"{path}, line {number}")
+                yield f"{path}, line {number}", _parse_problem_line(line, f"{path}, line {number}")
     except OSError as error:
         raise BadInput(
             f"{path}: cannot be read ({error.strerror}): give a JSON lines file"
         ) from None
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def _parse_problem_line(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > _LONGEST_LINE:
         raise BadInput(
             f"{where}: over {_LONGEST_LINE:,} bytes: no problem is that long, check the file"
@@ -143,11 +143,11 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
     try:
         row = parse(line, lone_surrogates=True)
     except ValueError as error:
-        raise BadInput(
-            f"{where}: not readable as JSON ({error}): mend or remove the line"
-        ) from None
+        raise BadInput(f"{where}: not readable as JSON ({error}): fix or remove the line") from None
     if not isinstance(row, dict):
-        raise BadInput(f"{where}: a JSON object is needed, not {type(row).__name__}")
+        raise BadInput(
+            f"{where}: is not a JSON object but {type(row).__name__}: fix or remove the line"
+        )
     return row
 
 
@@ -159,13 +159,14 @@ def _string(row: dict[str, Any], key: str, where: str, required: bool = True) ->
         value = str(value)
     if not isinstance(value, str):
         raise BadInput(
-            f"{where}: field {key!r} is {'missing' if value is None else 'not a string'}"
+            f"{where}: field {key!r} is {'missing' if value is None else 'not a string'}: fix the"
+            " line"
         )
     if required and not value.strip():
-        raise BadInput(f"{where}: field {key!r} is empty")
+        raise BadInput(f"{where}: field {key!r} is empty: fix or remove the line")
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise BadInput(
-            f"{where}: field {key!r} holds a NUL or half a surrogate pair: the text is damaged"
+            f"{where}: field {key!r} holds a NUL or a lone surrogate: the text is damaged, fix it"
         )
     return value
 
@@ -175,7 +176,8 @@ def _from_folder(name: str, source: Source, data_dir: Path) -> list[Problem]:
     problems = read_problems(path)
     if len(problems) != source.count:
         raise BadInput(
-            f"{path}: set {name} has {source.count} problems, this file has {len(problems)}"
+            f"{path}: set {name} has {source.count} problems, this file has {len(problems)}: get"
+            " the whole set"
         )
     return [
         _in_range(p, source, f"{path}, line {number}") for number, p in enumerate(problems, start=1)
@@ -195,8 +197,8 @@ def _from_hub(name: str, source: Source) -> list[Problem]:
 
 
 def _in_range(problem: Problem, source: Source, where: str) -> Problem:
-    """Integers lose their leading zeros, so that "025" and "25" are one answer for every
-    verifier.
+    """The problem, if its answer is in the range of the set. Integers lose leading zeros, so that
+    "025" and "25" are one answer for every verifier.
     """
     if source.integers is None:
         return problem
@@ -207,7 +209,8 @@ def _in_range(problem: Problem, source: Source, where: str) -> Problem:
     ):
         answer = problem.answer[:40]
         raise BadInput(
-            f"{where}: {problem.id!r} has answer {answer!r}, no integer in {low}..{high}: mend it"
+            f"{where}: {problem.id!r} has answer {answer!r}, which is not an integer in"
+            f" {low}..{high}: fix it"
         )
     return replace(problem, answer=str(int(problem.answer)))
 
@@ -217,10 +220,8 @@ def _language(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Writes a named set as problems, one per line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.questions.problems", description=main.__doc__
-    )
+    """Writes a named set as a problems file."""
+    parser = command_parser("eval.questions.problems", main.__doc__)
     parser.add_argument("--set", required=True, dest="name", help=", ".join(SOURCES))
     parser.add_argument("--data-dir", type=Path, help="folder of JSON lines; default: the hub")
     parser.add_argument("--languages", nargs="+", default=["en"], help="languages to keep: en, zh")

@@ -1,19 +1,19 @@
-"""Sampling with transformers: a generation loop in which every row draws from its own seed.
+"""Samples with transformers: a generation loop in which every row has its own random numbers.
 
-    token = first i with  Σ_{j<=i} p_j  >  u · Σ_j p_j,        u = uniform(seed of the row, position)
+    token = first i with  Σ_{j<=i} p_j  >  u · Σ_j p_j,    u = u(seed, position)
 
 p is the float64 softmax of logits / temperature, cut to the smallest set of most likely tokens with
-mass >= top_p. It is `model.generate` with two differences: that one draws a batch from one stream,
-so a sample depends on what else is in the batch; and finished rows leave the batch here.
+mass >= top_p. Two things differ from `model.generate`, which draws a whole batch from one stream:
+here a sample does not depend on the other rows of its batch, and finished rows leave the batch.
 
 u is SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators") at
-state mix(seed) + position · GAMMA: no stream has to be carried along.
+state mix(seed) + position · GAMMA, so no state is kept between positions.
 
-What repeats: the list of requests is cut into fixed batches, and a batch is made whole even where
-some of its rows are there already. So with the same batch size, threads, library versions and
-machine a sample is the same bit for bit; on a GPU this has not been tested. With another batch size
-the same u meet logits that differ by rounding, and rarely (a share of about the rounding error of
-the logits per token) another token is drawn.
+What repeats: the list of requests is cut into fixed batches, and a batch is generated whole even if
+some of its rows exist already. With the same batch size, threads, library versions and machine a
+sample is therefore the same bit for bit; on a GPU this has not been tested. With another batch size
+the logits differ by rounding, and rarely (per token with a probability of about the rounding error)
+another token is drawn.
 """
 
 from collections.abc import Iterator
@@ -29,13 +29,17 @@ from transformers import AutoModelForCausalLM, DynamicCache
 from transformers.utils import logging
 
 from eval.files.errors import BadInput
-from eval.sampling.engines import Completion, Key, Request, Sampling, check_weights, end_ids
+from eval.sampling.engine_interface import Completion, Key, Request, Sampling
+from eval.sampling.policy_folder import check_weights, end_ids
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
 class TransformersEngine:
-    """A policy folder on the GPU if there is one, else on the CPU. `batch` is in rows."""
+    """Samples from a policy folder, on the GPU if there is one, else on the CPU.
+
+    `batch`: completions that are generated together.
+    """
 
     def __init__(
         self,
@@ -76,15 +80,15 @@ class TransformersEngine:
         ]
 
     def _generate(self, batch: list[Request]) -> Tensor:
-        """(B, T) generated tokens; what stands after a row's end token is void."""
+        """(B, T) generated tokens. Tokens after a row's end token have no meaning."""
         cache, logits_BV, mask_BS = self._prefill(batch)
         seed_B = np.array([request.seed for request in batch], dtype=np.uint64)
         row_B = torch.arange(len(batch), device=self.device)
         tokens_BT = self.end_ids[:1].repeat(len(batch), self.sampling.max_tokens)
         position = 0
         for position in range(self.sampling.max_tokens):
-            u_B = torch.from_numpy(uniform(seed_B, position)).to(self.device)
-            token_B = draw(logits_BV, u_B, self.sampling.temperature, self.sampling.top_p)
+            u_B = torch.from_numpy(uniform_draws(seed_B, position)).to(self.device)
+            token_B = draw_tokens(logits_BV, u_B, self.sampling.temperature, self.sampling.top_p)
             tokens_BT[row_B, position] = token_B
             live_B = ~torch.isin(token_B, self.end_ids)
             if position + 1 == self.sampling.max_tokens or not live_B.any():
@@ -99,8 +103,8 @@ class TransformersEngine:
         return tokens_BT[:, : position + 1]
 
     def _prefill(self, batch: list[Request]) -> tuple[DynamicCache, Tensor, Tensor]:
-        """Keys and values of each distinct prompt, computed once and handed to all rows that share
-        it.
+        """Keys and values, (B, V) logits and (B, S) mask of the prompts. Each distinct prompt is
+        computed once and copied to all rows that share it.
         """
         prompts = list(dict.fromkeys(request.prompt_ids for request in batch))
         width = max(map(len, prompts))
@@ -117,7 +121,7 @@ class TransformersEngine:
         return cache, logits_PV[prompt_B], mask_PS[prompt_B]
 
     def _forward(self, ids_BT: Tensor, mask_BS: Tensor, cache: DynamicCache) -> Tensor:
-        """(B, V) logits after the last token. S is the length of the cache with these tokens."""
+        """(B, V) logits after the last token. S: length of the cache, these tokens included."""
         position_BT = (mask_BS.cumsum(1) - 1).clamp(min=0)[:, -ids_BT.shape[1] :]
         out = self.model(
             input_ids=ids_BT,
@@ -130,8 +134,11 @@ class TransformersEngine:
 
 
 def load_model(policy: Path, dtype: str) -> Any:
-    """The policy, ready to sample from. Transformers would fill absent weights at random: BadInput
-    here.
+    """The policy in evaluation mode.
+
+    Raises:
+        BadInput: the folder cannot be loaded, or lacks weights, which transformers would draw at
+            random.
     """
     logging.disable_progress_bar()
     check_weights(policy)
@@ -143,20 +150,20 @@ def load_model(policy: Path, dtype: str) -> Any:
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(policy, dtype=dtype, **options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise BadInput(f"{policy}: not a policy that transformers can load: {error}") from None
+        raise BadInput(f"{policy}: transformers cannot load this policy: {error}") from None
     model, info = loaded
     absent = sorted(info["missing_keys"])
     if absent:
         raise BadInput(
-            f"{policy}: {len(absent)} weights are absent, such as {absent[0]}: write the folder"
+            f"{policy}: {len(absent)} weights are missing, such as {absent[0]}: write the folder"
             " again"
         )
     return model.eval()
 
 
-def draw(logits_BV: Tensor, u_B: Tensor, temperature: float, top_p: float) -> Tensor:
-    """(B,) tokens by the inverse of the distribution function. Temperature 0: the most likely
-    token.
+def draw_tokens(logits_BV: Tensor, u_B: Tensor, temperature: float, top_p: float) -> Tensor:
+    """(B,) tokens, by the inverse of the cumulative distribution at u_B in [0, 1). At temperature 0
+    the most likely token.
     """
     if temperature == 0:
         return logits_BV.argmax(1)
@@ -170,7 +177,7 @@ def draw(logits_BV: Tensor, u_B: Tensor, temperature: float, top_p: float) -> Te
 
 
 def _invert(p_BV: Tensor, u_B: Tensor) -> Tensor:
-    """First index whose cumulated p exceeds u times the total: never one with p = 0."""
+    """(B,) first index whose cumulated p exceeds u times the total; never an index with p = 0."""
     cumulated_BV = p_BV.cumsum(1)
     total_B1 = cumulated_BV[:, -1:]
     if not total_B1.isfinite().all():
@@ -183,7 +190,7 @@ def _invert(p_BV: Tensor, u_B: Tensor) -> Tensor:
     return torch.searchsorted(cumulated_BV, aim_B1, right=True).squeeze(1)
 
 
-def uniform(seed_B: NDArray[np.uint64], position: int) -> NDArray[np.float64]:
+def uniform_draws(seed_B: NDArray[np.uint64], position: int) -> NDArray[np.float64]:
     """(B,) numbers in [0, 1): number `position` of each row's own stream."""
     with np.errstate(over="ignore"):
         state_B = _mix(seed_B) + np.uint64(position + 1) * GAMMA
@@ -191,9 +198,7 @@ def uniform(seed_B: NDArray[np.uint64], position: int) -> NDArray[np.float64]:
 
 
 def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64: each bit of the input changes each bit of the output half of the
-    time.
-    """
+    """The finaliser of SplitMix64: each input bit flips each output bit with probability 1/2."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))

@@ -1,14 +1,13 @@
-"""Sampling with vLLM: one request per sample, with its own seed, all samples of a problem next to
-each other.
+"""Samples with vLLM: one request per sample, each with its own seed.
 
-Prefix caching then computes a problem's prompt once for all of its samples; a request with n
-samples would share it too, but derives its seeds as seed + index, which overlaps between problems.
-Prompts go in and completions come out as token ids, so both back ends see the same prompt and
-decode the same way.
+All samples of a problem are requested one after the other, so that prefix caching computes its
+prompt once. A single request with n samples would share the prompt too, but vLLM derives its seeds
+as seed + index, which overlap between problems. Prompts and completions are exchanged as token ids,
+so both engines see the same prompt and decode in the same way.
 
-What repeats: the seed of a sample. Its text repeats as far as vLLM is batch invariant, which it is
-not by default (vllm#5898, vllm#23138): the same seed meets logits that differ by rounding with what
-else is in flight. VLLM_BATCH_INVARIANT=1 repairs most of it on GPUs, at a cost in speed.
+What repeats: the seed of a sample. Its text repeats only as far as vLLM is batch invariant, which
+it is not by default (vllm#5898, vllm#23138): the logits differ by rounding with the other requests
+in flight. VLLM_BATCH_INVARIANT=1 removes most of this on GPUs, at a cost in speed.
 """
 
 import os
@@ -19,12 +18,14 @@ from typing import Any
 import torch
 
 from eval.files.errors import BadInput
-from eval.sampling.engines import Completion, Key, Request, Sampling, check_weights, end_ids
+from eval.sampling.engine_interface import Completion, Key, Request, Sampling
+from eval.sampling.policy_folder import check_weights, end_ids
 
 
 class VllmEngine:
-    """A policy folder in vLLM; `batch` is the most rows in flight. The engine's own seed is the
-    run's.
+    """Samples from a policy folder with vLLM.
+
+    `batch`: most completions in flight. `run_seed`: seed of the engine itself.
     """
 
     def __init__(
@@ -37,8 +38,8 @@ class VllmEngine:
         run_seed: int,
     ) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-        # in this process: an engine process outlives a SIGKILL of its parent and keeps the GPU's
-        # memory
+        # The engine runs in this process: an engine process of its own outlives a SIGKILL of its
+        # parent and keeps the GPU's memory.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         try:
             import vllm  # pyright: ignore[reportMissingImports]
@@ -67,7 +68,7 @@ class VllmEngine:
     def complete(
         self, requests: list[Request], done: set[Key]
     ) -> Iterator[list[tuple[Request, Completion]]]:
-        """Completions in the order in which they end."""
+        """Completions, in the order in which they finish."""
         for number, request in enumerate(requests):
             if request.key not in done:
                 prompt = self.vllm.inputs.tokens_input(list(request.prompt_ids))

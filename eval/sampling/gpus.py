@@ -1,5 +1,6 @@
-"""Whether the GPUs that a process was given can be used. A build of PyTorch without CUDA sees none,
-and says nothing.
+"""Checks that PyTorch can use the GPUs that this process was given.
+
+A build of PyTorch without CUDA sees no GPU and gives no warning.
 """
 
 import os
@@ -8,14 +9,14 @@ import torch
 
 from eval.files.errors import BadInput
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 def check_gpus() -> None:
-    """BadInput where GPUs were given to this process and PyTorch sees none: it would compute for
-    days on the CPU.
+    """Raises BadInput if this process was given GPUs and PyTorch sees none. It would run on the
+    CPU, for days.
     """
-    given = os.environ.get(VISIBLE, "").strip()
+    given = os.environ.get(VISIBLE_DEVICES, "").strip()
     if given in ("", "-1") or torch.cuda.is_available():
         return
     build = (
@@ -24,7 +25,6 @@ def check_gpus() -> None:
         else ", a build without CUDA: pip install --force-reinstall 'torch==2.13.*'"
     )
     raise BadInput(
-        f"{VISIBLE} gives this process GPUs ({given}), and PyTorch {torch.__version__} sees"
-        f" none{build}. `make doctor` says"
-        f" more; {VISIBLE}= (empty) computes on the CPU"
+        f"{VISIBLE_DEVICES} gives this process GPUs ({given}), and PyTorch {torch.__version__} sees"
+        f" none{build}. `make doctor` says more; {VISIBLE_DEVICES}= (empty) computes on the CPU"
     )

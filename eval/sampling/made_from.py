@@ -1,4 +1,4 @@
-"""What the samples of one set are made from, part by part, for their mark (eval/files/marks.py)."""
+"""The parts that the samples of one set are made from, for their mark (eval/files/marks.py)."""
 
 from pathlib import Path
 from typing import Any

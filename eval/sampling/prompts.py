@@ -1,7 +1,7 @@
-"""From a problem to the prompt a policy sees: a literal table of named templates.
+"""Turns a problem into the prompt that the policy sees: a literal table of named templates.
 
-All arms of an experiment use one template, and its name and the prompt's hash stand in every
-sample. `qwen_boxed` has the wording of the Qwen2.5-Math evaluation (its prompt type
+All arms of an experiment use one template. Every sample records its name and the prompt's hash.
+`qwen_boxed` has the wording of the Qwen2.5-Math evaluation (its prompt type
 qwen25-math-cot) with the chat markup written out, so that it also fits a base model, whose
 tokenizer may have no chat template or another one. A prompt of the chat templates holds the special
 tokens it needs: tokenize it with add_special_tokens=False.
@@ -18,8 +18,8 @@ BOXED_INSTRUCTION = "Please reason step by step, and put your final answer withi
 
 @dataclass(frozen=True)
 class Template:
-    """Text before and after the problem; with `chat`, all of it is the user's turn in a chat
-    template.
+    """Text before and after the problem. With `chat`, the result is the user's turn of the
+    tokenizer's chat template.
     """
 
     before: str
@@ -38,7 +38,7 @@ TEMPLATES: dict[str, Template] = {
 }
 
 
-def render(template: str, text: str, tokenizer: Any = None) -> str:
+def render_prompt(template: str, text: str, tokenizer: Any = None) -> str:
     """The prompt for a problem. `tokenizer` is needed by chat templates only.
 
     Raises:
@@ -56,9 +56,8 @@ def render(template: str, text: str, tokenizer: Any = None) -> str:
 def _user_turn(content: str, tokenizer: Any, template: str) -> str:
     if getattr(tokenizer, "chat_template", None) is None:
         raise BadInput(
-            f"prompt template {template!r} needs a tokenizer with a chat template, and this one"
-            " has none:"
-            " use 'plain' or 'qwen_boxed' for a base model"
+            f"prompt template {template!r} needs a tokenizer with a chat template, and this one has"
+            " none: use 'plain' or 'qwen_boxed' for a base model"
         )
     turns = [{"role": "user", "content": content}]
     return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)

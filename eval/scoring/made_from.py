@@ -1,4 +1,4 @@
-"""What the verdicts on one set are made from, part by part, for their mark (eval/files/marks.py)."""
+"""The parts that the verdicts on one set are made from, for their mark (eval/files/marks.py)."""
 
 from collections.abc import Sequence
 

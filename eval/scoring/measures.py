@@ -1,16 +1,16 @@
-"""From verdicts per completion to the measures of a set of problems, and of each level and subject
-in it.
+"""Measures of a set of problems, and of each of its levels and subjects, from the verdicts.
 
-    avg@n     mean over problems of c / n                 pass@k, maj@k, Cover@tau: eval/scoring/pass_at_k.py
+    avg@n     mean over problems of c / n
+    pass@k, maj@k, Cover@tau: see eval/scoring/pass_at_k.py
     shares    over all completions: truncated, unparsed, timeout, error, strict_disagreement
     length    tokens of a completion, the end token included: mean, median, 95th percentile
     interval  Wilson 1927 (JASA 22), 95 %: never of width zero, also at 0/30 and 30/30
 
-A set may be ragged. Every problem counts with its own n; avg@n and Cover@tau are over the problems
-that have samples; pass@k and maj@k are null unless every problem has n >= k. `missing` says in
-words what is not there and why. The intervals here take problems as independent trials, which is
-conservative for avg@n: a mean of values in [0, 1] varies at most as a proportion does. Comparisons
-between arms need the paired bootstrap of the analysis.
+Problems may have different numbers of samples n. Every problem counts with its own n; avg@n and
+Cover@tau are over the problems that have samples; pass@k and maj@k are null unless every problem
+has n >= k. `missing` says in words what is missing and why. The intervals treat problems as
+independent trials. That is conservative for avg@n, because a mean of values in [0, 1] varies at
+most as a proportion does. To compare arms, use the paired bootstrap of the analysis.
 """
 
 from collections.abc import Sequence
@@ -37,16 +37,18 @@ class Scored:
 
     @property
     def n(self) -> int:
+        """Number of completions."""
         return len(self.verdicts)
 
     @property
     def c(self) -> int:
+        """Number of correct completions."""
         return sum(row["correct"] for row in self.verdicts)
 
 
 def measure_all(problems: Sequence[Scored], ks: Sequence[int]) -> dict[str, Any]:
-    """All measures of the set; those of each level and subject are under `levels` and
-    `subjects`.
+    """The measures of the set, as in measures.json (docs/evaluation.md). Those of each level and
+    subject are under `levels` and `subjects`.
     """
     levels = sorted({problem.level for problem in problems} - {""})
     subjects = sorted({problem.subject for problem in problems} - {""})
@@ -71,22 +73,22 @@ def measure(problems: Sequence[Scored], ks: Sequence[int]) -> dict[str, Any]:
         "samples": len(rows),
         "samples_per_problem": [int(n_Q.min()), int(n_Q.max())] if len(problems) else [0, 0],
         **_success(sampled),
-        "pass_at_k": {str(k): _pass(problems, k) for k in ks},
-        "maj_at_k": {str(k): _majority(problems, k) for k in ks},
-        "truncated": _share([row["finish_reason"] == "length" for row in rows]),
-        "unparsed": _share([row["status"] == "unparsed" for row in rows]),
-        "timeout": _share([row["status"] == "timeout" for row in rows]),
-        "error": _share([row["status"] == "error" for row in rows]),
-        "strict_disagreement": _share([row["correct"] != row["strict"] for row in rows]),
-        "accuracy_finished": _share([row["correct"] for row in answered]),
+        "pass_at_k": {str(k): _mean_pass_at_k(problems, k) for k in ks},
+        "maj_at_k": {str(k): _mean_maj_at_k(problems, k) for k in ks},
+        "truncated": _share_of([row["finish_reason"] == "length" for row in rows]),
+        "unparsed": _share_of([row["status"] == "unparsed" for row in rows]),
+        "timeout": _share_of([row["status"] == "timeout" for row in rows]),
+        "error": _share_of([row["status"] == "error" for row in rows]),
+        "strict_disagreement": _share_of([row["correct"] != row["strict"] for row in rows]),
+        "accuracy_finished": _share_of([row["correct"] for row in answered]),
         "length": _lengths([row["tokens"] for row in rows]),
-        "missing": _missing(problems, ks),
+        "missing": _left_out(problems, ks),
     }
 
 
-def interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval for `correct` of `total` >= 1 trials: within [0, 1], never of width
-    zero.
+def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval for `correct` of `total` >= 1 trials, within [0, 1]. Its width is never
+    zero. `correct` may be a sum of shares.
     """
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     p, z2 = correct / total, z * z / total
@@ -110,29 +112,29 @@ def _success(sampled: Sequence[Scored]) -> dict[str, Any]:
     total = len(sampled)
     return {
         "avg_at_n": float(np.mean(c_Q / n_Q)),
-        "avg_at_n_interval": list(interval(float(np.sum(c_Q / n_Q)), total)),
+        "avg_at_n_interval": list(wilson_interval(float(np.sum(c_Q / n_Q)), total)),
         "cover_at_tau": cover,
         "cover_at_tau_interval": {
-            tau: list(interval(share * total, total)) for tau, share in cover.items()
+            tau: list(wilson_interval(share * total, total)) for tau, share in cover.items()
         },
     }
 
 
-def _pass(problems: Sequence[Scored], k: int) -> float | None:
+def _mean_pass_at_k(problems: Sequence[Scored], k: int) -> float | None:
     if not problems or min(problem.n for problem in problems) < k:
         return None
     return float(np.mean(pass_at_k([p.n for p in problems], [p.c for p in problems], k)))
 
 
-def _majority(problems: Sequence[Scored], k: int) -> float | None:
+def _mean_maj_at_k(problems: Sequence[Scored], k: int) -> float | None:
     if not problems or min(problem.n for problem in problems) < k:
         return None
     return float(np.mean([_problem_majority(problem, k) for problem in problems]))
 
 
 def _problem_majority(problem: Scored, k: int) -> float:
-    """maj@k of one problem. Equality of answers is not transitive, so a class may be correct in
-    part.
+    """maj@k of one problem. Equality of answers is not transitive, so a class of equal answers may
+    hold correct and wrong ones; it counts by its correct share.
     """
     class_N = np.array([row["class"] for row in problem.verdicts])
     correct_N = np.array([row["correct"] for row in problem.verdicts], dtype=float)
@@ -141,7 +143,7 @@ def _problem_majority(problem: Scored, k: int) -> float:
     return maj_at_k(sizes, right, int((class_N < 0).sum()), k, problem.problem_id)
 
 
-def _share(flags: Sequence[bool]) -> float | None:
+def _share_of(flags: Sequence[bool]) -> float | None:
     return float(np.mean(flags)) if len(flags) else None
 
 
@@ -155,8 +157,8 @@ def _lengths(tokens: Sequence[int]) -> dict[str, float | None]:
     }
 
 
-def _missing(problems: Sequence[Scored], ks: Sequence[int]) -> list[str]:
-    """What the numbers above leave out, in words."""
+def _left_out(problems: Sequence[Scored], ks: Sequence[int]) -> list[str]:
+    """Sentences about what the measures leave out."""
     silent = [problem.problem_id for problem in problems if not problem.n]
     said = [f"no samples of {_some(silent)}: left out of avg@n and Cover@tau"] if silent else []
     for k in ks:

@@ -1,7 +1,8 @@
-"""pass@k, maj@k and Cover@tau: from counts per problem to what a set of samples is worth.
+"""pass@k, maj@k and Cover@tau from counts per problem: n samples of which c are correct.
 
-    pass@k    = 1 - C(n-c, k) / C(n, k): chance that k of the n samples, without replacement, hold a right one
-    maj@k     = E over k-subsets of P(the most common answer is right, ties broken by a fair draw)
+    pass@k    = 1 - C(n-c, k) / C(n, k)
+                chance that k of the n samples, drawn without replacement, hold a correct one
+    maj@k     = E over k-subsets of P(the most common answer is correct, ties broken by a fair draw)
     Cover@tau = share of problems with c / n >= tau
 
 Sources: pass@k, Chen et al. 2021 (arXiv 2107.03374, section 2.1); maj@k, Wang et al. 2022 (arXiv
@@ -22,17 +23,20 @@ from eval.files.errors import BadInput
 def pass_at_k(
     n_Q: ArrayLike, c_Q: ArrayLike, k: int, names: Sequence[str] | None = None
 ) -> NDArray[np.float64]:
-    """Unbiased pass@k of every problem, in the shape of `n_Q` and `c_Q` (any shape; they
-    broadcast).
+    """Unbiased pass@k of every problem, in [0, 1].
 
-    n samples of which c are right. `names` (flattened order) appear in errors, such as "aime_2024
-    problem 7". Raises BadInput where k < 1, k > n, or c is not within 0..n. Error below 1e-15
-    (product form).
+    Args:
+        n_Q: samples per problem, of any shape; broadcasts with `c_Q`.
+        c_Q: correct samples per problem.
+        names: of the problems in flattened order, for errors: "aime_2024 problem 7".
+
+    Raises:
+        BadInput: k < 1, k > n, or c is not within 0..n.
     """
     n_Q, c_Q = np.broadcast_arrays(np.asarray(n_Q, dtype=np.int64), np.asarray(c_Q, dtype=np.int64))
     _refuse(
         (c_Q < 0) | (c_Q > n_Q),
-        "{c} right of {n} samples: the counts are wrong, score again",
+        "{c} correct of {n} samples: the counts are wrong, score again",
         n_Q,
         c_Q,
         names,
@@ -46,7 +50,7 @@ def pass_at_k(
 
 
 def refuse_large_k(n_Q: NDArray[np.int64], k: int, names: Sequence[str] | None = None) -> None:
-    """BadInput, naming the first problem, where k < 1 or k > n."""
+    """Raises BadInput, which names the first such problem, if k < 1 or k > n."""
     if k < 1:
         raise BadInput(f"k is {k}: it must be 1 or more")
     _refuse(
@@ -73,21 +77,24 @@ def _refuse(
 
 @lru_cache(maxsize=4096)
 def _pass_table(n: int, k: int) -> NDArray[np.float64]:
-    """pass@k for c = 0..n: C(n-c, k) / C(n, k) = Π (i - k) / i over i = n-c+1 .. n: zero from i = k
-    down.
+    """(n + 1,) pass@k for c = 0..n, with C(n-c, k) / C(n, k) = Π (i - k) / i over i = n-c+1 .. n.
+
+    Factors with i <= k are zero. The product has an error below 1e-15.
     """
     i = np.arange(n, 0, -1)
     return 1.0 - np.concatenate([[1.0], np.cumprod(np.maximum(i - k, 0) / i)])
 
 
 def cover_at(n_Q: ArrayLike, c_Q: ArrayLike, tau: float) -> float:
-    """Share of problems whose success rate c / n is at least tau. Problems without samples are
-    refused.
+    """Share of problems whose success rate c / n is at least tau.
+
+    Raises:
+        BadInput: there is no problem, or one without samples.
     """
     n_Q, c_Q = np.asarray(n_Q), np.asarray(c_Q)
     if n_Q.size == 0 or (n_Q < 1).any():
         raise BadInput("Cover@tau needs at least one problem, and at least one sample of each")
-    rounding = 1e-9  # samples: 0.07 * 100 is 7.000000000000001
+    rounding = 1e-9  # in samples: 0.07 * 100 is 7.000000000000001 in floating point
     return float(np.mean(c_Q >= tau * n_Q - rounding))
 
 
@@ -97,14 +104,21 @@ def maj_at_k(
     """Expected accuracy of a majority vote among k of one problem's samples, exact over all subsets
     and ties.
 
-    sizes: (G,) samples in each class of equivalent answers; right: (G,) share of the class that is
-    correct; unparsed: samples without an answer. A subset in which no sample has an answer counts
-    as wrong.
+    Args:
+        sizes: (G,) samples in each class of equivalent answers.
+        right: (G,) share of each class that is correct.
+        unparsed: samples without an answer. They have no vote; a subset of them alone is wrong.
+        name: of the problem, for errors.
+
+    Raises:
+        BadInput: k < 1, or k is larger than the number of samples.
 
     Class g wins with t votes if no other has more; with s others at t it wins 1/(1+s) of the draws,
     and 1/(1+s) = ∫ y^s dy over [0, 1]. So P(g wins) is the coefficient of x^k in
 
-        ∫ Σ_t b_g(t) x^t Π_{h != g} [ Σ_{j<t} b_h(j) x^j + y b_h(t) x^t ] dy    over that of Σ_j b_n(j) x^j.
+        ∫ Σ_t b_g(t) x^t Π_{h != g} [ Σ_{j<t} b_h(j) x^j + y b_h(t) x^t ] dy
+
+    divided by that of Σ_j b_n(j) x^j.
 
     b_h(j) is the binomial pmf of m_h at rate k/n in place of C(m_h, j): the tilt cancels in the
     quotient and keeps numbers near one. Gauss-Legendre nodes make the integral exact.
@@ -126,19 +140,18 @@ def _chance_to_win(m_G: NDArray[np.int64], g: int, unparsed: int, k: int, n: int
     chance = 0.0
     for t in range(1, min(k, int(m_G[g])) + 1):
         rivals = others[others >= t]
-        rest = (
-            int(others[others < t].sum()) + unparsed
-        )  # can neither win nor tie: one binomial for all
+        # Classes below t can neither win nor tie, so one binomial stands for all of them.
+        rest = int(others[others < t].sum()) + unparsed
         chance += votes[t] * _no_more_than(t, rivals, rest, k, n)
     return chance / float(_binomial(n, k / n)[k])
 
 
 def _no_more_than(t: int, rivals: NDArray[np.int64], rest: int, k: int, n: int) -> float:
-    """∫ dy of the coefficient of x^(k-t): rivals below t votes, or at t with weight y; the rest
-    anything.
+    """∫ dy of the coefficient of x^(k-t), in which each rival has fewer than t votes, or t with
+    weight y, and the rest any number.
     """
     degree = k - t
-    ties = min(len(rivals), degree // t)  # power of y
+    ties = min(len(rivals), degree // t)  # largest power of y
     y, weight = np.polynomial.legendre.leggauss(ties // 2 + 1)
     y, weight = (y + 1) / 2, weight / 2
     rest_pmf = _binomial(rest, k / n)[: degree + 1]
@@ -157,8 +170,9 @@ def _no_more_than(t: int, rivals: NDArray[np.int64], rest: int, k: int, n: int) 
 
 @lru_cache(maxsize=65536)
 def _binomial(m: int, p: float) -> NDArray[np.float64]:
-    """(m + 1,) probabilities of 0..m successes, by their ratio p_{j+1} / p_j outward from the
-    mode.
+    """(m + 1,) probabilities of 0..m successes in m trials at rate p.
+
+    They are computed by their ratios p_{j+1} / p_j from the mode outwards, which does not overflow.
     """
     if p >= 1:
         return np.eye(1, m + 1, m)[0]

@@ -1,73 +1,97 @@
 r"""Is an answer the same mathematics as the gold? math-verify on the box, false verdicts repaired.
 
-Gold and answer are each wrapped exactly once in \boxed{}: given bare, math-verify misreads every fifth gold
-of MATH. Version 0.9 takes 1/2004! and 1/2006! for equal, because both are zero to fifteen decimals, and
-0.0000001 X
+Gold and answer are each wrapped exactly once in \boxed{}: given bare, math-verify misreads every
+fifth gold of MATH. Its rule for units is off, because it drops everything from the first \text to
+the last brace; `eval.verify.units` has a narrow one. Version 0.9 takes 1/2004! and 1/2006! for
+equal, because both are zero to fifteen decimals, and 0.0000001 and 0.0000002, which round to the
+same six. So numbers must also agree relative to their size:
 
     |answer / gold - 1| <= 1e-9, or <= 1e-5 when one of them is a decimal fraction.
 
-Runs in the worker processes only: this is the one module that imports math-verify, and with it sympy. It
-sets no time limit; the caller does.
+Equations that differ by a constant factor only are the same equation; math-verify compares the
+sides' difference without one.
+
+Runs in the worker processes only: this is the one module that imports math-verify, and with it
+sympy. It sets no time limit; the caller does.
 """
 
 import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 from math_verify import LatexExtractionConfig, parse, verify
-from sympy import Eq, Expr, Float, UnevaluatedExpr
+from sympy import Eq, Expr, Float, Symbol, UnevaluatedExpr, cancel, nsimplify, simplify
 
 from eval.verify import latex_parser
-from eval.verify.extract import normal
-from eval.verify.pool import Status
+from eval.verify.normal_form import is_parsable
+from eval.verify.outcome import RIGHT, UNPARSED, WRONG, Outcome
 
 EXACT, DECIMAL = 1e-9, 1e-5  # relative tolerances
+PARSED = 512  # expressions kept: a gold is compared with many answers
 
 latex_parser.install()
-logging.getLogger("math_verify").setLevel(
-    logging.CRITICAL
-)  # it warns that its own time limit is off
-# A variable that the parser takes for a unit and drops: 4t would be 4, p - t would not be read at
-# all.
-_BARE_TAIL = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z]+$")
-_VARIABLE = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
-_BASE = re.compile(r"[0-9]+_\{?([0-9]+)\}?")
-_READING = LatexExtractionConfig(boxed_match_priority=0)
-_READING_LETTERS = replace(
-    _READING, normalization_config=replace(_READING.normalization_config, units=False)
+# it warns that its own time limit is off
+logging.getLogger("math_verify").setLevel(logging.CRITICAL)
+_DEFAULTS = LatexExtractionConfig(boxed_match_priority=0)
+_READING = replace(
+    _DEFAULTS, normalization_config=replace(_DEFAULTS.normalization_config, units=False)
+)
+_ROUND_DEGREES = re.compile(r"\^\s*\\circ(?![a-zA-Z])")
+# math-verify looks for an i that stands alone to decide whether letters are complex: the i of 2i
+# and the i of 2 i must not be different variables
+_IMAGINARY = re.compile(r"(?<=[0-9.}])i(?![a-zA-Z])")
+_SIGN_AFTER_SIGN = re.compile(r"([+-])\s*([+-])\s*(?=[0-9a-z.\\])")
+
+
+_NO_LETTERS = re.compile(r"\\(?:text|mathbb|mathcal|operatorname)\{[^{}]*\}|\\[a-zA-Z]+")
+_LETTER = re.compile(
+    r"(\\(?:text|mathbb|mathcal|operatorname)\{[^{}]*\}|\\[a-zA-Z]+)|([A-Z])(?!\s*_)"
 )
 
 
-class Outcome(NamedTuple):
-    correct: bool
-    status: Status
+def _letters(text: str) -> set[str]:
+    return set(re.findall(r"[a-zA-Z]", _NO_LETTERS.sub(" ", text)))
 
 
-def _parsed(answer: str, reading: LatexExtractionConfig) -> list[Any]:
-    """[expression, string], [string] if only the string could be read, or []."""
+def _with_cases(gold: str, answer: str) -> tuple[str, str]:
+    """The parser takes R for r. Where both occur, capital ones become letters of their own."""
+    letters = _letters(gold) | _letters(answer)
+    both = {letter for letter in letters if letter.isupper() and letter.lower() in letters}
+
+    def marked(match: re.Match[str]) -> str:
+        letter = match[2]
+        return rf"{{{letter.lower()}_{{u}}}}" if letter in both else match[0]
+
+    if not both:
+        return gold, answer
+    return _LETTER.sub(marked, gold), _LETTER.sub(marked, answer)
+
+
+@lru_cache(maxsize=PARSED)
+def _parsed(answer: str) -> tuple[Any, ...]:
+    """(expression, string), (string,) if only the string could be read, or ()."""
     no_limit: Any = None  # typed as a number, documented as optional
-    box = rf"\boxed{{{answer}}}"
+    text = _ROUND_DEGREES.sub("", answer).strip()
+    text = _IMAGINARY.sub(" i", text)
+    text = _SIGN_AFTER_SIGN.sub(lambda m: "+" if m[1] == m[2] else "-", text)
     # first_match: if the whole box cannot be read, a fraction somewhere in it is no reading of it
-    return parse(box, [reading], extraction_mode="first_match", parsing_timeout=no_limit)
+    box = rf"\boxed{{{text}}}"
+    return tuple(parse(box, [_READING], extraction_mode="first_match", parsing_timeout=no_limit))
 
 
 def _is_read(parsed: Sequence[Any]) -> bool:
     return any(not isinstance(item, str) for item in parsed)
 
 
-def _letters_count(gold: str, answer: str) -> bool:
-    """Letters at the end are variables, not units, if the gold ends in letters or has a variable at
-    all.
-    """
-    return bool(_BARE_TAIL.search(gold) or (_BARE_TAIL.search(answer) and _VARIABLE.search(gold)))
-
-
 def _value(parsed: Sequence[Any]) -> Expr | None:
     """The number an answer states, also as y = number; None if it states no single number."""
     expression = parsed[0]
     if isinstance(expression, Eq):
+        if not isinstance(expression.lhs, Symbol):
+            return None  # 2x + 4y = 6 states no number
         expression = expression.rhs
     if not isinstance(expression, Expr) or not expression.is_number:
         return None
@@ -87,25 +111,48 @@ def _same_size(gold: Expr, answer: Expr) -> bool:
     return bool(abs((answer / gold - 1).evalf(20)) <= tolerance)
 
 
-def _bases_differ(gold: str, answer: str) -> bool:
-    base, other = _BASE.fullmatch(gold), _BASE.fullmatch(answer)
-    return bool(base and other and base[1] != other[1])
+def _exact(expression: Any) -> Any:
+    """Decimals as fractions: 14.0 - 1.0i is 14 - i."""
+    return nsimplify(expression, rational=True) if isinstance(expression, Expr) else expression
 
 
-def compare(gold: str, answer: str) -> Outcome:
-    """Gold and answer are bare LaTeX. Not symmetric: the gold's form decides what is unwrapped."""
-    if _bases_differ(gold, answer):
-        return Outcome(False, "ok")
-    reading = _READING_LETTERS if _letters_count(gold, answer) else _READING
-    parsed_gold, parsed_answer = _parsed(gold, reading), _parsed(answer, reading)
+def _same_with_decimals(gold: Any, answer: Any) -> bool:
+    """Expressions in variables (i among them) with decimal coefficients, compared exactly."""
+    if not (isinstance(gold, Expr) and isinstance(answer, Expr)):
+        return False
+    if not (gold.has(Float) or answer.has(Float)) or gold.free_symbols != answer.free_symbols:
+        return False
+    return bool(gold.free_symbols) and bool(simplify(_exact(gold) - _exact(answer)).is_zero)
+
+
+def _proportional(gold: Any, answer: Any) -> bool:
+    """Equations in the same variables whose difference of sides has a constant ratio."""
+    if not (isinstance(gold, Eq) and isinstance(answer, Eq)):
+        return False
+    sides: Any = (gold.lhs, gold.rhs, answer.lhs, answer.rhs)
+    one, other = sides[0] - sides[1], sides[2] - sides[3]
+    if one.free_symbols != other.free_symbols or not one.free_symbols or one.has(Float):
+        return False
+    ratio = cancel(one.doit() / other.doit())
+    return bool(ratio.is_number and ratio.is_finite and ratio.is_nonzero)
+
+
+def same_mathematics(gold: str, answer: str) -> Outcome:
+    """Gold and answer are cleaned and without units. Not symmetric, as math-verify is not."""
+    if not (is_parsable(gold) and is_parsable(answer)):
+        return UNPARSED
+    gold, answer = _with_cases(gold, answer)
+    parsed_gold, parsed_answer = list(_parsed(gold)), list(_parsed(answer))
     if not _is_read(parsed_gold):  # only as a string, and that one may be cut short
-        same = normal(gold) == normal(answer) != ""
-        return Outcome(same, "ok" if same or _is_read(parsed_answer) else "unparsed")
+        return WRONG if _is_read(parsed_answer) else UNPARSED
     if not _is_read(parsed_answer):
-        return Outcome(False, "unparsed")
+        return UNPARSED
     size, answer_size = _value(parsed_gold), _value(parsed_answer)
     if size is not None and answer_size is not None and not _same_size(size, answer_size):
-        return Outcome(False, "ok")
-    return Outcome(
-        verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None), "ok"
+        return WRONG
+    same = (
+        verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None)
+        or _proportional(parsed_gold[0], parsed_answer[0])
+        or _same_with_decimals(parsed_gold[0], parsed_answer[0])
     )
+    return RIGHT if same else WRONG

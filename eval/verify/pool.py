@@ -22,11 +22,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
+
+from eval.verify.outcome import Status
 
 # times its limit of wall clock that an answer may take on a machine too busy to run it
 STARVED = 10
 START_LIMIT_S = 120.0  # importing sympy on a busy machine
+WORKER = "eval.verify.worker"
 STARTS = 3  # failures to start in a row before giving up
 _KEPT = (
     "PATH",
@@ -36,7 +39,6 @@ _KEPT = (
     "TMPDIR",
 )  # of the environment
 
-Status = Literal["ok", "unparsed", "timeout", "error"]
 Pair = tuple[str, str]  # gold, answer
 Result = tuple[bool, Status]  # correct, status
 
@@ -73,14 +75,14 @@ class _Worker:
     `deadline` is for the child's start while not `is_ready`, then for `task`.
     """
 
-    def __init__(self, limit_s: float, memory_mb: int) -> None:
+    def __init__(self, limit_s: float, memory_mb: int, program: str) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by kill)
         self._process = subprocess.Popen(
             [
                 sys.executable,
                 "-P",
                 "-m",
-                "eval.verify.worker",
+                program,
                 str(os.getpid()),
                 str(limit_s),
                 str(memory_mb),
@@ -160,12 +162,15 @@ class _Worker:
 
 
 class Pool:
-    """At most `workers` processes; `compare` may be called again, `close` ends them. Not
-    thread-safe.
+    """At most `workers` processes; `compare` may be called again, `close` ends them.
+
+    `program`: the module that a worker runs; it speaks the protocol of `eval.verify.worker`.
+    Not thread-safe.
     """
 
-    def __init__(self, workers: int, limit_s: float, memory_mb: int) -> None:
+    def __init__(self, workers: int, limit_s: float, memory_mb: int, program: str = WORKER) -> None:
         self._size, self._limit_s, self._memory_mb = workers, limit_s, memory_mb
+        self._program = program
         self._workers: list[_Worker] = []
         self._owner = os.getpid()
         self._failed_starts = 0
@@ -211,7 +216,7 @@ class Pool:
 
     def _start(self, wanted: int) -> None:
         while len(self._workers) < min(self._size, wanted):
-            self._workers.append(_Worker(self._limit_s, self._memory_mb))
+            self._workers.append(_Worker(self._limit_s, self._memory_mb, self._program))
 
     def _wait(self, results: dict[int, Result], waiting: list[_Task]) -> None:
         """Blocks until a worker reports, dies or oversteps its limit, and books what happened."""

@@ -1,17 +1,16 @@
 r"""Is this completion right? One verifier for the training reward and for the evaluation.
 
-A completion's answer is the content of its last complete box (`eval.verify.extract`). Two plain integers, and a
-gold that is nothing but words, are compared here; everything else goes to math-verify in worker processes
-with a wall-clock and a memory limit per answer (`eval.verify.pool`, `eval.verify.equality`), each distinct (gold,
-answer) once. The verdict depends on the two strings only: not on order, batch, or number of workers. Beside
-it stands a strict verdict (equal integers or equal normalised strings), so that their disagreement can be
-reported.
+A completion's answer is the content of its last complete box (`eval.verify.extract`), brought to
+one spelling (`eval.verify.normalise`). The rules of `eval.verify.compare` decide what needs no
+computer algebra in this process; everything else goes to worker processes that add math-verify,
+with a wall-clock and a memory limit per answer (`eval.verify.pool`), each distinct (gold, answer)
+once. The verdict depends on the two strings only: not on order, batch, or number of workers. A
+strict verdict (equal integers or equal normalised strings) is given beside it, so that their
+disagreement can be reported.
 
-Differs from calling math-verify on the whole completion: docs/verification.md lists the verdicts that
-change.
+docs/verification.md lists what is accepted and the departures from math-verify.
 """
 
-import atexit
 import os
 import threading
 from collections import OrderedDict
@@ -20,13 +19,14 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 from eval.files.errors import BadInput
-from eval.verify.extract import as_words, clean, extract, integer, is_parsable, normal, words
-from eval.verify.pool import Pair, Pool, Result, Status
+from eval.verify.compare import compare
+from eval.verify.extract import extract
+from eval.verify.normal_form import integer, normal
+from eval.verify.normalise import clean
+from eval.verify.outcome import NeedsAlgebra, Status
+from eval.verify.pool import Pair, Pool, Result
 
-__all__ = ["VERIFIER_VERSION", "Status", "Verdict", "Verifier"]
-__all__ += ["check_gold", "check_golds", "default_verifier", "extract", "is_correct"]
-
-VERIFIER_VERSION = f"1 (math-verify {version('math-verify')}, sympy {version('sympy')})"
+VERIFIER_VERSION = f"2 (math-verify {version('math-verify')}, sympy {version('sympy')})"
 CACHED = 200_000  # (gold, answer) pairs kept over calls
 
 
@@ -37,18 +37,12 @@ class Verdict(NamedTuple):
     strict: bool  # the second verifier: equal integers or equal normalised strings
 
 
-def _without_parser(pair: Pair) -> Result | None:
+def _without_algebra(pair: Pair) -> Result | None:
     """(correct, status) where no computer algebra is needed, else None."""
-    gold, answer = pair
-    gold_integer, answer_integer = integer(gold), integer(answer)
-    if gold_integer is not None and answer_integer is not None:
-        return gold_integer == answer_integer, "ok"
-    if not (is_parsable(answer) and is_parsable(gold)):
-        return False, "unparsed"
-    gold_words = words(gold)
-    if gold_words is not None:
-        return gold_words == as_words(answer), "ok"
-    return None
+    try:
+        return compare(*pair)
+    except NeedsAlgebra:
+        return None
 
 
 def _is_strict(pair: Pair) -> bool:
@@ -66,15 +60,19 @@ def _verdict(pair: Pair, answer: str, result: Result) -> Verdict:
 
 
 class Verifier:
-    """Verifies batches. Worker processes start with the first pair that needs one and end with
-    `close`.
+    """Verifies batches. Workers start with the first pair that needs one and end with `close`.
 
     `workers`: default one per usable core, at most 4. `limit_s`: seconds per distinct pair.
-    `memory_mb`: address space of a worker, MiB. Safe to call from several threads; they take turns.
+    `memory_mb`: address space of a worker, MiB. `cached`: distinct pairs whose outcome is kept.
+    Safe to call from several threads; they take turns. Raises BadInput for unusable settings.
     """
 
     def __init__(
-        self, workers: int | None = None, limit_s: float = 5.0, memory_mb: int = 1024
+        self,
+        workers: int | None = None,
+        limit_s: float = 5.0,
+        memory_mb: int = 1024,
+        cached: int = CACHED,
     ) -> None:
         cores = (
             len(os.sched_getaffinity(0))
@@ -87,6 +85,7 @@ class Verifier:
                 f"verifier: workers = {workers}, limit_s = {limit_s}, memory_mb = {memory_mb}: "
                 "give at least 1 worker, a limit above 0 s and 256 MiB"
             )
+        self._cached = cached
         self._pool = Pool(workers, limit_s, memory_mb)
         self._known: OrderedDict[Pair, Result] = OrderedDict()
         self._turn = threading.Lock()
@@ -100,6 +99,10 @@ class Verifier:
     def close(self) -> None:
         with self._turn:
             self._pool.close()
+
+    def pids(self) -> list[int]:
+        """Of the worker processes that are alive; empty before the first pair that needs one."""
+        return self._pool.pids()
 
     def verify(self, completions: Sequence[str], golds: Sequence[str]) -> list[Verdict]:
         """One verdict per completion. Raises ValueError if there are not as many golds as
@@ -149,7 +152,7 @@ class Verifier:
 
     def _compare(self, pairs: set[Pair]) -> dict[Pair, Result]:
         """Results of distinct pairs: without a parser, from the cache, or from the pool."""
-        results = {pair: result for pair in pairs if (result := _without_parser(pair)) is not None}
+        results = {pair: result for pair in pairs if (result := _without_algebra(pair)) is not None}
         rest = sorted(pairs - results.keys())
         with self._turn:
             new = [pair for pair in rest if pair not in self._known]
@@ -157,7 +160,7 @@ class Verifier:
             for pair in rest:
                 self._known.move_to_end(pair)
                 results[pair] = self._known[pair]
-            while len(self._known) > CACHED:
+            while len(self._known) > self._cached:
                 self._known.popitem(last=False)
         return results
 
@@ -176,35 +179,6 @@ class Verifier:
                     else f"verification ended with {status}"
                 )
                 raise BadInput(
-                    f"answer {given[:80]!r} is not accepted as its own: {reason}; mend or drop it"
+                    f"answer {given[:80]!r} is not accepted as its own: {reason}; "
+                    "correct or remove it"
                 )
-
-
-_default: Verifier | None = None
-_creating = threading.Lock()
-
-
-def default_verifier() -> Verifier:
-    """The one this process shares; made when first asked for, closed when the process ends."""
-    global _default
-    with _creating:
-        if _default is None:
-            _default = Verifier()
-            atexit.register(_default.close)
-        return _default
-
-
-def is_correct(completion: str, gold: str) -> Verdict:
-    return default_verifier().verify([completion], [gold])[0]
-
-
-def check_gold(gold: str) -> None:
-    """Raises BadInput if the gold cannot be read or is not accepted as its own answer."""
-    default_verifier().check_golds([gold])
-
-
-def check_golds(golds: Iterable[str]) -> None:
-    """As check_gold, for many at once: quicker, because the workers share them. Names the first bad
-    one.
-    """
-    default_verifier().check_golds(golds)

@@ -15,6 +15,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
+
+Judge = Callable[[str, str], tuple[bool, str]]  # gold, answer -> correct, status
 
 # Parsed before the first answer, whose time would otherwise include building the grammar's tables.
 _WARM_UP = [
@@ -23,15 +26,28 @@ _WARM_UP = [
     (r"(1, 2)", r"\left[0, \infty\right)"),
     (r"y = 2x + 1", r"-1 \le x < 3"),
     (r"\{1, 2\}", r"\pi + 0.5"),
-    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"5\text{ cm}"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"2\sqrt{5} + \frac{\pi}{3}"),
 ]
 
 
-def _outcome(gold: str, answer: str) -> tuple[bool, str]:
-    from eval.verify.equality import compare
+def judge_mathematics(gold: str, answer: str) -> tuple[bool, str]:
+    """(correct, status) by all rules, computer algebra included."""
+    from eval.verify.compare import compare
+    from eval.verify.equality import same_mathematics
 
+    return compare(gold, answer, same_mathematics)
+
+
+def _warm_up() -> None:
+    from eval.verify.equality import same_mathematics
+
+    for gold, answer in _WARM_UP:
+        same_mathematics(gold, answer)
+
+
+def _outcome(judge: Judge, gold: str, answer: str) -> tuple[bool, str]:
     try:
-        return compare(gold, answer)
+        return judge(gold, answer)
     except Exception:  # the parser's bug is this answer's error, and no other's
         return False, "error"
 
@@ -65,7 +81,7 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _serve(requests: int, outcomes: int, limit_s: float, memory_mb: int) -> int:
+def _serve(judge: Judge, requests: int, outcomes: int, limit_s: float, memory_mb: int) -> int:
     """Answers until the pipe ends (0) or the process has grown (1)."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # no handler: the kernel ends the process
@@ -74,7 +90,7 @@ def _serve(requests: int, outcomes: int, limit_s: float, memory_mb: int) -> int:
     for line in os.fdopen(requests, "rb"):
         signal.setitimer(signal.ITIMER_PROF, limit_s + 1)
         number, gold, answer = json.loads(line)
-        outcome = _outcome(gold, answer)
+        outcome = _outcome(judge, gold, answer)
         signal.setitimer(signal.ITIMER_PROF, 0)
         os.write(outcomes, json.dumps([number, *outcome]).encode() + b"\n")
         if _has_grown(memory_mb):
@@ -97,19 +113,21 @@ def _wait_for(child: int, parent: int) -> int:
     return 0
 
 
-def main(parent: int, limit_s: float, memory_mb: int) -> None:
+def main(argv: Sequence[str], judge: Judge = judge_mathematics) -> None:
+    """Serves until the parent is gone. `argv`: its process id, limit in s, address space in MiB."""
+    parent, limit_s, memory_mb = int(argv[0]), float(argv[1]), int(argv[2])
     requests, outcomes = _own_pipes()
-    for gold, answer in _WARM_UP:
-        _outcome(gold, answer)
+    if judge is judge_mathematics:
+        _warm_up()
     os.dup2(1, 2)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     status = 1
     while status != 0:
         child = os.fork()
         if child == 0:
-            os._exit(_serve(requests, outcomes, limit_s, memory_mb))
+            os._exit(_serve(judge, requests, outcomes, limit_s, memory_mb))
         status = _wait_for(child, parent)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1:])

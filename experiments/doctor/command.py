@@ -1,11 +1,11 @@
-"""What this machine can run, what is missing, and the command that adds it.
+"""Shows what this machine can run, what is missing, and the command that adds it.
 
     python -m experiments.doctor [--offline] [--json]
 
-Exit code 1 where the default experiment cannot run, else 0. It starts nothing and writes nothing.
+It starts nothing and writes nothing. The exit code is 1 if the default experiment cannot run here,
+else 0.
 """
 
-import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -13,65 +13,68 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from eval.files.command_line import command_parser
 from eval.files.errors import BadInput
 from experiments.doctor.machine import (
     Check,
-    Device,
+    InstalledGpu,
     checks,
     cores,
-    devices,
     in_hub_cache,
+    installed_gpus,
     total_memory,
 )
 
 DEFAULT = "arithmetic"
-FOLDER = Path(__file__).parents[1]
-SMALL_SHARE = 0.5  # of the memory of a machine, for its runs together
+EXPERIMENTS_FOLDER = Path(__file__).parents[1]
+SMALL_SHARE = 0.5  # of the machine's memory: what all runs on a CPU together may use
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether one experiment can run here."""
+class Readiness:
+    """Whether one experiment can run on this machine."""
 
     experiment: str
     runs: Literal["yes", "no", "unknown"]
     why: str
 
 
-def verdicts(found: list[Check], gpus: list[Device]) -> list[Verdict]:
-    """One per experiment that ships; a file that cannot be planned is "unknown", with the
-    reason.
+def readiness_of_experiments(found: list[Check], gpus: list[InstalledGpu]) -> list[Readiness]:
+    """One answer per experiment in experiments/.
+
+    An experiment whose file cannot be planned gets "unknown", with the reason.
     """
     given = {check.name: check for check in found}
     wanting = [name for name in ("python", "packages") if given[name].status == "missing"]
-    names = sorted(
-        p.stem for p in FOLDER.glob("*.yaml") if not p.stem.startswith("sweep_")
-    )  # studies are no experiments
+    files = EXPERIMENTS_FOLDER.glob("*.yaml")
+    names = sorted(path.stem for path in files if not path.stem.startswith("sweep_"))
     if wanting:
-        return [Verdict(name, "no", f"first mend: {', '.join(wanting)}") for name in names]
-    return [_verdict(name, given, gpus) for name in names]
+        return [Readiness(name, "no", f"first add: {', '.join(wanting)}") for name in names]
+    return [_readiness(name, given, gpus) for name in names]
 
 
-def _verdict(name: str, given: dict[str, Check], gpus: list[Device]) -> Verdict:
+def _readiness(name: str, given: dict[str, Check], gpus: list[InstalledGpu]) -> Readiness:
     try:
-        from experiments.spec.schema import load
+        from experiments.spec.schema import load_experiment
 
-        experiment = load(name)
-        lacking = list(_lacking(experiment, given, gpus))
+        experiment = load_experiment(name)
+        lacking = list(_missing_for(experiment, given, gpus))
         if lacking:
-            return Verdict(name, "no", "; ".join(lacking))
-        return Verdict(name, "yes", _price(experiment, gpus))
+            return Readiness(name, "no", "; ".join(lacking))
+        return Readiness(name, "yes", _price(experiment, gpus))
     except BadInput as error:
-        return Verdict(name, "no", " ".join(str(error).split()))
-    except (
-        Exception
-    ) as error:  # a doctor who falls ill helps nobody: whatever it is, it is said in the line
-        return Verdict(
+        return Readiness(name, "no", " ".join(str(error).split()))
+    # Whatever is wrong with one experiment must not hide the answers on the others.
+    except Exception as error:
+        return Readiness(
             name, "unknown", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         )
 
 
-def _lacking(experiment: Any, given: dict[str, Check], gpus: list[Device]) -> Iterator[str]:
+def _missing_for(
+    experiment: Any, given: dict[str, Check], gpus: list[InstalledGpu]
+) -> Iterator[str]:
+    """What the experiment needs and this machine lacks, in words."""
     from experiments.spec.data_folder import missing_data, named_sets
 
     pretrained = experiment.model.source == "pretrained"
@@ -83,7 +86,7 @@ def _lacking(experiment: Any, given: dict[str, Check], gpus: list[Device]) -> It
     if experiment.data_dir is not None and (problem := missing_data(experiment)):
         yield problem
     if experiment.data_dir is None and named_sets(experiment) and not hub:
-        yield "its problem sets come from the hub, or from a data_dir in its file"
+        yield "its problem sets need the hub, or a data_dir in its file"
     if pretrained and not experiment.model.is_folder and not hub:
         model = experiment.model
         if not in_hub_cache(model.name, model.revision):
@@ -95,15 +98,16 @@ def _lacking(experiment: Any, given: dict[str, Check], gpus: list[Device]) -> It
         yield "peft is not installed"
 
 
-def _price(experiment: Any, gpus: list[Device]) -> str:
-    """Hours on this machine, or what does not fit; from the planner."""
-    from experiments.plan.command import duration, make_plan, said
+def _price(experiment: Any, gpus: list[InstalledGpu]) -> str:
+    """The planner's estimate of the time on this machine. BadInput if it does not fit."""
     from experiments.plan.cost import LONGEST_OF, LONGEST_PROMPT, MEAN_PROMPT, Assumed
+    from experiments.plan.make_plan import launch_words, make_plan
+    from experiments.plan.plan_text import duration
     from experiments.plan.throughput import GPUS, Speed
 
     if gpus and experiment.model.source == "pretrained":
         name, workers = gpus[0].name, len(gpus)
-        gpu = replace(_nearest(gpus[0]), memory=gpus[0].memory)
+        gpu = replace(_closest_known_gpu(gpus[0]), memory=gpus[0].memory)
     else:
         name, workers = "cpu", cores()
         gpu = replace(GPUS["cpu"], memory=SMALL_SHARE * total_memory() / workers)
@@ -113,37 +117,38 @@ def _price(experiment: Any, gpus: list[Device]) -> str:
     case = next(iter(plan.arms.values()))[0]
     if case.launch.processes > workers:
         raise BadInput(
-            f"one run takes {said(case.launch, name)}, and there are {workers}: see make plan"
+            f"one run needs {launch_words(case.launch, name)}, and this machine has {workers}: see"
+            " make plan"
         )
-    return f"about {duration(plan.total.hours / workers)} on {workers} {'cores' if name == 'cpu' else f'x {name}'}"
+    machine = f"{workers} cores" if name == "cpu" else f"{workers} x {name}"
+    return f"about {duration(plan.total.hours / workers)} on {machine}"
 
 
-def _nearest(device: Device) -> Any:
-    """The table's entry for a GPU by its name, or the slowest, so that the estimate errs on the
-    long side.
+def _closest_known_gpu(device: InstalledGpu) -> Any:
+    """The planner's entry for a GPU of this name; for an unknown GPU the slowest entry, so that the
+    estimate is too long rather than too short.
     """
     from experiments.plan.throughput import GPUS
 
     plain = device.name.lower().replace(" ", "")
-    known = sorted(GPUS, key=len, reverse=True)  # an L40S is no L4
+    known = sorted(GPUS, key=len, reverse=True)  # l40s before l4
     return GPUS[
         next((name for name in known if name != "cpu" and name.split("_")[0] in plain), "l4")
     ]
 
 
-# ---- shown
-# ------------------------------------------------------------------------------------------------------------
+# ---- output
 
 
-def table(found: list[Check], judged: list[Verdict]) -> str:
-    """Plain aligned text: what there is, what would add the rest, what can be run."""
+def doctor_text(found: list[Check], judged: list[Readiness]) -> str:
+    """The answer as aligned text: what was found, how to add the rest, what can run."""
     have = [(c.name, c.status, c.found, c.needed_for) for c in found]
     adding = [(f"  {c.name}", c.add) for c in found if c.add]
     running = [(f"  {v.experiment}", v.runs, v.why) for v in judged]
     parts = [*aligned([("", "", "found", "needed for"), *have])]
     parts += ["", "To add what is missing:", *aligned(adding)] if adding else []
     return "\n".join(
-        [*parts, "", "Experiments, and how long the planner takes them to be:", *aligned(running)]
+        [*parts, "", "Experiments, with the planner's estimate of their time:", *aligned(running)]
     )
 
 
@@ -154,17 +159,17 @@ def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--offline", action="store_true", help="do not ask the hub")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser = command_parser("experiments.doctor", __doc__)
+    parser.add_argument("--offline", action="store_true", help="do not contact the hub")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     if arguments.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     found = checks(arguments.offline)
-    judged = verdicts(found, devices())
+    judged = readiness_of_experiments(found, installed_gpus())
     if arguments.json:
         content = {"checks": [asdict(c) for c in found], "experiments": [asdict(v) for v in judged]}
         print(json.dumps(content, indent=2))
     else:
-        print(table(found, judged))
+        print(doctor_text(found, judged))
     raise SystemExit(0 if next(v for v in judged if v.experiment == DEFAULT).runs == "yes" else 1)

@@ -1,22 +1,24 @@
-"""Bytes that autograd keeps for the backward pass of a Qwen3 layer, counted from what each
-operation saves.
+"""Bytes that autograd keeps for the backward pass of a Qwen3 layer, as a sum over its operations.
 
-    norm over the width   float32: input, normalised, output           4 + 4 + 4
-                          bfloat16: a float32 copy, normalised, output 4 + 2 + 2
-                          mixed: as float32, but a bfloat16 copy of the output for each projection that reads it
+    norm over the width   float32: input, normalised, output            4 + 4 + 4
+                          bfloat16: a float32 copy, normalised, output  4 + 2 + 2
+                          mixed: as float32, but the output is copied to bfloat16 for each
+                          projection that reads it
     norm over a head      float32: 4 + 4; else a float32 copy and a bfloat16 result: 4 + 2
-    attention             rotated q; k and v, repeated to the query heads where the mask has padding; the output
+    attention             rotated q; k and v, repeated to the query heads if the mask has padding;
+                          the output
     MLP                   gate, its activation, up, their product
-    padding mask          one row of it per token and layer, in the compute type (not with flash attention)
+    padding mask          one row of it per token and layer, in the compute type (not with flash
+                          attention)
 
-Three ways of computing, as accelerate and TRL do it:
+Three precisions, as accelerate and TRL compute:
     float32    weights and everything else in float32
-    bfloat16   weights in bfloat16; under FSDP2 and ZeRO-3 with `bf16: true` the forward pass is this, too
-    mixed      weights in float32, matrix products in bfloat16 under autocast (`bf16: true`); the residual stream stays
-               float32, because a norm multiplies by its float32 weight
+    bfloat16   weights in bfloat16; also the forward pass of FSDP2 and ZeRO-3 with `bf16: true`
+    mixed      weights in float32, matrix products in bfloat16 under autocast (`bf16: true`); the
+               residual stream stays float32, because a norm multiplies by its float32 weight
 
-Source: read off torch's saved-tensor hooks on transformers' Qwen3; a test holds these sums to them
-within 1 %.
+Source: measured with torch's saved-tensor hooks on transformers' Qwen3. A test compares these sums
+with the hooks; they agree within 1 %.
 """
 
 from typing import Literal, NamedTuple
@@ -24,7 +26,7 @@ from typing import Literal, NamedTuple
 from experiments.plan.geometry import Geometry
 
 Precision = Literal["float32", "bfloat16", "mixed"]
-Attention = Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"]
+AttentionKernel = Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"]
 
 
 class Bytes(NamedTuple):
@@ -32,10 +34,10 @@ class Bytes(NamedTuple):
 
     compute: int  # of a matrix product's operands
     residual: int  # of the stream between the layers
-    width_norms: int  # what the two norms of a layer keep, per element of the width
-    head_norm: int  # per element of a head
-    final_norm: int  # of the last norm, its output included
-    cache: int  # keys and values, held in the type of the keys, which have been through a norm
+    width_norms: int  # kept by the two norms of a layer, per element of the width
+    head_norm: int  # kept by the norms of queries and keys, per element of a head
+    final_norm: int  # kept by the last norm, with its output
+    cache: int  # of keys and values, in the type that a norm gives the keys
 
 
 BYTES: dict[Precision, Bytes] = {
@@ -46,18 +48,17 @@ BYTES: dict[Precision, Bytes] = {
 
 
 def layer_bytes(
-    shape: Geometry, rows: int, length: int, precision: Precision, attention: Attention
+    shape: Geometry, rows: int, length: int, precision: Precision, attention: AttentionKernel
 ) -> int:
-    """Kept by one layer for rows sequences of `length` tokens each, some of them padded."""
+    """Bytes that one layer keeps for `rows` sequences of `length` tokens, padding included."""
     size = BYTES[precision]
     flash = attention.startswith("flash")
     attended = shape.kv_size if flash else shape.query_size
     per_token = size.width_norms * shape.hidden_size
     per_token += size.head_norm * (shape.query_size + shape.kv_size)
     per_token += size.compute * (2 * shape.query_size + 2 * attended + 4 * shape.intermediate_size)
-    per_token += 4 * (
-        2 + 2 * shape.heads + shape.kv_heads
-    )  # the norms' inverse deviations, the softmax's sums
+    # inverse deviations of the norms, sums of the softmax
+    per_token += 4 * (2 + 2 * shape.heads + shape.kv_heads)
     if attention == "sdpa":
         per_token += size.compute * length
     if attention == "eager":
@@ -66,13 +67,13 @@ def layer_bytes(
 
 
 def between_layers(shape: Geometry, rows: int, length: int, precision: Precision) -> int:
-    """Kept per layer under gradient checkpointing: its input."""
+    """Bytes kept per layer under gradient checkpointing: its input."""
     return rows * length * shape.hidden_size * BYTES[precision].residual
 
 
 def backward_transient(shape: Geometry, rows: int, length: int, precision: Precision) -> int:
-    """Gradients inside a layer while it is walked back: three as wide as the MLP, two as wide as
-    the model.
+    """Bytes of the gradients that exist at once while one layer is differentiated: three as wide as
+    the MLP, two as wide as the model, and one weight matrix.
     """
     size = BYTES[precision]
     per_token = 3 * size.compute * shape.intermediate_size + 2 * size.residual * shape.hidden_size
@@ -82,5 +83,5 @@ def backward_transient(shape: Geometry, rows: int, length: int, precision: Preci
 
 
 def cache_bytes(shape: Geometry, rows: int, length: int, precision: Precision) -> int:
-    """Keys and values of rows sequences in transformers' cache, all layers."""
+    """Bytes of the keys and values of `rows` sequences in transformers' cache, all layers."""
     return rows * length * shape.layers * 2 * shape.kv_size * BYTES[precision].cache

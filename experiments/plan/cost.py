@@ -1,8 +1,8 @@
-"""Tokens and GPU-seconds of an experiment: its training runs, its evaluation, the base policy's
-share of both.
+"""Estimates the tokens and GPU-seconds of training runs, evaluation and the base policy.
 
-Upper bounds are upper bounds: the named sets count as they come, before cleaning. Lengths are what
-nobody knows before a run: a completion counts as `mean_length` times its limit.
+Named sets count with all their rows, before duplicates are removed, so numbers of tokens are upper
+bounds in this respect. The length of completions is not known before a run: each counts as
+`mean_length` times its limit.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from math import ceil
 from typing import NamedTuple
 
 from eval.questions.named_sets import SOURCES
-from experiments.plan.fit import Case, Fit
 from experiments.plan.geometry import Geometry
+from experiments.plan.gpu_fit import Case, Fit
 from experiments.plan.throughput import (
     ROWS_IN_FLIGHT,
     Gpu,
@@ -21,16 +21,16 @@ from experiments.plan.throughput import (
 )
 from experiments.spec.schema import Benchmark, Experiment, Task
 
-SAMPLER_ROWS = 512  # at a time, of the transformers sampler
+SAMPLER_ROWS = 512  # completions that the transformers sampler makes at a time
 
 MEAN_PROMPT, LONGEST_PROMPT = 120, 1024  # tokens of a problem with its instruction
 LONGEST_OF = {"arithmetic": 40, "gsm8k_train": 400, "math_train": 1536, "dapo_math_17k": 1200}
-"""Tokens of a set's longest prompt: a third of its characters, the instruction, and some room."""
+"""Tokens of a set's longest prompt: a third of its characters, the instruction, and a margin."""
 
 
 @dataclass(frozen=True)
 class Assumed:
-    """What a plan rests on beside the experiment."""
+    """Assumptions of a plan."""
 
     gpu: Gpu
     speed: Speed
@@ -39,15 +39,16 @@ class Assumed:
 
 
 class Cost(NamedTuple):
-    """Tokens in and out of GPUs, and the time of all GPUs together."""
+    """Tokens and the time of all GPUs together."""
 
-    generated: float  # tokens
-    updated: float  # tokens of prompts and completions that the updates go through
+    generated: float  # tokens of completions
+    updated: float  # tokens of prompts and completions, once per pass over them in updates
     generating: float  # GPU-seconds
     updating: float  # GPU-seconds
 
     @property
     def hours(self) -> float:
+        """GPU-hours."""
         return (self.generating + self.updating) / 3600
 
     def times(self, count: float) -> "Cost":
@@ -61,21 +62,23 @@ NOTHING = Cost(0, 0, 0, 0)
 
 
 def training_cost(case: Case, found: Fit, assumed: Assumed) -> Cost:
-    """One run."""
+    """Cost of one training run."""
     training, shape, processes = case.training, found.load.shape, case.launch.processes
     mean = assumed.mean_length * training.max_completion_length
     completions = training.rollouts * training.completions_per_rollout
     updated = completions * training.num_iterations * (mean + assumed.prompt)
     engine = "transformers" if training.vllm == "none" else "vllm"
-    # A server has at least one GPU of its own, and makes the completions of all processes.
+    # A server has at least one GPU of its own, and generates for all processes.
     rows = (
         training.completions_per_rollout if training.vllm == "server" else found.load.generated_rows
     )
     rollout = generation_seconds(
         shape, rows, mean, training.max_completion_length, engine, assumed.gpu, assumed.speed
     )
+    # forward counts 1, backward 2, computing activations again 1
     passes = 4 if training.gradient_checkpointing else 3
-    scored = training.updates_per_rollout > 1 or training.vllm != "none"
+    # one more forward pass per rollout, for the probabilities of the old policy
+    scored = training.updates_per_rollout > 1 or training.vllm != "none" or case.needs_scoring
     context = assumed.prompt + mean / 2
     seconds = update_seconds(
         shape,
@@ -91,24 +94,26 @@ def training_cost(case: Case, found: Fit, assumed: Assumed) -> Cost:
 
 
 def evaluation_cost(experiment: Experiment, shape: Geometry, assumed: Assumed) -> Cost:
-    """One policy on every benchmark."""
+    """Cost of evaluating one policy on every benchmark."""
     benchmarks = experiment.evaluation.benchmarks
     completions = sum(
-        questions(name, benchmark) * benchmark.samples for name, benchmark in benchmarks.items()
+        question_count(name, benchmark) * benchmark.samples
+        for name, benchmark in benchmarks.items()
     )
     return sampling_cost(experiment, shape, completions, assumed)
 
 
 def strata_cost(experiment: Experiment, shape: Geometry, assumed: Assumed) -> Cost:
-    """The base policy on the training prompts."""
+    """Cost of measuring the base policy's pass rates on the training prompts."""
     return sampling_cost(
-        experiment, shape, prompts(experiment.task) * experiment.task.strata_samples, assumed
+        experiment, shape, prompt_count(experiment.task) * experiment.task.strata_samples, assumed
     )
 
 
 def sampling_cost(
     experiment: Experiment, shape: Geometry, completions: int, assumed: Assumed
 ) -> Cost:
+    """Cost of `completions` completions with the experiment's sampling settings."""
     evaluation = experiment.evaluation
     if not completions:
         return NOTHING
@@ -127,15 +132,15 @@ def sampling_cost(
     return Cost(completions * mean, 0, batches * seconds, 0)
 
 
-def questions(name: str, benchmark: Benchmark) -> int:
-    """How many a benchmark asks."""
+def question_count(name: str, benchmark: Benchmark) -> int:
+    """Number of questions of a benchmark, before cleaning."""
     if benchmark.levels is not None:
         return len(benchmark.levels) * (benchmark.per_level or 0)
     return min(SOURCES[name].count, benchmark.limit or SOURCES[name].count)
 
 
-def prompts(task: Task) -> int:
-    """Training prompts, before cleaning."""
+def prompt_count(task: Task) -> int:
+    """Number of training prompts, before cleaning."""
     if task.levels is not None:
         return len(task.levels) * (task.per_level or 0)
     return min(SOURCES[task.prompts].count, task.limit or SOURCES[task.prompts].count)

@@ -1,11 +1,11 @@
-"""The shape of a policy and how many parameters it has, known without its weights and without a
-network.
+"""The shape of a policy and its number of parameters, without its weights and without a network.
 
-    a layer    q, k, v, o projections; gate, up, down projections; four norms (two over the width, two over a head)
-    the rest   embeddings (once more for a head of its own), the last norm
+    a layer    q, k, v, o projections; gate, up, down projections;
+               four norms (two over the width, two over a head)
+    the rest   embeddings (twice if the head has its own), the last norm
 
-Source: the Qwen3 architecture as transformers implements it; the table below holds the published
-config.json of each size and is checked against transformers' own count in the tests.
+Source: the Qwen3 architecture in transformers. The table below has the numbers of each size's
+published config.json; a test compares the counts with transformers' own.
 """
 
 import json
@@ -21,7 +21,7 @@ TINY_VOCABULARY = 18  # tokens
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes of a Qwen3, or of a model that differs from it in nothing that matters for memory."""
+    """Sizes of a Qwen3, or of a model whose layers need the same memory."""
 
     hidden_size: int
     layers: int
@@ -31,7 +31,7 @@ class Geometry:
     intermediate_size: int
     vocabulary: int
     tied: bool  # one matrix is both embedding and head
-    positions: int = 32_768  # tokens that it can read at most
+    positions: int = 32_768  # tokens of the longest sequence
 
     def qwen3(self) -> dict[str, Any]:
         """The arguments of transformers' Qwen3Config for this shape."""
@@ -57,7 +57,7 @@ class Geometry:
 
     @property
     def layer_matrices(self) -> int:
-        """Parameters of one layer's projections: what a token is multiplied by."""
+        """Parameters of the projections of one layer."""
         attention = self.hidden_size * (2 * self.query_size + 2 * self.kv_size)
         return attention + 3 * self.hidden_size * self.intermediate_size
 
@@ -78,14 +78,12 @@ class Geometry:
         )
 
     def adapter_parameters(self, rank: int) -> int:
-        """Of low-rank adapters on every projection of every layer: rank times (inputs + outputs) of
-        each.
-        """
+        """Parameters of adapters on all projections: rank times (inputs + outputs) of each."""
         h, q, kv, i = self.hidden_size, self.query_size, self.kv_size, self.intermediate_size
         return self.layers * rank * (2 * (h + q) + 2 * (h + kv) + 3 * (h + i))
 
 
-QWEN3 = {  # as the Base models have them; the others read 40,960 tokens
+QWEN3 = {  # of the Base models; the others have 40,960 positions
     "Qwen/Qwen3-0.6B": Geometry(1024, 28, 16, 8, 128, 3072, 151_936, tied=True),
     "Qwen/Qwen3-1.7B": Geometry(2048, 28, 16, 8, 128, 6144, 151_936, tied=True),
     "Qwen/Qwen3-4B": Geometry(2560, 36, 32, 8, 128, 9728, 151_936, tied=True),
@@ -97,12 +95,11 @@ def geometry_of(model: TinyPolicy | MiniaturePolicy | HubPolicy) -> Geometry:
     """The shape of an experiment's policy.
 
     Raises:
-        BadInput: a pretrained policy that is neither a folder with a config.json nor in the table.
+        BadInput: the policy is pretrained, and neither a folder with a config.json nor in QWEN3.
     """
     if isinstance(model, HubPolicy):
         return _pretrained(model)
-    # as experiments/policies/tiny.py and experiments/policies/miniature.py make them; a test holds
-    # the three together
+    # As in experiments/policies/tiny.py and miniature.py; a test compares them.
     vocabulary, expansion = (
         (TINY_VOCABULARY, 2) if isinstance(model, TinyPolicy) else (model.vocabulary, 3)
     )

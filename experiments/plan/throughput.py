@@ -1,17 +1,20 @@
-"""How long: seconds of one GPU for generating tokens and for updating on them, from a formula or
-from a measured rate.
+"""Estimates the seconds of one GPU for generating tokens and for training on them.
 
-    update       FLOPs = tokens · 2 · (layers' matrices + head) · passes + attention;   seconds = FLOPs / (peak · mfu)
-                 passes: 1 forward and 2 backward; 1 more under gradient checkpointing; 1 for the old policy's pass
-    generation   a step reads all weights and the cache of every row, once:
-                 seconds per step = max((weights + rows · context · cache) / (bandwidth · use), layers · launch)
-                 as many steps as the longest completion, at least; in transformers for all rows, in vLLM for those
-                 that are not done, tokens / steps on average: it takes all of a rollout at once, in evaluation as many
-                 as ROWS_IN_FLIGHT. That its cache may hold fewer is left out
+    update       FLOPs = tokens · 2 · (layers' matrices + head) · passes + attention
+                 seconds = FLOPs / (peak · mfu)
+                 passes: 1 forward, 2 backward; 1 more under gradient checkpointing; 1 more for the
+                 probabilities of the old policy
+    generation   one step adds a token to every row; it reads all weights and the rows' cache once:
+                 seconds per step = max((weights + rows · context · cache) / (bandwidth · use),
+                                        layers · launch)
+                 There are at least as many steps as the longest completion has tokens. In
+                 transformers a step computes all rows; in vLLM the unfinished ones, tokens / steps
+                 on average. vLLM takes a whole rollout at once, and in evaluation ROWS_IN_FLIGHT
+                 rows. That its cache may hold fewer rows is not modelled.
 
-What it rests on is printed with every plan. `mfu` .35 and `use` .5 are what well-run training and
-decoding reach on current GPUs, and were not measured by this project; `--tokens-per-second` puts a
-measured rate in place of the formula for generation, `--mfu` another share of the peak.
+Every plan prints its assumptions. The shares `mfu` .35 and `use` .5 are usual for good training and
+decoding code on current GPUs; this project has not measured them. `--tokens-per-second` replaces
+the formula for generation by a measured rate, `--mfu` sets another share of the peak.
 """
 
 from dataclasses import dataclass
@@ -19,19 +22,19 @@ from typing import Literal
 
 from experiments.plan.geometry import Geometry
 
-Engine = Literal["transformers", "vllm"]
-# of a vLLM engine that evaluates; eval/sample.py allows 512, of which the cache holds fewer
+GenerationEngine = Literal["transformers", "vllm"]
+# rows at a time of a vLLM engine in evaluation; eval/sample.py allows 512, its cache fewer
 ROWS_IN_FLIGHT = 256
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """Data sheet numbers of one device: dense bfloat16 with float32 sums, no sparsity."""
+    """Numbers from the data sheet of a device: dense bfloat16 with float32 sums, no sparsity."""
 
     memory: float  # GiB
     teraflops: float  # peak, per second
     bandwidth: float  # GB per second
-    launch: float = 0.001  # seconds that a layer takes at least in transformers' generation
+    launch: float = 0.001  # seconds that a layer takes at least when transformers generates
 
     is_cpu: bool = False
 
@@ -49,15 +52,14 @@ GPUS = {
     "h100": Gpu(80, 989, 3350),
     "h200": Gpu(141, 989, 4800),
     "b200": Gpu(180, 2250, 8000),
-    "cpu": Gpu(
-        8, 0.03, 10, launch=0.006, is_cpu=True
-    ),  # one core, and the memory that a run may take of a laptop
+    # one core, and as much of a laptop's memory as a run may use
+    "cpu": Gpu(8, 0.03, 10, launch=0.006, is_cpu=True),
 }
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What of a device's peak is reached."""
+    """The shares of a device's peak that are reached."""
 
     mfu: float = 0.35  # share of peak FLOPs while updating
     use: float = 0.5  # share of the bandwidth while generating
@@ -65,7 +67,7 @@ class Speed:
 
 
 def flops_per_token(shape: Geometry, context: float) -> float:
-    """Of one forward pass over a token that attends to `context` tokens on average."""
+    """FLOPs of one forward pass over a token that attends to `context` tokens on average."""
     return (
         2 * (shape.layers * shape.layer_matrices + shape.embedding)
         + 4 * shape.layers * shape.query_size * context
@@ -81,7 +83,7 @@ def update_seconds(
     speed: Speed,
     processes: int = 1,
 ) -> float:
-    """Wall seconds of `passes` forward-equivalents over the tokens, divided among the processes."""
+    """Wall seconds for the FLOPs of `passes` forward passes over the tokens, on all processes."""
     return (
         tokens
         * passes
@@ -95,15 +97,14 @@ def generation_seconds(
     rows: float,
     mean: float,
     longest: int,
-    engine: Engine,
+    engine: GenerationEngine,
     gpu: Gpu,
     speed: Speed,
     at_once: float | None = None,
 ) -> float:
-    """Wall seconds of one GPU for `rows` completions of `mean` tokens, the longest of `longest`,
-    after their prompts.
+    """Wall seconds of one GPU for `rows` completions: `mean` tokens on average, `longest` at most.
 
-    at_once: rows that vLLM has in flight at most; None = all.
+    `at_once`: the largest number of rows that vLLM computes at a time; None = all.
     """
     tokens = rows * mean
     if speed.tokens_per_second:
@@ -114,9 +115,9 @@ def generation_seconds(
 
 
 def step_seconds(
-    shape: Geometry, rows: float, context: float, engine: Engine, gpu: Gpu, speed: Speed
+    shape: Geometry, rows: float, context: float, engine: GenerationEngine, gpu: Gpu, speed: Speed
 ) -> float:
-    """One token more for every row."""
+    """Seconds for one more token in each of `rows` rows, `context` tokens after their start."""
     weights = 2 * shape.parameters
     cache = rows * context * shape.layers * 2 * shape.kv_size * 2
     reading = (weights + cache) / (gpu.bandwidth * 1e9 * speed.use)

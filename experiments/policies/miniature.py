@@ -1,19 +1,20 @@
-r"""A policy of the real kind in miniature: what a pretrained one has except its ability, in seconds on a CPU.
+r"""Trains a miniature of a pretrained policy, in seconds on a CPU.
 
-The tokenizer is made as Qwen's is: byte-level BPE over Qwen's splitting rule, every digit a token of its own, with
-<|im_start|>, <|im_end|> and <|endoftext|> as single tokens and no chat template. The model is a Qwen3, trained by
-language modelling on windows of one long text: every training prompt, filled into the experiment's template, with its
-answer in a box.
+The tokenizer is built as Qwen's is: byte-level BPE over Qwen's splitting rule, one token per digit,
+<|im_start|>, <|im_end|> and <|endoftext|> as single tokens, no chat template. The model is a Qwen3,
+trained as a language model on windows of one long text: every training prompt, filled into the
+experiment's template, with its answer in a box.
 
     <|im_start|>system … <|im_end|> … <|im_start|>assistant \n The answer is \boxed{7}.<|im_end|>
 
-So it learns the markup, that a box comes next and that the text then ends. It learns no mathematics: a right answer is
-luck. It stands in for a pretrained policy where the path is what is tested.
+The policy learns the markup, that a box comes next, and that the text then ends. It learns no
+mathematics: its correct answers are chance. Experiments use it in place of a pretrained policy to
+test that every step works.
 
-    python -m experiments.policies.miniature --spec results/maths_mini/spec.yaml --out results/maths_mini/base/policy
+    python -m experiments.policies.miniature --spec results/maths_mini/spec.yaml \
+        --out results/maths_mini/base/policy
 """
 
-import argparse
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -34,26 +35,30 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
+from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import Record, known_parts
 from eval.questions.problems import Problem, read_problems
-from eval.sampling.prompts import render
+from eval.sampling.prompts import render_prompt
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import MiniaturePolicy
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import Graph
 from experiments.workflow.steps import base_parts
 
-PAD, END = "<|endoftext|>", "<|im_end|>"
-SPECIAL = [PAD, "<|im_start|>", END]  # tokens 0, 1, 2
+END_OF_TEXT, END_OF_TURN = "<|endoftext|>", "<|im_end|>"
+SPECIAL = [END_OF_TEXT, "<|im_start|>", END_OF_TURN]  # tokens 0, 1, 2
 POSITIONS = 4096  # tokens; the longest problem of MATH has about 2,000
 # How Qwen splits a text before the merges: words, single digits, punctuation, line ends, blanks.
-SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
-def make_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Byte-level BPE with at most `vocabulary` tokens, learnt from the texts; every string has an
-    encoding.
+def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE with at most `vocabulary` tokens, learnt from the texts. It can encode every
+    string, because all 256 bytes are tokens.
     """
     core = Tokenizer(models.BPE())
     core.normalizer = normalizers.NFC()
@@ -77,16 +82,16 @@ def make_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizer
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
-        pad_token=PAD,
-        eos_token=END,
+        pad_token=END_OF_TEXT,
+        eos_token=END_OF_TURN,
         additional_special_tokens=["<|im_start|>"],
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
 
 
-def make_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCausalLM:
-    """An untrained Qwen3 of the policy's size; draws its weights from torch's global generator."""
+def make_miniature_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCausalLM:
+    """An untrained Qwen3 of the policy's size. Its weights come from torch's global generator."""
     return Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=vocabulary,
@@ -99,50 +104,52 @@ def make_model(policy: MiniaturePolicy, vocabulary: int) -> Qwen3ForCausalLM:
             max_position_embeddings=POSITIONS,
             tie_word_embeddings=True,
             bos_token_id=None,
-            eos_token_id=SPECIAL.index(END),
-            pad_token_id=SPECIAL.index(PAD),
+            eos_token_id=SPECIAL.index(END_OF_TURN),
+            pad_token_id=SPECIAL.index(END_OF_TEXT),
         )
     )
 
 
 def document(problem: Problem, template: str) -> str:
-    """One problem with its answer as the policy reads it."""
-    return f"{render(template, problem.text)}The answer is \\boxed{{{problem.answer}}}.{END}\n"
+    """The text of one problem with its answer, on which the policy is trained."""
+    prompt = render_prompt(template, problem.text)
+    return f"{prompt}The answer is \\boxed{{{problem.answer}}}.{END_OF_TURN}\n"
 
 
 def draw_windows(ids_N: Tensor, policy: MiniaturePolicy, rng: torch.Generator) -> Tensor:
-    """(batch_size, window) runs of tokens from random places of the long text."""
+    """(batch_size, window) token ids, each row from a random place of the long text `ids_N`."""
     starts = torch.randint(len(ids_N) - policy.window + 1, (policy.batch_size,), generator=rng)
     return torch.stack([ids_N[start : start + policy.window] for start in starts.tolist()])
 
 
-def make_policy(
+def make_miniature_policy(
     policy: MiniaturePolicy, problems: Sequence[Problem], template: str
 ) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
-    """Model and tokenizer; the same settings and problems give the same weights.
+    """Trains (model, tokenizer). The same settings and problems give the same weights.
 
     Raises:
-        BadInput: the problems are shorter than one window, or the template needs a chat template.
+        BadInput: the problems are shorter than one window, or `template` needs a chat template,
+            which the miniature tokenizer does not have.
     """
     documents = [document(problem, template) for problem in problems]
-    tokenizer = make_tokenizer(documents, policy.vocabulary)
+    tokenizer = train_tokenizer(documents, policy.vocabulary)
     ids_N = torch.tensor(
         list(chain.from_iterable(tokenizer(documents, add_special_tokens=False)["input_ids"]))
     )
     if len(ids_N) < policy.window:
         raise BadInput(
-            f"model.window {policy.window}: the training problems have {len(ids_N)} tokens: lower"
-            " it"
+            f"model.window {policy.window} is more than the {len(ids_N)} tokens of the training"
+            " problems: lower it"
         )
     torch.manual_seed(policy.seed)
-    model = make_model(policy, len(tokenizer))
-    fit(model, ids_N, policy)
+    model = make_miniature_model(policy, len(tokenizer))
+    train_on_windows(model, ids_N, policy)
     return model, tokenizer
 
 
-def fit(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None:
-    """Language modelling: the mean loss per token of each batch of windows, AdamW, one cycle of the
-    learning rate.
+def train_on_windows(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None:
+    """Trains the model on `policy.steps` batches of windows: AdamW on the mean loss per token, with
+    a one-cycle learning rate.
     """
     rng = torch.Generator().manual_seed(policy.seed)
     optimizer = torch.optim.AdamW(
@@ -163,32 +170,34 @@ def fit(model: Qwen3ForCausalLM, ids_N: Tensor, policy: MiniaturePolicy) -> None
         bar.set_postfix(loss=f"{loss.item():.3f}")
 
 
-def make(
+def save_miniature_policy(
     policy: MiniaturePolicy, problems: Sequence[Problem], template: str, folder: Path
 ) -> Record:
-    """Trains the policy and saves it in the folder."""
-    model, tokenizer = make_policy(policy, problems, template)
+    """Trains the policy and saves it in the folder. There are no reports on it."""
+    model, tokenizer = make_miniature_policy(policy, problems, template)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return {}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.policies.miniature", __doc__)
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
     parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     with exit_with_message():
-        experiment = load(arguments.spec)
+        experiment = load_experiment(arguments.spec)
         assert isinstance(experiment.model, MiniaturePolicy), (
-            "only a miniature policy is trained here"
+            "this module trains policies with source: miniature"
         )
         parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
         problems = read_problems(arguments.spec.parent / "problems" / "train.jsonl")
         policy, template = experiment.model, experiment.task.template
         make_policy_folder(
-            arguments.out, parts, lambda folder: make(policy, problems, template, folder)
+            arguments.out,
+            parts,
+            lambda folder: save_miniature_policy(policy, problems, template, folder),
         )
 
 

@@ -27,7 +27,12 @@ rule sample:
         sampling=GRAPH.sampling(),
         seed=lambda wildcards: wildcards.seed,
         labels=lambda wildcards: f"--label run={EXPERIMENT.name} --label arm={wildcards.arm} --label train_seed={wildcards.seed}",
-        digest=lambda wildcards, output: [DIGEST(mark) for mark in output.sampled],
+        digest=lambda wildcards: [
+            DIGEST(mark)
+            for mark in GRAPH.marks(
+                GRAPH.run(**wildcards), GRAPH.benchmarks, "sampled"
+            )
+        ],
     shell:
         "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python -m eval.sample"
         " --policy {params.policy:q} --problems {params.problems:q} --samples {params.samples}"
@@ -57,7 +62,10 @@ rule score:
     params:
         out=lambda wildcards: f"{GRAPH.run(wildcards.arm, wildcards.seed)}/eval",
         ks=GRAPH.ks,
-        digest=lambda wildcards, output: [DIGEST(mark) for mark in output.scored],
+        digest=lambda wildcards: [
+            DIGEST(mark)
+            for mark in GRAPH.marks(GRAPH.run(**wildcards), GRAPH.benchmarks, "scored")
+        ],
     shell:
         "python -m eval.score --out {params.out:q} --problems {input.problems:q} --k {params.ks}"
         " --workers {threads} > {log:q} 2>&1"
@@ -75,10 +83,10 @@ use rule sample as base_sample with:
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_sample.tsv"
     params:
-        policy=GRAPH.base_policy(),
-        problems=f"{RESULTS}/problems/{{set}}.jsonl",
+        policy=lambda wildcards: GRAPH.base_policy(),
+        problems=lambda wildcards: f"{RESULTS}/problems/{wildcards.set}.jsonl",
         samples=lambda wildcards: GRAPH.base_samples(wildcards.set),
-        out=f"{RESULTS}/base/eval",
+        out=lambda wildcards: f"{RESULTS}/base/eval",
         sampling=GRAPH.sampling(),
         seed=EXPERIMENT.evaluation.seed,
         labels=f"--label run={EXPERIMENT.name} --label arm=base --label step=0",
@@ -97,6 +105,6 @@ use rule score as base_score with:
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_score.tsv"
     params:
-        out=f"{RESULTS}/base/eval",
+        out=lambda wildcards: f"{RESULTS}/base/eval",
         ks=GRAPH.ks,
         digest=lambda wildcards: DIGEST(f"{RESULTS}/base/eval/{wildcards.set}.scored"),

@@ -43,7 +43,7 @@ rule base_policy:
         spec=GRAPH.spec,
         out=subpath(output.mark, parent=True),
         module=GRAPH.base_module(),
-        digest=lambda wildcards, output: DIGEST(output.mark),
+        digest=DIGEST(f"{RESULTS}/base/policy/{CHECKSUMS}"),
     shell:
         "exec python -m experiments.workflow.devices --gpus {resources.gpu} --"
         " python -m experiments.policies.{params.module}"
@@ -73,7 +73,7 @@ rule train:
         runtime=NEEDS["train"].runtime,
     params:
         spec=GRAPH.spec,
-        digest=lambda wildcards, output: DIGEST(output.mark),
+        digest=lambda wildcards: DIGEST(GRAPH.run(**wildcards) / CHECKSUMS),
     shell:
         # A global and no parameter: a run that is launched on more processes is the same run.
         "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.workflow.devices"

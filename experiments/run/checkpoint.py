@@ -11,8 +11,8 @@
 
 A checkpoint is filled in a hidden folder, flushed to the disk, renamed. It counts if every file is
 as its manifest says. A damaged one is named in a line and put aside, and the one before it is used.
-Older checkpoints are deleted after a new one is in place, never before; those put aside do not count
-among the ones to keep.
+Older checkpoints are deleted after a new one is in place, never before; those put aside do not
+count among the ones to keep.
 """
 
 import json
@@ -119,7 +119,8 @@ def checkpoint_damage(checkpoint: Path) -> str:
         changed = [name for name, digest in listed.items() if sha256(inside(mark, name)) != digest]
         return f"not what was written: {', '.join(changed)}" if changed else ""
     except OSError as error:
-        return f"{Path(error.filename or mark).relative_to(checkpoint)} cannot be read ({error.strerror})"
+        name = Path(error.filename or mark).relative_to(checkpoint)
+        return f"{name} cannot be read ({error.strerror})"
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{MANIFEST} is not a manifest"
 
@@ -128,7 +129,8 @@ def check_processes(checkpoint: Path, processes: int) -> None:
     begun = parse((checkpoint / MANIFEST).read_bytes()).get("processes")
     if begun != processes:
         raise BadInput(
-            f"{checkpoint}: was written by {begun} processes and cannot be resumed with {processes}:"
+            f"{checkpoint}: was written by {begun} processes and cannot be resumed with"
+            f" {processes}:"
             f" each has random numbers of its own; start {begun}, or delete"
             f" {checkpoint.parents[1]} to start this run anew"
         )

@@ -1,6 +1,6 @@
 """Has a run exploded? Told from its rollouts so far, and remembered in every checkpoint.
 
-    limit = max(share · log V, GROWN · H_0)        nats per token; V tokens in the vocabulary, H_0 of the first rollout
+    limit = max(share · log V, GROWN · H_0)        nats per token; V: vocabulary, H_0: first rollout
 
 A run explodes at the rollout that is the n-th in a row with entropy above the limit, or the m-th in
 a row without any reward once there had been some. A policy that begins near uniform is above any

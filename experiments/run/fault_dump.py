@@ -1,12 +1,13 @@
-"""Reading the dump of a fault (numerics.py), which may have been cut short or copied in part:
+"""Reads the dump of a fault (numerics.py), which may be truncated or copied in part:
 whole, or one sentence.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -14,8 +15,9 @@ from torch import Tensor
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
 from experiments.spec.policy_settings import Count, Natural
-from experiments.spec.refusals import say
 from experiments.spec.training_settings import Training
+from experiments.spec.validation_messages import describe_finding
+from methods import AnyMethod, NoEntropy
 
 FOUND = {
     "loss": 1,
@@ -46,6 +48,8 @@ class Fault(BaseModel, frozen=True):
     gradient_norm: float
     processes: Count
     seed: Natural
+    # for its surrogate and its entropy; its levers lie in the batches
+    method: Annotated[AnyMethod, Field(discriminator="name")] = NoEntropy()
     training: Training
 
 
@@ -95,19 +99,20 @@ def undamaged(path: Path) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         finding = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, finding['loc'])) or 'the whole file'}: {say(finding)[:200]}"
+        place = ".".join(map(str, finding["loc"])) or "the whole file"
+        return f"{place}: {describe_finding(finding)[:200]}"
     return " ".join(str(error).split())[:200]
 
 
 def _batches(path: Path) -> list[Batch]:
     with undamaged(path):
-        batches = split(load_file(path))
+        batches = split_batches(load_file(path))
         for batch in batches:
             _check(batch)
         return batches
 
 
-def split(named: Batch) -> list[Batch]:
+def split_batches(named: Batch) -> list[Batch]:
     """The micro-batches of a file whose tensors are called <micro-batch>.<name>."""
     batches: dict[int, Batch] = {}
     for key, value in named.items():

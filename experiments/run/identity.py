@@ -1,7 +1,7 @@
-"""What a training run is made from, part by part: settings, code, prompts, their strata and the base
-policy.
+"""What a training run is made from, part by part: settings, code, prompts, their strata and the
+base policy.
 
-    checksums.json              mark of a complete run, with its parts and run.json (eval/files/marks.py)
+    checksums.json              mark of a complete run: its parts, run.json (eval/files/marks.py)
     checkpoints/identity.json   parts of a run that is not complete: only an equal one resumes it
 
 Snakemake starts a job again whose end it did not see, or whose inputs were made again, equal or
@@ -32,7 +32,7 @@ from eval.files.marks import (
 )
 from eval.questions.problems import read_problems
 from eval.sampling.made_from import policy_digest
-from experiments.policies.load import policy_source
+from experiments.policies.load_save import policy_source
 from experiments.run.checkpoint import differences
 from experiments.spec.schema import Experiment, run_spec
 from experiments.tasks.strata import strata_of
@@ -87,7 +87,8 @@ def check_base(experiment: Experiment, inputs: Path, out: Path, mine: Identity) 
         parts = sorted({part for parts in found.values() for part in parts})
         raise BadInput(
             f"{', '.join(kept)}: trained with other {' and other '.join(parts)} than"
-            f" {inputs / 'base'} has now, with the same settings, code and prompts: put back the old"
+            f" {inputs / 'base'} has now, with the same settings, code and prompts: put back the"
+            " old"
             f" {inputs / 'base'}, or delete what is named to train it again"
         )
 

@@ -4,9 +4,9 @@ Loss, entropy and gradient norm of every update are looked at before the optimiz
 all processes together. NaN or an infinity in any of them, or next-token probabilities from which
 nothing can be drawn, becomes
 
-    <run>/fault/fault.json               which number, at which rollout and update; the run's settings
+    <run>/fault/fault.json               which number, rollout and update; the run's settings
                /policy/                  the weights at that moment
-               /batch-<process>.safetensors   the update's micro-batches: all that the loss is a function of,
+               /batch-<process>.safetensors   micro-batches: all that the loss depends on,
                                          and the loss, entropy and T that were found
 
 and one message. `python -m experiments.reproduce <run>/fault` computes the same numbers from these
@@ -26,9 +26,9 @@ from torch import Tensor
 
 from eval.files.durable import empty, publish, write_text
 from eval.files.errors import BadInput
-from experiments.training.processes import on_main
+from experiments.run.processes import on_main
 
-FOLDER = "fault"
+FAULT_FOLDER = "fault"
 UNDRAWABLE = "probability tensor"  # of torch.multinomial's message
 
 
@@ -103,7 +103,7 @@ class Guard:
     def stop(self, trainer: Any, what: str, gradient_norm: float) -> NoReturn:
         """Writes the dump, of the last update that was begun, and ends the run."""
         rollout, update = trainer.progress.rollouts, trainer.state.global_step
-        staging = on_main(lambda: empty(self.folder.with_name(f".{FOLDER}.new")))
+        staging = on_main(lambda: empty(self.folder.with_name(f".{FAULT_FOLDER}.new")))
         self.save(trainer, staging / "policy")
         named = {
             f"{i}.{name}": value.clone(memory_format=torch.contiguous_format)

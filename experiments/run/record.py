@@ -1,5 +1,5 @@
-"""What a run says about itself: run.json at its end, with code revision, versions and machine, and the
-settings in the dump of a fault.
+"""What a run says about itself: run.json at its end, with code revision, versions and machine, and
+the settings in the dump of a fault.
 """
 
 import platform
@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from eval.files.jsonl import Row
 from experiments.run.explosion import Vitals
 from experiments.spec.schema import Experiment, run_spec, spec_hash
+from methods.common.control import reconstruction
 
-Row = dict[str, Any]
-
-PACKAGES = ("torch", "trl", "transformers", "accelerate", "math-verify", "vllm")
+VERSIONED_PACKAGES = ("torch", "trl", "transformers", "accelerate", "math-verify", "vllm")
 
 
 def run_record(experiment: Experiment, arm: str, seed: int, trainer: Any, started: float) -> Row:
@@ -23,6 +23,7 @@ def run_record(experiment: Experiment, arm: str, seed: int, trainer: Any, starte
     return {
         "experiment": experiment.name,
         **{key: spec[key] for key in ("arm", "seed", "method")},
+        "reconstruction": reconstruction(experiment.arms[arm].method),
         "spec_hash": spec_hash(spec),
         **outcome(
             trainer.progress.vitals,
@@ -80,7 +81,7 @@ def _git(folder: Path, *command: str) -> str:
 def versions() -> dict[str, str]:
     """Installed versions of what a number may depend on."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in VERSIONED_PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -20,7 +20,10 @@ from transformers import TrainerCallback, TrainerControl
 TRY_AGAIN = 75
 """Exit code of a run that stopped because it was asked to: EX_TEMPFAIL of sysexits.h."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SAID = b"asked to stop: this run saves and ends with its present rollout; a second Ctrl-C ends it at once\n"
+SAID = (
+    b"asked to stop: this run saves and ends with its present rollout; a second Ctrl-C ends it at"
+    b" once\n"
+)
 
 
 @dataclass
@@ -62,6 +65,6 @@ class AfterUpdate(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: TrainerControl, **kwargs: Any) -> None:
         self.trainer.after_update()
         if not control.should_training_stop and (
-            self.trainer.has_exploded() or self.trainer.asked_to_stop()
+            self.trainer.has_exploded() or self.trainer.agree_to_stop()
         ):
             control.should_save = control.should_training_stop = True

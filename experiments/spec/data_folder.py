@@ -1,4 +1,4 @@
-"""Before anything is written: is the folder there that an experiment's named sets are read from?
+"""Checks, before anything is written, that the folder of an experiment's named sets is complete.
 
 `data_dir` in the experiment's file may start with $NAME, which the environment sets:
 
@@ -6,33 +6,33 @@
 """
 
 from collections.abc import Collection
-from os.path import isdir  # Path.is_dir raises where the name is too long
+from os.path import isdir  # Path.is_dir raises if the name is too long
 from pathlib import Path
 
 from eval.files.errors import BadInput
 from eval.questions.named_sets import SOURCES
-from experiments.spec.schema import Experiment, find, load
+from experiments.spec.schema import Experiment, find_experiment, load_experiment
 
 
 def load_ready(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
-    """An experiment, as `schema.load` reads it, whose data can be read.
+    """Reads an experiment as `load_experiment` does, and checks that its data folder is complete.
 
     Raises:
-        BadInput: as `schema.load`, and where data_dir or a file in it is missing.
+        BadInput: for the reasons of `load_experiment`, or data_dir or a file in it is missing.
     """
-    experiment = load(source, needed)
+    experiment = load_experiment(source, needed)
     problem = missing_data(experiment)
     if problem:
-        raise BadInput(f"{find(source)}: data_dir: {problem}")
+        raise BadInput(f"{find_experiment(source)}: data_dir: {problem}")
     return experiment
 
 
 def missing_data(experiment: Experiment) -> str | None:
-    """What is missing and what to do; None where all is there, or where the hub is the source."""
+    """Says what is missing in data_dir and what to do; None if nothing is, or without data_dir."""
     if experiment.data_dir is None:
         return None
     folder = Path(experiment.data_dir)
-    if experiment.data_dir.startswith("$"):
+    if experiment.data_dir.startswith("$"):  # the schema expands variables that are set
         return (
             f"the environment does not set {experiment.data_dir}: set it to a folder of JSON lines"
         )
@@ -47,7 +47,7 @@ def missing_data(experiment: Experiment) -> str | None:
 
 
 def named_sets(experiment: Experiment) -> list[str]:
-    """The sets that are read from data_dir or the hub: the training set, then the benchmarks."""
+    """Names of the sets read from data_dir or the hub: the training set, then the benchmarks."""
     prompts = experiment.task.prompts
     named = [
         name

@@ -1,7 +1,7 @@
-"""The key that was meant, where an experiment's file has one that does not exist.
+"""Suggests the right key for an unknown key of an experiment's file.
 
-Every key that a block takes is known from the models themselves, so that a misspelt key is answered
-with the nearest one, and a key in the wrong block with its place.
+The keys of each block come from the classes of the schema. For a misspelt key the nearest key of
+the block is suggested, for a key of another block its place.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 
 def advice(model: type[BaseModel], location: Sequence[str | int]) -> str:
-    """What to do about an unknown key. `location`: of the key, as pydantic gives it."""
+    """What to do about an unknown key. `location`: path of the key, as pydantic gives it."""
     *parents, key = location
     key = str(key)
     here = {name for each in _models_at(model, parents) for name in _fields(each)}
@@ -29,7 +29,9 @@ def advice(model: type[BaseModel], location: Sequence[str | int]) -> str:
 
 
 def _models_at(model: type, location: Sequence[str | int]) -> list[type]:
-    """The models that may stand at a place. Names of arms and tags of unions are passed over."""
+    """The classes that a place of the file can have. Names of arms and tags of unions in the path
+    are skipped.
+    """
     found = [model]
     for key in location:
         inner = [kind for each in found for kind in _kinds(_fields(each).get(str(key)))]
@@ -38,7 +40,7 @@ def _models_at(model: type, location: Sequence[str | int]) -> list[type]:
 
 
 def _is_tag(model: type, key: str | int) -> bool:
-    """Whether a union's tag, which pydantic puts into the place, chooses this model."""
+    """Whether `key` is the tag by which a union chooses this class. Pydantic adds tags to paths."""
     field = getattr(model, "model_fields", {})
     names = [field[name].default for name in ("name", "source") if name in field]
     if dataclasses.is_dataclass(model):
@@ -47,6 +49,7 @@ def _is_tag(model: type, key: str | int) -> bool:
 
 
 def _walk(model: type, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], type]]:
+    """(path, class) of every block below a class, down to a depth of four."""
     yield path, model
     for name, annotation in _fields(model).items():
         for kind in _kinds(annotation):
@@ -56,7 +59,7 @@ def _walk(model: type, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 
 def _fields(model: type) -> dict[str, Any]:
-    """Name → annotation of a model's or dataclass's fields."""
+    """{name: annotation} of the fields of a model or dataclass; empty for other types."""
     if isinstance(model, type) and issubclass(model, BaseModel):
         return {name: field.annotation for name, field in model.model_fields.items()}
     if dataclasses.is_dataclass(model):
@@ -65,7 +68,7 @@ def _fields(model: type) -> dict[str, Any]:
 
 
 def _kinds(annotation: Any) -> list[type]:
-    """The models within an annotation: of a union, of a dictionary's values."""
+    """The classes in an annotation: members of a union, values of a dictionary."""
     plain = _plain(annotation)
     if isinstance(plain, type) and _fields(plain):
         return [plain]

@@ -1,36 +1,34 @@
-"""Where the base policy of an experiment comes from: taught arithmetic, a miniature of the real
-thing, or pretrained.
+"""The `model` block of an experiment: where its base policy comes from.
+
+`source: tiny` is trained here on arithmetic, `source: miniature` is trained here on the training
+problems, `source: pretrained` comes from the Hugging Face hub or a folder.
 """
 
 import re
-from math import inf
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Gt, Le, Len, Lt
+from annotated_types import Ge, Len
 from pydantic import BaseModel, StringConstraints, model_validator
 
-Count = Annotated[int, Ge(1)]
-Natural = Annotated[int, Ge(0)]
-Positive = Annotated[float, Gt(0), Lt(inf)]
-Share = Annotated[float, Ge(0), Le(1)]
+from methods.common.ranges import Count, Natural, Positive, Share
+
 Levels = Annotated[tuple[Count, ...], Len(1)]
-Commit = Annotated[
-    str, StringConstraints(pattern=r"^[0-9a-f]{40}$")
-]  # never a branch or a tag: those move
+# A commit and never a branch or a tag, because those can be moved to other weights.
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 class TinyPolicy(BaseModel, extra="forbid", frozen=True):
-    """A base policy that the experiment trains itself, from demonstrations of arithmetic."""
+    """A base policy that the experiment trains on demonstrations of arithmetic."""
 
     source: Literal["tiny"]
     hidden_size: Count = 96
     layers: Count = 3
     heads: Count = 4
     levels: Levels = (1, 2, 3, 4, 5, 6, 7, 8)  # operations in the demonstrations
-    direct: Share = 0.33  # demonstrations that answer at once
-    repeated: Share = 0.06  # steps written twice
-    wrong: Share = 0.1  # steps with a random result
+    direct: Share = 0.33  # of the demonstrations: answer without steps
+    repeated: Share = 0.06  # of the steps: written twice
+    wrong: Share = 0.1  # of the steps: with a random result
     steps: Count = 300  # optimizer steps
     batch_size: Count = 128  # demonstrations per step
     learning_rate: Positive = 3e-3  # peak of a one-cycle schedule
@@ -43,12 +41,13 @@ class TinyPolicy(BaseModel, extra="forbid", frozen=True):
 
 
 class MiniaturePolicy(BaseModel, extra="forbid", frozen=True):
-    """A base policy of the real kind and no ability: byte-level BPE and a Qwen3, trained on the
-    training problems.
+    """A small Qwen3 with byte-level BPE, trained as a language model on the training problems.
+
+    It has the parts of a pretrained policy but cannot solve problems.
     """
 
     source: Literal["miniature"]
-    # tokens: 256 bytes, the special ones, the rest merges
+    # tokens: 256 bytes, the special tokens, and merges
     vocabulary: Annotated[int, Ge(300)] = 1024
     hidden_size: Count = 64
     layers: Count = 2
@@ -66,36 +65,42 @@ class MiniaturePolicy(BaseModel, extra="forbid", frozen=True):
 
 
 class HubPolicy(BaseModel, extra="forbid", frozen=True):
-    """A pretrained policy, from the Hugging Face hub at a pinned revision, or from a local
-    folder.
-    """
+    """A pretrained policy, from the Hugging Face hub at a pinned commit or from a local folder."""
 
     source: Literal["pretrained"]
     name: Annotated[str, Len(1, 1000)]  # hub id, or a folder
-    revision: Commit | None = None  # required on the hub
-    # of the trained weights: docs/planning.md says what each costs
+    revision: Commit | None = None  # required for a hub id
+    # of the trained weights; docs/planning.md compares the two
     dtype: Literal["float32", "bfloat16"] = "float32"
 
     @property
     def is_folder(self) -> bool:
-        """Whether the name is a folder on this machine, rather than an id on the hub."""
+        """Whether `name` is a folder on this machine."""
         try:
             return Path(self.name).is_dir()
-        except OSError:  # longer than a name may be
+        except OSError:  # the name is longer than a path may be
             return False
 
     @model_validator(mode="after")
     def is_folder_or_id(self) -> Self:
         if not self.is_folder and not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.name, re.ASCII):
             raise ValueError(
-                f"name {self.name[:80]!r} is neither a folder nor an id on the hub: correct it"
+                f"name {self.name[:80]!r} is neither a folder nor an id of the hub: correct it"
             )
         return self
 
 
 def check_heads(hidden_size: int, heads: int) -> None:
-    """Two heads share keys and values, and a head has an even width."""
+    """Raises ValueError unless the model can be built: two query heads share one key/value head
+    (`heads` is even), and rotary embeddings need an even head width.
+    """
     if heads % 2:
-        raise ValueError(f"heads {heads} is odd: two heads share their keys and values")
+        raise ValueError(
+            f"heads {heads} is odd: choose an even number, because two heads share their keys and"
+            " values"
+        )
     if hidden_size % (2 * heads):
-        raise ValueError(f"hidden_size {hidden_size} is not divisible by 2 x heads ({heads})")
+        raise ValueError(
+            f"hidden_size {hidden_size} is not divisible by 2 x heads ({heads}): change one of the"
+            " two"
+        )

@@ -1,57 +1,59 @@
-"""Writes the resolved spec: the experiment with every default filled in, as one YAML file that says
-all.
+"""Writes the resolved spec: the experiment with every default filled in, as one YAML file.
 
     python -m experiments.spec.resolved arithmetic --out results/arithmetic/spec.yaml
 
-The resolved file is itself an experiment file: loading it gives the same experiment.
+The resolved file is itself an experiment file, and loading it gives the same experiment.
 """
 
-import argparse
 from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from experiments.spec.data_folder import load_ready
 from experiments.spec.schema import Experiment
 
 
-def resolved(experiment: Experiment) -> str:
-    """YAML text, keys in the schema's order."""
+def resolved_yaml(experiment: Experiment) -> str:
+    """The experiment as YAML, with all defaults, keys in the schema's order."""
     return yaml.safe_dump(
         experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110
     )
 
 
 def write_spec(experiment: Experiment, path: str | Path) -> None:
-    """Writes the resolved spec, unless the file says the same already: its time stands for its
-    content.
+    """Writes the resolved spec. Leaves a file with the same content untouched, because its time of
+    change is compared with that of other files.
 
     Raises:
-        BadInput: it may not be written, or a folder has its name.
+        BadInput: no permission to write, or a folder has the file's name.
     """
-    path, text = Path(path), resolved(experiment)
-    if holds(path, text):
+    path, text = Path(path), resolved_yaml(experiment)
+    if holds_text(path, text):
         return
     try:
         write_text(path, text)
     except (PermissionError, IsADirectoryError) as error:
         raise BadInput(
-            f"{path}: cannot be written ({error.strerror}): make its place writable and free"
+            f"{path}: cannot be written ({error.strerror}): correct the permissions, or move"
+            " away what has this name"
         ) from None
 
 
-def holds(path: Path, text: str) -> bool:
-    """Of bytes, since a file that was cut short may be no text."""
+def holds_text(path: Path, text: str) -> bool:
+    """Whether the file exists with this content. Compares bytes, because a truncated file may not
+    be valid UTF-8.
+    """
     with suppress(OSError):
         return path.read_bytes() == text.encode()
     return False
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.spec.resolved", __doc__)
     parser.add_argument("experiment", help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
-"""What an experiment is: one closed, frozen schema, and the only reader of experiment files.
+"""The schema of an experiment, and the only reader of experiment files.
 
-Every key is named here, with its unit and default; a key that is not here is refused with its place
-and the nearest known name. The `model` and `training` blocks have files of their own.
+Every key is defined here with its unit and default, except those of the `model` and `training`
+blocks (policy_settings.py, training_settings.py). Unknown keys are refused.
 """
 
 import hashlib
@@ -33,45 +33,45 @@ from experiments.spec.policy_settings import (
     Levels,
     MiniaturePolicy,
     Natural,
-    Positive,
     TinyPolicy,
 )
-from experiments.spec.refusals import explain, say
 from experiments.spec.training_settings import MACHINE, Training
+from experiments.spec.validation_messages import describe_finding, describe_findings
 from methods import AnyMethod
+from methods.common.control import needs_ratio
+from methods.common.ranges import Positive
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # becomes a folder
+FolderName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+]  # becomes a folder
 
-RESERVED = {
-    "base",
-    "problems",
-    "tables",
-    "figures",
-    "logs",
-    "benchmarks",
-    "sweep",
-}  # folders beside the arms'
+# These folders are in a results folder beside those of the arms, so no arm may have their names.
+RESERVED_FOLDERS = {"base", "problems", "tables", "figures", "logs", "benchmarks", "sweep"}
 
 
 class Closed(BaseModel):
+    """A block of an experiment file: unknown keys, infinities and NaN are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Task(Closed):
-    """What is trained on."""
+    """The training prompts."""
 
     prompts: str  # "arithmetic", or the name of a training set
     template: str  # how a problem becomes a prompt, for training and evaluation alike
     levels: Levels | None = None  # arithmetic: operations
     per_level: Count | None = None  # arithmetic: prompts per level
-    limit: Count | None = None  # named sets: use the first so many prompts, counted after cleaning
+    limit: Count | None = None  # named sets: number of prompts used, the first after cleaning
     seed: Natural = 0  # of the arithmetic problems
-    contamination: Literal["drop", "flag"] = "drop"  # training rows that overlap a benchmark
-    # completions per prompt by which the base policy's pass rate is frozen; 0 = never
+    contamination: Literal["drop", "flag"] = (
+        "drop"  # what to do with training rows that overlap a benchmark
+    )
+    # completions per prompt from which the base policy's pass rate is measured; 0 = not measured
     strata_samples: Natural = 8
 
     @model_validator(mode="after")
-    def known(self) -> Self:
+    def prompts_and_template_exist(self) -> Self:
         if self.template not in TEMPLATES:
             raise ValueError(
                 f"unknown template {self.template!r}: choose one of {', '.join(TEMPLATES)}"
@@ -94,22 +94,22 @@ class Task(Closed):
 
 
 class Arm(Closed):
-    """One way of training that is compared: a method with its settings."""
+    """A method with its settings: one of the ways of training that are compared."""
 
     method: AnyMethod = Field(discriminator="name")
     training: dict[str, Any] = {}  # overrides of the experiment's training block
-    unequal_budget: bool = False  # says that a different budget is meant; the tables flag it
+    unequal_budget: bool = False  # allow another budget than the other arms'; tables flag it
 
 
 class Benchmark(Closed):
-    """A set of questions and how often each is answered."""
+    """A set of questions, and the number of answers to each."""
 
     samples: Count  # completions per question
     k: Annotated[tuple[Count, ...], Len(1)]  # of pass@k
     levels: Levels | None = None  # arithmetic sets: operations
     per_level: Count | None = None  # arithmetic sets: questions per level
     stream: Literal["validation", "test"] = "test"  # arithmetic sets
-    limit: Count | None = None  # named sets: ask the first so many questions
+    limit: Count | None = None  # named sets: number of questions asked, the first of the set
 
     @model_validator(mode="after")
     def enough_samples(self) -> Self:
@@ -128,14 +128,14 @@ class Benchmark(Closed):
 
 
 class Evaluation(Closed):
-    """Every arm answers the same questions with the same sampling."""
+    """What every arm and the base policy are asked, and how their answers are sampled."""
 
-    benchmarks: dict[Name, Benchmark]
+    benchmarks: dict[FolderName, Benchmark]
     temperature: Positive = 1.0
     top_p: Annotated[float, Gt(0), Le(1)] = 1.0
     max_tokens: Count
     engine: Literal["transformers", "vllm"] = "transformers"
-    # in which policies answer; auto = as each is stored
+    # of the policies that answer; auto = the type in which each is stored
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: Natural = 0
 
@@ -144,7 +144,7 @@ class Evaluation(Closed):
         for name, benchmark in self.benchmarks.items():
             if name == "train":
                 raise ValueError(
-                    "a benchmark cannot be called train: that is the file of the training prompts"
+                    "a benchmark cannot be called train: the training prompts have that file name"
                 )
             if benchmark.levels is not None and name in SOURCES:
                 raise ValueError(
@@ -154,31 +154,34 @@ class Evaluation(Closed):
             if benchmark.levels is None and name not in SOURCES:
                 raise ValueError(
                     f"unknown benchmark {name!r}: choose one of {', '.join(SOURCES)}, or give"
-                    " levels and per_level"
-                    " for an arithmetic set"
+                    " levels and per_level for an arithmetic set"
                 )
         return self
 
 
 class Analysis(Closed):
+    """How intervals are computed."""
+
     draws: Annotated[int, Ge(100)] = 10_000  # bootstrap draws
     seed: Natural = 0
+    # seed = the arms' runs of one seed number are pairs; none = their seeds are two samples
+    pairing: Literal["none", "seed"] = "none"
 
 
 class Experiment(Closed):
-    """A question, the arms that answer it, and how they are trained, evaluated and compared."""
+    """Arms, and how they are trained, evaluated and compared to answer a question."""
 
-    name: Name
+    name: FolderName
     question: str
-    reference: Name  # the arm that the others are compared with
+    reference: FolderName  # the arm that the others are compared with
     model: Annotated[TinyPolicy | MiniaturePolicy | HubPolicy, Field(discriminator="source")]
     task: Task
     training: Training
-    arms: Annotated[dict[Name, Arm], Len(1)]
+    arms: Annotated[dict[FolderName, Arm], Len(1)]
     seeds: Annotated[tuple[Natural, ...], Len(1)]
     evaluation: Evaluation
     analysis: Analysis = Analysis()
-    # folder of JSON lines for the named sets, may start with $NAME; None = the hub
+    # folder with the named sets as JSON lines; may start with $NAME; None = from the hub
     data_dir: str | None = None
 
     @field_validator("data_dir")
@@ -195,15 +198,14 @@ class Experiment(Closed):
                 f"reference {self.reference!r} is not an arm: choose one of {', '.join(self.arms)}"
             )
         for name in self.arms:
-            if name in RESERVED:
+            if name in RESERVED_FOLDERS:
                 raise ValueError(
-                    f"an arm cannot be called {name!r}: that folder of the results has another use"
+                    f"an arm cannot be called {name!r}: the results folder uses that name already"
                 )
             self._check_arm(name)
         if isinstance(self.model, MiniaturePolicy) and self.task.prompts == "arithmetic":
             raise ValueError(
-                "model: a miniature policy learns from a named training set, not from arithmetic"
-                " prompts"
+                "model: a miniature policy needs a named training set as prompts, not arithmetic"
             )
         if (
             isinstance(self.model, HubPolicy)
@@ -222,19 +224,19 @@ class Experiment(Closed):
         except ValidationError as error:
             finding = error.errors()[0]
             place = ".".join(["arms", name, "training", *map(str, finding["loc"])])
-            raise ValueError(f"{place}: {say(finding)}") from None
-        low, high = arm.method.clip
-        if low != high and training.updates_per_rollout == 1:
+            raise ValueError(f"{place}: {describe_finding(finding)}") from None
+        if needs_ratio(arm.method) and training.updates_per_rollout == 1:
+            low, high = arm.method.clip
             raise ValueError(
-                f"arms.{name}: an asymmetric clip ({low}, {high}) does nothing at"
-                " updates_per_rollout 1, where every"
-                " ratio is 1: set training.updates_per_rollout to 2 or more, or leave the arm out"
+                f"arms.{name}: {arm.method.name} with clip ({low:g}, {high:g}) does nothing at"
+                " updates_per_rollout 1, where every ratio is 1: set"
+                " training.updates_per_rollout to 2 or more, or leave the arm out"
             )
-        if budget(training) != budget(self.training) and not arm.unequal_budget:
+        if training_budget(training) != training_budget(self.training) and not arm.unequal_budget:
             raise ValueError(
-                f"arms.{name}: its training overrides change the budget {budget(self.training)} to"
-                f" {budget(training)}:"
-                " make them equal, or say unequal_budget: true"
+                f"arms.{name}: its training overrides change the budget"
+                f" {training_budget(self.training)} to {training_budget(training)}: make them"
+                " equal, or set unequal_budget: true"
             )
 
     def training_of(self, arm: str) -> Training:
@@ -242,8 +244,10 @@ class Experiment(Closed):
         return Training.model_validate({**self.training.model_dump(), **self.arms[arm].training})
 
 
-def budget(training: Training) -> dict[str, int]:
-    """What must be equal between arms for a fair comparison."""
+def training_budget(training: Training) -> dict[str, int]:
+    """What must be equal between arms for a fair comparison: counts over a whole run, tokens of a
+    completion at most.
+    """
     return {
         "rollouts": training.rollouts,
         "completions": training.completions_per_rollout,
@@ -252,30 +256,32 @@ def budget(training: Training) -> dict[str, int]:
     }
 
 
-def load(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
-    """Reads an experiment: a name (`arithmetic` is arithmetic.yaml in this folder) or a path to a
-    YAML file.
+def load_experiment(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
+    """Reads an experiment file.
 
-    `needed`: arms beside the reference that must be there; others are left out where the file that
-    they name is missing. None: all.
+    `source`: the name of a file in experiments/ (`arithmetic` is experiments/arithmetic.yaml), or
+    the path of a YAML file.
+    `needed`: arms that must be present, beside the reference. Other arms are left out if the file
+    in their `from` does not exist. None = all arms are needed.
 
     Raises:
-        BadInput: naming the file, the key and the remedy.
+        BadInput: the file is missing or wrong; names the file, the key and the remedy.
     """
-    path = find(source)
+    path = find_experiment(source)
     content = with_arms(read_yaml(path), path, needed)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        raise BadInput(explain(error, path, content, Experiment)) from None
+        raise BadInput(describe_findings(error, path, content, Experiment)) from None
 
 
 def with_arms(
     content: dict[str, Any], path: Path, needed: Collection[str] | None = None
 ) -> dict[str, Any]:
-    """The experiment with arms `{from: FILE}` read from their files, as a sweep's best.yaml.
+    """The content of an experiment file, with each arm `{from: FILE}` replaced by FILE's content.
 
-    A relative FILE is looked for beside the experiment's file, then in the working directory.
+    FILE is for example the best.yaml of a sweep. A relative FILE is searched for in the folder of
+    the experiment's file, then in the working directory.
     """
     arms = content.get("arms")
     if not isinstance(arms, dict):
@@ -290,7 +296,7 @@ def with_arms(
 
 
 def _is_there(arm: Any, path: Path) -> bool:
-    """Whether an arm that names a file has one."""
+    """False for an arm whose `from` names a file that does not exist; else True."""
     named = arm.get("from") if isinstance(arm, dict) else None
     return not isinstance(named, str) or _file_of(named, path) is not None
 
@@ -304,51 +310,52 @@ def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
         return arm
     if len(arm) > 1 or not isinstance(arm["from"], str):
         raise BadInput(
-            f"{path}: arms.{name}: `from` names a file and stands alone: put other settings into"
+            f"{path}: arms.{name}: an arm with `from: FILE` cannot have other keys: put them into"
             " that file"
         )
     if file := _file_of(arm["from"], path):
         return read_yaml(file)
     raise BadInput(
         f"{path}: arms.{name}.from: there is no file {arm['from']!r}: make it first (snakemake"
-        " sweep), or leave the arm"
-        " out"
+        " sweep), or leave the arm out"
     )
 
 
-def find(source: str | Path) -> Path:
-    """The file of an experiment's name or path."""
+def find_experiment(source: str | Path) -> Path:
+    """The file of an experiment, given by its name or path. BadInput lists the known names."""
     folder = Path(__file__).parents[1]
     for path in (Path(source), folder / f"{source}.yaml"):
         if is_yaml_file(path):
             return path
-    known = ", ".join(shipped())
+    known = ", ".join(shipped_experiments())
     raise BadInput(
         f"there is no experiment {str(source)!r}: give the path of a YAML file, or one of {known}"
     )
 
 
-def shipped() -> list[str]:
-    """Names of the experiments in this folder. Files called sweep_… describe studies (study.py)."""
+def shipped_experiments() -> list[str]:
+    """Names of the experiments in experiments/. Files called sweep_… there describe sweeps."""
     names = sorted(path.stem for path in Path(__file__).parents[1].glob("*.yaml"))
     return [name for name in names if not name.startswith("sweep_")]
 
 
 def run_spec(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:
-    """Everything that determines one training run; two runs with equal specs on one CPU are
-    identical.
+    """All settings that determine one training run.
+
+    Two runs with equal specs on one CPU give the same weights bit for bit.
     """
     return {
         "arm": arm,
         "seed": seed,
-        "method": _plain(experiment.arms[arm].method),
+        # through JSON, so that tuples become lists as in the other blocks
+        "method": json.loads(json.dumps(vars(experiment.arms[arm].method))),
         "training": experiment.training_of(arm).model_dump(mode="json", exclude=MACHINE),
         **base_spec(experiment),
     }
 
 
 def base_spec(experiment: Experiment) -> dict[str, Any]:
-    """What the base policy and the training prompts depend on."""
+    """All settings that determine the base policy and the training prompts."""
     return {
         "model": experiment.model.model_dump(mode="json"),
         "task": experiment.task.model_dump(mode="json"),
@@ -356,9 +363,5 @@ def base_spec(experiment: Experiment) -> dict[str, Any]:
 
 
 def spec_hash(spec: Mapping[str, Any]) -> str:
-    """First 16 hex digits of the SHA-256 of the canonical JSON."""
+    """First 16 hex digits of the SHA-256 of the settings as JSON with sorted keys."""
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _plain(method: AnyMethod) -> dict[str, Any]:
-    return json.loads(json.dumps(vars(method)))

@@ -1,22 +1,24 @@
-"""What a sweep rests on, as hashes: where one changes, the trials that were made before no longer
-count.
+"""Hashes of what a sweep's results depend on. If one changes, earlier trials no longer count.
 
-ground_hash   base policy, problems, validation data, and the code of trainer and methods: part of the name of each trial's runs
-search_hash   that, and all settings that a search's scores depend on: the name of its Optuna study
-sweep_hash    that of every search, and the study itself: a parameter of the rules
+ground_hash   base policy, problems, validation data, code; in the name of each trial's runs
+search_hash   ground_hash and all settings of a search; in the name of its Optuna study
+sweep_hash    search_hash of every search and the sweep file; a parameter of the rules
 """
 
 from eval.files.code_digest import code_digest
 from eval.sampling.made_from import sampling_code
 from experiments.spec.schema import Experiment, spec_hash
-from experiments.sweep.sweep_file import Study, trial_experiment
+from experiments.sweep.sweep_file import TuningStudy, trial_experiment
 from experiments.workflow.layout import Graph, data_files
 from experiments.workflow.outside_files import outside_digests
 from experiments.workflow.steps import Today, base_parts, problem_parts, training_code
 
 
-def ground_hash(study: Study, graph: Graph) -> str:
-    """Of what the trials of all searches share. `graph`: of the experiment that the study tunes."""
+def ground_hash(study: TuningStudy, graph: Graph) -> str:
+    """Hash of what the trials of all searches share.
+
+    `graph`: results folder of the experiment whose arms are tuned.
+    """
     arms = sorted({search.arm for search in study.searches.values()})
     engine = graph.experiment.evaluation.engine
     shared = {
@@ -31,20 +33,22 @@ def ground_hash(study: Study, graph: Graph) -> str:
 
 
 def own_parts_of(parts: Today) -> dict[str, str]:
-    """The parts that are known before any job has run: settings, code, files of other places."""
+    """The parts that are known before any job has run: settings, code, files outside the folder."""
     return {name: digest for name, digest in parts.items() if digest and name != "prompts"}
 
 
-def validation_hash(study: Study, graph: Graph) -> str:
-    """Of the data that the validation questions are read from; their settings are the study's."""
+def validation_hash(study: TuningStudy, graph: Graph) -> str:
+    """Hash of the files of named validation sets. Their settings are in the sweep file."""
     named = [name for name, benchmark in study.validation.items() if benchmark.levels is None]
     found = outside_digests(data_files(graph.experiment, named), graph.root)
     return spec_hash({"data": [*found.values()]})
 
 
-def search_hash(study: Study, experiment: Experiment, search: str, ground: str) -> str:
-    """Of all that its trials' scores depend on; not of how many are made, or by how many
-    workers.
+def search_hash(study: TuningStudy, experiment: Experiment, search: str, ground: str) -> str:
+    """Hash of all that the scores of a search's trials depend on.
+
+    The number of trials and of workers is left out: more trials continue the same search.
+    `ground`: what `ground_hash` returned.
     """
     spec = trial_experiment(study, experiment, search, {}).model_dump(mode="json")
     spec = {
@@ -59,9 +63,11 @@ def search_hash(study: Study, experiment: Experiment, search: str, ground: str) 
     return spec_hash({**spec, **chosen, "settings": settings, "ground": ground})
 
 
-def sweep_hash(study: Study, graph: Graph) -> str:
-    """Of all that makes the sweep out of date. A study with more trials is one, whose earlier
-    trials count nevertheless.
+def sweep_hash(study: TuningStudy, graph: Graph) -> str:
+    """Hash of all that makes the sweep's results outdated.
+
+    It includes the number of trials: with more trials the workers start again, and continue after
+    the earlier trials.
     """
     ground = ground_hash(study, graph)
     searches = {

@@ -1,24 +1,24 @@
-"""Optuna's journal under several workers that may die: the number of trials stays exact.
+"""Optuna's journal, shared by several workers of which each may be killed at any time.
 
-All trials of a search are queued, the grid first and then trials without values, which the sampler
-fills in when a worker takes them. Taking one (queue what is missing, take, choose values, sign)
-happens under one lock, so workers that start at once neither race nor take too many. A worker holds
-a second lock for as long as it lives; a RUNNING trial whose worker's lock is free belongs to a dead
-one, is marked failed, and its values are queued again.
+The number of trials stays exact. All trials of a search are queued, the grid first and then trials
+without values, which the sampler chooses when a worker takes them. Taking a trial (queue what is
+missing, take, choose values, record the worker) happens under one lock, so that workers which start
+at once never take the same trial or too many. A worker holds a second lock while it lives. If that
+lock is free, its worker is dead: its RUNNING trial is marked as failed and its values are queued
+again.
 
-Two things are counted along the tries of a trial: its own failures, which `retries` limits, and the
-deaths of its workers, which seldom are its fault. A trial counts once it is complete, pruned, or
-failed for the last time. What failed so is queued again when the sweep is started again: a full
-disk or a broken driver uses up the retries of every trial.
+Along the tries of a trial two things are counted: its failures, which `retries` limits, and the
+deaths of its workers, which are seldom its fault. A trial counts once it is complete, pruned, or
+failed for the last time. Trials that failed for the last time are queued again when the sweep is
+started again, because a full disk or a broken driver uses up the retries of every trial.
 
-Locks are flock's: the kernel frees them when their process dies, and Linux passes them on to an NFS
-server of version 4.
+Locks are flock's: the kernel frees them when their process dies. Linux forwards them to NFS
+servers of version 4.
 """
 
-import fcntl
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, cast
@@ -35,72 +35,50 @@ from eval.files.errors import BadInput
 from eval.files.jsonl import drop_torn_line
 from experiments.spec.schema import spec_hash
 from experiments.sweep.settings import Choices, MedianPruning, WilcoxonPruning
-from experiments.sweep.sweep_file import Search, Study, Values
+from experiments.sweep.sweep_file import SearchSpace, TuningStudy, Values
 
 SPARE_WORKERS = 10
-"""Deaths beyond `retries` after which a trial is held for their cause, as one that takes all the
-memory.
+"""Deaths of workers, beyond `retries`, after which their trial counts as the cause and is given up
+(it may use up the memory).
 """
 
 
-class Flock:
-    """A lock as Optuna's journal takes one. Excludes other processes for as long as this one holds
-    the file open and locked.
-    """
+class JournalLock:
+    """The lock under which Optuna appends to journal.log, with the methods that Optuna calls."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._path = path
+        self._held = ExitStack()
 
     def acquire(self) -> bool:
-        self._file = self.path.open("ab")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._held.enter_context(locked(self._path, wait=True))
+        # A line is incomplete if its writer was killed or the disk was full. What is appended to
+        # such a line could not be read.
+        cut_torn_line(self._path.with_suffix(".log"))
         return True
 
     def release(self) -> None:
-        self._file.close()
-
-
-class JournalLock(Flock):
-    """The lock under which Optuna appends to journal.log."""
-
-    def acquire(self) -> bool:
-        """Cuts off a line that its writer died in, or the disk had no room for: what is appended to
-        it cannot be read.
-        """
-        super().acquire()
-        mend(self.path.with_suffix(".log"))
-        return True
-
-
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """The lock of a file, waited for."""
-    lock = Flock(path)
-    lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        self._held.close()
 
 
 def is_free(path: Path) -> bool:
-    """Whether no living process holds the lock of a file. Holds it for a moment itself."""
-    with path.open("ab") as file, suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Whether no living process holds the lock of a file. Holds it for a moment to find out."""
+    with suppress(BadInput), locked(path):
         return True
     return False
 
 
-def is_name(worker: object) -> TypeGuard[str]:
-    """Whether a worker of ours is called so. A journal may be anybody's, and the name leads to a
-    file.
+def is_worker_name(worker: object) -> TypeGuard[str]:
+    """Whether this can be the name of one of our workers.
+
+    A journal may come from anywhere, and a worker's name becomes part of a path.
     """
     return isinstance(worker, str) and re.fullmatch(r"[\w-]{1,64}", worker) is not None
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A trial that a worker is to run."""
+class TakenTrial:
+    """A trial that a worker has taken from the queue, to run it."""
 
     search: str
     study: optuna.Study
@@ -110,32 +88,31 @@ class Taken:
 
 @dataclass(frozen=True)
 class Journal:
-    """A study's searches in one file. `names`: search → name of its Optuna study, another one where
-    its meaning changes.
-    """
+    """All searches of a sweep, in one file."""
 
-    folder: Path
-    study: Study
-    names: Mapping[str, str]
+    folder: Path  # of the sweep
+    study: TuningStudy
+    names: Mapping[str, str]  # search → name of its Optuna study, with its search_hash
 
     @contextmanager
     def signed_on(self, worker: str) -> Iterator[None]:
-        """Shows that this worker lives. BadInput if another process works under its name, or it is
-        none for a file.
+        """Shows that this worker is alive, while the block runs.
+
+        Raises:
+            BadInput: the name is in use, or cannot be a file name.
         """
-        if not is_name(worker):
+        if not is_worker_name(worker):
             raise BadInput(
                 f"worker {worker!r}: give a name of letters, digits, '-' and '_', at most 64"
             )
         with ExitStack() as life:
-            with held(
-                self.folder / "queue.lock"
-            ):  # under which others try whether its lock is free
+            # Other workers test under this lock whether ours is free; it must not look free.
+            with self._queue_locked():
                 life.enter_context(locked(self._lifeline(worker)))
             yield
 
     def open(self, search: str, worker: str = "reader") -> optuna.Study:
-        """The Optuna study of a search, as the journal has it now."""
+        """The Optuna study of a search, as it is in the journal now."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         lock = JournalLock(self.folder / "journal.lock")
         backend = JournalFileBackend(str(self.folder / "journal.log"), cast(Any, lock))
@@ -144,33 +121,31 @@ class Journal:
             study_name=self.names[search],
             load_if_exists=True,
             direction="maximize",
-            pruner=pruner(self.study),
+            pruner=make_pruner(self.study),
         )
-        found.sampler = sampler(
-            self.study, search, worker, len(found.trials) - len(in_state(found, TrialState.WAITING))
-        )
+        taken = len(found.trials) - len(in_state(found, TrialState.WAITING))
+        found.sampler = make_sampler(self.study, search, worker, taken)
         return found
 
     def renew(self, start: str) -> None:
-        """Queues what failed for the last time again, once for each start of the sweep: its cause
+        """Queues trials again that failed for the last time, once per start of the sweep: the cause
         may be gone.
 
-        What its workers died of over and over is not: most starts follow a death, and such a trial
-        would never be given up.
+        Not queued again are trials that were given up because their workers died. Most starts
+        follow a death, so such a trial would never be given up.
+        `start`: what tells this start of the sweep from others (claim.holder).
         """
-        with held(self.folder / "queue.lock"):
+        with self._queue_locked():
             for search, settings in self.study.searches.items():
                 found = self.open(search)
                 if found.user_attrs.get("start") != start:
-                    for trial in failed(found):
+                    for trial in failed_for_good(found):
                         self._queue_again(found, settings, trial, {"failures": 0})
                     found.set_user_attr("start", start)
 
-    def take(self, worker: str) -> Taken | None:
-        """The next trial for a worker, of the search that is furthest behind; None where none is
-        left to be taken.
-        """
-        with held(self.folder / "queue.lock"):
+    def take(self, worker: str) -> TakenTrial | None:
+        """Takes the next trial, from the search with the most waiting trials; None if none wait."""
+        with self._queue_locked():
             queues = {}
             for search, settings in self.study.searches.items():
                 found = self.open(search, worker)
@@ -185,42 +160,42 @@ class Journal:
             search = max(waiting, key=waiting.__getitem__)
             trial = queues[search].ask()
             trial.set_user_attr("worker", worker)
-            return Taken(
-                search, queues[search], trial, suggested(trial, self.study.searches[search])
+            return TakenTrial(
+                search, queues[search], trial, suggest_values(trial, self.study.searches[search])
             )
 
-    def fail(self, taken: Taken, why: str) -> None:
-        """Marks a trial as failed, and queues its values again."""
-        with held(self.folder / "queue.lock"):
+    def fail(self, taken: TakenTrial, why: str) -> None:
+        """Marks a trial as failed, for the reason `why`, and queues its values again."""
+        with self._queue_locked():
             taken.trial.set_user_attr("remarks", why)
             trial = taken.study.trials[taken.trial.number]
             self._bury(taken.study, self.study.searches[taken.search], trial, "failures")
 
-    def _bury_the_dead(self, found: optuna.Study, search: Search, worker: str) -> None:
+    def _bury_the_dead(self, found: optuna.Study, search: SearchSpace, worker: str) -> None:
         """Marks the RUNNING trials of dead workers as failed, and queues their values again."""
         for trial in in_state(found, TrialState.RUNNING):
             owner = trial.user_attrs.get("worker")
-            if owner == worker or not is_name(owner) or is_free(self._lifeline(owner)):
+            if owner == worker or not is_worker_name(owner) or is_free(self._lifeline(owner)):
                 self._bury(found, search, trial, "deaths")
 
     def _bury(
         self,
         found: optuna.Study,
-        search: Search,
+        search: SearchSpace,
         trial: FrozenTrial,
         cause: Literal["failures", "deaths"],
     ) -> None:
-        """Marks a trial as failed. Its values are queued before, so that they are not lost to a
-        death in between.
-        """
+        """Marks a trial as failed and queues its values again."""
+        # In this order, so that the values are not lost if this worker is killed in between.
         self._queue_again(found, search, trial, {cause: trial.user_attrs[cause] + 1})
         found.tell(trial.number, state=TrialState.FAIL)
 
     def _queue_again(
-        self, found: optuna.Study, search: Search, trial: FrozenTrial, counts: dict[str, int]
+        self, found: optuna.Study, search: SearchSpace, trial: FrozenTrial, counts: dict[str, int]
     ) -> None:
-        """Queues a trial's values for another try, with these counts, unless that is done or they
-        are too high.
+        """Queues a trial's values for another try, with these counts of failures or deaths.
+
+        Does nothing if they are queued already, or if a count is above its limit.
         """
         about = {key: trial.user_attrs[key] for key in ("origin", "failures", "deaths")} | counts
         again = (
@@ -228,11 +203,13 @@ class Journal:
             and about["deaths"] <= self.study.retries + SPARE_WORKERS
         )
         if again and trial.number not in retried(found.get_trials(deepcopy=False)):
-            values = trial.params if set(trial.params) == set(search.settings) else fixed(trial)
+            values = (
+                trial.params if set(trial.params) == set(search.settings) else queued_values(trial)
+            )
             found.enqueue_trial(values, user_attrs=about | {"retry_of": trial.number})
 
-    def _fill_queue(self, found: optuna.Study, search: Search) -> None:
-        """Queues first tries until there are as many as the study has trials."""
+    def _fill_queue(self, found: optuna.Study, search: SearchSpace) -> None:
+        """Queues first tries until there are as many as the sweep file asks for."""
         grid = search.grid()
         for slot in range(len(first_tries(found)), self.study.trials):
             values, origin = (
@@ -240,7 +217,11 @@ class Journal:
             )
             found.enqueue_trial(values, user_attrs={"origin": origin, "failures": 0, "deaths": 0})
 
+    def _queue_locked(self) -> AbstractContextManager[None]:
+        return locked(self.folder / "queue.lock", wait=True)
+
     def _lifeline(self, worker: str) -> Path:
+        """The file whose lock a worker holds while it lives."""
         return self.folder / "workers" / f"{worker}.lock"
 
 
@@ -259,7 +240,7 @@ def retried(trials: Sequence[FrozenTrial]) -> set[int]:
     return {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
 
 
-def ended(found: optuna.Study) -> list[FrozenTrial]:
+def ended_trials(found: optuna.Study) -> list[FrozenTrial]:
     """Trials that count: complete, pruned, or failed for the last time."""
     trials = found.get_trials(deepcopy=False)
     again = retried(trials)
@@ -271,22 +252,22 @@ def ended(found: optuna.Study) -> list[FrozenTrial]:
     ]
 
 
-def failed(found: optuna.Study) -> list[FrozenTrial]:
-    """Trials that failed for the last time by a failure of their own, which says why."""
+def failed_for_good(found: optuna.Study) -> list[FrozenTrial]:
+    """Trials that failed for the last time and say why; not those whose worker died."""
     return [
         trial
-        for trial in ended(found)
+        for trial in ended_trials(found)
         if trial.state == TrialState.FAIL and trial.user_attrs.get("remarks")
     ]
 
 
-def fixed(trial: FrozenTrial) -> Values:
+def queued_values(trial: FrozenTrial) -> Values:
     """The values that a trial was queued with."""
     return trial.system_attrs.get("fixed_params", {})
 
 
-def suggested(trial: Trial, search: Search) -> Values:
-    """The queued value of every setting, or the sampler's."""
+def suggest_values(trial: Trial, search: SearchSpace) -> Values:
+    """A value for every setting: the queued one, or else one that the sampler chooses."""
     found: Values = {}
     for path, setting in search.settings.items():
         if isinstance(setting, Choices):
@@ -298,9 +279,11 @@ def suggested(trial: Trial, search: Search) -> Values:
     return found
 
 
-def sampler(study: Study, search: str, worker: str, taken: int) -> BaseSampler:
-    """One with a stream of its own for each worker and each trial, so that a worker started again
-    repeats nothing.
+def make_sampler(study: TuningStudy, search: str, worker: str, taken: int) -> BaseSampler:
+    """The sampler of a search, with its own random stream for each worker and trial, so that a
+    restarted worker does not draw the same values again.
+
+    `taken`: number of trials that are no longer waiting.
     """
     origin = {"seed": study.sampler.seed, "search": search, "worker": worker, "taken": taken}
     seed = int(spec_hash(origin)[:8], 16)
@@ -309,7 +292,7 @@ def sampler(study: Study, search: str, worker: str, taken: int) -> BaseSampler:
     return TPESampler(seed=seed, n_startup_trials=len(study.searches[search].grid()) or 10)
 
 
-def pruner(study: Study) -> BasePruner:
+def make_pruner(study: TuningStudy) -> BasePruner:
     match study.pruner:
         case WilcoxonPruning(p_threshold=threshold):
             return WilcoxonPruner(p_threshold=threshold)
@@ -319,8 +302,8 @@ def pruner(study: Study) -> BasePruner:
             return NopPruner()
 
 
-def mend(path: Path) -> None:
-    """Cuts off a line that its writer died in. Only while the journal's lock is held."""
+def cut_torn_line(path: Path) -> None:
+    """Deletes an incomplete last line. Call it only while the journal's lock is held."""
     if path.exists():
         with path.open("rb+") as file:
             drop_torn_line(file.fileno())

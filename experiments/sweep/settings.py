@@ -1,6 +1,4 @@
-"""The parts of a study that can be chosen by name: what a setting may be, the objective, the
-sampler, the pruner.
-"""
+"""Blocks of a sweep file: the range of a setting, the objective, the sampler, the pruner."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -8,7 +6,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import model_validator
 
 from experiments.spec.policy_settings import Count, Natural
-from experiments.spec.schema import Closed, Name
+from experiments.spec.schema import Closed, FolderName
 
 Trials = Annotated[int, Ge(1), Le(100_000)]
 Workers = Annotated[int, Ge(1), Le(1_000)]
@@ -16,11 +14,11 @@ Scalar = bool | int | float | str | None
 
 
 class Range(Closed):
-    """Numbers between two bounds."""
+    """A setting that takes numbers between two bounds."""
 
     low: float
     high: float
-    log: bool = False  # sampled, and drawn, on a logarithmic scale
+    log: bool = False  # sampled and plotted on a logarithmic scale
     integer: bool = False
     grid: tuple[float, ...] = ()  # tried first, in this order
 
@@ -35,7 +33,7 @@ class Range(Closed):
                     f"{name} is outside [{self.low}, {self.high}]: correct one of the three"
                 )
             if self.integer and value != int(value):
-                raise ValueError(f"{name} is no whole number: correct it, or leave integer out")
+                raise ValueError(f"{name} is not a whole number: correct it, or leave integer out")
         if self.low == self.high:
             raise ValueError(f"low and high are both {self.low}: nothing varies")
         if self.log and self.low <= 0:
@@ -46,16 +44,17 @@ class Range(Closed):
 
     @property
     def first(self) -> tuple[Any, ...]:
-        """The grid as values of the setting."""
+        """The grid, as integers for a setting with `integer`."""
         return tuple(int(value) if self.integer else value for value in self.grid)
 
     @property
     def extremes(self) -> tuple[Any, ...]:
+        """(low, high), as integers for a setting with `integer`."""
         return tuple(int(value) if self.integer else value for value in (self.low, self.high))
 
 
 class Choices(Closed):
-    """One of several values; all of them are tried first."""
+    """A setting that takes one of several values. All of them are tried first."""
 
     choices: Annotated[tuple[Scalar, ...], Len(2)]
 
@@ -76,27 +75,29 @@ class Choices(Closed):
 
 
 class Objective(Closed):
-    """What a trial is judged by: the mean over its seeds of a score on one validation set."""
+    """The score of a trial: the mean over its seeds of a measure on one validation set."""
 
-    benchmark: Name
+    benchmark: FolderName
     measure: Literal["avg_at_n", "pass_at_k"] = "avg_at_n"
     k: Count = 1  # of pass_at_k
 
 
 class Sampler(Closed):
-    """What chooses after the grid."""
+    """What chooses the values of trials after the grid."""
 
     name: Literal["tpe", "random"] = "tpe"
     seed: Natural = 0  # each worker and each trial draw from a stream of their own
 
 
 class NoPruning(Closed):
+    """No trial is stopped early."""
+
     name: Literal["none"] = "none"
 
 
 class WilcoxonPruning(Closed):
-    """After each seed, stops a trial whose paired scores per question are worse than the best
-    trial's.
+    """After each seed, stops a trial that is worse than the best trial by a paired test of their
+    scores per question.
     """
 
     name: Literal["wilcoxon"]
@@ -104,11 +105,11 @@ class WilcoxonPruning(Closed):
 
 
 class MedianPruning(Closed):
-    """During training, stops a trial whose accuracy is below the median of the earlier trials at
-    the same rollout.
+    """During training, stops a trial whose accuracy is below the median of earlier trials at the
+    same rollout.
     """
 
     name: Literal["median"]
-    startup_trials: Natural = 5  # finished before any is stopped
-    # share of a run's rollouts in which entropy may first move
+    startup_trials: Natural = 5  # trials that must finish before any is stopped
+    # share of the rollouts before which no trial is stopped, so that entropy can move first
     warmup: Annotated[float, Ge(0), Le(1)] = 0.5

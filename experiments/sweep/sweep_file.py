@@ -1,10 +1,10 @@
-"""What a sweep is: a study tunes arms of an experiment on validation questions, each with the same
-number of trials.
+"""The schema and the reader of sweep files.
 
-A *search* is an arm and the settings of it that vary; a *trial* is one choice of their values,
-trained once per seed and scored on questions that no table of the experiment shows. First the grid
-is tried, then the sampler chooses. `trials` is one number for all searches: a method that is tuned
-longer than its rival looks better than it is.
+A sweep tunes arms of an experiment on validation questions. A *search* is an arm and those of its
+settings that vary. A *trial* is one choice of their values, trained once per seed and scored on
+questions that no table of the experiment shows. First the grid is tried, then the sampler chooses.
+All searches have the same number of `trials`: a method that is tuned longer than another looks
+better than it is.
 """
 
 import itertools
@@ -19,8 +19,15 @@ from pydantic import Field, ValidationError, model_validator
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
 from experiments.spec.policy_settings import Natural
-from experiments.spec.refusals import explain, say
-from experiments.spec.schema import Benchmark, Closed, Experiment, Name, load, spec_hash
+from experiments.spec.schema import (
+    Benchmark,
+    Closed,
+    Experiment,
+    FolderName,
+    load_experiment,
+    spec_hash,
+)
+from experiments.spec.validation_messages import describe_finding, describe_findings
 from experiments.sweep.settings import (
     Choices,
     MedianPruning,
@@ -36,24 +43,25 @@ from experiments.sweep.settings import (
 Values = dict[str, Any]  # setting path → value
 
 
-class Search(Closed):
-    """An arm of the experiment, and what varies: setting path within the arm (`method.tau`) → its
-    values.
-    """
+class SearchSpace(Closed):
+    """An arm of the experiment, and the settings of it that vary."""
 
-    arm: Name
+    arm: FolderName
+    # path of a setting within the arm, as method.tau → its values
     settings: Annotated[dict[str, Range | Choices], Len(1)]
 
     @property
     def grid_points(self) -> int:
-        """Counted without making the grid: a short file can describe one that no memory holds."""
+        """Number of points of the grid; 0 without one.
+
+        Counted without building the grid, because a short file can describe one too large for any
+        memory.
+        """
         fixed = [len(setting.first) for setting in self.settings.values() if setting.first]
         return math.prod(fixed) if fixed else 0
 
     def grid(self) -> list[Values]:
-        """Every combination of the settings that have a grid. The others are left to the
-        sampler.
-        """
+        """Every combination of the grid values. The sampler chooses settings without a grid."""
         fixed = {path: setting.first for path, setting in self.settings.items() if setting.first}
         return (
             [dict(zip(fixed, values, strict=True)) for values in itertools.product(*fixed.values())]
@@ -62,8 +70,8 @@ class Search(Closed):
         )
 
     def probes(self) -> Iterator[Values]:
-        """Values that must make valid arms: each setting at each extreme and grid value, the others
-        at their first.
+        """Values with which every arm must be valid: each setting at each of its bounds and grid
+        values, the others at their lower bound.
         """
         middle = {path: setting.extremes[0] for path, setting in self.settings.items()}
         for path, setting in self.settings.items():
@@ -71,24 +79,24 @@ class Search(Closed):
                 yield {**middle, path: value}
 
 
-class Study(Closed):
-    """An experiment's arms, what varies in each, and what a trial is judged by."""
+class TuningStudy(Closed):
+    """A sweep file: which arms are tuned, over which values, by which score."""
 
-    name: Name
+    name: FolderName
     question: str
     experiment: str  # name or file
-    searches: Annotated[dict[Name, Search], Len(1)]
-    validation: Annotated[dict[Name, Benchmark], Len(1)]
+    searches: Annotated[dict[FolderName, SearchSpace], Len(1)]
+    validation: Annotated[dict[FolderName, Benchmark], Len(1)]
     objective: Objective
     seeds: Annotated[tuple[Natural, ...], Len(1)]
-    trials: Trials  # of every search: the tuning budget
-    workers: Workers = 2  # processes that try side by side
+    trials: Trials  # of each search: the tuning budget
+    workers: Workers = 2  # processes that run trials side by side
     sampler: Sampler = Sampler()
     pruner: Annotated[NoPruning | WilcoxonPruning | MedianPruning, Field(discriminator="name")] = (
         NoPruning()
     )
-    retries: Natural = 2  # how often a trial that failed is tried again
-    keep_policies: bool = False  # the trained policies, once they have been scored
+    retries: Natural = 2  # how often a failed trial is tried again
+    keep_policies: bool = False  # keep the trained policies after scoring
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
@@ -97,9 +105,8 @@ class Study(Closed):
         benchmark = self.validation.get(self.objective.benchmark)
         if benchmark is None:
             raise ValueError(
-                f"objective.benchmark {self.objective.benchmark!r} is no validation set: choose"
-                " one of"
-                f" {', '.join(self.validation)}"
+                f"objective.benchmark {self.objective.benchmark!r} is not a validation set: choose"
+                f" one of {', '.join(self.validation)}"
             )
         if self.objective.measure == "pass_at_k" and self.objective.k > benchmark.samples:
             raise ValueError(
@@ -110,7 +117,7 @@ class Study(Closed):
             if search.grid_points > self.trials:
                 raise ValueError(
                     f"trials {self.trials} is less than the {search.grid_points:,} grid points of"
-                    f" {name!r}"
+                    f" {name!r}: raise trials, or make the grid smaller"
                 )
         return self
 
@@ -121,84 +128,87 @@ class Study(Closed):
 
     @property
     def trainings_per_worker(self) -> int:
-        """Where they share the work evenly."""
+        """Training runs of one worker, if workers share the work evenly."""
         return math.ceil(len(self.searches) * self.trials * len(self.seeds) / self.workers)
 
     def hash(self) -> str:
         return spec_hash(self.model_dump(mode="json"))
 
 
-def load_study(source: str | Path) -> tuple[Study, Experiment]:
-    """A study and its experiment, of which the arms that are tuned must be there.
+def load_study(source: str | Path) -> tuple[TuningStudy, Experiment]:
+    """Reads a sweep file and its experiment, in which the tuned arms must be present.
 
-    `target_ratio` is sweep_target_ratio.yaml in this folder; or the path of a YAML file.
+    `source`: the name of a file in experiments/ (`target_ratio` is
+    experiments/sweep_target_ratio.yaml), or the path of a YAML file.
 
     Raises:
-        BadInput: naming the file, the key and the remedy.
+        BadInput: a file is missing or wrong; names the file, the key and the remedy.
     """
     path = find_study(source)
-    study = _read(path)
-    experiment = load(study.experiment, study.arms)
-    _check(study, experiment, path)
+    study = _read_study(path)
+    experiment = load_experiment(study.experiment, study.arms)
+    _check_against_experiment(study, experiment, path)
     return study, experiment
 
 
 def asked_experiment(config: Mapping[str, Any]) -> str:
-    """The experiment that `--config experiment=…` or `--config sweep=…` asks for."""
+    """Name or path of the experiment that `--config experiment=…` or `--config sweep=…` names."""
     if "experiment" in config or "sweep" not in config:
-        return str(config.get("experiment", "arithmetic"))  # Snakemake makes a number of 5
-    return _read(find_study(asked_sweep(config))).experiment
+        # str, because Snakemake turns a name that looks like a number into one
+        return str(config.get("experiment", "arithmetic"))
+    return _read_study(find_study(asked_sweep(config))).experiment
 
 
 def asked_arms(config: Mapping[str, Any]) -> set[str]:
-    """The arms that the study which `--config sweep=…` names, or the default one, tunes."""
-    return _read(find_study(asked_sweep(config))).arms
+    """The arms that are tuned by the sweep of `--config sweep=…`, or by the default sweep."""
+    return _read_study(find_study(asked_sweep(config))).arms
 
 
 def asked_sweep(config: Mapping[str, Any]) -> str:
-    """The study's name or path; Snakemake makes a number of 5."""
+    """Name or path of the sweep of `--config sweep=…`, or of the default sweep."""
+    # str, because Snakemake turns a name that looks like a number into one
     return str(config.get("sweep", "target_ratio"))
 
 
-def asked_study(config: Mapping[str, Any], experiment: Experiment) -> Study | None:
-    """The study that `--config sweep=…` names, else the default one where it is of this experiment.
+def asked_study(config: Mapping[str, Any], experiment: Experiment) -> TuningStudy | None:
+    """The sweep of `--config sweep=…`, else the default sweep if it tunes this experiment, else
+    None.
 
     Raises:
-        BadInput: the named study is of another experiment.
+        BadInput: the named sweep tunes another experiment.
     """
     study, its_own = load_study(asked_sweep(config))
     if its_own.name == experiment.name:
         return study
     if "sweep" in config:
         raise BadInput(
-            f"sweep {study.name!r} is of the experiment {its_own.name!r}, not of"
-            f" {experiment.name!r}"
+            f"sweep {study.name!r} tunes the experiment {its_own.name!r}, not"
+            f" {experiment.name!r}: name one of the two only"
         )
     return None
 
 
 def no_sweep(experiment: Experiment) -> str:
-    """What the target `sweep` says where it has nothing to do."""
+    """Called for the target `sweep` if the experiment has no sweep. Raises BadInput."""
     raise BadInput(
-        f"no sweep of the experiment {experiment.name!r} was named: snakemake sweep --config"
-        " sweep=NAME, where"
-        " experiments/sweep_NAME.yaml describes it"
+        f"the experiment {experiment.name!r} has no default sweep: name one by snakemake sweep"
+        " --config sweep=NAME, for experiments/sweep_NAME.yaml"
     )
 
 
-def stored_study(folder: Path) -> tuple[Study, Experiment]:
-    """The resolved study of a results folder, results/<experiment>/sweep/<study>, and its
-    experiment's resolved spec.
+def stored_study(folder: Path) -> tuple[TuningStudy, Experiment]:
+    """Reads the resolved sweep file of results/<experiment>/sweep/<study>, and the resolved spec of
+    its experiment.
     """
-    return _read(folder / "study.yaml"), load(folder.parents[1] / "spec.yaml")
+    return _read_study(folder / "study.yaml"), load_experiment(folder.parents[1] / "spec.yaml")
 
 
-def _read(path: Path) -> Study:
+def _read_study(path: Path) -> TuningStudy:
     content = read_yaml(path)
     try:
-        return Study.model_validate(content)
+        return TuningStudy.model_validate(content)
     except ValidationError as error:
-        raise BadInput(explain(error, path, content, Study)) from None
+        raise BadInput(describe_findings(error, path, content, TuningStudy)) from None
 
 
 def find_study(source: str | Path) -> Path:
@@ -214,28 +224,29 @@ def find_study(source: str | Path) -> Path:
     )
 
 
-def _check(study: Study, experiment: Experiment, path: Path) -> None:
-    """What only the two together can show: test questions in the objective, unknown arms, settings
-    that do not fit.
+def _check_against_experiment(study: TuningStudy, experiment: Experiment, path: Path) -> None:
+    """Checks a sweep file against its experiment.
+
+    Raises:
+        BadInput: a validation set is a test set, an arm is unknown, or a search's values do not
+            make valid arms.
     """
     for name, benchmark in study.validation.items():
         if benchmark.levels is not None and benchmark.stream != "validation":
             raise BadInput(
-                f"{path}: validation.{name}: tuning on test questions spoils them: say stream:"
+                f"{path}: validation.{name}: arms must not be tuned on test questions: set stream:"
                 " validation"
             )
         if name in experiment.evaluation.benchmarks:
             raise BadInput(
-                f"{path}: validation.{name}: {experiment.name} is tested on it, and what is tuned"
-                " on test questions"
-                " can no longer be tested on them: choose another set"
+                f"{path}: validation.{name}: {experiment.name} is tested on it, and arms must not"
+                " be tuned on test questions: choose another set"
             )
     for name, search in study.searches.items():
         if search.arm not in experiment.arms:
             raise BadInput(
                 f"{path}: searches.{name}.arm: {experiment.name} has no arm {search.arm!r}: choose"
-                " one of"
-                f" {', '.join(experiment.arms)}"
+                f" one of {', '.join(experiment.arms)}"
             )
         for values in search.probes():
             try:
@@ -245,10 +256,12 @@ def _check(study: Study, experiment: Experiment, path: Path) -> None:
 
 
 def trial_experiment(
-    study: Study, experiment: Experiment, search: str, values: Mapping[str, Any]
+    study: TuningStudy, experiment: Experiment, search: str, values: Mapping[str, Any]
 ) -> Experiment:
-    """The experiment of one trial: one arm, called as the search is, on the study's seeds and
-    validation questions.
+    """The experiment of one trial: one arm with these values, under the name of its search, with
+    the sweep's seeds and validation questions.
+
+    `values`: path of a setting within the arm → value.
 
     Raises:
         BadInput: the values make no valid arm.
@@ -272,4 +285,6 @@ def trial_experiment(
         tags = {"arms", search, experiment.arms[study.searches[search].arm].method.name}
         place = ".".join(str(key) for key in found["loc"] if key not in tags)
         shown = ", ".join(f"{path} = {value}" for path, value in values.items())
-        raise BadInput(f"{place + ': ' if place else ''}{say(found)} (at {shown})") from None
+        raise BadInput(
+            f"{place + ': ' if place else ''}{describe_finding(found)} (at {shown})"
+        ) from None

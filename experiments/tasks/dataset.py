@@ -1,6 +1,4 @@
-"""The training data set: a prompt, its answer, and the codes of its level and stratum, a row per
-problem.
-"""
+"""Makes the training data set for TRL: one row per problem with prompt, answer, level, stratum."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,22 +6,24 @@ from typing import Any
 from datasets import Dataset
 
 from eval.questions.problems import Problem
-from eval.sampling.prompts import render
+from eval.sampling.prompts import render_prompt
 from experiments.spec.schema import Task
 
-UNKNOWN = -1  # code of a prompt without level or stratum
+UNKNOWN = -1  # code of a missing level or stratum
 
 
 def make_dataset(
     problems: Sequence[Problem], task: Task, tokenizer: Any, strata: Mapping[str, int]
 ) -> tuple[Dataset, list[str]]:
-    """(data set, level names): prompt, answer, and the codes of level and stratum; see
-    EntropyControlTrainer.
+    """(data set, level names). A row has `prompt`, `answer`, and the codes `level` (an index into
+    the level names) and `stratum` (an index into strata.RATES), or UNKNOWN.
+
+    `strata`: {problem id: code of its stratum}.
     """
     levels = sorted({p.level for p in problems if p.level}, key=lambda level: (len(level), level))
     rows = [
         {
-            "prompt": render(task.template, problem.text, tokenizer),
+            "prompt": render_prompt(task.template, problem.text, tokenizer),
             "answer": problem.answer,
             "level": levels.index(problem.level) if problem.level else UNKNOWN,
             "stratum": strata.get(problem.id, UNKNOWN),

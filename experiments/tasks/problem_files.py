@@ -1,18 +1,18 @@
-"""What is trained and tested on: every problem of an experiment as files.
+r"""Writes all problems of an experiment as files.
 
-    python -m experiments.tasks --spec results/arithmetic/spec.yaml --out
-    results/arithmetic/problems
+    python -m experiments.tasks --spec results/arithmetic/spec.yaml \
+        --out results/arithmetic/problems
 
-writes `train.jsonl` (the prompts), one file per benchmark, and what of the training set stands in a
-benchmark (`contamination.csv`, `contamination.json`: see eval/questions/contamination.py); all
-later stages read these and never the hub.
+writes `train.jsonl` (the training prompts), one file per benchmark, and a report of training
+problems that overlap a benchmark (`contamination.csv`, `contamination.json`: see
+eval/questions/contamination.py). Later steps read these files and never the hub.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.files.command_line import command_parser
 from eval.files.durable import locked
 from eval.files.errors import exit_with_message
 from eval.files.marks import known_parts, mark_folder
@@ -29,10 +29,10 @@ from experiments.workflow.steps import problem_parts
 def training_problems(
     experiment: Experiment, benchmarks: Mapping[str, Sequence[Problem]]
 ) -> tuple[list[Problem], Examination]:
-    """The prompts of the RL runs, and what was found in the set that they come from.
+    """The training prompts, and the report on the set that they come from.
 
-    Repeated, conflicting and overlapping rows go first, then the first `limit` of the rest are
-    taken. Arithmetic streams share no problem by construction; they are examined all the same.
+    Duplicate, conflicting and overlapping rows are removed before the first `limit` rows are taken.
+    Arithmetic streams have no problem in common by construction, but are examined, too.
     """
     task = experiment.task
     if task.prompts == "arithmetic":
@@ -43,7 +43,7 @@ def training_problems(
     else:
         drawn, repeats = load_counted(task.prompts, data_dir(experiment))
     found = examine(task.prompts, drawn, benchmarks, task.contamination)
-    before = {"rows": len(drawn) + sum(repeats), **repeats._asdict()}  # loading has dropped them
+    before = {"rows": len(drawn) + sum(repeats), **repeats._asdict()}  # loading removed duplicates
     kept = {row["id"] for row in found.rows}
     return [p for p in drawn if p.id in kept][: task.limit], found._replace(
         report=found.report | before
@@ -63,7 +63,7 @@ def data_dir(experiment: Experiment) -> Path | None:
 
 
 def required(value: Any) -> Any:
-    """A setting that the schema has made sure of."""
+    """A setting that the schema guarantees for this kind of prompts, without its None."""
     assert value is not None
     return value
 
@@ -89,7 +89,7 @@ def write_problem_files(experiment: Experiment, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.tasks", __doc__)
     parser.add_argument("--spec", required=True, help="experiment name or YAML file")
     parser.add_argument("--out", type=Path, required=True, help="folder for the problem files")
     arguments = parser.parse_args()

@@ -15,13 +15,13 @@ from eval.files.yaml_file import read_yaml
 from experiments.tracking.metrics import (
     Point,
     arm_points,
+    cell_points,
+    csv_number,
     csv_rows,
-    number,
-    points,
+    file_time,
     row_points,
-    stamp,
 )
-from experiments.tracking.runs import FINISHED, RunView, flat
+from experiments.tracking.runs import RUN_FINISHED, RunView, dotted_params
 
 SHOWN_FILES = (("tables", "tables"), ("figures", "figures"), ("brought", "brought"))
 
@@ -41,7 +41,7 @@ def brought_views(root: Path) -> tuple[str, list[RunView]]:
     digest = hashlib.sha256(content).hexdigest()[:16]
     found = [whole_view(root, digest, str(spec.get("reference")))]
     for arm, words in {"base": {}, **arms}.items():
-        settings = flat(words) if isinstance(words, dict) else {}
+        settings = dotted_params(words) if isinstance(words, dict) else {}
         found.append(arm_run(root, digest, arm, settings))
         found += [
             seed_run(root, digest, arm, folder, settings)
@@ -60,7 +60,7 @@ def whole_view(root: Path, digest: str, reference: str) -> RunView:
     shown = [(root / name, folder) for name, folder in SHOWN_FILES] + [(root / "report.html", "")]
     files = tuple((path, folder) for path, folder in shown if path.exists())
     tags = {"kind": "comparison", "reference": reference, "brought": "true"}
-    return RunView(f"{digest}/comparison", "comparison", FINISHED, tags, {}, artifacts=files)
+    return RunView(f"{digest}/comparison", "comparison", RUN_FINISHED, tags, {}, artifacts=files)
 
 
 def arm_run(root: Path, digest: str, arm: str, settings: dict[str, str]) -> RunView:
@@ -68,7 +68,7 @@ def arm_run(root: Path, digest: str, arm: str, settings: dict[str, str]) -> RunV
     kind = "base" if arm == "base" else "arm"
     tags = {"kind": kind, "arm": arm, "brought": "true"}
     own = [*arm_points(root / "tables", arm), *count_points(root / arm / "eval")]
-    return RunView(f"{digest}/{arm}", arm, FINISHED, tags, settings, points=tuple(own))
+    return RunView(f"{digest}/{arm}", arm, RUN_FINISHED, tags, settings, points=tuple(own))
 
 
 def seed_run(root: Path, digest: str, arm: str, folder: Path, settings: dict[str, str]) -> RunView:
@@ -78,7 +78,7 @@ def seed_run(root: Path, digest: str, arm: str, folder: Path, settings: dict[str
     return RunView(
         key=f"{digest}/{arm}/{seed}",
         name=f"{arm}/{folder.name}",
-        status=FINISHED,
+        status=RUN_FINISHED,
         tags={"kind": "seed", "arm": arm, "seed": seed, "brought": "true"},
         params=settings,
         parent=f"{digest}/{arm}",
@@ -93,11 +93,11 @@ def count_points(folder: Path) -> list[Point]:
     found = []
     for path in sorted(folder.glob("*.counts.csv")):
         rates = [
-            number(row.get("correct", "")) / n
+            csv_number(row.get("correct", "")) / n
             for row in csv_rows(path)
-            if (n := number(row.get("n", ""))) > 0
+            if (n := csv_number(row.get("n", ""))) > 0
         ]
         if rates:
             name = f"{path.name.removesuffix('.counts.csv')}/pass_at_1"
-            found += points({name: str(sum(rates) / len(rates))}, stamp(path))
+            found += cell_points({name: str(sum(rates) / len(rates))}, file_time(path))
     return found

@@ -1,17 +1,15 @@
-"""Shows results in MLflow. Files are the truth, MLflow is a view of them, and training knows
-nothing of it.
+"""Shows result files in MLflow. Everything in MLflow is read from files; training does not use it.
 
-    # make the store, log what is written, until the caller ends
+    # create the store and log new results, until the calling process ends
     python -m experiments.tracking follow  results/arithmetic
-    python -m experiments.tracking sync    results/arithmetic   # log all there is, with artifacts
-    python -m experiments.tracking rebuild results              # make the whole database anew
+    python -m experiments.tracking sync    results/arithmetic   # log everything, with artifacts
+    python -m experiments.tracking rebuild results              # write the whole database anew
 
-The store is results/mlflow.db, or $MLFLOW_TRACKING_URI. ENTROPY_CONTROL_TRACKING=off switches all
-of it off. A store that does not answer is one warning and never a failure: `rebuild` catches up
-later.
+The store is results/mlflow.db, or $MLFLOW_TRACKING_URI. ENTROPY_CONTROL_TRACKING=off switches
+tracking off. A store that does not answer causes one warning and no failure; `rebuild` logs the
+results later.
 """
 
-import argparse
 import os
 import shutil
 import signal
@@ -20,35 +18,37 @@ import sys
 import time
 from pathlib import Path
 
+from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
-from experiments.tracking import sweeps as tracking_sweep
-from experiments.tracking.address import (
+from experiments.tracking.mlflow_store import make_view
+from experiments.tracking.store_address import (
     SWITCH,
     Unreachable,
     delete_database,
-    lock,
     own_uri,
     store_uri,
     switched_on,
+    write_lock,
 )
-from experiments.tracking.mlflow_store import make_view
+from experiments.tracking.sweeps import WATCHED_SWEEP_FILES
 
 PAUSE = 3.0  # seconds between two looks at the files
-WATCHED = (
+WATCHED_FILES = (
     "spec.yaml",
     "*/seed-*/train.jsonl",
     "*/seed-*/run.json",
     "*/eval/*.json",
     "*/seed-*/eval/*.json",
     "tables/*.csv",
-    *tracking_sweep.WATCHED,
+    *WATCHED_SWEEP_FILES,
 )
 
 
-def sync(root: Path, mark: Path | None = None) -> None:
-    """A whole pass, which never fails for the store's sake. `mark`: a file that says how it
-    went.
+def log_everything(root: Path, mark: Path | None = None) -> None:
+    """Logs all results, with artifacts. Only warns if the store does not answer.
+
+    `mark`: file to write when this is done, with a line that says whether results were logged.
     """
     try:
         told = "switched off"
@@ -63,19 +63,22 @@ def sync(root: Path, mark: Path | None = None) -> None:
 
 
 def warn(error: Unreachable, root: Path) -> None:
+    """Prints that the store does not answer, and how to log the results later."""
     print(
-        f"warning: tracking: no answer from {error}. The results are in their files all the same;"
-        f" `python -m experiments.tracking rebuild {root.parent}` shows them later.",
+        f"warning: tracking: no answer from {error}. The result files are complete without it;"
+        f" `python -m experiments.tracking rebuild {root.parent}` logs them later.",
         file=sys.stderr,
     )
 
 
 def follow(root: Path, caller: int) -> None:
-    """Logs what appears, until the calling process ends; one warning, then silence."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to the whole group; this one ends with its caller
-    os.nice(19)  # where training wants every core, logging takes about a hundredth of one
+    """Logs new results until the calling process ends. Warns at most once.
+
+    `caller`: id of the calling process.
+    """
+    # Ctrl-C reaches every process of the group. This one ends when its caller does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(19)  # training needs every core
     seen: dict[Path, tuple[int, int]] = {}
     warned = False
     while os.getppid() == caller:
@@ -90,8 +93,9 @@ def follow(root: Path, caller: int) -> None:
 
 
 def one_pass(root: Path, alive: bool) -> Unreachable | None:
-    """Why the store did not take it. A file that is being written may be unreadable now; it is read
-    again later.
+    """Logs what is new; returns the error if the store does not answer.
+
+    A file that cannot be read is only reported: it may be being written, and is read again later.
     """
     try:
         if (root / "spec.yaml").exists():
@@ -104,18 +108,18 @@ def one_pass(root: Path, alive: bool) -> Unreachable | None:
 
 
 def state_of(root: Path) -> dict[Path, tuple[int, int]]:
-    """Time and size of the files that runs are made of."""
+    """{file: (time of change, size)} of the files that are logged."""
     found: dict[Path, tuple[int, int]] = {}
-    for path in (path for pattern in WATCHED for path in root.glob(pattern)):
+    for path in (path for pattern in WATCHED_FILES for path in root.glob(pattern)):
         try:
             found[path] = (path.stat().st_mtime_ns, path.stat().st_size)
-        except FileNotFoundError:  # removed between the two
+        except FileNotFoundError:  # deleted since it was listed
             continue
     return found
 
 
-def start(root: Path) -> None:
-    """A process that follows the results as long as this one lives."""
+def start_following(root: Path) -> None:
+    """Starts a process that logs results until this process ends."""
     if not switched_on():
         return
     log = root / "logs" / "tracking.log"
@@ -133,15 +137,19 @@ def start(root: Path) -> None:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
 
 
-def rebuild(results: Path) -> None:
-    """A new database beside the old one, which it then replaces. A server's runs are added to,
-    never deleted.
+def rebuild_store(results: Path) -> None:
+    """Writes a new database beside the old one and then replaces that. On a server, runs are added
+    and never deleted.
+
+    Raises:
+        BadInput: no experiment is below `results`, or tracking is switched off.
+        Unreachable: the store does not answer.
     """
     roots = sorted(path.parent for path in results.glob("*/spec.yaml"))
     if not roots:
         raise BadInput(
-            f"{results}: no experiment's spec.yaml is below it: give the folder that holds the"
-            " experiments"
+            f"{results}: no experiment is in this folder (<experiment>/spec.yaml): give the folder"
+            " that contains the results of all experiments"
         )
     if not switched_on():
         raise BadInput(f"tracking is switched off by {SWITCH}: unset it to rebuild")
@@ -153,17 +161,20 @@ def rebuild(results: Path) -> None:
     for root in roots:
         make_view(root, alive=False, whole=True, uri=own_uri(results, fresh.name) if own else None)
     if own:
-        with lock(results):
+        with write_lock(results):
             fresh.replace(results / "mlflow.db")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.tracking", __doc__)
     parser.add_argument("action", choices=("follow", "sync", "rebuild"))
     parser.add_argument("folder", type=Path, help="results/<experiment>; for rebuild: results")
-    parser.add_argument("--mark", type=Path, help="file to write when it is done")
+    parser.add_argument("--mark", type=Path, help="sync: file to write at the end")
     parser.add_argument(
-        "--caller", type=int, default=os.getppid(), help="process whose end ends `follow`"
+        "--caller",
+        type=int,
+        default=os.getppid(),
+        help="follow: id of the process with which it ends",
     )
     arguments = parser.parse_args()
     root = arguments.folder
@@ -172,11 +183,12 @@ def main() -> None:
             case "follow":
                 follow(root, arguments.caller)
             case "sync":
-                sync(root, mark=arguments.mark)
+                log_everything(root, mark=arguments.mark)
             case "rebuild":
                 try:
-                    rebuild(root)
+                    rebuild_store(root)
                 except Unreachable as error:
                     raise BadInput(
-                        f"no answer from {error}: start it, or free it, and try again"
+                        f"no answer from {error}: start the server, or unlock the database, and"
+                        " run the same command again"
                     ) from None

@@ -1,9 +1,9 @@
-"""From result files to MLflow metrics: names that MLflow takes, values, steps, times.
+"""Reads MLflow metrics from result files: name, value, step and time of each.
 
-MLflow takes letters, digits and `_ - . space : /` in a name, so pass@1 on a benchmark is
-`<benchmark>/pass_at_1`, its interval `_low` and `_high`, and the bin `(0, 0.25]` is `0_to_0.25`.
-The step of a training metric is the rollout; values of a whole run have step 0. Times are those of
-the files, so that reading them again gives the same.
+MLflow allows letters, digits and `_ - . space : /` in a name. So pass@1 on a benchmark becomes
+`<benchmark>/pass_at_1`, its interval `_low` and `_high`, and the bin `(0, 0.25]` becomes
+`0_to_0.25`. The step of a training metric is the rollout; values of a whole run have step 0. Times
+are those of the files, so that reading them again gives the same metrics.
 """
 
 import csv
@@ -19,8 +19,8 @@ from eval.files.errors import BadInput
 from eval.files.json_text import read_object
 
 YEAR = 366 * 86_400  # seconds
-LONGEST = 60  # of MLflow's 250 characters: a name has up to three parts
-NOT_METRICS = {"rollout", "rows"}  # the step itself, and how many rows a mean is over
+LONGEST = 60  # characters of a part of a name; a name has three parts, MLflow allows 250
+NOT_METRICS = {"rollout", "rows"}  # the step, and the number of rows in a mean
 SYSTEM = {
     "s": "seconds",
     "cpu_time": "cpu_seconds",
@@ -33,26 +33,28 @@ DIFFERENCE = {"difference": "", "low": "_low", "high": "_high", "p_holm": "_p_ho
 
 @dataclass(frozen=True)
 class Point:
+    """One value of an MLflow metric."""
+
     name: str
     value: float
     step: int
     time: int  # milliseconds since 1970
 
 
-def numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """All finite numbers of a nested mapping with their path as the name."""
+def finite_numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """(name, value) of all finite numbers in a nested mapping; the name is their path."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from numbers(value, f"{prefix}{metric_name(key)}/")
+            yield from finite_numbers(value, f"{prefix}{metric_name(key)}/")
         elif key not in NOT_METRICS and isinstance(value, int | float) and math.isfinite(value):
             yield prefix + metric_name(key), float(value)
 
 
 def metric_name(key: str) -> str:
-    """`(0, 0.25]` → `0_to_0.25`; a name that MLflow takes stays as it is.
+    """A name that MLflow allows: `(0, 0.25]` → `0_to_0.25`. Allowed names stay unchanged.
 
-    A level may have any name. What is left of one that MLflow does not take is told apart by a
-    checksum, and is no path.
+    A level can have any name. Where characters must be replaced, a checksum of the whole name is
+    added, so that different levels keep different names.
     """
     kept = re.sub(r"[()\[\]]", "", key.replace(", ", "_to_").replace("@", "_at_"))
     name = re.sub(r"[^\w\-. :]", "_", kept, flags=re.ASCII)[:LONGEST]
@@ -61,46 +63,49 @@ def metric_name(key: str) -> str:
     return f"{name.strip('. ')}_{zlib.crc32(key.encode('utf-8', 'surrogatepass')):08x}"
 
 
-def seconds(value: Any) -> float:
-    """What a row says that a part of its rollout took; 0 where that can be no time, as in a log
-    that was damaged.
-    """
+def plausible_seconds(value: Any) -> float:
+    """A duration from a row, seconds; 0 if it cannot be one, as in a damaged log."""
     return value if isinstance(value, int | float) and 0 <= value <= YEAR else 0.0
 
 
 def row_points(rows: list[dict[str, Any]], written: float) -> tuple[tuple[Point, ...], ...]:
-    """The metrics of each rollout. `written`: when the last row was, seconds since 1970; earlier
-    ones counted back.
+    """The metrics of each rollout.
+
+    `written`: time of the last row, seconds since 1970. Times of earlier rows are computed from the
+    durations in the rows.
+
+    Raises:
+        BadInput: a row has no number of its rollout.
     """
     found, time = [], written
     for row in reversed(rows):
-        stamp, step = int(1000 * time), row.get("rollout")
+        at, step = int(1000 * time), row.get("rollout")
         if not isinstance(step, int):
             raise BadInput(
-                f"train.jsonl: a row without the number of its rollout ({step!r}): delete this run"
+                f"train.jsonl: a row has no valid rollout number ({step!r}): delete this run"
             )
-        found.append(tuple(Point(name, value, step, stamp) for name, value in numbers(row)))
+        found.append(tuple(Point(name, value, step, at) for name, value in finite_numbers(row)))
         time -= sum(
             spent
             for key, value in row.items()
-            if key.startswith("seconds_") and (spent := seconds(value))
+            if key.startswith("seconds_") and (spent := plausible_seconds(value))
         )
     return tuple(reversed(found))
 
 
 def score_points(path: Path, benchmark: str) -> list[Point]:
-    """measures.json of one policy on one benchmark. Levels and subjects are left to the tables and
-    figures.
+    """The scores of one policy on one benchmark, from its measures.json, without those per level or
+    subject.
     """
     if not path.exists():
         return []
-    found = numbers(measure_names(read_object(path)))
-    return [Point(f"{benchmark}/{name}", value, 0, stamp(path)) for name, value in found]
+    found = finite_numbers(measure_names(read_object(path)))
+    return [Point(f"{benchmark}/{name}", value, 0, file_time(path)) for name, value in found]
 
 
 def measure_names(measures: Mapping[str, Any]) -> dict[str, Any]:
-    """{"pass_at_k": {"8": v}} → {"pass_at_8": v}; the interval of avg@n becomes `_low` and
-    `_high`.
+    """The measures under flat names: {"pass_at_k": {"8": v}} becomes {"pass_at_8": v}, and the
+    interval of avg@n becomes `_low` and `_high`.
     """
     found: dict[str, Any] = {}
     for key, value in measures.items():
@@ -120,11 +125,11 @@ def measure_names(measures: Mapping[str, Any]) -> dict[str, Any]:
 def arm_points(tables: Path, arm: str) -> tuple[Point, ...]:
     """An arm's rows of the main table and of the comparisons, with their intervals."""
     main, comparisons = tables / "main.csv", tables / "comparisons.csv"
-    found = [point for row in csv_rows(main, arm) for point in main_points(row, stamp(main))]
+    found = [point for row in csv_rows(main, arm) for point in main_points(row, file_time(main))]
     for row in csv_rows(comparisons, arm):
         name = f"{row['benchmark']}/pass_at_{int(float(row['k']))}_difference"
         values = {name + ending: row[column] for column, ending in DIFFERENCE.items()}
-        found += points(values, stamp(comparisons))
+        found += cell_points(values, file_time(comparisons))
     return tuple(found)
 
 
@@ -135,11 +140,14 @@ def main_points(row: Mapping[str, str], time: int) -> list[Point]:
             f"{score[:-1]}{row['k']}" if score.endswith("_k") else score
         )
         values |= {name + ending: row.get(score + ending, "") for ending in ("", "_low", "_high")}
-    return points(values, time)
+    return cell_points(values, time)
 
 
 def system_points(folder: Path, arm: str, seed: int) -> list[Point]:
-    """What Snakemake measured of the jobs of a run: seconds, processor seconds, memory, load."""
+    """What Snakemake measured of a run's jobs: seconds, CPU seconds, memory in MB, load in %.
+
+    `folder`: benchmarks/ of the results folder.
+    """
     found: list[Point] = []
     for job in ("train", "sample", "score"):
         path = folder / f"{arm}_{seed}_{job}.tsv"
@@ -147,12 +155,12 @@ def system_points(folder: Path, arm: str, seed: int) -> list[Point]:
             values = {
                 f"system/{job}_{name}": row.get(column, "") for column, name in SYSTEM.items()
             }
-            found += points(values, stamp(path))
+            found += cell_points(values, file_time(path))
     return found
 
 
 def csv_rows(path: Path, arm: str | None = None, delimiter: str = ",") -> list[dict[str, str]]:
-    """The rows of a table, or those of one arm; none where the file is not there."""
+    """The rows of a table, or those of one arm; none if the file is missing."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -163,18 +171,22 @@ def csv_rows(path: Path, arm: str | None = None, delimiter: str = ",") -> list[d
         ]
 
 
-def points(values: Mapping[str, str], time: int) -> list[Point]:
-    """The cells that hold a finite number."""
-    found = {name: parsed for name, cell in values.items() if math.isfinite(parsed := number(cell))}
+def cell_points(values: Mapping[str, str], time: int) -> list[Point]:
+    """A point for each cell that is a finite number. `time`: milliseconds since 1970."""
+    found = {
+        name: parsed for name, cell in values.items() if math.isfinite(parsed := csv_number(cell))
+    }
     return [Point(name, value, 0, time) for name, value in found.items()]
 
 
-def number(cell: str) -> float:
+def csv_number(cell: str) -> float:
+    """The number in a cell; NaN if there is none."""
     try:
         return float(cell)
     except ValueError:
         return math.nan
 
 
-def stamp(path: Path) -> int:
+def file_time(path: Path) -> int:
+    """Time of change of a file, milliseconds since 1970."""
     return int(1000 * path.stat().st_mtime)

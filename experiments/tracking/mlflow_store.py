@@ -1,6 +1,6 @@
-"""Makes an MLflow store show what the files say. Doing it twice changes nothing.
+"""Writes the runs of a results folder into an MLflow store. A second time changes nothing.
 
-The only module that imports MLflow, inside the functions that need it: it takes seconds and
+This is the only module that imports MLflow, inside functions, because the import takes seconds and
 hundreds of megabytes.
 """
 
@@ -13,22 +13,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from experiments.tracking.address import (
+from experiments.tracking.brought import brought_views, is_brought
+from experiments.tracking.metrics import Point
+from experiments.tracking.runs import RUN_RUNNING, RunView, run_views
+from experiments.tracking.store_address import (
     Unreachable,
     check_answers,
-    lock,
     own_uri,
     sqlite_file,
     store_uri,
     without_secrets,
+    write_lock,
 )
-from experiments.tracking.brought import brought_views, is_brought
-from experiments.tracking.metrics import Point
-from experiments.tracking.runs import RUNNING, RunView, views
 from experiments.tracking.sweeps import sweep_views
 
-MAKING = ".mlflow-making-"  # folder for a database that is not whole yet
-BATCH, PARAMS = 1000, 100  # metrics, params and tags that MLflow takes in one call
+MAKING = ".mlflow-making-"  # prefix of the folder in which a database is created
+BATCH, PARAMS = 1000, 100  # MLflow's limits per call: of metrics; of params or tags
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -38,28 +38,27 @@ QUIET = {
 
 
 @contextmanager
-def told_without_secrets() -> Iterator[None]:
-    """MLflow's, its database's and the network's errors become Unreachable."""
+def errors_without_secrets() -> Iterator[None]:
+    """Turns errors of MLflow, its database and the network into Unreachable, without secrets."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (
-        MlflowException,
-        SQLAlchemyError,
-        OSError,
-        ImportError,
-    ) as error:  # ImportError: a database's driver
+    # ImportError: the driver of the database is not installed
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         first = (without_secrets(str(error)).strip().splitlines() or [""])[0]
         raise Unreachable(f"the store ({type(error).__name__}: {first})") from None
 
 
 def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> None:
-    """Brings the store up to date with a results folder. `whole`: artifacts and data sets too.
+    """Brings the store up to date with the results folder `root`.
+
+    `alive`: unfinished runs are still running, and were not given up.
+    `whole`: log artifacts and data sets, too. `uri`: of the store, if not the default one.
 
     Raises:
-        BadInput: a file is wrong.
+        BadInput: a result file cannot be read.
         Unreachable: the store does not answer.
     """
     for key, value in QUIET.items():
@@ -67,12 +66,12 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
     if is_brought(root):
         name, runs = brought_views(root)
     else:
-        experiment, runs = views(root, alive)
+        experiment, runs = run_views(root, alive)
         name, runs = experiment.name, runs + sweep_views(root, alive)
     uri = uri or store_uri(root.parent)
-    with lock(root.parent):
+    with write_lock(root.parent):
         check_answers(uri)
-        with told_without_secrets():
+        with errors_without_secrets():
             make_database(uri)
             store = Store(uri, name, root.parent)
             for run in runs:
@@ -81,10 +80,10 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
 
 
 def make_database(uri: str) -> None:
-    """An SQLite store that is not there yet, whole or not at all.
+    """Creates an SQLite store if it is missing.
 
-    MLflow makes one in dozens of migrations. Killed in the middle, it leaves one that it can never
-    open again.
+    MLflow creates one in dozens of migrations; if it is killed in between, it cannot open the
+    result again. So the store is created in a folder of its own and then moved.
     """
     path = sqlite_file(uri)
     if path is None or (path.exists() and path.stat().st_size):
@@ -93,9 +92,8 @@ def make_database(uri: str) -> None:
 
     for left in path.parent.glob(f"{MAKING}*"):
         shutil.rmtree(left)
-    with TemporaryDirectory(
-        prefix=MAKING, dir=path.parent
-    ) as folder:  # MLflow never forgets what it has opened by a name
+    # A new name each time: MLflow caches its connections by name.
+    with TemporaryDirectory(prefix=MAKING, dir=path.parent) as folder:
         made = Path(folder, path.name)
         MlflowClient(f"sqlite:///{made}").search_experiments(max_results=1)
         made.replace(path)
@@ -130,11 +128,11 @@ class Store:
                 return found
 
     def write(self, view: RunView, whole: bool) -> None:
-        """Creates a run, or adds to it what it lacks."""
+        """Creates a run or adds what it lacks. A run that was trained anew replaces the old one."""
         run = self.runs.get(view.key)
         if run and self.made_again(run, view):
             if not self.own:
-                return  # others may rely on what is there
+                return  # a store that others share: nothing is deleted there
             self.client.delete_run(run.info.run_id)
             run = None
         run = run or self.create(view)
@@ -149,13 +147,13 @@ class Store:
         return self.client.create_run(self.experiment, start, {"run_key": view.key}, view.name)
 
     def logged(self, run: str) -> dict[int, float]:
-        """Rollout → entropy, of the rollouts that are in the store."""
+        """{rollout: entropy, nats} of the rollouts that are in the store."""
         return {
             metric.step: metric.value for metric in self.client.get_metric_history(run, "entropy")
         }
 
     def made_again(self, run: Any, view: RunView) -> bool:
-        """Whether the files are of another run than the store: trained anew, with other code."""
+        """Whether the store has another run under this key: one that was since trained anew."""
         if run.data.tags.get("run", "") != view.tags.get("run", ""):
             return True
         logged = self.logged(run.info.run_id) if view.rollouts else {}
@@ -165,6 +163,7 @@ class Store:
         )
 
     def add(self, run: Any, view: RunView) -> None:
+        """Logs the tags, params and metrics that the run lacks."""
         from mlflow.entities import Metric, Param, RunTag
 
         tags = view.tags | {"run_key": view.key}
@@ -200,25 +199,25 @@ class Store:
             )
             log(run, str(path), folder or None)
         if view.data:
-            self.client.log_inputs(run, datasets=inputs(view))
+            self.client.log_inputs(run, datasets=dataset_inputs(view))
 
     def set_status(self, run: Any, status: str) -> None:
         if run.info.status == status:
             return
-        if status == RUNNING:
+        if status == RUN_RUNNING:
             self.client.update_run(run.info.run_id, status=status)
         else:
             self.client.set_terminated(run.info.run_id, status)
 
     def forget(self, keys: set[str]) -> None:
-        """Runs whose files are gone go to MLflow's bin; on a store that others share they stay."""
+        """Moves runs whose files are gone to MLflow's bin; does nothing on a shared store."""
         for key, run in self.runs.items():
             if self.own and key not in keys:
                 self.client.delete_run(run.info.run_id)
 
 
 def entropy_of(row: tuple[Point, ...]) -> tuple[int, float]:
-    """(rollout, entropy), NaN where it was not measured."""
+    """(rollout, entropy in nats) of a rollout's points; NaN if entropy was not measured."""
     return next(
         ((p.step, p.value) for p in row if p.name == "entropy"),
         (row[0].step if row else -1, float("nan")),
@@ -226,11 +225,15 @@ def entropy_of(row: tuple[Point, ...]) -> tuple[int, float]:
 
 
 def entropy_last(points: list[Point]) -> list[Point]:
-    """`entropy` marks a rollout as logged, so it follows all that belongs to its rollout."""
+    """Sorts points so that `entropy` is the last of its rollout.
+
+    A rollout with an entropy in the store counts as logged, so it must be written after the rest.
+    """
     return sorted(points, key=lambda point: (point.step, point.name == "entropy"))
 
 
-def inputs(view: RunView) -> list[Any]:
+def dataset_inputs(view: RunView) -> list[Any]:
+    """The data sets of a run as MLflow's objects."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     return [

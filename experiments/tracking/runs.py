@@ -1,13 +1,12 @@
-"""What MLflow is to show of one results folder, read from its files alone: the runs, and what
-belongs to each.
+"""The runs that MLflow shows of an experiment, read from its result files.
 
     comparison          tables, figures and report of the experiment
     base                the base policy: its scores
-    <arm>               a parent run per arm: scores over seeds with intervals, differences to the reference
+    <arm>               a parent run per arm: scores over seeds, differences to the reference
     <arm>/seed-<s>      a child run per seed: settings, a step per rollout, scores
 
-A run is known by its key, made of what determines it: the hash of its settings, the arm and the
-seed. So a run that is retried or resumed is the same run, and a run with other settings another.
+The key of a run is made of what determines it: the hash of its settings, the arm and the seed. So
+a retried or resumed run remains the same run in MLflow, and a run with other settings is another.
 """
 
 import hashlib
@@ -17,17 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.files.json_text import parse
+from eval.files.json_text import object_or_none
 from eval.files.jsonl import read_rows
-from experiments.spec.schema import Experiment, base_spec, load, run_spec, spec_hash
+from experiments.spec.schema import Experiment, base_spec, load_experiment, run_spec, spec_hash
 from experiments.tracking.metrics import Point, arm_points, row_points, score_points, system_points
+from experiments.workflow.layout import run_folder
 
-RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+RUN_RUNNING, RUN_FINISHED, RUN_FAILED, RUN_KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A problem file that a run read."""
+    """A problem file that a run used."""
 
     name: str
     digest: str  # first 16 hex digits of its SHA-256
@@ -37,7 +37,7 @@ class DataSet:
 
 @dataclass(frozen=True)
 class RunView:
-    """One MLflow run."""
+    """One run as MLflow shows it."""
 
     key: str
     name: str
@@ -45,20 +45,21 @@ class RunView:
     tags: dict[str, str]
     params: dict[str, str]
     parent: str | None = None  # key of the parent run
-    rollouts: tuple[tuple[Point, ...], ...] = ()  # per rollout; `entropy` is in each
+    rollouts: tuple[tuple[Point, ...], ...] = ()  # one inner tuple per rollout
     points: tuple[Point, ...] = ()  # values of the whole run
     data: tuple[DataSet, ...] = ()
-    artifacts: tuple[tuple[Path, str], ...] = ()  # file or folder, folder among the artifacts
+    artifacts: tuple[tuple[Path, str], ...] = ()  # (file or folder, its folder in MLflow)
 
 
-def views(root: Path, alive: bool) -> tuple[Experiment, list[RunView]]:
-    """All runs of a results folder, parents before children. `alive`: unfinished runs are being
-    made, not given up.
+def run_views(root: Path, alive: bool) -> tuple[Experiment, list[RunView]]:
+    """(experiment, its runs), parents before children.
+
+    `alive`: unfinished runs are still running, and were not given up.
 
     Raises:
         BadInput: the folder has no readable spec.yaml, or a file of a finished run cannot be read.
     """
-    experiment = load(root / "spec.yaml")
+    experiment = load_experiment(root / "spec.yaml")
     children = {
         arm: [
             view
@@ -77,17 +78,14 @@ def views(root: Path, alive: bool) -> tuple[Experiment, list[RunView]]:
 def seed_view(
     experiment: Experiment, root: Path, arm: str, seed: int, alive: bool
 ) -> RunView | None:
-    """One training run; None before its first rollout, and where the files are of other
-    settings.
-    """
-    folder, settings = root / arm / f"seed-{seed}", run_spec(experiment, arm, seed)
-    record = read_json(folder / "run.json")
+    """One training run; None before its first rollout, or if its files have other settings."""
+    folder, settings = run_folder(root, arm, seed), run_spec(experiment, arm, seed)
+    record = object_or_none(folder / "run.json") or {}  # empty before the run ends
     log = folder / "train.jsonl"
     if not log.is_file() or record.get("spec_hash", spec_hash(settings)) != spec_hash(settings):
         return None
     if not record and log.stat().st_mtime < (root / "spec.yaml").stat().st_mtime:
-        # rows from before the settings were last written: nothing says that they are of these
-        # settings
+        # These rows are older than the spec, so they may belong to a run with other settings.
         return None
     rows = read_rows(log, torn_ok=True)
     if not rows:
@@ -98,13 +96,13 @@ def seed_view(
     return RunView(
         key=f"{spec_hash(settings)}/{arm}/{seed}",
         name=f"{arm}/seed-{seed}",
-        status=status(record, alive),
+        status=run_status(record, alive),
         tags=arm_tags(experiment, arm) | seed_tags(seed, settings, record),
-        params=flat(settings),
+        params=dotted_params(settings),
         parent=arm_key(experiment, arm),
         rollouts=row_points(rows, log.stat().st_mtime),
         points=(
-            *scores(experiment, folder / "eval"),
+            *evaluation_points(experiment, folder / "eval"),
             *system_points(root / "benchmarks", arm, seed),
         ),
         data=tuple(data),
@@ -119,34 +117,42 @@ def seed_view(
 def arm_view(
     experiment: Experiment, root: Path, arm: str, children: list[RunView], alive: bool
 ) -> RunView:
-    """The parent run of an arm. It is there before its children are."""
+    """The parent run of an arm. It exists even without children."""
     finished = len(children) == len(experiment.seeds) and all(
-        child.status == FINISHED for child in children
+        child.status == RUN_FINISHED for child in children
     )
     return RunView(
         key=arm_key(experiment, arm),
         name=arm,
-        status=FINISHED if finished else status({}, alive),
+        status=RUN_FINISHED if finished else run_status({}, alive),
         tags=arm_tags(experiment, arm) | {"kind": "arm"},
-        params=flat(arm_spec(experiment, arm)),
+        params=dotted_params(arm_spec(experiment, arm)),
         points=arm_points(root / "tables", arm),
     )
 
 
 def base_view(experiment: Experiment, root: Path) -> RunView | None:
-    """The base policy, once it has been evaluated."""
-    points = (*scores(experiment, root / "base" / "eval"), *arm_points(root / "tables", "base"))
+    """The run of the base policy; None before it is evaluated."""
+    points = (
+        *evaluation_points(experiment, root / "base" / "eval"),
+        *arm_points(root / "tables", "base"),
+    )
     if not points:
         return None
     settings = base_spec(experiment)
     tags = {"kind": "base", "arm": "base", "spec_hash": spec_hash(settings)}
     return RunView(
-        f"{spec_hash(settings)}/base", "base", FINISHED, tags, flat(settings), points=points
+        f"{spec_hash(settings)}/base",
+        "base",
+        RUN_FINISHED,
+        tags,
+        dotted_params(settings),
+        points=points,
     )
 
 
 def comparison_view(experiment: Experiment, root: Path) -> RunView | None:
-    """Tables, figures and report, once they are there."""
+    """The run with tables, figures and report; None before there are any."""
     shown = [(root / "tables", "tables"), (root / "figures", "figures"), (root / "report.html", "")]
     found = tuple((path, folder) for path, folder in shown if path.exists())
     if not found:
@@ -158,17 +164,17 @@ def comparison_view(experiment: Experiment, root: Path) -> RunView | None:
     }
     artifacts = (*found, (root / "spec.yaml", ""))
     return RunView(
-        f"{experiment.name}/comparison", "comparison", FINISHED, tags, {}, artifacts=artifacts
+        f"{experiment.name}/comparison", "comparison", RUN_FINISHED, tags, {}, artifacts=artifacts
     )
 
 
-def status(record: Mapping[str, Any], alive: bool) -> str:
+def run_status(record: Mapping[str, Any], alive: bool) -> str:
     if not record:
-        return RUNNING if alive else FAILED
-    return FINISHED if record["status"] in ("finished", "exploded") else FAILED
+        return RUN_RUNNING if alive else RUN_FAILED
+    return RUN_FINISHED if record["status"] in ("finished", "exploded") else RUN_FAILED
 
 
-def scores(experiment: Experiment, folder: Path) -> list[Point]:
+def evaluation_points(experiment: Experiment, folder: Path) -> list[Point]:
     names = experiment.evaluation.benchmarks
     return [
         point for name in names for point in score_points(folder / f"{name}.measures.json", name)
@@ -176,7 +182,7 @@ def scores(experiment: Experiment, folder: Path) -> list[Point]:
 
 
 def arm_spec(experiment: Experiment, arm: str) -> dict[str, Any]:
-    """The settings that all seeds of an arm share."""
+    """The settings that are the same for all seeds of an arm."""
     return {key: value for key, value in run_spec(experiment, arm, 0).items() if key != "seed"}
 
 
@@ -190,7 +196,7 @@ def arm_tags(experiment: Experiment, arm: str) -> dict[str, str]:
 
 
 def seed_tags(seed: int, settings: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
-    """What is known of a run before it ends, and what run.json adds."""
+    """Tags of a training run. `record`: content of its run.json; empty before it ends."""
     known = {"kind": "seed", "seed": str(seed), "spec_hash": spec_hash(settings)}
     known |= {key: record[key] for key in ("git_revision", "host") if key in record}
     return known | {
@@ -198,37 +204,28 @@ def seed_tags(seed: int, settings: Mapping[str, Any], record: Mapping[str, Any])
     }
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def dotted_params(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """{"method": {"tau": 0.5}} → {"method.tau": "0.5"}."""
     found: dict[str, str] = {}
     for key, value in settings.items():
         inner = (
-            flat(value, f"{prefix}{key}.")
+            dotted_params(value, f"{prefix}{key}.")
             if isinstance(value, Mapping)
-            else {f"{prefix}{key}": plain(value)}
+            else {f"{prefix}{key}": param_text(value)}
         )
         found |= inner
     return found
 
 
-def plain(value: Any) -> str:
+def param_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def data_sets(root: Path, names: Any, context: str) -> list[DataSet]:
-    """The problem files that exist."""
+    """The data sets of the problem files that exist. `context`: "training" or "evaluation"."""
     found = [(name, root / "problems" / f"{name}.jsonl") for name in names]
     return [data_set(name, path.read_bytes(), context) for name, path in found if path.exists()]
 
 
 def data_set(name: str, content: bytes, context: str) -> DataSet:
     return DataSet(name, hashlib.sha256(content).hexdigest()[:16], content.count(b"\n"), context)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file; empty where there is no file, or where it is just being written."""
-    try:
-        value = parse(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

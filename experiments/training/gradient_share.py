@@ -1,14 +1,16 @@
-"""How much of the gradient comes from the entropy term: whether a method *acts*, not only whether
-it is switched on.
+"""How much of the gradient comes from the method: whether it *acts*, not only whether it is
+switched on.
 
-    share = ‖∇bonus‖ / (‖∇bonus‖ + ‖∇policy‖)          both over all trained parameters, before gradient clipping
+    share = ‖∇m‖ / (‖∇m‖ + ‖∇plain‖)     over all trained parameters, before gradient clipping
+    loss  = plain - m
 
-∇bonus is taken by a second backward pass through each micro-batch of a rollout's first update;
-∇policy is what remains of the accumulated gradient. That costs a backward pass, so it is measured
-every few rollouts only.
+plain is GRPO's loss without any lever, and m what the method takes from it: its entropy bonus, and
+the difference that its levers on the policy term make. ∇m is taken by a second backward pass
+through each micro-batch of a rollout's first update; ∇plain is what remains of the accumulated
+gradient. That costs a backward pass, so it is measured every few rollouts only.
 
 Data-parallel training averages the accumulated gradient over processes during the backward pass;
-∇bonus is averaged here. Both need whole parameters and gradients in each process: not shards (FSDP,
+∇m is averaged here. Both need whole parameters and gradients in each process: not shards (FSDP,
 DeepSpeed), where the second backward pass would meet parameters that have been given back already.
 """
 
@@ -20,7 +22,7 @@ from torch.nn import Parameter
 
 
 class GradientShare:
-    """Accumulates ∇bonus over the micro-batches of one optimizer step.
+    """Accumulates ∇m over the micro-batches of one optimizer step.
 
     mean: of a tensor over all processes; every process calls it equally often.
     """
@@ -31,33 +33,33 @@ class GradientShare:
         mean: Callable[[Tensor], Tensor] = lambda local: local,
     ) -> None:
         self.parameters = [p for p in parameters if p.requires_grad]
-        self.bonus = [torch.zeros_like(p) for p in self.parameters]
+        self.added = [torch.zeros_like(p) for p in self.parameters]
         self.mean = mean
 
-    def add(self, bonus: Tensor) -> None:
-        """Call between forward and backward; keeps the graph."""
-        if not bonus.requires_grad:  # no weights in this micro-batch, so no term
+    def add(self, added: Tensor) -> None:
+        """m of one micro-batch. Call between forward and backward; keeps the graph."""
+        if not added.requires_grad:  # nothing is added in this micro-batch
             return
         gradients = torch.autograd.grad(
-            bonus, self.parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+            added, self.parameters, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        self.bonus = [a + b for a, b in zip(self.bonus, gradients, strict=True)]
+        self.added = [a + b for a, b in zip(self.added, gradients, strict=True)]
 
     def close(self) -> float:
         """The share. Call when the step's gradients have been accumulated, before they are
         clipped.
         """
-        averaged = [self.mean(local) for local in self.bonus]
-        # The loss subtracts the bonus, so the accumulated gradient is ∇policy - ∇bonus.
-        bonus = norm(averaged)
-        policy = norm(
+        averaged = [self.mean(local) for local in self.added]
+        # The loss is plain - m, so the accumulated gradient is ∇plain - ∇m.
+        added = norm(averaged)
+        plain = norm(
             [
                 p.grad + b
                 for p, b in zip(self.parameters, averaged, strict=True)
                 if p.grad is not None
             ]
         )
-        return bonus / (bonus + policy) if bonus + policy > 0 else 0.0
+        return added / (added + plain) if added + plain > 0 else 0.0
 
 
 def norm(tensors: Sequence[Tensor]) -> float:

@@ -11,16 +11,18 @@ import torch
 from accelerate.utils import parse_flag_from_env
 from trl.trainer.grpo_config import GRPOConfig
 
+from experiments.run.processes import PATIENCE
 from experiments.spec.training_settings import Training
 from experiments.training.micro_batches import batch
-from experiments.training.processes import PATIENCE
 
 PASSED_ON = {
-    "num_generations", "num_iterations", "max_completion_length", "temperature", "top_p", "learning_rate",
-    "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta1", "adam_beta2", "max_grad_norm", "scale_rewards",
-    "bf16", "gradient_checkpointing", "vllm_server_host", "vllm_server_port", "vllm_server_timeout", "vllm_group_port",
-    "vllm_gpu_memory_utilization", "vllm_tensor_parallel_size", "vllm_max_model_length", "vllm_enable_sleep_mode",
-    "vllm_importance_sampling_correction", "vllm_importance_sampling_mode", "vllm_importance_sampling_clip_max",
+    "num_generations", "num_iterations", "max_completion_length", "temperature", "top_p",
+    "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "adam_beta1",
+    "adam_beta2", "max_grad_norm", "scale_rewards", "bf16", "gradient_checkpointing",
+    "vllm_server_host", "vllm_server_port", "vllm_server_timeout", "vllm_group_port",
+    "vllm_gpu_memory_utilization", "vllm_tensor_parallel_size", "vllm_max_model_length",
+    "vllm_enable_sleep_mode", "vllm_importance_sampling_correction",
+    "vllm_importance_sampling_mode", "vllm_importance_sampling_clip_max",
     "vllm_importance_sampling_clip_min",
 }  # fmt: skip
 """Settings that TRL has under the same name."""

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from experiments.tasks.strata import RATES, rate_code
 
-Number = float | None
+Numeric = float | None
 Labels = dict[str, Sequence[str]]  # column -> the names its codes stand for
 
 
@@ -42,6 +42,7 @@ class Rows:
     level_B: Tensor  # code of the problem's level
     stratum_B: Tensor  # code of the base policy's pass rate on the prompt
     entropy_B: Tensor  # nats, summed over the tokens, before the rollout's first update
+    own_entropy_B: Tensor  # the same, of the method's `entropy_of`; as entropy_B without one
     logp_B: Tensor  # nats, summed over the tokens, under the policy that generated them
 
     def columns(self) -> Tensor:
@@ -61,31 +62,30 @@ class UpdateTotals:
     entropy: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))  # nats
     clipped_low: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
     clipped_high: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+    # tokens whose surrogate pulls otherwise than plain GRPO's (acted.py)
+    unlike_plain: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
 
-    def add(self, mask_BT: Tensor, entropy_BT: Tensor, low_BT: Tensor, high_BT: Tensor) -> None:
-        for name, value_BT in (
-            ("entropy", entropy_BT),
-            ("clipped_low", low_BT),
-            ("clipped_high", high_BT),
-        ):
+    def add(self, mask_BT: Tensor, **sums_BT: Tensor) -> None:
+        for name, value_BT in sums_BT.items():
             setattr(
                 self, name, getattr(self, name) + (value_BT.detach().double() * mask_BT).sum().cpu()
             )
         self.tokens = self.tokens + mask_BT.sum().double().cpu()
 
     def vector(self) -> Tensor:
-        return torch.stack([self.tokens, self.entropy, self.clipped_low, self.clipped_high])
+        return torch.stack([getattr(self, f.name) for f in fields(self)])
 
 
-def summarise(rows: Rows, totals_4: Tensor, labels: Labels) -> dict[str, Any]:
-    """Everything that the table says; `totals_4` is UpdateTotals.vector() summed over processes."""
+def summarise(rows: Rows, totals_5: Tensor, labels: Labels) -> dict[str, Any]:
+    """Everything that the table says; `totals_5` is UpdateTotals.vector() summed over processes."""
     tokens = rows.length_B.sum()
-    update_tokens, update_entropy, low, high = totals_4.tolist()
+    update_tokens, update_entropy, low, high, unlike = totals_5.tolist()
     finished_B = rows.truncated_B == 0
     bonus_B = rows.weight_B * rows.entropy_B
     return {
         "entropy": number(rows.entropy_B.sum() / tokens),
         "entropy_update": ratio(update_entropy, update_tokens),
+        "own_entropy": number(rows.own_entropy_B.sum() / tokens),
         "entropy_mc": number(-rows.logp_B.sum() / tokens),
         "reward": mean(rows.reward_B),
         "accuracy": mean(rows.correct_B),
@@ -96,6 +96,7 @@ def summarise(rows: Rows, totals_4: Tensor, labels: Labels) -> dict[str, Any]:
         "truncated": mean(rows.truncated_B),
         "clip_low": ratio(low, update_tokens),
         "clip_high": ratio(high, update_tokens),
+        "unlike_plain": ratio(unlike, update_tokens),
         "groups_all_right": mean((rows.accuracy_B == 1).double()),
         "groups_all_wrong": mean((rows.accuracy_B == 0).double()),
         "coefficient_mean": mean(rows.weight_B),
@@ -110,11 +111,11 @@ def summarise(rows: Rows, totals_4: Tensor, labels: Labels) -> dict[str, Any]:
     }
 
 
-def by_label(rows: Rows, code_B: Tensor, names: Sequence[str]) -> dict[str, dict[str, Number]]:
+def by_label(rows: Rows, code_B: Tensor, names: Sequence[str]) -> dict[str, dict[str, Numeric]]:
     """Entropy (token mean, nats), length (tokens) and accuracy of the rows of each label that
     occurs.
     """
-    table: dict[str, dict[str, Number]] = {}
+    table: dict[str, dict[str, Numeric]] = {}
     for code, name in enumerate(names):
         chosen_B = code_B == code
         if chosen_B.any():
@@ -127,16 +128,16 @@ def by_label(rows: Rows, code_B: Tensor, names: Sequence[str]) -> dict[str, dict
     return table
 
 
-def mean(value_B: Tensor) -> Number:
+def mean(value_B: Tensor) -> Numeric:
     """Mean over the rows that have a value; None where none has."""
     return number(value_B.nanmean()) if len(value_B) else None
 
 
-def ratio(above: float, below: float) -> Number:
+def ratio(above: float, below: float) -> Numeric:
     """above / below; None where there is nothing below."""
     return above / below if below > 0 else None
 
 
-def number(value: Tensor) -> Number:
+def number(value: Tensor) -> Numeric:
     """A float for JSON; None where it is NaN."""
     return None if value.isnan() else value.item()

@@ -20,8 +20,8 @@ def prepare_shards(trainer: Any) -> None:
     """Call once TRL's trainer stands: accelerate shards when training starts.
 
     Raises:
-        BadInput: the gradient's share is asked for (gradient_share.py says why not), or adapters would have to be merged on
-            shards for vLLM.
+        BadInput: the gradient's share is asked for (gradient_share.py says why not), or adapters
+            would have to be merged on shards for vLLM.
     """
     if trainer.is_fsdp_enabled and trainer.args.bf16:
         plugin = trainer.accelerator.state.fsdp_plugin

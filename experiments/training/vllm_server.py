@@ -9,13 +9,13 @@ listens where the experiment's `vllm_server_host` and `vllm_server_port` say. Wh
 passed on to `vllm serve`.
 """
 
-import argparse
 import os
 from pathlib import Path
 
+from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
-from experiments.policies.load import policy_source
-from experiments.spec.schema import Experiment, load
+from experiments.policies.load_save import policy_source
+from experiments.spec.schema import Experiment, load_experiment
 from experiments.training.generation import LOGPROBS, engine_seed
 
 
@@ -40,7 +40,7 @@ def serve_command(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.training.vllm_server", __doc__)
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
     parser.add_argument("--arm", required=True)
     parser.add_argument("--seed", required=True, type=int)
@@ -49,7 +49,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     with exit_with_message():
-        experiment = load(arguments.spec)
+        experiment = load_experiment(arguments.spec)
         command = serve_command(
             experiment, arguments.arm, arguments.seed, arguments.spec.parent, arguments.more
         )

@@ -1,6 +1,7 @@
 """One run at a time on a results folder.
 
-    claim   a lock of the operating system on results/<experiment>/.running, which ends with the process that holds it,
+    claim   a lock of the operating system on results/<experiment>/.running, which ends with the
+            process that holds it,
             however that process ends
 
 Snakemake's own locks are files. They outlive a process that is killed, and a run that ends well
@@ -96,7 +97,8 @@ def claim(root: Path) -> None:
             return
         file.truncate(0)
         file.write(
-            f"process {os.getpid()} on {gethostname()}, since {datetime.now(UTC):%F %T} UTC\n".encode()
+            f"process {os.getpid()} on {gethostname()}, since"
+            f" {datetime.now(UTC):%F %T} UTC\n".encode()
         )
     except OSError as error:
         disk = (

@@ -13,7 +13,6 @@ All of a job's devices are taken at once or none, so that two jobs never wait fo
 has given this job its devices is left alone.
 """
 
-import argparse
 import fcntl
 import os
 import subprocess
@@ -25,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 
 CUDA_DEVICES = "CUDA_VISIBLE_DEVICES"
@@ -68,7 +68,8 @@ def query(environment: Mapping[str, str]) -> dict[str, str]:
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise BadInput(
-            f"nvidia-smi: {said}: fix the driver, or set {CUDA_DEVICES}= (empty) to run without GPUs"
+            f"nvidia-smi: {said}: fix the driver, or set {CUDA_DEVICES}= (empty) to run without"
+            " GPUs"
         )
     pairs = [line.split(",") for line in done.stdout.splitlines() if "," in line]
     return {index.strip(): uuid.strip() for index, uuid in pairs}
@@ -163,7 +164,7 @@ def lock_folder() -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command_parser("experiments.workflow.devices", __doc__)
     parser.add_argument(
         "--gpus", type=int, required=True, help="devices for the command; 0 hides all of them"
     )

@@ -18,7 +18,7 @@ from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file
 from experiments.workflow.config import whole_number
 
-FOLDER = Path(__file__).parents[1] / "launch"
+LAUNCH_FOLDER = Path(__file__).parents[1] / "launch"
 ONE = "python -m"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads a process computes with. Snakemake sets both to the threads of the
@@ -31,7 +31,7 @@ def launcher(config: Mapping[str, Any]) -> str:
     """What stands before the module's name on the command line.
 
     Raises:
-        BadInput: no such configuration, or no such number.
+        BadInput: the configuration does not exist, or a number is wrong.
     """
     count = processes(config)
     if count == 1 and "launch" not in config:
@@ -62,10 +62,10 @@ def retries(config: Mapping[str, Any]) -> int:
 
 def configuration(name: str) -> Path:
     """The file that a name or path means."""
-    for path in (FOLDER / f"{name}.yaml", Path(name)):
+    for path in (LAUNCH_FOLDER / f"{name}.yaml", Path(name)):
         if is_yaml_file(path):
             return path.absolute()
-    known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    known = ", ".join(sorted(path.stem for path in LAUNCH_FOLDER.glob("*.yaml")))
     raise BadInput(
         f"--config launch={name}: choose one of {known}, or give the path of an accelerate"
         " configuration"

@@ -1,4 +1,5 @@
-"""Where everything lies in a results folder, and the pieces of command lines that rules are made of.
+"""Where everything lies in a results folder, and the pieces of command lines that rules are made
+of.
 
 results/<experiment>/problems/<set>.jsonl
                     /base/policy/            /base/eval/<set>.…
@@ -14,15 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.marks import CHECKSUMS
+from eval.files.results_layout import run_folder
 from eval.questions.named_sets import SOURCES
 from eval.sampling.made_from import policy_files
 from experiments.spec.data_folder import named_sets
 from experiments.spec.schema import Experiment, HubPolicy, MiniaturePolicy, spec_hash
-
-
-def run_folder(root: Path, arm: str, seed: int | str) -> Path:
-    """Folder of a training run below its results folder."""
-    return root / arm / f"seed-{seed}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,9 @@ class Graph:
 
     @property
     def base_sets(self) -> list[str]:
-        """Sets that the base policy answers: the benchmarks, and the prompts if there are strata."""
+        """Sets that the base policy answers: the benchmarks, and the prompts if there are
+        strata.
+        """
         return [*self.benchmarks, *(["train"] if self.experiment.task.strata_samples else [])]
 
     @property
@@ -144,7 +143,7 @@ class Graph:
         """Counts files of the named sets in a run's folder."""
         return [f"{folder}/eval/{name}.counts.csv" for name in names]
 
-    def marks(self, folder: str, names: list[str], kind: str) -> list[str]:
+    def marks(self, folder: str | Path, names: list[str], kind: str) -> list[str]:
         """Marks of the named sets in a run's folder: `kind` is sampled or scored."""
         return [f"{folder}/eval/{name}.{kind}" for name in names]
 
@@ -196,6 +195,8 @@ def prepare_environment() -> None:
 
 
 def data_files(experiment: Experiment, names: Iterable[str]) -> list[Path]:
-    """Where the named sets lie in the experiment's folder of data; none if the hub is the source."""
+    """Where the named sets lie in the experiment's folder of data; none if the hub is the
+    source.
+    """
     folder = experiment.data_dir
     return [] if folder is None else [Path(folder) / SOURCES[name].file for name in names]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS, Damage, damage, restore
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 
 READ = (
     1 << 24
@@ -62,7 +62,10 @@ def date_now(root: Path) -> Iterator[str]:
         with suppress(FileNotFoundError):
             os.utime(path, ns=(now - steps * TICK, now - steps * TICK))
     if future:
-        yield f"{root}: {len(future)} files were dated in the future: was the clock set back? They are dated now"
+        yield (
+            f"{root}: {len(future)} files were dated in the future: was the clock set back?"
+            " They are dated now"
+        )
 
 
 def written(path: Path) -> int:
@@ -93,7 +96,9 @@ def undo_damaged(root: Path, runs: Sequence[str] = ()) -> Iterator[str]:
 
 
 def marks(root: Path) -> list[Path]:
-    """All marks but those in hidden folders, which a crash has left half written or half deleted."""
+    """All marks but those in hidden folders, which a crash has left half written or half
+    deleted.
+    """
     found = (
         *root.rglob(f"*{CHECKSUMS}"),
         *root.rglob("eval/*.sampled"),
@@ -107,8 +112,8 @@ def marks(root: Path) -> list[Path]:
 
 
 def lost_policies(runs: Sequence[str]) -> Iterator[Path]:
-    """Marks of policies that are missing. A run is marked after its policy is in its place, and only
-    a sweep's trials discard it.
+    """Marks of policies that are missing. A run is marked after its policy is in its place, and
+    only a sweep's trials discard it.
     """
     finished = (Path(run) for run in runs if Path(run, CHECKSUMS).exists())
     return (mark for run in finished if not (mark := run / "policy" / CHECKSUMS).exists())
@@ -117,7 +122,7 @@ def lost_policies(runs: Sequence[str]) -> Iterator[Path]:
 def without_spec(root: Path) -> Iterator[str]:
     spec = root / "spec.yaml"
     try:
-        load(spec)
+        load_experiment(spec)
     except BadInput:
         if marks(root):
             yield (f"{spec}: was missing or could not be read, and is written anew")

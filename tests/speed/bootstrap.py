@@ -30,8 +30,8 @@ from pathlib import Path
 import numpy as np
 
 from analysis.calibrate.simulated_studies import MATH, Study, simulate
-from analysis.inference.bootstrap import plain_means
-from analysis.inference.statistics import LEVEL, Counts, estimate
+from analysis.inference.bootstrap import PERCENTILES, plain_means
+from analysis.inference.statistics import Counts, estimate_score
 
 NEEDS = ["rliable==1.2.0", "arch==7.2.0", "pandas==2.*", "numpy<2.4"]
 ARMS, SEEDS, QUESTIONS, SAMPLES = 4, 3, 500, 8
@@ -55,15 +55,13 @@ print(json.dumps({"seconds": seconds, "ends": [intervals[arm][:, 0].tolist() for
 
 def ours(arms: list[Counts], draws: int) -> Intervals:
     """The intervals that the tables show."""
-    found = [estimate(arm, 1, draws=draws, rng=np.random.default_rng(0)) for arm in arms]
+    found = [estimate_score(arm, 1, draws=draws, rng=np.random.default_rng(0)) for arm in arms]
     return np.array([(each.low, each.high) for each in found])
 
 
 def textbook(tables: list[np.ndarray], draws: int) -> Intervals:
     """Percentiles of plain resampling, all arms on the same draws."""
-    return np.quantile(
-        plain_means(np.stack(tables), draws, np.random.default_rng(0)), LEVEL, axis=1
-    ).T
+    return np.quantile(plain_means(tables, draws, np.random.default_rng(0)), PERCENTILES, axis=1).T
 
 
 def theirs(
@@ -110,7 +108,7 @@ def apart(a: Intervals, b: Intervals, table: list[np.ndarray], draws: int) -> fl
     normal's 2.5 % point).
     """
     density = np.exp(-(1.96**2) / 2) / np.sqrt(2 * np.pi)
-    error = np.sqrt(2 * LEVEL[0] * LEVEL[1] / draws) / density
+    error = np.sqrt(2 * PERCENTILES[0] * PERCENTILES[1] / draws) / density
     sd = np.array([each.mean(axis=0).std() / np.sqrt(each.shape[1]) for each in table])
     return float((np.abs(a - b) / (error * sd[:, None])).max())
 

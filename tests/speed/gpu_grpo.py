@@ -19,7 +19,7 @@ from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load
+from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import Graph, prepare_environment
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     with exit_with_message():
         prepare_environment()
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        graph = Graph(load(arguments.experiment), arguments.results)
+        graph = Graph(load_experiment(arguments.experiment), arguments.results)
         prepare(graph)
         runs = product(graph.experiment.arms, graph.experiment.seeds)
         with ThreadPoolExecutor(arguments.jobs) as pool:

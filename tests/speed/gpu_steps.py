@@ -35,7 +35,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.files.errors import BadInput, exit_with_message
 from experiments.plan.geometry import QWEN3, Geometry
-from experiments.policies.tiny import make_tokenizer
+from experiments.policies.tiny import make_tiny_tokenizer
 from experiments.spec.training_settings import Training
 from experiments.training.grpo_config import grpo_config
 from experiments.training.trainer import EntropyControlTrainer
@@ -174,7 +174,7 @@ def make_trainer(
     shared: dict[str, Any] = {
         "model": model,
         "args": config,
-        "processing_class": make_tokenizer(),
+        "processing_class": make_tiny_tokenizer(),
         "reward_funcs": [given.reward],
         "train_dataset": Dataset.from_list(rows),
         "rollout_func": given.complete,

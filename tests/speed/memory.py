@@ -23,7 +23,7 @@ from typing import Any, Literal
 import torch
 
 from experiments.plan.geometry import Geometry
-from experiments.plan.memory import Launch, Load, estimate
+from experiments.plan.memory import Launch, Load, estimate_memory
 
 Phases = dict[str, float]  # generation, update: MB
 
@@ -76,7 +76,7 @@ def estimated(configuration: Configuration) -> Phases:
         prompt=PROMPT,
         completion=configuration.completion,
     )
-    parts = estimate(load, Launch("single"), "cuda" if torch.cuda.is_available() else "cpu")
+    parts = estimate_memory(load, Launch("single"), "cuda" if torch.cuda.is_available() else "cpu")
     always = parts.weights + parts.optimizer
     return {
         "generation": (always + parts.generation) / 1e6,
@@ -145,7 +145,7 @@ def make_trainer(configuration: Configuration, folder: Path) -> Any:
     from datasets import Dataset
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    from experiments.policies.tiny import make_tokenizer
+    from experiments.policies.tiny import make_tiny_tokenizer
     from experiments.spec.training_settings import Training
     from experiments.training.grpo_config import grpo_config
     from experiments.training.trainer import EntropyControlTrainer
@@ -179,7 +179,7 @@ def make_trainer(configuration: Configuration, folder: Path) -> Any:
         labels={"level": ["0"], "stratum": ["0"]},
         on_row=lambda row: None,
         model=model.to(getattr(torch, configuration.dtype)),
-        processing_class=make_tokenizer(),
+        processing_class=make_tiny_tokenizer(),
         reward_funcs=[lambda completions, **_: [float(i % 2) for i in range(len(completions))]],
         args=grpo_config(settings, 0, folder, processes=1),
         train_dataset=Dataset.from_list(rows),

@@ -21,8 +21,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from eval.sampling.engine_interface import Key, Request, Sampling, sample_seed
 from eval.sampling.engine_transformers import TransformersEngine
-from eval.sampling.engines import Key, Request, Sampling, sample_seed
 
 
 def write_policy(folder: Path, width: int, layers: int) -> PreTrainedTokenizerFast:

@@ -1,0 +1,218 @@
+"""Measures what the intervals, tests and verdicts are worth: `python -m analysis.calibrate`.
+
+Writes the tables of docs/statistics.md between its `<!-- NAME:begin -->` and `<!-- NAME:end -->`
+marks: coverage of the 95 % intervals, A/A studies called different, what pairing by seed and what
+one seed would lead to, power and seeds needed. The studies: designs.py; what is measured in each:
+measure.py.
+"""
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from analysis.calibrate.alternatives import LIMITS, WAYS, coverage_of_ways
+from analysis.calibrate.designs import CORRELATED, DESIGNS, EQUAL, ONE_SEED, SEEDS, UNEQUAL
+from analysis.calibrate.measure import coverage, one_seed, paired_or_not, power
+from analysis.calibrate.moderated import CELLS, trial
+from analysis.calibrate.simulated_studies import Study
+from eval.files.errors import BadInput, exit_with_message
+
+ENOUGH = 0.8  # power
+
+Measure = Callable[[Callable, Sequence], Iterable]  # maps a function of a study over studies
+
+
+def coverage_table(measure: Measure) -> str:
+    head = ["questions", "seeds", "n", "seed sd", "score", "textbook", "difference", "textbook"]
+    rows = [
+        [
+            *described(study),
+            *(in_percent(found[column]) for column in (0, 4, 1, 5, 2)),
+            in_points(found[3]),
+        ]
+        for study, found in zip(EQUAL, measure(coverage, EQUAL), strict=True)
+    ]
+    return markdown_table([*head, "A/A called", "width"], rows)
+
+
+def unequal_table(measure: Measure) -> str:
+    head = ["questions", "seeds", "n", "seed sd", "score", "difference", "A/A called", "width"]
+    plain = partial(coverage, textbook=False)
+    rows = [
+        [*described(study), *(in_percent(share) for share in found[:3]), in_points(found[3])]
+        for study, found in zip(UNEQUAL, measure(plain, UNEQUAL), strict=True)
+    ]
+    return markdown_table(head, rows)
+
+
+def pairing_table(measure: Measure) -> str:
+    head = ["seeds", "correlation"]
+    head += [
+        f"{word}, {pairing}"
+        for word in ("difference", "A/A called", "width", "called better")
+        for pairing in ("unpaired", "paired")
+    ]
+    rows = []
+    for study, found_P4 in zip(CORRELATED, measure(paired_or_not, CORRELATED), strict=True):
+        shown = [
+            in_points(value) if column == 2 else in_percent(value)
+            for column in range(4)
+            for value in found_P4[:, column]
+        ]
+        rows.append([str(study.seeds), f"{study.correlation:.1f}", *shown])
+    return markdown_table(head, rows)
+
+
+def moderated_table(measure: Measure) -> str:
+    head = ["spread of five arms", "seeds", "moderated", "ours", "width, moderated", "width, ours"]
+    rows = [
+        [
+            spread,
+            str(seeds),
+            in_percent(ours[0]),
+            in_percent(ours[1]),
+            f"{ours[2]:.1f}",
+            f"{ours[3]:.1f}",
+        ]
+        for (spread, seeds), ours in zip(CELLS, measure(trial, CELLS), strict=True)
+    ]
+    return markdown_table(head, rows)
+
+
+def alternatives_table(measure: Measure) -> str:
+    """Lowest and highest coverage over sizes of the seed effect."""
+    rows = []
+    for limit, found_SW in zip(LIMITS, measure(coverage_of_ways, LIMITS), strict=True):
+        ranges = [f"{100 * way.min():.1f} to {100 * way.max():.1f} %" for way in found_SW.T]
+        rows.append([", ".join(map(str, limit.seeds)), f"{limit.share:.1f}", *ranges])
+    return markdown_table(["seeds", "share of the first", *WAYS], rows)
+
+
+def one_seed_table(measure: Measure) -> str:
+    rows = [
+        [*described(study), in_percent(share)]
+        for study, share in zip(ONE_SEED, measure(one_seed, ONE_SEED), strict=True)
+    ]
+    return markdown_table(["questions", "seeds", "n", "seed sd", "A/A with p <= .05"], rows)
+
+
+def power_table(measure: Measure) -> str:
+    studies = [
+        Study(*design[:2], seeds, design[2], 0.01, 0.02) for design in DESIGNS for seeds in SEEDS
+    ]
+    found_DS2 = np.array(list(measure(power, studies))).reshape(len(DESIGNS), len(SEEDS), 2)
+    rows = []
+    for (population, questions, samples), found_S2 in zip(DESIGNS, found_DS2, strict=True):
+        enough = [
+            seeds for seeds, (share, _) in zip(SEEDS, found_S2, strict=True) if share >= ENOUGH
+        ]
+        cells = [f"{in_percent(share)} ({in_points(smallest)})" for share, smallest in found_S2]
+        rows.append(
+            [
+                f"{questions} {population.name}",
+                str(samples),
+                *cells,
+                str(min(enough, default=f"> {SEEDS[-1]}")),
+            ]
+        )
+    return markdown_table(
+        ["questions", "n", *(f"{seeds} seeds" for seeds in SEEDS), "seeds for 80 %"], rows
+    )
+
+
+def promise_table(measure: Measure) -> str:
+    """Power at the difference that a design says it sees in four of five studies."""
+    shapes = [replace(study, effect=0.0) for study in EQUAL if study.seed_sd == 0.01]
+    smallest = [smallest for _, smallest in measure(power, shapes)]
+    at_smallest = [
+        replace(study, effect=round(size, 4)) for study, size in zip(shapes, smallest, strict=True)
+    ]
+    rows = [
+        [*described(study), in_points(study.effect), in_percent(share)]
+        for study, (share, _) in zip(at_smallest, measure(power, at_smallest), strict=True)
+    ]
+    return markdown_table(
+        ["questions", "seeds", "n", "seed sd", "smallest difference", "called better"], rows
+    )
+
+
+TABLES = {
+    "coverage": coverage_table,
+    "unequal": unequal_table,
+    "pairing": pairing_table,
+    "alternatives": alternatives_table,
+    "moderated": moderated_table,
+    "one-seed": one_seed_table,
+    "power": power_table,
+    "promise": promise_table,
+}
+
+
+def described(study: Study) -> list[str]:
+    size = f"{study.questions} {study.population.name}"
+    seeds = dict.fromkeys([study.seeds_of("a"), study.seeds_of("b")])
+    sds = dict.fromkeys(
+        [study.seed_sd, study.seed_sd if study.seed_sd_b is None else study.seed_sd_b]
+    )
+    return [size, ", ".join(map(str, seeds)), str(study.samples), ", ".join(map(in_points, sds))]
+
+
+def in_percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def in_points(rate: float) -> str:
+    return f"{100 * rate:.1f}"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write(page: Path, name: str, text: str) -> None:
+    """Replaces what stands between the marks of that name."""
+    marked = re.compile(f"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+    before = page.read_text(encoding="utf-8")
+    if not marked.search(before):
+        raise BadInput(
+            f"{page}: no marks <!-- {name}:begin --> and <!-- {name}:end --> to write the table"
+            " between."
+        )
+    page.write_text(
+        marked.sub(lambda found: f"{found[1]}{text}\n{found[2]}", before), encoding="utf-8"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/statistics.md"), help="page to write the tables into"
+    )
+    parser.add_argument(
+        "--studies", type=int, default=1000, help="simulated studies per table cell"
+    )
+    parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws per study")
+    parser.add_argument("--seed", type=int, default=0, help="of all random streams")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--only", choices=TABLES, action="append", help="regenerate this table (repeatable)"
+    )
+    args = parser.parse_args()
+    settings = {"studies": args.studies, "draws": args.draws, "seed": args.seed}
+    with exit_with_message(), ProcessPoolExecutor(args.processes) as pool:
+        for name in args.only or TABLES:
+            table = TABLES[name](
+                lambda function, studies: pool.map(partial(function, **settings), studies)
+            )
+            caption = f"`--studies {args.studies} --draws {args.draws} --seed {args.seed}`"
+            write(args.out, name, f"{table}\n\n{caption}")
+            print(f"{name}\n{table}\n", flush=True)
