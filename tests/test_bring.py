@@ -136,7 +136,7 @@ def test_a_study_of_the_suite_there_and_back_gives_the_same_tables(tmp_path: Pat
 
 
 def test_nothing_is_guessed(tmp_path: Path) -> None:
-    shutil.copytree(FOREIGN / "open_rs" / "logs" / "overall" / "Exp1_100", tmp_path / "in")
+    shutil.copytree(FOREIGN / "open_rs" / "overall" / "Exp1_100", tmp_path / "in")
     mapping, out = tmp_path / "bring.yaml", tmp_path / "out"
     with pytest.raises(BadInput, match="written as a draft"):
         bring([tmp_path / "in"], out, mapping)
