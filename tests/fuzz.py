@@ -31,7 +31,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from analysis.bring.curves import run_series
-from analysis.bring.gather import gather
+from analysis.bring.gather import gather_sources
 from analysis.bring.mapping import BringFile, read_mapping
 from analysis.bring.study import make_study, write_study
 from analysis.figures import command as figures
@@ -297,7 +297,7 @@ def brought(tool: str) -> Callable[[bytes], None]:
     mapping = BringFile.model_validate({"name": "x", "base": None, "sources": [entry]})
 
     def check(data: bytes) -> None:
-        found = gather(mapping, {known.name: file(data, known.name)}, []).found
+        found = gather_sources(mapping, {known.name: file(data, known.name)}, []).found
         for place in found.places():
             assert not set(f"{place.arm}{place.benchmark}") & set("/\\\0")
             assert not place.arm.startswith(".")
@@ -312,7 +312,7 @@ def brought_whole(data: bytes) -> None:
     text = "name: x\nreference: a\nbase: null\ncheckpoint: last\ncount: claimed\narms:\n  a: {model: m,"
     text += " prompt: p, temperature: 1.0}\nsources:\n- {path: '*', tool: counts_csv}\n"
     mapping = read_mapping(file(text.encode(), "bring.yaml"))
-    study = make_study(gather(mapping, {"c.csv": file(data, "c.csv")}, []), mapping)
+    study = make_study(gather_sources(mapping, {"c.csv": file(data, "c.csv")}, []), mapping)
     root = PLACE / "brought" / "x"
     shutil.rmtree(root.parent, ignore_errors=True)
     write_study(study, root)

@@ -17,8 +17,8 @@ from analysis.bring.gather import pattern
 from analysis.bring.mapping import BringFile
 from analysis.bring.published import Published, impossible, recounted
 from analysis.bring.reading import source_files
-from analysis.bring.records import Claim, Count, CurveRow, Found, Place, Sample, Total
-from analysis.bring.selection import choose
+from analysis.bring.records import BroughtCount, Claim, CurveRow, Found, Place, Sample, Total
+from analysis.bring.selection import choose_policies
 from eval.files.errors import BadInput
 
 PLACE = Place("a", 1, "b")
@@ -29,8 +29,8 @@ def mapping(**said: object) -> BringFile:
     return BringFile.model_validate(base | said)
 
 
-def counts(place: Place, *correct: int, n: int = 1) -> list[Count]:
-    return [Count(place, f"q{i}", n, right, {}) for i, right in enumerate(correct)]
+def counts(place: Place, *correct: int, n: int = 1) -> list[BroughtCount]:
+    return [BroughtCount(place, f"q{i}", n, right, {}) for i, right in enumerate(correct)]
 
 
 def sample(number: int, text: str, claimed: float | None, gold: str = "4") -> Sample:
@@ -42,7 +42,7 @@ def test_both_gradings_are_kept_and_the_mapping_says_which_counts() -> None:
     with pytest.raises(BadInput, match="1 of 2 samples are graded otherwise"):
         evaluate(found, mapping())
     done = evaluate(found, mapping(count="recomputed"))
-    assert done.counts[PLACE] == [Count(PLACE, "q", 2, 2, {"claimed_correct": "1"})]
+    assert done.counts[PLACE] == [BroughtCount(PLACE, "q", 2, 2, {"claimed_correct": "1"})]
     assert [(each.sample.number, each.answer) for each in done.differing] == [(0, "4")]
     claimed = evaluate(found, mapping(count="claimed"))
     assert claimed.counts[PLACE][0].correct == 1
@@ -52,7 +52,7 @@ def test_both_gradings_are_kept_and_the_mapping_says_which_counts() -> None:
 def test_text_and_score_of_a_sample_may_lie_in_two_files() -> None:
     scores = [Sample(PLACE, "q", 0, None, None, 1.0)]
     done = evaluate(Found(samples=[sample(0, r"\boxed{4}", None), *scores]), mapping())
-    assert done.counts[PLACE] == [Count(PLACE, "q", 1, 1, {"claimed_correct": "1"})]
+    assert done.counts[PLACE] == [BroughtCount(PLACE, "q", 1, 1, {"claimed_correct": "1"})]
     with pytest.raises(BadInput, match="is there twice"):
         evaluate(Found(samples=[*scores, *scores]), mapping())
 
@@ -93,15 +93,15 @@ def test_a_total_that_is_no_whole_number_is_named() -> None:
 def test_the_checkpoint_that_is_reported_is_said() -> None:
     known = {PLACE._replace(checkpoint=step): counts(PLACE, step // 10 % 2, 1) for step in (10, 20)}
     with pytest.raises(BadInput, match=r"several checkpoints were evaluated \(10, 20\)"):
-        choose(known, mapping())
-    last = choose(known, mapping(checkpoint="last"))
+        choose_policies(known, mapping())
+    last = choose_policies(known, mapping(checkpoint="last"))
     assert [(each.place.checkpoint, each.score, each.reported) for each in last] == [
         (10, 1.0, False),
         (20, 0.5, True),
     ]
-    assert choose(known, mapping(checkpoint={"a": 10}))[0].reported
+    assert choose_policies(known, mapping(checkpoint={"a": 10}))[0].reported
     with pytest.raises(BadInput, match="checkpoint 15 was not evaluated"):
-        choose(known, mapping(checkpoint=15))
+        choose_policies(known, mapping(checkpoint=15))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_change_is_told_from_the_noise_of_seeds() -> None:
     rng = np.random.default_rng(0)
     p_Q = rng.uniform(0.2, 0.8, 400)
 
-    def runs(rate_Q: np.ndarray) -> dict[Place, list[Count]]:
+    def runs(rate_Q: np.ndarray) -> dict[Place, list[BroughtCount]]:
         """Two runs of an arm, and a base policy, one answer to each question."""
         drawn = [rng.random(400) < rate_Q, rng.random(400) < rate_Q, rng.random(400) < p_Q]
         places = [Place("a", 1, "b"), Place("a", 2, "b"), Place("base", 0, "b")]

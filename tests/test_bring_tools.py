@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis.bring.curves import run_series
-from analysis.bring.gather import gather
+from analysis.bring.gather import gather_sources
 from analysis.bring.mapping import BringFile
 from analysis.bring.records import Found, Place
 from analysis.bring.tools.table import BY_NAME, recognised
@@ -29,7 +29,7 @@ def read(path: Path, tool: str, **answers: Any) -> Found:
     assert found.name == tool
     entry = {"path": path.name, "tool": tool, "arm": "a", "seed": 1, **answers}
     mapping = BringFile.model_validate({"name": "x", "sources": [entry]})
-    return gather(mapping, {path.name: path}, []).found
+    return gather_sources(mapping, {path.name: path}, []).found
 
 
 def lines(path: Path, rows: list[dict[str, Any]]) -> Path:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from analysis.bring.mapping import OPEN, SETTINGS, UNKNOWN, ArmWords, BringFile
+from analysis.bring.mapping import ARM_SETTINGS, NOT_KNOWN, OPEN, ArmWords, BringFile
 from analysis.bring.records import Finding
 from eval.files.errors import BadInput
 
@@ -33,9 +33,9 @@ def check_arms(mapping: BringFile, arms: Iterable[str]) -> None:
 def difference_findings(mapping: BringFile) -> list[Finding]:
     """Settings in which arms differ, or may. BadInput for one that is not meant."""
     findings = []
-    for setting in SETTINGS:
+    for setting in ARM_SETTINGS:
         values = {arm: getattr(words, setting) for arm, words in mapping.arms.items()}
-        known = {arm: value for arm, value in values.items() if value != UNKNOWN}
+        known = {arm: value for arm, value in values.items() if value != NOT_KNOWN}
         said = by_value(known)
         if len(set(map(str, known.values()))) > 1:
             if setting not in mapping.differences_meant:

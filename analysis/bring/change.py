@@ -19,13 +19,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from analysis.bring.records import Count, Finding, Place
+from analysis.bring.records import BroughtCount, Finding, Place
 from analysis.results.folder import BASE
 
 FAMILY_LEVEL = 0.95
 
 
-class Change(NamedTuple):
+class AnswerChange(NamedTuple):
     """An arm against its base policy on one set; shares of questions."""
 
     arm: str
@@ -42,7 +42,7 @@ def disagreement(p_Q: np.ndarray, r_Q: np.ndarray) -> np.ndarray:
     return p_Q * (1 - r_Q) + r_Q * (1 - p_Q)
 
 
-def changes(counts: Mapping[Place, Sequence[Count]]) -> list[Change]:
+def changes(counts: Mapping[Place, Sequence[BroughtCount]]) -> list[AnswerChange]:
     """A row per arm and set that the base policy was evaluated on with the same questions."""
     rates: dict[tuple[str, str], list[dict[str, float]]] = {}
     for place, rows in counts.items():
@@ -66,25 +66,25 @@ def change(
     runs: Sequence[Mapping[str, float]],
     base: Mapping[str, float],
     level: float,
-) -> Change:
+) -> AnswerChange:
     names = sorted(base)
     base_Q = np.array([base[name] for name in names])
     runs_SQ = np.array([[run[name] for name in names] for run in runs])
     from_Q = np.mean([disagreement(run_Q, base_Q) for run_Q in runs_SQ], axis=0)
     if len(runs) == 1 or len(names) < 2:
         nan = float("nan")
-        return Change(arm, benchmark, len(names), float(from_Q.mean()), nan, nan, nan)
+        return AnswerChange(arm, benchmark, len(names), float(from_Q.mean()), nan, nan, nan)
     between_Q = np.mean([disagreement(a, b) for a, b in combinations(runs_SQ, 2)], axis=0)
     excess_Q = from_Q - between_Q
     half = stats.t.ppf((1 + level) / 2, len(names) - 1) * stats.sem(excess_Q)
     middle = float(excess_Q.mean())
-    return Change(
+    return AnswerChange(
         arm, benchmark, len(names), float(from_Q.mean()), float(between_Q.mean()),
         middle - half, middle + half,
     )  # fmt: skip
 
 
-def change_findings(found: Sequence[Change]) -> list[Finding]:
+def change_findings(found: Sequence[AnswerChange]) -> list[Finding]:
     """One sentence per arm, over all its sets."""
     findings = []
     for arm in dict.fromkeys(each.arm for each in found):

@@ -16,17 +16,17 @@ from pathlib import Path
 from analysis.bring.draft import draft
 from analysis.bring.export import export_study
 from analysis.bring.figure import save_selection
-from analysis.bring.gather import gather
+from analysis.bring.gather import gather_sources
 from analysis.bring.mapping import read_mapping
 from analysis.bring.reading import source_files
-from analysis.bring.study import BROUGHT, Study, make_study, write_study
+from analysis.bring.study import BROUGHT, BroughtStudy, make_study, write_study
 from eval.files.durable import new_folder, write_text
 from eval.files.errors import BadInput, exit_with_message
 
 SHOWN = 12  # findings on the screen; all of them are in brought/findings.csv
 
 
-def bring(sources: list[Path], out: Path, mapping: Path) -> Study:
+def bring(sources: list[Path], out: Path, mapping: Path) -> BroughtStudy:
     """Makes the results folder. BadInput where something must be said or corrected first."""
     check_out(out)
     files, links = source_files(sources)
@@ -35,7 +35,7 @@ def bring(sources: list[Path], out: Path, mapping: Path) -> Study:
         write_text(mapping, draft(out.name, files))
         raise BadInput(f"{mapping}: written as a draft: replace each ? and start again")
     try:
-        study = make_study(gather(wanted := read_mapping(mapping), files, links), wanted)
+        study = make_study(gather_sources(wanted := read_mapping(mapping), files, links), wanted)
     except BadInput as error:
         raise BadInput(
             f"{mapping}: {error}" if str(mapping) not in str(error) else str(error)
@@ -52,7 +52,7 @@ def check_out(out: Path) -> None:
         raise BadInput(f"{out}: is there and was not brought: name another folder with --out")
 
 
-def told(study: Study, out: Path) -> str:
+def told(study: BroughtStudy, out: Path) -> str:
     """What was brought, and the most important of what was found."""
     lines = [
         f"{out}: {len(study.gathered.files)} files, {len(study.runs)} runs,"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analysis.bring.mapping import OPEN, BringFile
-from analysis.bring.records import Claim, Count, Finding, Found, Place, Sample, Total
+from analysis.bring.records import BroughtCount, Claim, Finding, Found, Place, Sample, Total
 from analysis.results.counts import TOTAL
 from eval.files.errors import BadInput
 from eval.verify.verifier import Verdict, Verifier
@@ -33,7 +33,7 @@ class Graded:
 class Evaluated:
     """Counts of every evaluation, and what else is known of it."""
 
-    counts: dict[Place, list[Count]] = field(default_factory=dict)
+    counts: dict[Place, list[BroughtCount]] = field(default_factory=dict)
     totals: set[Place] = field(default_factory=set)  # counts made of a mean alone
     claims: list[Claim] = field(default_factory=list)
     differing: list[Graded] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Evaluated:
 def evaluate(found: Found, mapping: BringFile) -> Evaluated:
     """Counts of everything that was evaluated. Raises BadInput for what must be said first."""
     done = Evaluated(claims=list(found.claims))
-    by_place: dict[Place, list[Count]] = defaultdict(list)
+    by_place: dict[Place, list[BroughtCount]] = defaultdict(list)
     for count in found.counts:
         by_place[count.place].append(count)
     for place, counts in by_place.items():
@@ -60,7 +60,7 @@ def evaluate(found: Found, mapping: BringFile) -> Evaluated:
     return done
 
 
-def once(counts: Sequence[Count], place: Place) -> list[Count]:
+def once(counts: Sequence[BroughtCount], place: Place) -> list[BroughtCount]:
     """One row per question. BadInput names a question with two, and an n that is none."""
     names = [count.problem_id for count in counts]
     if len(set(names)) < len(names):
@@ -165,7 +165,7 @@ def grouped(graded: Iterable[Graded]) -> dict[Place, list[Graded]]:
     return groups
 
 
-def counted(group: Sequence[Graded], how: str) -> list[Count]:
+def counted(group: Sequence[Graded], how: str) -> list[BroughtCount]:
     """Counts by the grading that was asked for; a sample without it counts by the other one."""
     rows: dict[str, list[tuple[bool, bool | None]]] = defaultdict(list)
     for each in group:
@@ -182,7 +182,7 @@ def counted(group: Sequence[Graded], how: str) -> list[Count]:
         rows[each.sample.problem_id].append((verdict, each.claimed))
     place = group[0].sample.place
     return [
-        Count(
+        BroughtCount(
             place, name, len(said), sum(right for right, _ in said),
             {"claimed_correct": str(sum(claimed is True for _, claimed in said))},
         )
@@ -219,7 +219,7 @@ def add_total(done: Evaluated, total: Total) -> None:
         )
         done.findings.append(Finding("rounded total", str(place), said))
     counts = [
-        Count(place, f"{place.arm}{TOTAL}{i:06d}", 1, int(i < whole), {})
+        BroughtCount(place, f"{place.arm}{TOTAL}{i:06d}", 1, int(i < whole), {})
         for i in range(total.questions)
     ]
     if done.counts.get(place, counts) != counts:

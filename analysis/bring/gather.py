@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.bring.mapping import OPEN, BringFile, Entry
+from analysis.bring.mapping import OPEN, BringFile, SourceEntry
 from analysis.bring.reading import read_bytes, safe_name
 from analysis.bring.records import CurveRow, Finding, Found, Place, Sample, Tool
 from analysis.bring.tools.table import BY_NAME
@@ -41,7 +41,7 @@ class Gathered:
     unmapped: dict[str, set[str]] = field(default_factory=dict)  # tool -> keys without a name
 
 
-def gather(mapping: BringFile, files: dict[str, Path], links: Sequence[str]) -> Gathered:
+def gather_sources(mapping: BringFile, files: dict[str, Path], links: Sequence[str]) -> Gathered:
     """Reads every file that an entry of the mapping matches; of several entries the first."""
     patterns = [pattern(entry.path) for entry in mapping.sources]
     whole = Gathered()
@@ -77,7 +77,7 @@ def gather(mapping: BringFile, files: dict[str, Path], links: Sequence[str]) -> 
     return whole
 
 
-def tool_named(entry: Entry) -> Tool:
+def tool_named(entry: SourceEntry) -> Tool:
     """The entry's tool. BadInput where there is none of that name, or it lacks an answer."""
     if entry.tool not in BY_NAME:
         raise BadInput(
@@ -115,7 +115,7 @@ def pattern(path: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
-def put(found: Found, entry: Entry, fields: dict[str, str], base: str | None) -> Found:
+def put(found: Found, entry: SourceEntry, fields: dict[str, str], base: str | None) -> Found:
     """The same rows at the places that the mapping and the path give them."""
 
     def moved(said: Place) -> Place:
@@ -142,7 +142,7 @@ def put(found: Found, entry: Entry, fields: dict[str, str], base: str | None) ->
     return there
 
 
-def place(said: Place, entry: Entry, fields: dict[str, str]) -> Place:
+def place(said: Place, entry: SourceEntry, fields: dict[str, str]) -> Place:
     """The place by mapping, path and file, in this order."""
     arm = safe_name(fields.get("arm", said.arm))
     benchmark = safe_name(fields.get("benchmark", said.benchmark))
@@ -160,7 +160,9 @@ def _said(answer: str | None) -> str:
     return "" if answer in (None, OPEN) else str(answer)
 
 
-def rename_keys(found: Found, tool: Tool, entry: Entry, unmapped: dict[str, set[str]]) -> None:
+def rename_keys(
+    found: Found, tool: Tool, entry: SourceEntry, unmapped: dict[str, set[str]]
+) -> None:
     """Curves under the suite's names; what has none is kept under `foreign`, and listed."""
     if tool.as_is:
         return

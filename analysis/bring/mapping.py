@@ -30,24 +30,24 @@ from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
 
 OPEN = "?"
-UNKNOWN = "unknown"
-SETTINGS = ("model", "prompt", "temperature", "top_p", "max_tokens")
+NOT_KNOWN = "unknown"
+ARM_SETTINGS = ("model", "prompt", "temperature", "top_p", "max_tokens")
 """Of an arm: a comparison is between methods only where these are equal."""
 RESERVED_ARMS = {"tables", "figures", "problems", "brought", "benchmarks", "logs", "sweep"}
 Whole = Annotated[int, Ge(0), Le(2**53)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
-class _Strict(BaseModel):
+class _ClosedMapping(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Rename(_Strict):
+class Rename(_ClosedMapping):
     arm: dict[str, Folder] = {}
     benchmark: dict[str, Folder] = {}
 
 
-class Entry(_Strict):
+class SourceEntry(_ClosedMapping):
     """Some of the files, and what is true of all of them."""
 
     path: Words
@@ -64,18 +64,18 @@ class Entry(_Strict):
     right_score: float | int | None = None  # the tool's score of a right answer, where it is not 1
 
 
-class ArmWords(_Strict):
+class ArmWords(_ClosedMapping):
     """What is known of an arm. `method` is shown in the report and read by the diagnostics."""
 
     model: Words = OPEN
     prompt: Words = OPEN
     temperature: float | int | Words = OPEN
-    top_p: float | int | Words = UNKNOWN
-    max_tokens: Whole | Words = UNKNOWN
+    top_p: float | int | Words = NOT_KNOWN
+    max_tokens: Whole | Words = NOT_KNOWN
     method: dict[str, Any] = {}
 
 
-class BringFile(_Strict):
+class BringFile(_ClosedMapping):
     name: Folder
     question: str = ""
     reference: Words = OPEN
@@ -86,7 +86,7 @@ class BringFile(_Strict):
     arms: dict[Folder, ArmWords] = {}
     benchmarks: dict[Folder, dict[str, Any]] = {}  # k of pass@k, for instance
     spec: dict[str, Any] = {}  # further blocks of the suite's spec.yaml, as an export has them
-    sources: Annotated[list[Entry], Len(1)]
+    sources: Annotated[list[SourceEntry], Len(1)]
 
 
 def read_mapping(path: Path) -> BringFile:

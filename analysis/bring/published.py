@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.bring.records import Claim, Count, Finding, Place
+from analysis.bring.records import BroughtCount, Claim, Finding, Place
 from eval.scoring.pass_at_k import pass_at_k
 
-EQUAL = 1e-9  # of two means of the same counts
+SAME_MEAN = 1e-9  # of two means of the same counts
 SOME = 0.1  # share of right answers beside which no question won by majority is not believable
 MEANS = {"all", "average", "avg", "mean", "overall"}
 
@@ -25,12 +25,12 @@ class Published(NamedTuple):
         if self.recounted is None:
             return "not recounted"
         difference = self.recounted - self.claim.value
-        equal = abs(difference) < EQUAL
+        equal = abs(difference) < SAME_MEAN
         return "equal" if equal else f"differs by {100 * difference:+.2f} points"
 
 
 def beside_recounts(
-    claims: Iterable[Claim], counts: Mapping[Place, Sequence[Count]], totals: set[Place]
+    claims: Iterable[Claim], counts: Mapping[Place, Sequence[BroughtCount]], totals: set[Place]
 ) -> list[Published]:
     """Each figure once, with the recount of the same run, set and policy."""
     return [
@@ -39,7 +39,7 @@ def beside_recounts(
     ]
 
 
-def recounted(claim: Claim, counts: Mapping[Place, Sequence[Count]]) -> float | None:
+def recounted(claim: Claim, counts: Mapping[Place, Sequence[BroughtCount]]) -> float | None:
     """The figure from the counts of its place. Majorities need the answers, which counts lack."""
     name, _, k = claim.metric.partition("@")
     own = counts.get(claim.place) or _only(claim.place, counts)
@@ -52,7 +52,9 @@ def recounted(claim: Claim, counts: Mapping[Place, Sequence[Count]]) -> float | 
     return float(pass_at_k(n, correct, int(k)).mean()) if 1 <= int(k) <= n.min() else None
 
 
-def _only(place: Place, counts: Mapping[Place, Sequence[Count]]) -> Sequence[Count] | None:
+def _only(
+    place: Place, counts: Mapping[Place, Sequence[BroughtCount]]
+) -> Sequence[BroughtCount] | None:
     """The counts of the run's only evaluated policy, where the figure does not name a policy."""
     own = [rows for at, rows in counts.items() if at._replace(checkpoint=None) == place]
     return own[0] if len(own) == 1 else None
@@ -64,7 +66,7 @@ def impossible(claims: Iterable[Claim]) -> list[Finding]:
     findings = []
     for claim in claims:
         known = places[claim.place].setdefault(claim.metric, claim.value)
-        if abs(known - claim.value) > EQUAL:
+        if abs(known - claim.value) > SAME_MEAN:
             said = f"{claim.metric} is published as {known:.4g} and as {claim.value:.4g}"
             findings.append(Finding("two figures", str(claim.place), said))
         if not 0 <= claim.value <= 1 and "reward" not in claim.metric:
@@ -92,7 +94,7 @@ def contradictions(place: Place, figures: Mapping[str, float]) -> list[Finding]:
         if name == "maj" and value == 0 and mean > SOME:
             said = f"{key} = 0 beside a mean of {mean:.3g}: no question won by its majority"
             findings.append(Finding("looks impossible", str(place), said))
-        if name in ("pass", "best") and value < mean - EQUAL:
+        if name in ("pass", "best") and value < mean - SAME_MEAN:
             said = f"{key} = {value:.3g} is below the mean of {mean:.3g}"
             findings.append(Finding("impossible", str(place), said))
     return findings

@@ -15,7 +15,7 @@ from eval.files.json_text import parse
 LARGEST_BYTES = 1 << 29  # of a file: a validation dump of 500 questions x 64 answers has a tenth
 MOST_FILES = 20_000  # below all sources
 MOST_ROWS = 2_000_000  # of a file
-LONGEST_NAME = 100  # characters of an arm or benchmark, which become folders
+LONGEST_LABEL = 100  # characters of an arm or benchmark, which become folders
 
 
 def source_files(sources: Iterable[Path]) -> tuple[dict[str, Path], list[str]]:
@@ -27,7 +27,7 @@ def source_files(sources: Iterable[Path]) -> tuple[dict[str, Path], list[str]]:
     found: dict[str, Path] = {}
     links: list[str] = []
     for source in sources:
-        for name, path in _walk(source):
+        for name, path in _named_files(source):
             if path.is_symlink():
                 links.append(name)
             elif name in found:
@@ -41,7 +41,7 @@ def source_files(sources: Iterable[Path]) -> tuple[dict[str, Path], list[str]]:
     return found, links
 
 
-def _walk(source: Path) -> Iterator[tuple[str, Path]]:
+def _named_files(source: Path) -> Iterator[tuple[str, Path]]:
     if not source.exists():
         raise BadInput(f"{source}: there is no such file or folder: check the path")
     if not source.is_dir():
@@ -138,7 +138,7 @@ def first_words(error: Exception) -> str:
 def safe_name(label: str) -> str:
     """A label as one part of a path: no separators, no leading dot, printable, not long."""
     kept = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in label.strip())
-    return kept.lstrip(".")[:LONGEST_NAME]
+    return kept.lstrip(".")[:LONGEST_LABEL]
 
 
 def plain_number(value: Any) -> float | None:

@@ -47,7 +47,7 @@ class Sample(NamedTuple):
     claimed: float | None  # the tool's own score of this completion
 
 
-class Count(NamedTuple):
+class BroughtCount(NamedTuple):
     """Right answers to one question, as the file states them."""
 
     place: Place
@@ -87,7 +87,7 @@ class Found:
 
     curves: list[CurveRow] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-    counts: list[Count] = field(default_factory=list)
+    counts: list[BroughtCount] = field(default_factory=list)
     totals: list[Total] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     runs: dict[Place, dict[str, Any]] = field(default_factory=dict)  # run.json of the suite

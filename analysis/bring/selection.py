@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from analysis.bring.mapping import OPEN, BringFile, of_arm
-from analysis.bring.records import Count, Finding, Place
+from analysis.bring.records import BroughtCount, Finding, Place
 from eval.files.errors import BadInput
 
 
-class Evaluation(NamedTuple):
+class EvaluatedPolicy(NamedTuple):
     """One evaluated policy."""
 
     place: Place
@@ -21,13 +21,15 @@ class Evaluation(NamedTuple):
     reported: bool
 
 
-def score_of(counts: Sequence[Count]) -> float:
+def score_of(counts: Sequence[BroughtCount]) -> float:
     """Mean over questions of the share of right answers; NaN where nothing was sampled."""
     rates = [each.correct / each.n for each in counts if each.n]
     return sum(rates) / len(rates) if rates else float("nan")
 
 
-def choose(counts: Mapping[Place, Sequence[Count]], mapping: BringFile) -> list[Evaluation]:
+def choose_policies(
+    counts: Mapping[Place, Sequence[BroughtCount]], mapping: BringFile
+) -> list[EvaluatedPolicy]:
     """Every evaluated policy, one of each run and set reported. BadInput where that is open."""
     runs: dict[Place, list[Place]] = defaultdict(list)
     for place in counts:
@@ -35,7 +37,7 @@ def choose(counts: Mapping[Place, Sequence[Count]], mapping: BringFile) -> list[
     found = []
     for run, places in runs.items():
         chosen = places[0] if len(places) == 1 else chosen_place(run, places, mapping)
-        found += [Evaluation(at, score_of(counts[at]), at == chosen) for at in by_step(places)]
+        found += [EvaluatedPolicy(at, score_of(counts[at]), at == chosen) for at in by_step(places)]
     return found
 
 
@@ -58,10 +60,10 @@ def chosen_place(run: Place, places: Sequence[Place], mapping: BringFile) -> Pla
     return next(place for place in places if place.checkpoint == wanted)
 
 
-def selection_findings(evaluations: Sequence[Evaluation]) -> list[Finding]:
+def selection_findings(evaluations: Sequence[EvaluatedPolicy]) -> list[Finding]:
     """A warning per run and set with several policies, and one per set over all arms."""
-    runs: dict[Place, list[Evaluation]] = defaultdict(list)
-    sets: dict[str, list[Evaluation]] = defaultdict(list)
+    runs: dict[Place, list[EvaluatedPolicy]] = defaultdict(list)
+    sets: dict[str, list[EvaluatedPolicy]] = defaultdict(list)
     for each in evaluations:
         runs[each.place._replace(checkpoint=None)].append(each)
     findings = []
@@ -79,7 +81,7 @@ def selection_findings(evaluations: Sequence[Evaluation]) -> list[Finding]:
     return findings
 
 
-def said_of(own: Sequence[Evaluation]) -> str:
+def said_of(own: Sequence[EvaluatedPolicy]) -> str:
     scores = [each.score for each in own]
     shown = next(each for each in own if each.reported)
     place = 1 + sum(score > shown.score for score in scores)

@@ -19,15 +19,15 @@ from typing import Any
 import yaml
 
 from analysis.bring.arms import check_arms, difference_findings
-from analysis.bring.change import Change, change_findings, changes
+from analysis.bring.change import AnswerChange, change_findings, changes
 from analysis.bring.curves import Series, run_series
 from analysis.bring.diagnose import curve_findings
 from analysis.bring.evaluate import Evaluated, evaluate
 from analysis.bring.gather import Gathered
-from analysis.bring.mapping import UNKNOWN, BringFile
+from analysis.bring.mapping import NOT_KNOWN, BringFile
 from analysis.bring.published import Published, beside_recounts, impossible
-from analysis.bring.records import Count, Finding, Place
-from analysis.bring.selection import Evaluation, choose, selection_findings
+from analysis.bring.records import BroughtCount, Finding, Place
+from analysis.bring.selection import EvaluatedPolicy, choose_policies, selection_findings
 from analysis.results.counts import TOTAL
 from analysis.results.folder import BASE
 from eval.files.csv_text import csv_text
@@ -39,16 +39,16 @@ ROLLOUTS = "rollouts"
 
 
 @dataclass(frozen=True)
-class Study:
+class BroughtStudy:
     """Everything that is written."""
 
     mapping: BringFile
     gathered: Gathered
     series: dict[Place, Series]
     evaluated: Evaluated
-    evaluations: list[Evaluation]
+    evaluations: list[EvaluatedPolicy]
     published: list[Published]
-    changed: list[Change]
+    changed: list[AnswerChange]
     findings: list[Finding]
 
     @property
@@ -63,7 +63,7 @@ class Study:
         """In the order of the mapping."""
         return list(self.mapping.arms)
 
-    def reported(self) -> dict[Place, list[Count]]:
+    def reported(self) -> dict[Place, list[BroughtCount]]:
         """{arm, seed, set: counts} of the policies that stand for their runs."""
         return {
             each.place._replace(checkpoint=None): self.evaluated.counts[each.place]
@@ -72,14 +72,14 @@ class Study:
         }
 
 
-def make_study(gathered: Gathered, mapping: BringFile) -> Study:
+def make_study(gathered: Gathered, mapping: BringFile) -> BroughtStudy:
     """Grades, compares and checks. Raises BadInput for what must be said or corrected first."""
     found = gathered.found
     check_arms(mapping, dict.fromkeys(at.arm for at in found.places() if at.arm != BASE))
     differences = difference_findings(mapping)
     series, twice = run_series(found)
     evaluated = evaluate(found, mapping)
-    evaluations = choose(evaluated.counts, mapping)
+    evaluations = choose_policies(evaluated.counts, mapping)
     reported = {
         each.place._replace(checkpoint=None): evaluated.counts[each.place]
         for each in evaluations
@@ -101,18 +101,18 @@ def make_study(gathered: Gathered, mapping: BringFile) -> Study:
         *twice,
         *([] if exported else curve_findings(series)),
     ]
-    return Study(
+    return BroughtStudy(
         mapping, gathered, series, evaluated, evaluations, published, changed,
         list(dict.fromkeys(findings)),
     )  # fmt: skip
 
 
-def is_total(rows: Sequence[Count]) -> bool:
+def is_total(rows: Sequence[BroughtCount]) -> bool:
     """Whether counts were made of a mean alone."""
     return bool(rows) and rows[0].problem_id.startswith(f"{rows[0].place.arm}{TOTAL}")
 
 
-def total_findings(reported: Mapping[Place, Sequence[Count]]) -> list[Finding]:
+def total_findings(reported: Mapping[Place, Sequence[BroughtCount]]) -> list[Finding]:
     sets = dict.fromkeys(at.benchmark for at, rows in reported.items() if is_total(rows))
     said = (
         "only means are known, not which questions were right: counts are rounded totals, scores"
@@ -143,7 +143,7 @@ def published_findings(published: Sequence[Published]) -> list[Finding]:
     ]
 
 
-def write_study(study: Study, folder: Path) -> None:
+def write_study(study: BroughtStudy, folder: Path) -> None:
     """Fills a folder that is empty."""
     spec = study_spec(study)
     write_text(folder / "spec.yaml", yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
@@ -170,7 +170,7 @@ def evaluation_folder(folder: Path, at: Place) -> Path:
     )
 
 
-def write_run_folder(study: Study, run: Place, folder: Path) -> None:
+def write_run_folder(study: BroughtStudy, run: Place, folder: Path) -> None:
     """train.jsonl and run.json; a run without a curve has none, which the tables say."""
     rows = study.series.get(run, {})
     if rows:
@@ -190,7 +190,7 @@ def write_run_folder(study: Study, run: Place, folder: Path) -> None:
     )
 
 
-def study_spec(study: Study) -> dict[str, Any]:
+def study_spec(study: BroughtStudy) -> dict[str, Any]:
     """spec.yaml: the blocks of the mapping, and what the counts say of the evaluation."""
     mapping = study.mapping
     seeds = {
@@ -227,12 +227,12 @@ def shared_settings(mapping: BringFile) -> dict[str, Any]:
     shared: dict[str, Any] = {}
     for name in ("temperature", "top_p", "max_tokens"):
         values = {getattr(words, name) for words in mapping.arms.values()}
-        if len(values) == 1 and UNKNOWN not in values:
+        if len(values) == 1 and NOT_KNOWN not in values:
             shared[name] = values.pop()
     return shared
 
 
-def benchmarks(study: Study) -> dict[str, dict[str, Any]]:
+def benchmarks(study: BroughtStudy) -> dict[str, dict[str, Any]]:
     """{set: samples, k}: those of the mapping first, in its order."""
     reported = study.reported()
     present = dict.fromkeys([*study.mapping.benchmarks, *(at.benchmark for at in reported)])
@@ -245,7 +245,7 @@ def benchmarks(study: Study) -> dict[str, dict[str, Any]]:
     return found
 
 
-def counts_text(counts: Sequence[Count]) -> str:
+def counts_text(counts: Sequence[BroughtCount]) -> str:
     """counts.csv, further columns in their order of appearance."""
     rest = list(dict.fromkeys(key for row in counts for key in row.rest))
     rows = [
@@ -255,7 +255,7 @@ def counts_text(counts: Sequence[Count]) -> str:
     return csv_text([["problem_id", "n", "correct", *rest], *rows])
 
 
-def brought_tables(study: Study) -> dict[str, list[list[Any]]]:
+def brought_tables(study: BroughtStudy) -> dict[str, list[list[Any]]]:
     """{name: header and rows} of the CSVs in brought/."""
     left = [
         Finding("left out", name, "no entry of sources matches it")
@@ -297,7 +297,7 @@ def brought_tables(study: Study) -> dict[str, list[list[Any]]]:
             *differing,
         ],
         "checkpoints": [[*place, "score", "questions", "reported"], *checkpoints],
-        "change": [list(Change._fields), *map(list, study.changed)],
+        "change": [list(AnswerChange._fields), *map(list, study.changed)],
         "sources": [["file", "tool", "sha256"], *files],
         "unmapped": [["tool", "key"], *unmapped],
     }

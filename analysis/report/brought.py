@@ -16,7 +16,7 @@ from analysis.tables.render import to_html
 from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
 
-TABLES = {  # file: caption
+BROUGHT_TABLES = {  # file: caption
     "claims": "Published figures beside their recount",
     "differences": "Samples that the suite's verifier grades otherwise",
     "checkpoints": "Every evaluated policy; reported: 1",
@@ -46,7 +46,9 @@ def brought_section(results: Results) -> Brought | None:
     findings: dict[str, list[MissingPart]] = {}
     for row in brought_rows(folder / "findings.csv", ("kind", "where", "what")):
         findings.setdefault(row["kind"], []).append(MissingPart(row["where"], row["what"]))
-    tables = [table_of_file(folder / f"{name}.csv", title) for name, title in TABLES.items()]
+    tables = [
+        table_of_file(folder / f"{name}.csv", title) for name, title in BROUGHT_TABLES.items()
+    ]
     shown = figure_picture(folder, "selection", SELECTION, "python -m analysis.bring")
     return Brought(findings, [table for table in tables if table], shown if shown.uri else None)
 

@@ -5,7 +5,7 @@ the file holds more than one. Further columns are kept.
 from pathlib import Path
 
 from analysis.bring.reading import read_bytes, safe_name
-from analysis.bring.records import Answers, Count, Found, Place, Tool, no_keys
+from analysis.bring.records import Answers, BroughtCount, Found, Place, Tool, no_keys
 from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
 from eval.scoring.counts import COUNTS_COLUMNS, MOST_SAMPLES
@@ -30,7 +30,7 @@ def read_counts_csv(path: Path, answers: Answers) -> Found:
                 f" and 0 <= correct <= n <= {MOST_SAMPLES:,}: correct the row"
             )
         rest = {key: row[key] for key in row if key not in (*PLACES, *COUNTS_COLUMNS)}
-        found.counts.append(Count(row_place(row, where), name, n, correct, rest))
+        found.counts.append(BroughtCount(row_place(row, where), name, n, correct, rest))
     return found
 
 

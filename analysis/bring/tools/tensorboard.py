@@ -85,7 +85,7 @@ def masked_crc32c(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+def _wire_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """(number, value) of each field of a protocol buffer: a whole number, or bytes."""
     at = 0
     while at < len(message):
@@ -116,22 +116,24 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
 def _scalars(event: bytes) -> tuple[int, dict[str, float]]:
     """(step, {tag: value}) of one Event; no values where it holds no scalars."""
     step, values = 0, {}
-    for number, content in _fields(event):
+    for number, content in _wire_fields(event):
         if number == 2 and isinstance(content, int):
             step = content if content < 1 << 63 else -1
         if number == 5 and isinstance(content, bytes):
-            for inner, value in _fields(content):
+            for inner, value in _wire_fields(content):
                 tag, scalar = (
-                    _value(value) if inner == 1 and isinstance(value, bytes) else ("", None)
+                    _tag_and_scalar(value)
+                    if inner == 1 and isinstance(value, bytes)
+                    else ("", None)
                 )
                 if tag and scalar is not None and math.isfinite(scalar):
                     values[tag] = scalar
     return step, values
 
 
-def _value(message: bytes) -> tuple[str, float | None]:
+def _tag_and_scalar(message: bytes) -> tuple[str, float | None]:
     tag, scalar = "", None
-    for number, content in _fields(message):
+    for number, content in _wire_fields(message):
         if number == 1 and isinstance(content, bytes):
             tag = content.decode("utf-8", "replace")
         if number == 2 and isinstance(content, bytes) and len(content) == 4:
@@ -143,7 +145,7 @@ def _value(message: bytes) -> tuple[str, float | None]:
 
 def _tensor(message: bytes) -> float | None:
     """The number of a tensor that holds one float32 or float64."""
-    for number, content in _fields(message):
+    for number, content in _wire_fields(message):
         if number in (4, 5, 6) and isinstance(content, bytes) and len(content) in (4, 8):
             return struct.unpack("<f" if len(content) == 4 else "<d", content)[0]
     return None
