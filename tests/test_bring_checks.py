@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.bring import reading
@@ -74,6 +74,7 @@ def test_n_that_is_a_number_of_questions_is_refused() -> None:
         evaluate(Found(counts=counts(PLACE, *([1, 0] * 15), n=30)), mapping())
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 200), st.data())
 def test_a_total_gives_its_score_back(questions: int, data: st.DataObject) -> None:
     right = data.draw(st.integers(0, questions))

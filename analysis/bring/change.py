@@ -9,7 +9,8 @@ being right with probability
 pairs of the arm's runs. If training had done nothing but add noise, the base policy would be one
 more such run, and the excess of the first over the second would be 0. Its interval is Student's t
 over questions, at a level that is shared among all rows (Bonferroni). With one run there is no
-second number, and nothing is concluded.
+second number, and nothing is concluded. The means of d are the flips of
+analysis/tables/training.py, which tests the difference of the scores and not that of the flips.
 """
 
 from collections.abc import Mapping, Sequence
