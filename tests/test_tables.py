@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analysis.results.folder import BASE, load_results
@@ -225,6 +225,7 @@ def test_hostile_names_stay_text(name: str) -> None:
 @example("'plain")
 @example("'=1")
 @example(" ")
+@settings(deadline=None)
 def test_text_survives_csv(value: str) -> None:
     frame = pd.DataFrame({"name": [value]})
     back = render.from_csv(render.to_csv(cells.Table("t", "", frame, ())), ["name"])

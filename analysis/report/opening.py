@@ -26,7 +26,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Line:
-    """One arm of a benchmark: a track per k, None where there is no comparison."""
+    """One arm of a benchmark: a track per k, None if there is no comparison."""
 
     arm: str
     base: bool

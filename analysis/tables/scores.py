@@ -128,7 +128,7 @@ def mark_best(
     k: int,
     benchmark: str,
 ) -> None:
-    """Adds <name>_best and <name>_tied: the best arm, and the arms that cannot be told from it."""
+    """Adds <name>_best and <name>_tied: the best arm, and those not distinguishable from it."""
     scored = {
         row["arm"]: row[name] for row in rows if row["arm"] in counts and not np.isnan(row[name])
     }
@@ -151,8 +151,8 @@ def undecided(
     k: int,
     benchmark: str,
 ) -> set[str]:
-    """The others that cannot be told from the best, or not be compared with it; Holm over all of
-    them.
+    """The others that are not distinguishable from the best, or cannot be compared with it. p is
+    adjusted by Holm over all of them.
     """
     found = {}
     for arm in others:

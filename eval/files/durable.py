@@ -1,10 +1,10 @@
-"""Files and folders that are there whole or not at all, whatever dies and when.
+"""Writes files and folders whole or not at all, even if the process or the machine dies.
 
-    write → fsync → rename → fsync of the folder that holds the name
+    write to a hidden name → fsync → rename → fsync of the parent folder
 
-A rename is atomic; the fsync before it puts the bytes on the disk before the name points to them,
-the one after it makes the name itself survive the death of the machine. What a crash leaves besides
-starts with a dot and is never read.
+The rename is atomic. The fsync before it puts the bytes on the disk before the name points to
+them; the fsync after it puts the name on the disk. A crash can leave hidden files (names with a
+leading dot); nothing reads them.
 """
 
 import fcntl
@@ -18,35 +18,33 @@ from eval.files.errors import BadInput
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces the file by one with this text, UTF-8; half a surrogate pair as \\udxxx. One writer
-    at a time.
+    """Replaces the file by one with this text in UTF-8. Lone surrogates, which UTF-8 cannot hold,
+    are written as \\udxxx. Only one process may write a file at a time.
     """
     write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replaces the file by one with this content. One writer at a time."""
+    """Replaces the file by one with this content. Only one process may write it at a time."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.new")
-    staging.unlink(
-        missing_ok=True
-    )  # of a crash; or a link out of a folder that somebody else has made
+    # A crash may have left this file. In a folder from elsewhere it may be a link to another place.
+    staging.unlink(missing_ok=True)
     try:
         with staging.open("xb") as file:
             file.write(content)
         sync(staging)
         os.replace(staging, path)
     except BaseException:
-        staging.unlink(missing_ok=True)  # half a file on a full disk
+        staging.unlink(missing_ok=True)  # truncated, if the disk is full
         raise
     sync(path.parent)
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the place of `path` once the block ends without an error. One
-    writer at a time.
+    """An empty folder to fill. It replaces `path` when the block ends without an error.
 
     Raises:
         BadInput: another process is filling it.
@@ -58,14 +56,14 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def empty(folder: Path) -> Path:
-    """The folder, made anew without anything in it."""
+    """The folder, emptied or newly made."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
 def publish(staging: Path, path: Path) -> None:
-    """Makes the finished folder visible under its name, in place of an older one."""
+    """Renames the finished folder to `path`, which replaces an older folder there."""
     for folder, _, names in os.walk(staging):
         for name in names:
             sync(Path(folder, name))
@@ -76,7 +74,7 @@ def publish(staging: Path, path: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Deletes a folder. Its name goes first and at once, so that nobody meets half of it."""
+    """Deletes a folder. It is renamed first, so that no reader sees it partly deleted."""
     old = path.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
@@ -86,12 +84,12 @@ def discard(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path, wait: bool = False) -> Iterator[None]:
-    """Holds the lock of this name, which the system lets go when the process dies.
+    """Holds a lock on this file while the block runs. The system releases it if the process dies.
 
-    `wait`: until another process has let go of it.
+    `wait`: whether to wait until another process has released the lock.
 
     Raises:
-        BadInput: another process holds it, and `wait` is false.
+        BadInput: another process holds the lock, and `wait` is false.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

@@ -139,7 +139,7 @@ def main() -> None:
             partial(theirs, python, questions, False, draws),
         ),
         ("seeds and questions, plain percentiles", partial(textbook, tables, draws), both),
-        ("seeds and questions, calibrated (`estimate`)", partial(ours, arms, draws), both),
+        ("seeds and questions, calibrated (`estimate_score`)", partial(ours, arms, draws), both),
     ]
     print(
         f"{ARMS} arms x {SEEDS} seeds x {QUESTIONS} questions x {draws:,} draws, one core, best of"
