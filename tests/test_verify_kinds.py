@@ -6,6 +6,9 @@ import pytest
 
 from eval.verify.verifier import Verifier
 from tests.verifier_kinds import KINDS
+from tests.verifier_traps import TRAPS
+
+ALL = KINDS | TRAPS
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +22,16 @@ def correct(verifier: Verifier, pairs: list[tuple[str, str]]) -> list[bool]:
     return [v.correct for v in verifier.verify(completions, [gold for gold, _ in pairs])]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 def test_right_answers_of_a_kind_are_accepted(kind: str, verifier: Verifier) -> None:
-    pairs = [(gold, answer) for gold, accepted, _ in KINDS[kind] for answer in [gold, *accepted]]
+    pairs = [(gold, answer) for gold, accepted, _ in ALL[kind] for answer in [gold, *accepted]]
     verdicts = correct(verifier, pairs)
     assert [pair for pair, right in zip(pairs, verdicts, strict=True) if not right] == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 def test_wrong_answers_of_a_kind_are_refused(kind: str, verifier: Verifier) -> None:
-    pairs = [(gold, answer) for gold, _, refused in KINDS[kind] for answer in refused]
+    pairs = [(gold, answer) for gold, _, refused in ALL[kind] for answer in refused]
     verdicts = correct(verifier, pairs)
     assert [pair for pair, right in zip(pairs, verdicts, strict=True) if right] == []
 

@@ -1,5 +1,6 @@
 r"""Chains of equalities, and values by name: x = 5, 2/3 = 0.67, (x, y) = (1, 2)."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -19,11 +20,25 @@ def without_name(text: str) -> str:
 def compare_assigned(gold: str, answer: str, same: Same) -> Outcome | None:
     """(x, y) = (1, 2) and x = 1, y = 2 say the same: value by value, by name."""
     ours, theirs = _assignments(gold), _assignments(answer)
+    if ours is None and theirs is not None:
+        return _compare_in_order(gold, theirs, same)
     if ours is None or theirs is None:
         return None
     if ours.keys() != theirs.keys():
         return None
     outcomes = [same(ours[name], theirs[name]) for name in ours]
+    return next((outcome for outcome in outcomes if not outcome.correct), RIGHT)
+
+
+def _compare_in_order(gold: str, values: dict[str, str], same: Same) -> Outcome | None:
+    """y = 4, x = 3 is the point (3, 4), where the names are neighbours in the alphabet."""
+    point = structure.items(gold)
+    if (point.opening, point.closing) != ("(", ")") or len(point.members) != len(values):
+        return None
+    names = sorted(values)
+    if "".join(names) not in "abcdefghijklmnopqrstuvwxyz":
+        return None
+    outcomes = [same(one, values[name]) for one, name in zip(point.members, names, strict=True)]
     return next((outcome for outcome in outcomes if not outcome.correct), RIGHT)
 
 
@@ -63,7 +78,10 @@ def compare_chains(gold: str, answer: str, same: Same) -> Outcome | None:
     if len(ours) > 1 and len(theirs) > 1:
         return _two_equations(ours, theirs, same)
     if len(ours) > 1 and not ((our_values and len(our_values) < len(ours)) or _all_numbers(ours)):
-        return None  # an equation in variables: its sides are no values
+        # an equation in variables: its sides are no values, and 0 is not x + y = 0
+        return WRONG if is_number(theirs[0]) else None
+    if len(their_values) == len(theirs) > 1 and _is_unsolved(theirs[0]):
+        return WRONG
     if not our_values or not their_values:
         return None
     return _any_member(our_values, their_values, same)
@@ -116,6 +134,17 @@ def _values(members: Sequence[str]) -> list[str]:
     if len(kept) > 1 and structure.is_name(kept[-1]) and is_number(kept[0]):
         kept.pop()
     return kept
+
+
+_APPLIED = re.compile(r"\\?[a-zA-Z]+(?:\^\{?[0-9-]+\}?)?\s*(?:\(.*\)|\\?[a-zA-Z]+)")
+_VARIABLE_NAME = re.compile(r"(?<![a-zA-Z])[a-zA-Z](?:_\{?[a-zA-Z0-9]+\}?)?(?![a-zA-Z])")
+_COMMAND = re.compile(r"\\text\{[^{}]*\}|\\[a-zA-Z]+")
+
+
+def _is_unsolved(side: str) -> bool:
+    """2x, -x and x^2 say nothing about x. a + b and sin x may be what the problem asks for."""
+    variables = set(_VARIABLE_NAME.findall(_COMMAND.sub(" ", side)))
+    return len(variables) == 1 and not _APPLIED.fullmatch(side)
 
 
 def _name(members: Sequence[str]) -> str:

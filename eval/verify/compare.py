@@ -14,7 +14,7 @@ import re
 
 from eval.verify.chains import compare_assigned, compare_chains, without_name
 from eval.verify.lists import compare_lists, compare_ratios
-from eval.verify.normal_form import is_parsable, normal
+from eval.verify.normal_form import integer, is_parsable, normal
 from eval.verify.numbers import canonical_digits, read_based
 from eval.verify.outcome import RIGHT, UNPARSED, WRONG, NeedsAlgebra, Outcome, Same
 from eval.verify.quantities import compare_quantities, separated
@@ -23,6 +23,7 @@ from eval.verify.text_answers import is_words, same_letters, same_words, segment
 from eval.verify.units import conflict, separate
 
 _SIDE_BY_SIDE = re.compile(r"(?<![_^.0-9])[0-9]+(?:\.[0-9]*)?\s+[0-9.]")  # 12 13
+_ELLIPSIS = re.compile(r"\\(?:[lcv]?dots|dotsc|dotsb)(?![a-zA-Z])|\.\.\.")
 _BASED_PART = re.compile(r"[0-9)]\s*_\s*\{?\s*[0-9]")
 
 
@@ -39,6 +40,11 @@ def compare(gold: str, answer: str, algebra: Same = no_algebra) -> Outcome:
         return UNPARSED
     if normal(gold) == normal(answer) != "":
         return RIGHT
+
+    if integer(gold) is not None and integer(answer) is not None:
+        return WRONG  # different ones: equal ones have the same normal form
+    if len(_ELLIPSIS.findall(gold)) != len(_ELLIPSIS.findall(answer)):
+        return WRONG  # 0.3... is not 0.3, and the parser drops what it cannot read
 
     def same(one: str, other: str) -> Outcome:
         return compare(one, other, algebra)

@@ -43,6 +43,11 @@ _ROUND_DEGREES = re.compile(r"\^\s*\\circ(?![a-zA-Z])")
 # math-verify looks for an i that stands alone to decide whether letters are complex: the i of 2i
 # and the i of 2 i must not be different variables
 _IMAGINARY = re.compile(r"(?<=[0-9.}])i(?![a-zA-Z])")
+# sympy takes the derivative of a symbol for 0: dx/dt becomes a name of its own
+_DERIVATIVE = re.compile(
+    r"\\frac\s*\{\s*(?:d|\\partial)\s*(\\?[a-zA-Z]+(?:\s*\([a-z]\))?)\s*\}"
+    r"\s*\{\s*(?:d|\\partial)\s*(\\?[a-zA-Z]+)\s*\}"
+)
 _SIGN_AFTER_SIGN = re.compile(r"([+-])\s*([+-])\s*(?=[0-9a-z.\\])")
 
 
@@ -70,12 +75,16 @@ def _with_cases(gold: str, answer: str) -> tuple[str, str]:
     return _LETTER.sub(marked, gold), _LETTER.sub(marked, answer)
 
 
+def _derivative(match: re.Match[str]) -> str:
+    return f"D_{{{re.sub(r'[^a-zA-Z]', '', match[1] + 'by' + match[2])}}}"
+
+
 @lru_cache(maxsize=PARSED)
 def _parsed(answer: str) -> tuple[Any, ...]:
     """(expression, string), (string,) if only the string could be read, or ()."""
     no_limit: Any = None  # typed as a number, documented as optional
     text = _ROUND_DEGREES.sub("", answer).strip()
-    text = _IMAGINARY.sub(" i", text)
+    text = _DERIVATIVE.sub(_derivative, _IMAGINARY.sub(" i", text))
     text = _SIGN_AFTER_SIGN.sub(lambda m: "+" if m[1] == m[2] else "-", text)
     # first_match: if the whole box cannot be read, a fraction somewhere in it is no reading of it
     box = rf"\boxed{{{text}}}"
@@ -130,6 +139,8 @@ def _proportional(gold: Any, answer: Any) -> bool:
     if not (isinstance(gold, Eq) and isinstance(answer, Eq)):
         return False
     sides: Any = (gold.lhs, gold.rhs, answer.lhs, answer.rhs)
+    if not all(isinstance(side, Expr) for side in sides):  # x \in [0, 1]: a side is a set
+        return False
     one, other = sides[0] - sides[1], sides[2] - sides[3]
     if one.free_symbols != other.free_symbols or not one.free_symbols or one.has(Float):
         return False

@@ -9,7 +9,7 @@ from eval.verify.outcome import RIGHT, UNPARSED, WRONG, Outcome, Same
 from eval.verify.quantities import is_number
 
 MAX_MEMBERS = 60  # of a list that is matched member by member: pairs grow with the square
-_AMBIGUOUS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")  # 70,110: a number, or a list of two
+_AMBIGUOUS = re.compile(r"[0-9]{1,3}(?:,[1-9][0-9]{2})+")  # 70,110: a number, or a list of two
 # no list itself, but it may equal one: \{1\} \cup \{2\}, x^2 = 4, 0 < x < 1
 _MANY = re.compile(
     r"\\(?:cup|cap|in|mathbb|setminus|pm|mp|begin|le|ge|ne|lt|gt|emptyset|text)(?![a-zA-Z])|[<>|]"
@@ -44,6 +44,8 @@ def compare_lists(gold: str, answer: str, same: Same) -> Outcome | None:
     brackets = ours.opening + ours.closing, theirs.opening + theirs.closing
     if brackets[0] != brackets[1] and any("[" in pair or "]" in pair for pair in brackets):
         return _different(theirs.members, same) if all(brackets) else None
+    if _joins(gold) != _joins(answer) and any(structure.is_inequality(one) for one in ours.members):
+        return _different(theirs.members, same)
     if brackets == (r"\{\}", r"\{\}"):
         return _same_set(ours.members, theirs.members, same)
     if len(ours.members) != len(theirs.members):
@@ -52,6 +54,14 @@ def compare_lists(gold: str, answer: str, same: Same) -> Outcome | None:
     if is_by_name or ours.opening in ("(", "["):
         return _same_sequence(ours.members, theirs.members, same)
     return _same_multiset(ours.members, theirs.members, same)
+
+
+_AND = re.compile(r"(?<![a-zA-Z])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])")
+
+
+def _joins(text: str) -> bool:
+    """x > 3 and x < 5 is not x > 3 or x < 5."""
+    return bool(_AND.search(text))
 
 
 def _as_tuple(found: structure.Items) -> structure.Items:
@@ -69,9 +79,9 @@ def _is_assigned(members: Sequence[str]) -> bool:
 
 
 def compare_ratios(gold: str, answer: str, same: Same) -> Outcome | None:
-    """1:2:3 is 2:4:6, member by member: computer algebra would divide twice."""
+    """1:2:3 is 2:4:6, member by member, and no number: computer algebra would divide twice."""
     ours, theirs = gold.split(":"), answer.split(":")
-    if len(ours) < 3 or len(theirs) < 3:
+    if len(ours) < 3 and len(theirs) < 3:
         return None
     if len(ours) != len(theirs):
         return WRONG

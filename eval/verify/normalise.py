@@ -37,6 +37,10 @@ _SIZES = re.compile(
 _COLOUR = re.compile(r"\\(?:text|page)?color(?:box)?\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}")
 _PHANTOM = re.compile(rf"\\[hv]?phantom\s*(?:{_GROUP}|\S)")
 _OLD_FONT = re.compile(r"\{\s*\\(rm|bf|it|sf|tt)(?![a-zA-Z])\s*([^{}]*)\}")
+_FONT_SWITCH = re.compile(r"\\(?:rm|bf|it|sf|tt)(?![a-zA-Z])")
+_ONE_LETTER_FONT = re.compile(
+    r"\\(?:math(?:rm|bf|it|sf|tt|normal)|boldsymbol|bm|pmb)(?![a-zA-Z])\s*([a-zA-Z0-9](?![a-zA-Z]))"
+)
 _TEXT_FONT = re.compile(r"\\(?:text(?:bf|it|rm|normal|sf|tt|up|md|sl)?|mbox|hbox|emph)\s*" + _GROUP)
 _MATH_FONT = re.compile(
     r"\\(?:math(?:rm|bf|it|sf|tt|normal)|boldsymbol|bm|bold|pmb|underline|uline)\s*" + _GROUP
@@ -59,6 +63,7 @@ _SYNONYMS = [
     (re.compile(r"\\colon(?![a-zA-Z])"), ":"),
     (re.compile(r"\\(?:geqslant|geq)(?![a-zA-Z])"), r"\\ge"),
     (re.compile(r"\\(?:leqslant|leq)(?![a-zA-Z])"), r"\\le"),
+    (re.compile(r"\\(?:dots[cbo]?|cdots|vdots)(?![a-zA-Z])"), r"\\ldots"),
     (re.compile(r"\\(?:imath|iota)(?![a-zA-Z])"), "i"),
     (re.compile(r"\\(begin|end)\{(?:small|[bBp])?matrix\}"), r"\\\1{pmatrix}"),
     (re.compile(r"\\(begin|end)\{array\}(?:\{[^{}]*\})?"), r"\\\1{pmatrix}"),
@@ -152,7 +157,7 @@ def _replaced(text: str, pattern: re.Pattern[str], by: Callable[[re.Match[str]],
 
 def _trimmed(text: str) -> str:
     """Without blanks and stops around it, and without one pair of braces around all of it."""
-    text = text.strip().rstrip(",;").rstrip()
+    text = text.strip().removesuffix("\\\\").rstrip(" ").rstrip(",;").rstrip()
     if text.endswith(".") and not text.endswith(("..", r"\.")):
         text = text[:-1].rstrip()
     group = re.fullmatch(_GROUP, text)
@@ -172,6 +177,7 @@ def clean(answer: str) -> str:
     if _PLAIN.fullmatch(answer) or len(answer) > MAX_ANSWER:
         return answer.strip()
     text = answer if answer.isascii() else from_unicode(answer)
+    text = text.replace("...", r"\ldots ")
     text = _THOUSANDS.sub(_grouped_digits, _DELIMITERS.sub(_delimiter, text))
     text = _INFIX.sub(_prefix, _SPACES.sub(_space, text))
     text = _trimmed(text)
@@ -180,8 +186,9 @@ def clean(answer: str) -> str:
     if (long := _LONG_NUMBER.match(text)) and "," not in text[long.end() :]:
         text = long[0].replace(",", "") + text[long.end() :]  # 1,234x
     if "\\" in text or "^" in text or "%" in text or "'" in text:
-        text = _COLOUR.sub("", _PHANTOM.sub("", text))
+        text = _COLOUR.sub("", _PHANTOM.sub(" ", text))
         text = _SIZES.sub("", _OLD_FONT.sub(r"\\math\1{\2}", text))
+        text = _ONE_LETTER_FONT.sub(r" \1", _FONT_SWITCH.sub(" ", text))
         for pattern, by in _SYNONYMS:
             text = pattern.sub(by, text)
         text = _replaced(_replaced(text, _TEXT_FONT, _text), _MATH_FONT, _math)

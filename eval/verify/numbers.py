@@ -140,6 +140,9 @@ _BASED = re.compile(
 )
 
 
+_IN_BRACKETS = re.compile(r"\(([^()]*)\)")
+
+
 class Based(NamedTuple):
     digits: str  # canonical: no leading zeros, none at the end after a point
     base: int
@@ -153,7 +156,8 @@ def canonical_digits(text: str) -> str:
 
 def read_based(text: str) -> Based | None:
     r"""1202_3, (1202)_{3}, 1202_{\text{three}}, 1202\text{ (base 3)}: digits and base."""
-    match = _BASED.fullmatch(text)
+    inside = _IN_BRACKETS.fullmatch(text)
+    match = _BASED.fullmatch(inside[1] if inside else text)
     if not match:
         return None
     digits = re.sub(r"\s", "", next(match[name] for name in "abcd" if match[name]))

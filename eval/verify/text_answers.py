@@ -16,7 +16,7 @@ _JOINING_WORD = re.compile(r"\s*(?:,\s*(?:and|or|&)\s+|\s(?:and|or|&)\s|[,;])\s*
 _LIST_ONLY = re.compile(
     r"^[\s,;]*(?:and|or|&)?[\s,;]*$"
 )  # 19 \text{ and } 43 is no answer in words
-_MERIDIEM = re.compile(r"\s*\b([ap])\s*\.?\s*m\b\.?", re.IGNORECASE)
+_MERIDIEM = re.compile(r"\s*(?<![a-z])([ap])\s*\.?\s*m\b\.?", re.IGNORECASE)
 _TIME = re.compile(r"0?([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2}))? ([ap]m)")
 _ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b")
 

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from eval.verify.unit_names import MEANING, POWER_WORDS, SCALES, UNITS
+from eval.verify.unit_names import FRACTION, MEANING, POWER_WORDS, SCALES, UNITS
 
 
 class Quantity(NamedTuple):
@@ -30,6 +30,7 @@ _BARE_TAIL = re.compile(
     rf"(?:(?:\s+|\s*/\s*|\s*\\cdot\s*){_WORD}{_EXPONENT}?)*$"
 )
 _DEGREE_TAIL = re.compile(r"\s*\^\s*\\circ\s*(?:\\text\{\s*([CF])\s*\}|([CF]))?\s*$")
+_TEMPERATURES = {"": "", "C": " celsius", "F": " fahrenheit"}
 _INSIDE = re.compile(r"\s*[A-Za-zµΩ.'\s/^{}0-9\\-]*")
 _PARTS = re.compile(rf"({_WORD})\s*(?:\^\s*\{{?\s*(-?[0-9])\s*\}}?)?|/|per\b")
 _COMMANDS = re.compile(r"\\(?:text|frac|cdot)(?![a-zA-Z])|[{}]")
@@ -50,17 +51,20 @@ def _is_unit(unit: str, only_known: bool) -> bool:
     plain = [word.rstrip(".") for word in words]
     if all(word.lower() in POWER_WORDS for word in plain):  # 12 squared is 144
         return False
-    if any(word.lower() in MEANING for word in plain):
+    lower = [word.lower() for word in plain]
+    if any(word in MEANING or word in SCALES or FRACTION.fullmatch(word) for word in lower):
         return False
     if only_known:
-        return all(
-            w in UNITS or w.lower() in UNITS or w.lower() in POWER_WORDS or w == "per"
-            for w in plain
-        )
+        return all(_known(w) or w.lower() in POWER_WORDS or w == "per" for w in plain)
     # a single letter is a variable unless it is a unit's symbol
     return all(len(word) > 1 or word in UNITS for word in plain) and not re.search(
         r"[0-9]", _without_powers(unit)
     )
+
+
+def _known(word: str) -> str | None:
+    """The unit that a word names. A letter alone has one meaning in each case: m, not M."""
+    return UNITS.get(word) or (UNITS.get(word.lower()) if len(word) > 1 else None)
 
 
 def _without_powers(unit: str) -> str:
@@ -103,7 +107,8 @@ def separate(text: str, letters_are_variables: bool = False) -> Quantity:
         return Quantity(text[: percent.start()] + r"\%", "")
     degree = _DEGREE_TAIL.search(text)
     if degree and degree.start():
-        return Quantity(text[: degree.start()].rstrip(), "degree" + (degree[1] or degree[2] or ""))
+        scale = _TEMPERATURES[degree[1] or degree[2] or ""]
+        return Quantity(text[: degree.start()].rstrip(), f"degree{scale}")
     tail = _TEXT_TAIL.search(text)
     if tail and tail.start():
         value, unit = text[: tail.start()].rstrip(), tail[0].strip()
@@ -128,13 +133,13 @@ def separate(text: str, letters_are_variables: bool = False) -> Quantity:
     return Quantity(text, "")
 
 
-def _dimension(unit: str) -> Counter[str] | None:
-    """Powers of the known units, None if one is unknown."""
+def _dimension(unit: str) -> Counter[str]:
+    """Powers of the known units in it; words that are none are left out."""
     powers: Counter[str] = Counter()
     sign, pending = 1, 1
     text = re.sub(r"\\frac\s*\{(.*?\}(?:\^[^}]*)?)\s*\}\s*\{", r"\1 / {", unit)
     for part in _PARTS.finditer(_COMMANDS.sub(" ", text.replace("^{", "^"))):
-        if part[0] in ("/", "per"):
+        if part[0].strip() in ("/", "per"):
             sign = -1
             continue
         word = part[1].rstrip(".")
@@ -144,25 +149,27 @@ def _dimension(unit: str) -> Counter[str] | None:
                 powers[last] *= POWER_WORDS[word.lower()]
             else:
                 pending = POWER_WORDS[word.lower()]
-            continue
-        known = UNITS.get(word) or UNITS.get(word.lower())
-        if known is None:
-            return None
-        powers[known] += sign * pending * int(part[2] or 1)
-        pending = 1
+        elif known := _known(word):
+            powers[known] += sign * pending * int(part[2] or 1)
+            pending = 1
+    if powers.keys() & {"celsius", "fahrenheit"}:
+        del powers["degree"]
     return powers
 
 
 def conflict(gold: str, answer: str) -> bool:
-    """True where both units are known and differ. `units` fits every unit of the same power."""
+    """True where both name known units and these differ: 5 dollars, 5 cents each.
+
+    `units` fits every unit of the same power, and a degree those of temperature.
+    """
     if not gold or not answer:
         return False
     one, other = _dimension(gold), _dimension(answer)
-    if one is None or other is None:
+    if not one or not other:
         return sorted(re.findall(_EXPONENT, gold)) != sorted(re.findall(_EXPONENT, answer))
     if one.keys() == {"unit"} or other.keys() == {"unit"}:
-        return sum(one.values()) != sum(other.values()) and 1 not in (
-            sum(one.values()),
-            sum(other.values()),
-        )
+        powers = sum(one.values()), sum(other.values())
+        return powers[0] != powers[1] and 1 not in powers
+    if {"degree"} in (one.keys(), other.keys()):
+        return not (one.keys() | other.keys() <= {"degree", "celsius", "fahrenheit"})
     return one != other
