@@ -209,7 +209,7 @@ def test_verdicts_do_not_depend_on_order_batch_or_workers(verifier: Verifier) ->
 
 
 def test_a_known_pair_is_not_verified_again() -> None:
-    pairs = [(r"2\sqrt{3}", answer) for answer in (r"\sqrt{12}", r"$\sqrt{12}$", r"\sqrt{13}")]
+    pairs = [("x^2+3x+2", answer) for answer in ("(x+1)(x+2)", "$(x+1)(x+2)$", "(x+1)(x-2)")]
     with Verifier(workers=1) as verifier:
         first = judge(verifier, pairs)
         verifier.close()
@@ -218,7 +218,7 @@ def test_a_known_pair_is_not_verified_again() -> None:
 
 
 def test_the_cache_is_bounded() -> None:
-    pairs = [(rf"2\sqrt{{{number}}}", rf"\sqrt{{{4 * number}}}") for number in (2, 3, 5, 7)]
+    pairs = [(f"x^2-{number**2}", f"(x-{number})(x+{number})") for number in (2, 7, 8, 9)]
     with Verifier(workers=1, cached=2) as verifier:
         assert all(verdict.correct for verdict in judge(verifier, pairs))
         verifier.close()

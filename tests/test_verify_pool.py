@@ -119,6 +119,15 @@ def test_a_worker_that_cannot_start_says_why() -> None:
     assert pool.pids() == []
 
 
+@pytest.fixture
+def ctrl_c_raises() -> Iterator[None]:
+    """A shell that starts the tests in the background has told them to ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_raises")
 def test_an_interrupted_batch_leaves_nothing_behind(hostile: Pool, tmp_path: Path) -> None:
     """Ctrl-C in the middle of an answer: the workers end, and the next batch works."""
     begun = tmp_path / "begun"
@@ -172,7 +181,7 @@ ORPHANING = r"""
 import json, threading
 from eval.verify.verifier import Verifier
 verifier = Verifier(workers=1, limit_s=2)
-verifier.verify([r"\boxed{\sqrt{12}}"], [r"2\sqrt{3}"])
+verifier.verify([r"\boxed{(x+1)^2}"], ["x^2+2x+1"])
 print(json.dumps(verifier.pids()), flush=True)
 verifier.verify([r"\boxed{9^{9^{9^9}}}"], ["7"])
 """
@@ -198,8 +207,8 @@ import os
 from eval.verify.verifier import Verifier
 verifier = Verifier(workers=1)
 def is_right(square):
-    completion = rf"\boxed{{\sqrt{{4 \cdot {square}}}}}"
-    return verifier.verify([completion], [rf"2\sqrt{{{square}}}"])[0].correct
+    completion = rf"\boxed{{(x+1)(x+{square})}}"
+    return verifier.verify([completion], [f"x^2+{square + 1}x+{square}"])[0].correct
 assert is_right(3)
 before = verifier.pids()
 child = os.fork()
@@ -223,7 +232,7 @@ def test_threads_take_turns() -> None:
 
         def ask(number: int) -> None:
             (verdict,) = verifier.verify(
-                [rf"\boxed{{\sqrt{{4 \cdot {number}}}}}"], [rf"2\sqrt{{{number}}}"]
+                [rf"\boxed{{(x+1)(x+{number})}}"], [f"x^2+{number + 1}x+{number}"]
             )
             verdicts[number] = verdict.correct
 

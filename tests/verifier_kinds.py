@@ -129,6 +129,7 @@ KINDS: dict[str, list[Row]] = {
                 r"2013\text{ base }4",
                 r"2013 \text{ (base 4)}",
                 "N = 2013_4",
+                "(2013_4)",
                 "2013_{four}",
             ],
             [

@@ -2,9 +2,10 @@ r"""Is an answer the same as the gold? Rules from the cheap and exact to the gen
 
 1. Equal after normalisation.                      4. Chains of equalities: x = 2/3 = 0.67.
 2. Numbers, with units and percentages, exactly.   5. Lists, tuples, sets: member by member.
-3. Numbers in a base; words.                       6. The rest: computer algebra.
+3. Numbers in a base; words.                       6. Polynomials, exactly.
+                                                   7. The rest: computer algebra.
 
-Rules 1 to 5 are string operations and exact fractions. The last one is handed in by the caller: a
+Rules 1 to 6 are string operations and exact fractions. The last one is handed in by the caller: a
 worker process has `eval.verify.equality.same_mathematics`, the main process has none and learns
 from `NeedsAlgebra` that the pair belongs to a worker. Both run the same rules, so that a verdict
 does not depend on where it was reached.
@@ -17,8 +18,9 @@ from eval.verify.lists import compare_lists, compare_ratios
 from eval.verify.normal_form import integer, is_parsable, normal
 from eval.verify.numbers import canonical_digits, read_based
 from eval.verify.outcome import RIGHT, UNPARSED, WRONG, NeedsAlgebra, Outcome, Same
+from eval.verify.polynomials import same_polynomial
 from eval.verify.quantities import compare_quantities, separated
-from eval.verify.structure import is_balanced
+from eval.verify.structure import is_balanced, without_parentheses
 from eval.verify.text_answers import is_words, same_letters, same_words, segments
 from eval.verify.units import conflict, separate
 
@@ -36,13 +38,16 @@ def compare(gold: str, answer: str, algebra: Same = no_algebra) -> Outcome:
 
     Raises NeedsAlgebra where only computer algebra can tell and `algebra` is left out.
     """
+    ours, theirs = integer(gold), integer(answer)
+    if ours is not None and theirs is not None:  # the most frequent case
+        return Outcome(ours == theirs, "ok")
     if not (is_parsable(answer) and is_parsable(gold)):
         return UNPARSED
     if normal(gold) == normal(answer) != "":
         return RIGHT
-
-    if integer(gold) is not None and integer(answer) is not None:
-        return WRONG  # different ones: equal ones have the same normal form
+    bare = without_parentheses(gold), without_parentheses(answer)
+    if bare != (gold, answer):
+        return compare(*bare, algebra)
     if len(_ELLIPSIS.findall(gold)) != len(_ELLIPSIS.findall(answer)):
         return WRONG  # 0.3... is not 0.3, and the parser drops what it cannot read
 
@@ -67,7 +72,8 @@ def _by_algebra(gold: str, answer: str, algebra: Same) -> Outcome:
     ours, theirs = separated(gold, answer)
     if ours.scale != theirs.scale or conflict(ours.unit, theirs.unit):
         return WRONG
-    return algebra(ours.value, theirs.value)
+    exact = same_polynomial(ours.value, theirs.value)
+    return Outcome(exact, "ok") if exact is not None else algebra(ours.value, theirs.value)
 
 
 def _compare_based(gold: str, answer: str, _: Same) -> Outcome | None:

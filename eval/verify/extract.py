@@ -19,7 +19,7 @@ _ONLY_SEPARATORS = re.compile(
 )
 _MAX_GAP = 80  # characters between two boxes that may still be a list of guesses
 _PLACEHOLDER = re.compile(r"(?:[\s.…]|\\[lc]?dots|\\[,;:! ])*")
-_AFTER_THE_ANSWER = re.compile(r"(?:[\s.$}]|\\[\])])*")
+_ONE_BRACE_TOO_FEW = re.compile(r"\{((?:[^{}]|\{[^{}]*+\})*+)\}(?:[\s.$]|\\[\])])*+")
 _THOUGHT, _END_OF_THOUGHT = "<think>", "</think>"
 
 
@@ -42,7 +42,6 @@ def _innermost_boxes(text: str) -> list[_Box]:
     """
     boxes: list[_Box] = []
     open_braces: list[tuple[int, int]] = []  # (start, inside); start is -1: a brace, not a box
-    doubled: tuple[int, int, int] | None = None
     for token in _BOX_OR_BRACE.finditer(text, _before_first_box(text)):
         if token[0] == "{":
             open_braces.append((-1, token.end()))
@@ -50,13 +49,12 @@ def _innermost_boxes(text: str) -> list[_Box]:
             start, inside = open_braces.pop()
             if start >= 0 and not (boxes and boxes[-1].start > start):
                 boxes.append(_Box(start, inside, token.start()))
-            if start < 0 and open_braces and open_braces[-1] == (open_braces[-1][0], inside - 1):
-                doubled = (open_braces[-1][0], inside, token.start())
         elif len(token[0]) > 2:
             open_braces.append((token.start(), token.end()))
-    is_open = doubled and len(open_braces) == 1 and open_braces[0][0] == doubled[0] >= 0
-    if doubled and is_open and _AFTER_THE_ANSWER.fullmatch(text, doubled[2] + 1):
-        boxes.append(_Box(*doubled))
+    if len(open_braces) == 1 and open_braces[0][0] >= 0:
+        start, inside = open_braces[0]
+        if match := _ONE_BRACE_TOO_FEW.fullmatch(text, inside):
+            boxes.append(_Box(start, inside + 1, match.end(1)))
     return boxes
 
 
@@ -69,7 +67,7 @@ def _finished(text: str) -> str:
 def _content(text: str, box: _Box) -> str:
     r"""Stripped. A backslash at the end is what is left of a control space, `\ `."""
     content = text[box.inside : box.end].strip()
-    if (len(content) - len(content.rstrip("\\"))) % 2:
+    if content.endswith("\\") and (len(content) - len(content.rstrip("\\"))) % 2:
         content = content[:-1].rstrip()
     return content
 
@@ -81,15 +79,16 @@ def extract(completion: str) -> str | None:
     guesses is not an answer.
     """
     text = _finished(completion[-MAX_TEXT:])
-    contents = [(box, _content(text, box)) for box in _innermost_boxes(text)]
-    boxes = [(box, content) for box, content in contents if not _PLACEHOLDER.fullmatch(content)]
-    if not boxes:
-        return None
-    answer = boxes[-1][1]
-    for (before, other), (after, _) in zip(boxes[-2::-1], boxes[:0:-1], strict=True):
-        gap = text[before.end + 1 : after.start]
-        if len(gap) > _MAX_GAP or not _ONLY_SEPARATORS.fullmatch(gap):
-            break
-        if other != answer:
-            return None
+    answer, place = None, 0
+    for box in reversed(_innermost_boxes(text)):
+        content = _content(text, box)
+        if not content.isalnum() and _PLACEHOLDER.fullmatch(content):
+            continue
+        if answer is not None:
+            gap = text[box.end + 1 : place]
+            if len(gap) > _MAX_GAP or not _ONLY_SEPARATORS.fullmatch(gap):
+                break
+            if content != answer:
+                return None
+        answer, place = content, box.start
     return answer

@@ -6,6 +6,7 @@ MAX_ANSWER = 2_000  # characters of an answer that are still compared
 MAX_DEPTH = 10  # nested brackets that are still parsed: the parser's time is exponential in them
 
 _DEGREES = re.compile(r"\s*\^\s*\\circ(?![a-zA-Z])")
+_GROUPING = re.compile(r"[, ]")
 _INTEGER = re.compile(r"([+-]?)\s*((?:[0-9]{1,3}(?:[, ][0-9]{3})+|[0-9]+))(?:\.0*)?")
 
 
@@ -13,10 +14,12 @@ def integer(cleaned: str) -> str | None:
     """Canonical digits of a plain integer of at most MAX_ANSWER characters, else None."""
     if len(cleaned) > MAX_ANSWER:
         return None
+    if cleaned.isascii() and cleaned.isdecimal():
+        return cleaned.lstrip("0") or "0"
     match = _INTEGER.fullmatch(cleaned) or _INTEGER.fullmatch(_DEGREES.sub("", cleaned).strip())
     if not match:
         return None
-    digits = re.sub("[, ]", "", match[2]).lstrip("0") or "0"
+    digits = _GROUPING.sub("", match[2]).lstrip("0") or "0"
     return f"-{digits}" if match[1] == "-" and digits != "0" else digits
 
 

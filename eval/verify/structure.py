@@ -100,6 +100,12 @@ def _signs(member: str) -> list[str]:
     return [f"{before}+{after}".strip(), f"{before}-{after}".strip()]
 
 
+def without_parentheses(text: str) -> str:
+    """(52_8) is 52_8; a tuple stays as it is."""
+    opening, inside, closing = _enclosed(text)
+    return inside if (opening, closing) == ("(", ")") and len(split(inside)) == 1 else text
+
+
 _RELATION = re.compile(
     r"\\(?:l|g|n)?e(?:q)?(?![a-zA-Z])|\\[lg]t(?![a-zA-Z])|[<>]|\\in(?![a-zA-Z])|\\ne"
 )

@@ -50,6 +50,20 @@ def latex_problem(rng: random.Random) -> Answer:
     return rng.choice(forms)
 
 
+def parsed_problem(rng: random.Random) -> Answer:
+    """Answers that no exact rule reads: each distinct one is parsed."""
+    a, b = rng.randint(2, 40), rng.choice([2, 3, 5, 7, 11])
+    forms: list[Answer] = [
+        lambda slip: rf"(x + {a + slip})(x - {b})",
+        lambda slip: rf"\frac{{{a + slip}}}{{x + {b}}}",
+        lambda slip: rf"\log_{{{b}}} {a + slip}",
+        lambda slip: rf"{a + slip} e^{{-{b} t}}",
+        lambda slip: rf"\sqrt[3]{{{a + slip}}} + {b}",
+        lambda slip: rf"\frac{{{a + slip} + \sqrt{{{b}}}}}{{\sin x}}",
+    ]
+    return rng.choice(forms)
+
+
 def given_problem(gold: str) -> Answer:
     number = integer(clean(gold))
     if number is not None:
@@ -85,7 +99,7 @@ def warmed(verifier: Verifier) -> float:
     rng = random.Random(3)
     completions, golds = completions_of([latex_problem(rng) for _ in range(30)], rng)
     started = time.perf_counter()
-    verifier.verify([r"\boxed{0.5}"], [r"\frac{1}{2}"])
+    verifier.verify([r"\boxed{(x-1)(x+1)}"], ["x^2-1"])
     seconds = time.perf_counter() - started
     verifier.verify(completions, golds)
     plain_loop(completions[:200], golds[:200])
@@ -128,6 +142,7 @@ def throughput(problems: int, files: list[Path]) -> None:
         "3 in 5 integers, the rest LaTeX": mixed,
         "integers": [integer_problem(rng) for _ in range(problems)],
         "LaTeX": [latex_problem(rng) for _ in range(problems)],
+        "LaTeX that no exact rule reads": [parsed_problem(rng) for _ in range(problems)],
     }
     for file in files:
         answers = [
