@@ -57,6 +57,7 @@ def test_trl(tmp_path: Path) -> None:
     ]
     path = whole(tmp_path / "checkpoint-2" / "trainer_state.json", {"log_history": history})
     rows = curve(read(path, "trl"))
+    assert rows[1].pop("foreign") == {"eval_reward": 0.9}  # and not the reward of training
     assert rows[1] == {"reward": 0.5, "entropy_update": 1.25, "truncated": 0.1, "updates": 1}
     # num_tokens counts prompts, too
     assert rows[2] == {"foreign": {"num_tokens": 900.0}, "updates": 2}
@@ -191,7 +192,7 @@ def test_opencompass(tmp_path: Path) -> None:
     found = read(path, "opencompass_results")
     assert [(each.metric, each.value) for each in found.claims] == [
         ("pass@1", 0.4),
-        ("accuracy (4 runs average)", 0.38),
+        ("avg@4", 0.38),
     ]
     assert found.samples[0].claimed == 1.0
 
@@ -211,20 +212,23 @@ def test_wandb(tmp_path: Path) -> None:
     path.write_text("_step,train/reward,train/entropy,note\n0,0.5,1.5,x\n2,0.6,,y\n")
     found = read(path, "wandb")
     assert curve(found) == {0: {"reward": 0.5, "entropy_update": 1.5}, 2: {"reward": 0.6}}
-    assert "2 of the 3 steps" in found.findings[0].what
+    assert [each.kind for each in found.findings] == ["step of wandb", "steps missing"]
+    assert "2 of the 3 steps" in found.findings[1].what
     page = tmp_path / "page.csv"
     page.write_text('"Step","one - train/reward","one - train/reward__MIN"\n"4","0.5","0.4"\n')
     assert curve(read(page, "wandb")) == {4: {"reward": 0.5}}
 
 
-def event(step: int, tag: str, value: float, tensor: bool = False) -> bytes:
+def event(step: int, tag: str, value: float, tensor: bool = False, kind: int = 1) -> bytes:
     """A record as TensorFlow writes it."""
 
     def field(number: int, content: bytes) -> bytes:
         return bytes([number << 3 | 2, len(content)]) + content
 
     number = struct.pack("<f", value)
-    scalar = field(8, bytes([8, 1]) + field(4, number)) if tensor else bytes([2 << 3 | 5]) + number
+    scalar = (
+        field(8, bytes([8, kind]) + field(4, number)) if tensor else bytes([2 << 3 | 5]) + number
+    )
     body = bytes([2 << 3, step]) + field(5, field(1, field(1, tag.encode()) + scalar))
     size = struct.pack("<Q", len(body))
     return (

@@ -11,6 +11,7 @@ own. `export` writes a study of the suite as CSV and JSON lines, which can be br
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from analysis.bring.draft import draft
@@ -19,7 +20,8 @@ from analysis.bring.figure import save_selection
 from analysis.bring.gather import gather_sources
 from analysis.bring.mapping import read_mapping
 from analysis.bring.reading import source_files
-from analysis.bring.study import BROUGHT, BroughtStudy, make_study, write_study
+from analysis.bring.study import BroughtStudy, make_study
+from analysis.bring.written import BROUGHT, write_study
 from eval.files.durable import new_folder, write_text
 from eval.files.errors import BadInput, exit_with_message
 
@@ -30,7 +32,8 @@ def bring(sources: list[Path], out: Path, mapping: Path) -> BroughtStudy:
     """Makes the results folder. BadInput where something must be said or corrected first."""
     check_out(out)
     files, links = source_files(sources)
-    files = {name: path for name, path in files.items() if path.resolve() != mapping.resolve()}
+    own = out.resolve(), mapping.resolve()  # may lie in a source
+    files = {name: path for name, path in files.items() if not is_below(path.resolve(), own)}
     if not mapping.exists():
         write_text(mapping, draft(out.name, files))
         raise BadInput(f"{mapping}: written as a draft: replace each ? and start again")
@@ -44,6 +47,10 @@ def bring(sources: list[Path], out: Path, mapping: Path) -> BroughtStudy:
         write_study(study, folder)
         save_selection(folder)
     return study
+
+
+def is_below(path: Path, roots: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(root) for root in roots)
 
 
 def check_out(out: Path) -> None:

@@ -5,13 +5,47 @@ on, and the steps are named. Nothing is averaged.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.bring.records import CurveRow, Finding, Found, Place
+from eval.files.errors import BadInput
 
 FOREIGN = "foreign"
 Series = dict[int, dict[str, Any]]  # step -> values
+
+
+@dataclass
+class Starts:
+    """The first row of each run and the file that it is from, to tell a resume from another run.
+
+    A resumed run logs later steps again, or all of them up to there as they were. Two files that
+    log one first step otherwise are two runs.
+    """
+
+    rows: dict[Place, tuple[str, CurveRow]] = field(default_factory=dict)
+
+    def check(self, curves: Iterable[CurveRow], file: str) -> None:
+        """BadInput where the rows of this file start as those of another file's run."""
+        firsts: dict[Place, CurveRow] = {}
+        for row in curves:
+            known = firsts.setdefault(row.place, row)
+            if row.step < known.step:
+                firsts[row.place] = row
+        for place, row in firsts.items():
+            other, known = self.rows.setdefault(place, (file, row))
+            if other != file and known.step == row.step and conflicts(known.values, row.values):
+                raise BadInput(
+                    f"{place}: {other} and {file} log step {row.step} with different values, so"
+                    " they are two runs: give each its arm and seed, or leave one out"
+                )
+
+
+def conflicts(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two rows of one step have a key with two values."""
+    one, other = flattened_row(one), flattened_row(other)
+    return any(one[key] != other[key] for key in one.keys() & other.keys())
 
 
 def run_series(found: Found) -> tuple[dict[Place, Series], list[Finding]]:
@@ -37,8 +71,7 @@ def one_series(rows: Sequence[CurveRow]) -> tuple[Series, set[int]]:
     replaced = set()
     for row in rows:
         old = series.get(row.step, {})
-        flat, new = flattened_row(old), flattened_row(row.values)
-        if any(new[key] != flat[key] for key in new.keys() & flat.keys()):
+        if conflicts(old, row.values):
             replaced.add(row.step)
         foreign = {**old.get(FOREIGN, {}), **row.values.get(FOREIGN, {})}
         series[row.step] = old | row.values | ({FOREIGN: foreign} if foreign else {})

@@ -69,7 +69,10 @@ def entry(path: str, tool: Tool, read: Found) -> dict[str, Any]:
     found: dict[str, Any] = {"path": path, "tool": tool.name}
     if not places or any(not at.arm for at in places):
         found["arm"] = OPEN
-    if not places or any(at.seed is None for at in places):
+    runs = list(dict.fromkeys(at.arm for at in places if at.arm))
+    if len(runs) > 1 and all(at.seed is None for at in places):
+        found["rename"] = {"arm": {run: run for run in runs}, "seed": dict.fromkeys(runs, OPEN)}
+    elif not places or any(at.seed is None for at in places):
         found["seed"] = OPEN
     if any(not at.benchmark for at in evaluated):
         found["benchmark"] = OPEN

@@ -1,39 +1,26 @@
-"""Samples, counts and totals -> counts per question, and every published figure beside its recount.
+"""Samples, counts and totals -> counts per question.
 
-Samples with text and gold answer are graded again by the suite's verifier. Which of the two
-gradings is counted is said in the mapping; both are kept, with every sample on which they differ.
+Of samples with two gradings the mapping says which one is counted; both are kept, with every sample
+on which they differ.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from analysis.bring.mapping import OPEN, BringFile
-from analysis.bring.records import BroughtCount, Claim, Finding, Found, Place, Sample, Total
+from analysis.bring.grading import Graded, grade, merged, unread_answers
+from analysis.bring.mapping import BringFile
+from analysis.bring.records import BroughtCount, Claim, Finding, Found, Place, Total
 from analysis.results.counts import TOTAL
 from eval.files.errors import BadInput
-from eval.verify.verifier import Verdict, Verifier
-
-
-@dataclass(frozen=True)
-class Graded:
-    """One sample with both gradings."""
-
-    sample: Sample
-    claimed: bool | None
-    recomputed: bool | None
-    answer: str  # what the suite's verifier read in the text
-
-    @property
-    def differs(self) -> bool:
-        return None not in (self.claimed, self.recomputed) and self.claimed != self.recomputed
 
 
 @dataclass
 class Evaluated:
     """Counts of every evaluation, and what else is known of it."""
 
-    counts: dict[Place, list[BroughtCount]] = field(default_factory=dict)
+    counts: dict[Place, list[BroughtCount]] = field(default_factory=dict)  # as the mapping counts
+    recounts: dict[Place, list[BroughtCount]] = field(default_factory=dict)  # by the verifier
     totals: set[Place] = field(default_factory=set)  # counts made of a mean alone
     claims: list[Claim] = field(default_factory=list)
     differing: list[Graded] = field(default_factory=list)
@@ -54,7 +41,10 @@ def evaluate(found: Found, mapping: BringFile) -> Evaluated:
             raise BadInput(f"{place}: counts and samples both: leave one of them out")
         done.counts[place] = counted(group, mapping.count)
         done.differing += [each for each in group if each.differs]
-        done.claims += sample_claims(place, group)
+        done.findings += unread_answers(place, group)
+        if all(each.recomputed is not None for each in group):
+            done.recounts[place] = counted(group, "recomputed")
+            done.claims += sample_claims(place, group)
     for total in found.totals:
         add_total(done, total)
     return done
@@ -76,86 +66,6 @@ def once(counts: Sequence[BroughtCount], place: Place) -> list[BroughtCount]:
             " answer is right: n is the number of samples of a question, not of questions"
         )
     return list(counts)
-
-
-def merged(samples: Iterable[Sample]) -> list[Sample]:
-    """One row per sample: its text may be in one file and its score in another.
-
-    BadInput where two files hold the same part of one sample.
-    """
-    found: dict[tuple[Place, str, int], Sample] = {}
-    for sample in samples:
-        key = (sample.place, sample.problem_id, sample.number)
-        other = found.get(key)
-        if other is None:
-            found[key] = sample
-        elif (other.text is None) == (sample.text is None):
-            raise BadInput(
-                f"{sample.place}: sample {sample.number} of question {sample.problem_id} is there"
-                " twice: say which runs these are or leave a file out"
-            )
-        else:
-            full, score = (other, sample) if sample.text is None else (sample, other)
-            found[key] = full._replace(claimed=score.claimed)
-    return list(found.values())
-
-
-def grade(samples: Sequence[Sample], mapping: BringFile, findings: list[Finding]) -> list[Graded]:
-    """Both gradings of each sample. BadInput where scores are not plainly right or wrong."""
-    values = {sample.claimed for sample in samples if sample.claimed is not None}
-    if values - {0.0, 1.0}:
-        raise BadInput(
-            f"scores of samples are {', '.join(f'{each:g}' for each in sorted(values)[:5])}: which"
-            " one is right? Say right_score: NUMBER in their entry of sources"
-        )
-    verdicts = recount(samples, findings)
-    graded = [
-        Graded(
-            sample,
-            None if sample.claimed is None else sample.claimed == 1,
-            verdict.correct if verdict else None,
-            (verdict.answer or "") if verdict else "",
-        )
-        for sample, verdict in zip(samples, verdicts, strict=True)
-    ]
-    if mapping.count == OPEN and any(each.differs for each in graded):
-        raise BadInput(
-            f"{sum(each.differs for each in graded):,} of {len(graded):,} samples are graded"
-            " otherwise by the suite's verifier than by the tool: say count: recomputed or"
-            " count: claimed"
-        )
-    return graded
-
-
-def recount(samples: Sequence[Sample], findings: list[Finding]) -> list[Verdict | None]:
-    """The suite's verdicts; None where there is no text, or no gold answer that it can read."""
-    golds = {sample.gold for sample in samples if sample.text is not None and sample.gold}
-    if not golds:
-        return [None] * len(samples)
-    with Verifier() as verifier:
-        readable = {gold for gold in sorted(golds) if _is_readable(gold, verifier)}
-        if golds - readable:
-            said = (
-                f"{len(golds - readable)} gold answers are not readable for the suite's verifier"
-                f" ({sorted(golds - readable)[0][:60]!r}, ...): their samples are not graded again"
-            )
-            findings.append(Finding("gold answers", "samples", said))
-        chosen = [
-            i for i, each in enumerate(samples) if each.text is not None and each.gold in readable
-        ]
-        texts, answers = zip(
-            *((samples[i].text or "", samples[i].gold or "") for i in chosen), strict=True
-        ) if chosen else ((), ())  # fmt: skip
-        made = dict(zip(chosen, verifier.verify(texts, answers), strict=True))
-    return [made.get(i) for i in range(len(samples))]
-
-
-def _is_readable(gold: str, verifier: Verifier) -> bool:
-    try:
-        verifier.check_golds([gold])
-    except BadInput:
-        return False
-    return True
 
 
 def grouped(graded: Iterable[Graded]) -> dict[Place, list[Graded]]:

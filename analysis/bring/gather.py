@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.bring.curves import Starts
 from analysis.bring.mapping import OPEN, BringFile, SourceEntry
 from analysis.bring.reading import read_bytes, safe_name
-from analysis.bring.records import CurveRow, Finding, Found, Place, Sample, Tool
+from analysis.bring.records import TRAINING, CurveRow, Finding, Found, Place, Sample, Tool
 from analysis.bring.tools.table import BY_NAME
 from analysis.results.folder import BASE
 from eval.files.errors import BadInput
@@ -46,6 +47,7 @@ def gather_sources(mapping: BringFile, files: dict[str, Path], links: Sequence[s
     patterns = [pattern(entry.path) for entry in mapping.sources]
     whole = Gathered()
     used = [0] * len(patterns)
+    starts = Starts()
     asked: dict[str, str] = {}  # question -> first file that raises it
     for name, path in sorted(files.items()):
         matches = ((i, at) for i, each in enumerate(patterns) if (at := each.fullmatch(name)))
@@ -61,6 +63,7 @@ def gather_sources(mapping: BringFile, files: dict[str, Path], links: Sequence[s
         for lacking in missing_labels(placed):
             asked.setdefault(f"sources: {entry.path}: {lacking}", name)
         rename_keys(placed, tool, entry, whole.unmapped)
+        starts.check(placed.curves, name)
         whole.found.add(placed)
         whole.found.settings |= read.settings if "contamination" in read.settings else {}
         digest = hashlib.sha256(read_bytes(path)).hexdigest()
@@ -147,11 +150,14 @@ def place(said: Place, entry: SourceEntry, fields: dict[str, str]) -> Place:
     arm = safe_name(fields.get("arm", said.arm))
     benchmark = safe_name(fields.get("benchmark", said.benchmark))
     seed = int(fields["seed"]) if "seed" in fields else said.seed
+    own_seed = entry.rename.seed.get(arm, entry.seed)
     checkpoint = int(fields["checkpoint"]) if "checkpoint" in fields else said.checkpoint
     return Place(
         _said(entry.arm) or entry.rename.arm.get(arm, arm),
-        entry.seed if isinstance(entry.seed, int) else seed,
-        _said(entry.benchmark) or entry.rename.benchmark.get(benchmark, benchmark),
+        own_seed if isinstance(own_seed, int) else seed,
+        TRAINING
+        if said.benchmark == TRAINING
+        else _said(entry.benchmark) or entry.rename.benchmark.get(benchmark, benchmark),
         entry.checkpoint if isinstance(entry.checkpoint, int) else checkpoint,
     )
 

@@ -12,7 +12,7 @@
     - path: "evals/{arm}_{checkpoint}/**" # {arm}, {seed}, {benchmark}, {checkpoint}: from the path
       tool: lighteval
       seed: 0                             # the same for all of these files
-      rename: {arm: {Exp1: exp1}}         # the file's name: ours
+      rename: {arm: {Exp1: exp1}}         # the file's name: ours; seed: {Exp1: 1} goes by arm
       keys: {rewards/accuracy/mean: accuracy}
 
 A `?` is a question that the draft leaves open. Nothing is guessed: what is open and needed is asked
@@ -43,7 +43,10 @@ class _ClosedMapping(BaseModel):
 
 
 class Rename(_ClosedMapping):
+    """The file's name: ours."""
+
     arm: dict[str, Folder] = {}
+    seed: dict[str, Whole | Literal["?"]] = {}  # by the file's name of the arm
     benchmark: dict[str, Folder] = {}
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from eval.scoring.pass_at_k import pass_at_k
 
 SAME_MEAN = 1e-9  # of two means of the same counts
 SOME = 0.1  # share of right answers beside which no question won by majority is not believable
+CountsByPlace = Mapping[Place, Sequence[BroughtCount]]
 MEANS = {"all", "average", "avg", "mean", "overall"}
 
 
@@ -19,42 +21,63 @@ class Published(NamedTuple):
 
     claim: Claim
     recounted: float | None
+    grading: str = ""  # of the recount: the suite's verifier, or the counts as they were brought
 
     @property
     def outcome(self) -> str:
         if self.recounted is None:
             return "not recounted"
         difference = self.recounted - self.claim.value
-        equal = abs(difference) < SAME_MEAN
-        return "equal" if equal else f"differs by {100 * difference:+.2f} points"
+        if abs(difference) < SAME_MEAN:
+            return "equal"
+        if abs(difference) <= rounding(self.claim.value) + SAME_MEAN:
+            return "equal as rounded"
+        return f"differs by {100 * difference:+.2f} points"
+
+
+def rounding(value: float) -> float:
+    """Half a unit of the last digit in which a share is written, of a tenth of a percent at most:
+    .0005 for 0.752, and for 0.5 too, which is rarely a rounded figure.
+    """
+    exponent = Decimal(f"{value:.12g}").normalize().as_tuple().exponent
+    return 0.5 * 10.0 ** min(-3, int(exponent))
 
 
 def beside_recounts(
-    claims: Iterable[Claim], counts: Mapping[Place, Sequence[BroughtCount]], totals: set[Place]
+    claims: Iterable[Claim], recounts: CountsByPlace, counts: CountsByPlace, totals: set[Place]
 ) -> list[Published]:
-    """Each figure once, with the recount of the same run, set and policy."""
-    return [
-        Published(claim, recounted(claim, counts) if claim.place not in totals else None)
-        for claim in dict.fromkeys(claims)
-    ]
+    """Each figure once, with the recount of the same run, set and policy.
+
+    The verifier's recount goes before counts that were brought. A total has none, as it would be
+    compared with itself.
+    """
+    found = []
+    for claim in dict.fromkeys(claims):
+        again = recounted(claim, recounts)
+        grading = "verifier" if again is not None else "counts"
+        if again is None and claim.place not in totals:
+            again = recounted(claim, counts)
+        found.append(Published(claim, again, grading if again is not None else ""))
+    return found
 
 
-def recounted(claim: Claim, counts: Mapping[Place, Sequence[BroughtCount]]) -> float | None:
+def recounted(claim: Claim, counts: CountsByPlace) -> float | None:
     """The figure from the counts of its place. Majorities need the answers, which counts lack."""
     name, _, k = claim.metric.partition("@")
     own = counts.get(claim.place) or _only(claim.place, counts)
-    is_mean = name in ("avg", "mean") or claim.metric == "pass@1"
-    if not own or not (is_mean or (name == "pass" and k.isdecimal())):
+    if not own or not all(row.n for row in own):
         return None
-    n, correct = np.array([[each.n, each.correct] for each in own]).T
-    if is_mean:
-        return float((correct / n).mean()) if n.min() > 0 else None
-    return float(pass_at_k(n, correct, int(k)).mean()) if 1 <= int(k) <= n.min() else None
+    n, correct = np.array([[row.n, row.correct] for row in own]).T
+    if claim.metric == "pass@1" or (name in ("avg", "mean") and not k.isdecimal()):
+        return float((correct / n).mean())
+    if name in ("avg", "mean", "acc"):  # of k answers, of one
+        return float((correct / n).mean()) if (n == int(k or 1)).all() else None
+    if name == "pass" and k.isdecimal() and 1 <= int(k) <= n.min():
+        return float(pass_at_k(n, correct, int(k)).mean())
+    return None
 
 
-def _only(
-    place: Place, counts: Mapping[Place, Sequence[BroughtCount]]
-) -> Sequence[BroughtCount] | None:
+def _only(place: Place, counts: CountsByPlace) -> Sequence[BroughtCount] | None:
     """The counts of the run's only evaluated policy, where the figure does not name a policy."""
     own = [rows for at, rows in counts.items() if at._replace(checkpoint=None) == place]
     return own[0] if len(own) == 1 else None

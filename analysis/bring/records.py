@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+TRAINING = "training rollouts"
+"""Set of samples that were drawn in training: no evaluation, but points of a curve."""
+
 
 class Place(NamedTuple):
     """To which run, evaluation set and moment of training something belongs."""

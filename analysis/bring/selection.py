@@ -36,9 +36,23 @@ def choose_policies(
         runs[place._replace(checkpoint=None)].append(place)
     found = []
     for run, places in runs.items():
+        check_questions(run, {at: {row.problem_id for row in counts[at]} for at in places})
         chosen = places[0] if len(places) == 1 else chosen_place(run, places, mapping)
         found += [EvaluatedPolicy(at, score_of(counts[at]), at == chosen) for at in by_step(places)]
     return found
+
+
+def check_questions(run: Place, questions: Mapping[Place, set[str]]) -> None:
+    """BadInput where the policies of a run were not asked the same questions."""
+    (first, asked), *others = questions.items()
+    for at, own in others:
+        if own != asked:
+            raise BadInput(
+                f"{run}: checkpoints {first.checkpoint} and {at.checkpoint} were asked different"
+                f" questions ({len(asked):,}, {len(own):,}, of these {len(asked & own):,} in both),"
+                " so their scores are not comparable: give them different benchmarks; for verl's"
+                " dumps of training rollouts say tool: verl_rollouts"
+            )
 
 
 def by_step(places: Sequence[Place]) -> list[Place]:

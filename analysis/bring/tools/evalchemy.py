@@ -15,7 +15,7 @@ from eval.files.errors import BadInput
 
 def is_evalchemy(path: Path, head: bytes) -> bool:
     named = path.name.startswith("results_") and path.suffix == ".json"
-    return named and b'"config_general"' not in head and b'"results"' in head
+    return named and b'"results"' in head and b'"examples"' in head
 
 
 def read_evalchemy(path: Path, answers: Answers) -> Found:

@@ -1,9 +1,9 @@
 """lighteval: `results_{time}.json` holds means, `details_{task}_{time}.parquet` a row per question.
 
 `results["custom|aime24|0"].extractive_match` is a mean over the questions of one task;
-`results.all` is a mean over tasks and therefore no task. A mean says how many questions were right
-(rounded) and not which. The number of samples per question is not in the results: one is assumed
-nowhere, a mean that is no whole number of questions is named.
+`results.all` and names with `:_average` are means over tasks and therefore no tasks. A mean says
+how many questions were right (rounded) and not which. The number of samples per question is not in
+the results: a mean that is no whole number of questions is named.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ from analysis.bring.records import Answers, Finding, Found, Place, Sample, Tool,
 from eval.files.errors import BadInput
 
 LIGHTEVAL_COLUMNS = ("__doc__", "__model_response__", "__metric__")
-NOT_A_TASK = "all"
+AVERAGE = ":_average"  # in the name of a mean over the parts of a task
 
 
 def is_lighteval_results(path: Path, head: bytes) -> bool:
@@ -35,8 +35,8 @@ def read_lighteval_results(path: Path, answers: Answers) -> Found:
     if not isinstance(results, dict) or not isinstance(tasks, dict):
         raise BadInput(f"{path}: lacks results or config_tasks: leave it out")
     for name, scores in results.items():
-        if name == NOT_A_TASK:
-            said = "results.all is a mean over tasks, not a task: left out"
+        if name == "all" or AVERAGE in name:
+            said = f"{name} is a mean over tasks, not a task: left out"
             found.findings += [Finding("mean over tasks", path.name, said)] * (len(results) > 2)
             continue
         metric = chosen_metric(scores, answers, f"{path}: {name}")

@@ -4,10 +4,12 @@
 
 The rows of several filters are several gradings of the same answers: one is chosen, never their
 mean. With repeats only what the filter takes is scored, so the score stands for one of the `resps`
-and is no score of a sample. doc_id is a place in the task and not an id of the question.
+and is no score of a sample. doc_id is a place in what was evaluated, which --limit and --samples
+change, so questions are told apart by `doc_hash`; equal questions are numbered.
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,17 @@ def read_lm_eval_samples(path: Path, answers: Answers) -> Found:
     chosen = _chosen_filter(path, {str(row.get("filter")) for _, row in rows}, answers)
     match = LM_EVAL_NAME.fullmatch(path.stem)
     place = Place(benchmark=safe_name(match[1] if match else path.stem.removeprefix("samples_")))
+    times = Counter[str]()
     for where, row in rows:
         if str(row.get("filter")) != chosen:
             continue
-        name, texts = as_text(row.get("doc_id")), _responses(row.get("resps"))
-        if name is None or not texts:
-            raise BadInput(f"{where}: lacks doc_id or resps: correct or delete the line")
+        name, texts = _question(row, times), _responses(row.get("resps"))
+        if name is None:
+            raise BadInput(f"{where}: lacks doc_id: correct or delete the line")
+        if not texts:
+            raise BadInput(
+                f"{where}: resps holds no generated text, as in tasks with choices: leave it out"
+            )
         score, gold = _lm_eval_score(row, answers, where), as_text(row.get("target"))
         own = score if len(texts) == 1 else None
         found.samples += [
@@ -42,6 +49,16 @@ def read_lm_eval_samples(path: Path, answers: Answers) -> Found:
         said = "several answers per question, of which the tool scored what its filter takes"
         found.findings.append(Finding("score of a filter", path.name, said))
     return found
+
+
+def _question(row: dict[str, Any], times: Counter[str]) -> str | None:
+    """The question's name: of its doc_hash, or its doc_id where there is none."""
+    doc_hash = row.get("doc_hash")
+    if not isinstance(doc_hash, str) or not doc_hash:
+        return as_text(row.get("doc_id"))
+    name = doc_hash[:16]
+    times[name] += 1
+    return name if times[name] == 1 else f"{name}-{times[name]}"
 
 
 def _chosen_filter(path: Path, filters: set[str], answers: Answers) -> str:

@@ -10,14 +10,14 @@ from analysis.bring.tools.lighteval import LIGHTEVAL, LIGHTEVAL_DETAILS
 from analysis.bring.tools.lm_eval import LM_EVAL
 from analysis.bring.tools.opencompass import OPENCOMPASS, OPENCOMPASS_RESULTS
 from analysis.bring.tools.prime_rl import PRIME_RL
-from analysis.bring.tools.qwen_math import QWEN_MATH
+from analysis.bring.tools.qwen_math import QWEN_MATH, QWEN_METRICS
 from analysis.bring.tools.scores_csv import SCORES_CSV
 from analysis.bring.tools.suite import SUITE
 from analysis.bring.tools.tensorboard import TENSORBOARD
 from analysis.bring.tools.trackio import TRACKIO
 from analysis.bring.tools.trl import TRL
 from analysis.bring.tools.verl_console import VERL_CONSOLE
-from analysis.bring.tools.verl_generations import VERL_DUMP
+from analysis.bring.tools.verl_generations import VERL_DUMP, VERL_ROLLOUTS
 from analysis.bring.tools.verl_metrics import VERL_METRICS
 from analysis.bring.tools.wandb_history import WANDB
 
@@ -25,6 +25,7 @@ TOOLS = (
     SUITE,
     TRL,
     VERL_DUMP,  # before verl's metrics: a name like 20.jsonl says nothing
+    VERL_ROLLOUTS,
     VERL_METRICS,
     VERL_CONSOLE,
     PRIME_RL,
@@ -32,6 +33,7 @@ TOOLS = (
     LIGHTEVAL_DETAILS,
     LM_EVAL,
     QWEN_MATH,
+    QWEN_METRICS,
     OPENCOMPASS,
     OPENCOMPASS_RESULTS,
     EVALCHEMY,  # after lighteval: both name their files results_TIME.json

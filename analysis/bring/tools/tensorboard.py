@@ -2,7 +2,8 @@
 
     record   length (8 bytes), its checksum (4), an Event, its checksum (4)
     Event    2: step, 5: Summary;  Summary  1: Value, repeated;  Value  1: tag, 2: simple_value,
-             8: TensorProto (4: bytes, 5: float_val, 6: double_val), which newer writers use
+             8: TensorProto, which newer writers use; TensorProto  1: type (1: float, 2: double),
+             4: bytes, 5: float_val, 6: double_val
 
 Formats: tensorflow/core/lib/io/record_writer.h, tensorflow/core/util/event.proto and
 summary.proto. Read here rather than with the package `tensorboard`, which brings a web server and
@@ -13,13 +14,14 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from analysis.bring.reading import read_bytes
 from analysis.bring.records import Answers, CurveRow, Finding, Found, Place, Tool
 from analysis.bring.tools.carried_keys import carried_keys
 
 POLYNOMIAL = 0x82F63B78  # of CRC-32C, reflected
-Fields = list[tuple[int, int | bytes]]
+TENSOR_NUMBERS: dict[Any, str] = {1: "<f", 2: "<d"}  # by DataType of tensorflow's types.proto
 
 
 def is_tensorboard(path: Path, head: bytes) -> bool:
@@ -145,9 +147,13 @@ def _tag_and_scalar(message: bytes) -> tuple[str, float | None]:
 
 def _tensor(message: bytes) -> float | None:
     """The number of a tensor that holds one float32 or float64."""
-    for number, content in _wire_fields(message):
-        if number in (4, 5, 6) and isinstance(content, bytes) and len(content) in (4, 8):
-            return struct.unpack("<f" if len(content) == 4 else "<d", content)[0]
+    fields = list(_wire_fields(message))
+    layout = TENSOR_NUMBERS.get(next((kind for number, kind in fields if number == 1), None))
+    for number, content in fields:
+        if layout is None or number not in (4, 5, 6) or not isinstance(content, bytes):
+            continue
+        if len(content) == struct.calcsize(layout):
+            return struct.unpack(layout, content)[0]
     return None
 
 

@@ -1,9 +1,9 @@
 """TRL and transformers: `checkpoint-N/trainer_state.json`, the log of the whole run until then.
 
-A row every `logging_steps`, each a mean over the steps since the row before; evaluation rows
-(`eval_*`) stand between them and are left out. TRL's `entropy` is exact, but under the policy of
-each micro-step and averaged over micro-batches, so it is the suite's `entropy_update`. Steps count
-optimizer steps.
+A row every `logging_steps`, each a mean over the steps since the row before. Of an evaluation row
+only the keys `eval_*` are read, and none of them is mapped. TRL's `entropy` is exact, but under the
+policy of each micro-step and averaged over micro-batches, so it is the suite's `entropy_update`.
+Steps count optimizer steps.
 """
 
 from collections.abc import Mapping
@@ -41,8 +41,10 @@ def read_trainer_state(path: Path, answers: Answers) -> Found:
     if not isinstance(history, list):
         raise BadInput(f"{path}: has no log_history: it is no trainer_state.json, leave it out")
     for row in history:
-        if not isinstance(row, dict) or any(str(key).startswith("eval_") for key in row):
+        if not isinstance(row, dict):
             continue
+        if any(key.startswith("eval_") for key in row):
+            row = {key: row[key] for key in row if key == "step" or key.startswith("eval_")}
         step = as_step(row.get("step"))
         values = {
             key: number

@@ -1,7 +1,9 @@
 """verl's console: `step:1 - key:value - key:np.float64(value)`, maybe after `(TaskRunner pid=7)`.
 
 A line may hold one key twice with two values (verl's own documentation shows one): nothing says
-which is meant, so the key is left out of that line and named.
+which is meant, so the key is left out of that line and named. Colours and progress bars in front of
+`step:` are skipped. A log that ends within a line may end within a number, so that line's last
+value is left out.
 """
 
 import re
@@ -11,7 +13,8 @@ from analysis.bring.reading import read_text
 from analysis.bring.records import Answers, Finding, Found, Tool
 from analysis.bring.tools.verl_keys import add_verl_row, verl_keys
 
-VERL_LINE = re.compile(r"^[^\n]{0,200}?\bstep:(\d{1,15}) - ([^\n]*:[^\n]*)$", re.MULTILINE)
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+VERL_LINE = re.compile(r"\bstep:(\d{1,15}) - ([^\r\n]*)")
 VERL_NUMBER = re.compile(r"(?:np\.float\d+\()?([-+]?[\d.]+(?:e[-+]?\d+)?)\)?")
 
 
@@ -20,10 +23,15 @@ def is_verl_console(path: Path, head: bytes) -> bool:
 
 
 def read_verl_console(path: Path, answers: Answers) -> Found:
-    found = Found()
-    for line in VERL_LINE.finditer(read_text(path)):
+    found, text = Found(), COLOUR.sub("", read_text(path))
+    for line in VERL_LINE.finditer(text):
         step, values, twice = int(line[1]), {}, set()
-        for part in line[2].split(" - "):
+        parts = line[2].split(" - ")
+        if line.end() == len(text):
+            said = f"ends within the line of step {step}: its last value is left out"
+            found.findings.append(Finding("cut off", path.name, said))
+            del parts[-1]
+        for part in parts:
             key, _, shown = part.strip().rpartition(":")
             value = _console_number(shown)
             if key in values and values[key] != value:

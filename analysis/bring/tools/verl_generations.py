@@ -5,6 +5,10 @@
 A row has neither the question's id nor its data source: questions are told apart by `input` alone,
 so two questions of equal text become one, which shows as one with more samples than the others.
 `acc` counts where it is there, else `score`.
+
+Rollouts of the training have the same layout, and no file says which of the two it is. Their
+questions change from step to step, so they are no evaluation: `verl_rollouts`, which is only taken
+where the mapping names it, makes of them the curve of `accuracy`.
 """
 
 import hashlib
@@ -12,7 +16,8 @@ from collections import Counter
 from pathlib import Path
 
 from analysis.bring.reading import as_score, as_step, as_text, json_lines
-from analysis.bring.records import Answers, Finding, Found, Place, Sample, Tool, no_keys
+from analysis.bring.records import TRAINING, Answers, Found, Place, Sample, Tool, no_keys
+from analysis.bring.tools.questions_by_text import merged_questions
 from eval.files.errors import BadInput
 
 VERL_DUMP_FIELDS = (b'"input"', b'"output"', b'"score"', b'"step"')
@@ -36,16 +41,21 @@ def read_verl_dump(path: Path, answers: Answers) -> Found:
         place = Place(checkpoint=step)
         found.samples.append(Sample(place, name, seen[name], text, gold, claimed))
         seen[name] += 1
-    usual = Counter(seen.values()).most_common(1)
-    odd = [name for name, count in seen.items() if usual and count != usual[0][0]]
-    if odd:
-        said = (
-            f"{len(odd)} of {len(seen)} questions have another number of samples than the usual"
-            f" {usual[0][0]} ({', '.join(odd[:3])}): questions of equal text have become one,"
-            " or rows are missing"
-        )
-        found.findings.append(Finding("merged questions", path.name, said))
+    found.findings += merged_questions(seen, path.name)
     return found
 
 
+def never(path: Path, head: bytes) -> bool:
+    return False
+
+
+def read_verl_rollouts(path: Path, answers: Answers) -> Found:
+    found = read_verl_dump(path, answers)
+    found.samples = [
+        sample._replace(place=sample.place._replace(benchmark=TRAINING)) for sample in found.samples
+    ]
+    return found
+
+
+VERL_ROLLOUTS = Tool("verl_rollouts", no_keys, never, read_verl_rollouts)
 VERL_DUMP = Tool("verl_generations", no_keys, is_verl_dump, read_verl_dump)

@@ -3,8 +3,9 @@
     _step, _timestamp, _runtime, key, key, ...          history, one run
     Step, "NAME - key", "NAME - key__MIN", ...          the page's export, several runs, one key
 
-CSV and `history()` are samples of the log: steps may be missing, which is named. `_step` counts
-calls of wandb.log, which is the training step only where each step logs once.
+CSV and `history()` are samples of the log: steps may be missing, which is named. All rows of a file
+are placed by one key, the first of WANDB_STEPS that it has: `_step` counts calls of wandb.log, so
+rows by `_step` and rows by the trainer's step cannot be mixed.
 """
 
 from collections.abc import Mapping
@@ -21,28 +22,43 @@ WANDB_STEPS = ("train/global_step", "training/global_step", "global_step", "_ste
 
 def is_wandb_history(path: Path, head: bytes) -> bool:
     first = head.split(b"\n", 1)[0]
-    is_csv = path.suffix == ".csv" and (b"_step" in first or first.startswith((b'"Step"', b"Step")))
+    columns = {cell.strip('"\r') for cell in first.decode("utf-8-sig", "replace").split(",")}
+    is_csv = path.suffix == ".csv" and bool(columns & set(WANDB_STEPS))
     return is_csv or (path.suffix == ".parquet" and "history" in path.name)
 
 
 def read_wandb_history(path: Path, answers: Answers) -> Found:
-    found, steps = Found(), set[int]()
-    rows = parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
+    found = Found()
+    rows = list(parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path))
+    key = next((key for key in WANDB_STEPS if any(_step(row, key) is not None for row in rows)), "")
     for row in rows:
-        step = next(
-            (at for key in WANDB_STEPS if (at := as_step(_cell(row.get(key)))) is not None), None
-        )
-        for arm, values in _by_run(row).items():
-            if step is not None and values:
-                steps.add(step)
-                found.curves.append(CurveRow(Place(arm=arm), step, values))
-    if steps and len(steps) < max(steps) - min(steps) + 1:
-        said = (
-            f"{len(steps):,} of the {max(steps) - min(steps) + 1:,} steps from {min(steps)} to"
-            f" {max(steps)} are there: logged at intervals, or sampled by wandb"
-        )
-        found.findings.append(Finding("steps missing", path.name, said))
+        if (step := _step(row, key)) is not None:
+            found.curves += [
+                CurveRow(Place(arm=arm), step, values) for arm, values in _by_run(row).items()
+            ]
+    without = sum(bool(_by_run(row)) for row in rows if _step(row, key) is None)
+    if without:
+        said = f"{without:,} rows have numbers and no {key or 'step'}: left out"
+        found.findings.append(Finding("rows without a step", path.name, said))
+    if key == "_step":
+        said = "the step is _step, which counts calls of wandb.log: check that each step logs once"
+        found.findings.append(Finding("step of wandb", path.name, said))
+    found.findings += _missing_steps({row.step for row in found.curves}, path.name)
     return found
+
+
+def _missing_steps(steps: set[int], name: str) -> list[Finding]:
+    if not steps or len(steps) == max(steps) - min(steps) + 1:
+        return []
+    said = (
+        f"{len(steps):,} of the {max(steps) - min(steps) + 1:,} steps from {min(steps)} to"
+        f" {max(steps)} are there: logged at intervals, or sampled by wandb"
+    )
+    return [Finding("steps missing", name, said)]
+
+
+def _step(row: Mapping[str, Any], key: str) -> int | None:
+    return as_step(_cell(row.get(key)))
 
 
 def _csv_rows(path: Path) -> list[dict[str, str]]:
@@ -66,7 +82,7 @@ def _by_run(row: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         name, dash, key = column.rpartition(" - ")
         if number is None or column in WANDB_STEPS or column.endswith(("__MIN", "__MAX")):
             continue
-        if column[0:1] != "_":
+        if column[0:1] not in ("_", "") and not column.startswith("Unnamed: "):  # pandas' index
             runs.setdefault(safe_name(name), {})[key if dash else column] = number
     return runs
 
