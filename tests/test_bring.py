@@ -1,6 +1,7 @@
 """Other people's results, whole: two published studies, and a study of the suite there and back."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -133,6 +134,29 @@ def test_a_study_of_the_suite_there_and_back_gives_the_same_tables(tmp_path: Pat
         one, other = (build_table(name, load_results(folder)) for folder in (study, back))
         for form in TABLE_FORMS.values():
             assert form(one) == form(other)
+
+
+def test_runs_without_an_evaluation_go_through_tables_figures_and_report(tmp_path: Path) -> None:
+    """What was not measured is missing, and never 0."""
+    for arm, slope in (("a", 0.01), ("b", 0.02)):
+        history = [{"step": step, "reward": slope * step} for step in range(1, 6)]
+        path = tmp_path / "in" / arm / "trainer_state.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"log_history": history}))
+    words = {"model": "m", "prompt": "p", "temperature": 1.0}
+    entry = {"path": "{arm}/trainer_state.json", "tool": "trl", "seed": 1}
+    said = {"name": "x", "reference": "a", "base": None, "arms": {"a": words, "b": words}}
+    mapping = tmp_path / "bring.yaml"
+    mapping.write_text(yaml.safe_dump(said | {"sources": [entry]}))
+    bring([tmp_path / "in"], tmp_path / "out", mapping)
+    results = load_results(tmp_path / "out")
+    for table in LAYOUTS:
+        write_table(build_table(table, results), results.folder / "tables")
+    save_figure("reward", results)
+    assert "Brought from elsewhere" in report_page(results)
+    budget = LAYOUTS["budget"].frame(results)
+    assert budget["updates"].tolist() == [5, 5]
+    assert np.isnan(budget["seconds"].to_numpy(float)).all()
 
 
 def test_nothing_is_guessed(tmp_path: Path) -> None:

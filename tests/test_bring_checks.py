@@ -18,7 +18,7 @@ from analysis.bring.mapping import BringFile
 from analysis.bring.published import Published, impossible, recounted
 from analysis.bring.reading import source_files
 from analysis.bring.records import BroughtCount, Claim, CurveRow, Found, Place, Sample, Total
-from analysis.bring.selection import choose_policies
+from analysis.bring.selection import choose_policies, selection_findings
 from eval.files.errors import BadInput
 
 PLACE = Place("a", 1, "b")
@@ -100,7 +100,12 @@ def test_the_checkpoint_that_is_reported_is_said() -> None:
         (10, 1.0, False),
         (20, 0.5, True),
     ]
-    assert choose_policies(known, mapping(checkpoint={"a": 10}))[0].reported
+    said = selection_findings(last, mapping(checkpoint="last"))
+    assert "reported: 50.0 at 20, the last one, place 2" in said[1].what
+    first = mapping(checkpoint={"a": 10})
+    assert choose_policies(known, first)[0].reported
+    said = selection_findings(choose_policies(known, first), first)
+    assert "at 10, the highest: chosen so, it flatters" in said[1].what
     with pytest.raises(BadInput, match="checkpoint 15 was not evaluated"):
         choose_policies(known, mapping(checkpoint=15))
 
@@ -174,8 +179,10 @@ def test_diagnostics_of_foreign_curves() -> None:
     assert said["entropy", "a, seed 1"].startswith("entropy_update collapsed: 1 to ")
     assert said["entropy", "b, seed 1"].startswith("entropy_seq_mean exploded")
     assert "a seed 1: 20, b seed 1: 10" in said["unequal budget", "training steps"]
-    assert "collapse, explosion" in said["not logged", "a, seed 1"]
+    assert "collapse" not in said["not logged", "a, seed 1"]  # by its own start, it was checked
     assert ("constant reward", "a, seed 1") in said
+    (none,) = curve_findings({Place("c", 1): {1: {"length_mean": 3.0}}})
+    assert "collapse, explosion, reward" in none.what
 
 
 def test_patterns_of_paths() -> None:

@@ -74,7 +74,7 @@ def chosen_place(run: Place, places: Sequence[Place], mapping: BringFile) -> Pla
     return next(place for place in places if place.checkpoint == wanted)
 
 
-def selection_findings(evaluations: Sequence[EvaluatedPolicy]) -> list[Finding]:
+def selection_findings(evaluations: Sequence[EvaluatedPolicy], mapping: BringFile) -> list[Finding]:
     """A warning per run and set with several policies, and one per set over all arms."""
     runs: dict[Place, list[EvaluatedPolicy]] = defaultdict(list)
     sets: dict[str, list[EvaluatedPolicy]] = defaultdict(list)
@@ -84,7 +84,8 @@ def selection_findings(evaluations: Sequence[EvaluatedPolicy]) -> list[Finding]:
     for run, own in runs.items():
         if len(own) > 1:
             sets[run.benchmark] += own
-            findings.append(Finding("selection", str(run), said_of(own)))
+            by_rule = of_arm(mapping.checkpoint, run.arm) == "last"
+            findings.append(Finding("selection", str(run), said_of(own, by_rule)))
     for benchmark, own in sets.items():
         scores = [each.score for each in own]
         said = (
@@ -95,12 +96,15 @@ def selection_findings(evaluations: Sequence[EvaluatedPolicy]) -> list[Finding]:
     return findings
 
 
-def said_of(own: Sequence[EvaluatedPolicy]) -> str:
+def said_of(own: Sequence[EvaluatedPolicy], by_rule: bool) -> str:
+    """The range, and the reported score in it. The last one is not chosen by its score."""
     scores = [each.score for each in own]
     shown = next(each for each in own if each.reported)
     place = 1 + sum(score > shown.score for score in scores)
-    highest = ", the highest: chosen so, it flatters" if place == 1 else f", place {place}"
+    highest = "the highest: chosen so, it flatters" if place == 1 else f"place {place}"
+    if by_rule:
+        highest = f"the last one, place {place}"
     return (
         f"{len(own)} checkpoints, {100 * min(scores):.1f} to {100 * max(scores):.1f}; reported:"
-        f" {100 * shown.score:.1f} at {shown.place.checkpoint}{highest}"
+        f" {100 * shown.score:.1f} at {shown.place.checkpoint}, {highest}"
     )

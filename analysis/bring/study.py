@@ -74,7 +74,7 @@ def make_study(gathered: Gathered, mapping: BringFile) -> BroughtStudy:
     exported = {"suite"} == {file.tool for file in gathered.files} - {"counts_csv"}
     findings = [
         *differences,
-        *selection_findings(evaluations),
+        *selection_findings(evaluations, mapping),
         *change_findings(changed),
         *impossible(evaluated.claims),
         *published_findings(published),

@@ -54,10 +54,14 @@ def arm_spending(results: Results, arm: str) -> dict[str, Any]:
 
 
 def run_seconds(run: Run) -> float:
-    """Wall time of the run in seconds: as in run.json, else the sum over its rollouts."""
-    parts = [run.series(f"seconds_{part}") for part in ("rollout", "update", "rest")]
+    """Wall time in seconds: as in run.json, else the sum over its rollouts; NaN if none has it."""
     recorded = as_number(run.info.get("seconds"))
-    return float(sum(np.nansum(part) for part in parts)) if np.isnan(recorded) else recorded
+    if not np.isnan(recorded):
+        return recorded
+    parts = np.concatenate(
+        [run.series(f"seconds_{part}") for part in ("rollout", "update", "rest")]
+    )
+    return float("nan") if np.isnan(parts).all() else float(np.nansum(parts))
 
 
 def mean_and_range(name: str, values: list[float]) -> dict[str, float]:
