@@ -31,9 +31,11 @@ def finding_rows(study: BroughtStudy) -> CsvRows:
 
 
 def claim_rows(study: BroughtStudy) -> CsvRows:
+    """Figures that differ from their recount come first, those without one last."""
+    ranks = {"equal": 1, "equal as rounded": 1, "not recounted": 2}
     rows = [
         [*claim.place, claim.metric, claim.value, each.recounted, each.grading, each.outcome]
-        for each in study.published
+        for each in sorted(study.published, key=lambda each: ranks.get(each.outcome, 0))
         for claim in [each.claim]
     ]
     return [[*PLACE, "metric", "published", "recounted", "grading", "outcome"], *rows]

@@ -17,6 +17,9 @@ from analysis.bring.selection import EvaluatedPolicy, choose_policies, selection
 from analysis.results.counts import TOTAL
 from analysis.results.folder import BASE
 
+LAST_KINDS = ("unknown", "not logged")
+"""Kinds of findings that say what is not known, behind those that say what is."""
+
 
 @dataclass(frozen=True)
 class BroughtStudy:
@@ -86,7 +89,7 @@ def make_study(gathered: Gathered, mapping: BringFile) -> BroughtStudy:
     ]
     return BroughtStudy(
         mapping, gathered, series, evaluated, evaluations, published, changed,
-        list(dict.fromkeys(findings)),
+        sorted(dict.fromkeys(findings), key=lambda each: each.kind in LAST_KINDS),
     )  # fmt: skip
 
 

@@ -30,11 +30,18 @@ SELECTION = Caption("Brought", "Scores over checkpoints", "Every evaluated check
 
 
 @dataclass(frozen=True)
+class BroughtTable:
+    title: str
+    rows: int
+    html: Markup
+
+
+@dataclass(frozen=True)
 class Brought:
     """What the section shows."""
 
     findings: dict[str, list[MissingPart]]  # by kind
-    tables: list[Markup]
+    tables: list[BroughtTable]
     picture: Picture | None
 
 
@@ -63,15 +70,43 @@ def brought_rows(path: Path, needed: tuple[str, ...] = ()) -> list[dict[str, str
         return []
 
 
-def table_of_file(path: Path, title: str) -> Markup | None:
+def table_of_file(path: Path, title: str) -> BroughtTable | None:
+    """The table without the columns that are empty; None where it has no rows."""
     rows = brought_rows(path)
     if not rows:
         return None
-    columns = tuple(Column(name, name, text_or_dash, numeric=False) for name in rows[0])
+    columns = tuple(
+        Column(
+            name,
+            name,
+            short_number,
+            numeric=all(is_numeric(row[name]) for row in rows),
+        )
+        for name in rows[0]
+        if any(row[name] for row in rows)
+    )
     notes = (
         (f"The first {MOST_SHOWN} of {len(rows):,} rows; all are in brought/{path.name}.",)
         if len(rows) > MOST_SHOWN
         else ()
     )
     frame = pd.DataFrame(rows[:MOST_SHOWN])
-    return Markup(to_html(Table(f"brought-{path.stem}", title, frame, columns, notes)))
+    table = Table(f"brought-{path.stem}", f"brought/{path.name}", frame, columns, notes)
+    return BroughtTable(title, len(rows), Markup(to_html(table)))
+
+
+def is_numeric(cell: str) -> bool:
+    """Whether a cell is a number, or empty."""
+    try:
+        float(cell or 0)
+    except ValueError:
+        return False
+    return True
+
+
+def short_number(cell: object) -> str:
+    """A fraction with four digits; the CSV has all of them."""
+    shown = text_or_dash(cell)
+    if "." not in shown or not is_numeric(shown):
+        return shown
+    return f"{float(shown):.4g}"
