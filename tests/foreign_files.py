@@ -73,6 +73,7 @@ FILES_BY_TOOL = {
         "x.log", b"step:1 - actor/entropy:0.5 - a:np.float64(1)\n", {"loss_agg_mode": "token-mean"}
     ),
     "verl_generations": ForeignFile("20.jsonl", [DUMP], {"benchmark": "b"}),
+    "verl_rollouts": ForeignFile("20.jsonl", [DUMP]),
     "prime_rl": ForeignFile("metrics.jsonl", [{"step": 1, "x": 0.5}], {"keys": {"x": "reward"}}),
     "lighteval": ForeignFile("results_t.json", LIGHTEVAL),
     "lighteval_details": ForeignFile("details_custom|a|0_t.parquet", parquet(DETAILS)),
@@ -80,6 +81,7 @@ FILES_BY_TOOL = {
     "qwen_math": ForeignFile(
         "a_-1_seed0_t0.6_s0_e-1.jsonl", [{"idx": 3, "code": ["x"], "score": [1]}]
     ),
+    "qwen_math_metrics": ForeignFile("a_p_metrics.json", {"num_samples": 30, "acc": 43.3}),
     "opencompass": ForeignFile("aime.json", {"0": {"prediction": "x", "gold": "4"}}),
     "opencompass_results": ForeignFile(
         "aime.json", {"accuracy": 4.0, "details": [{"correct": True}]}

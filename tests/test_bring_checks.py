@@ -13,8 +13,8 @@ from analysis.bring.change import changes, disagreement
 from analysis.bring.curves import one_series
 from analysis.bring.diagnose import curve_findings
 from analysis.bring.evaluate import evaluate
-from analysis.bring.gather import pattern
 from analysis.bring.mapping import BringFile
+from analysis.bring.path_pattern import pattern
 from analysis.bring.published import Published, impossible, recounted
 from analysis.bring.reading import source_files
 from analysis.bring.records import BroughtCount, Claim, CurveRow, Found, Place, Sample, Total

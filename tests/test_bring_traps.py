@@ -15,8 +15,8 @@ from analysis.bring.curves import run_series
 from analysis.bring.evaluate import evaluate
 from analysis.bring.gather import gather_sources
 from analysis.bring.mapping import BringFile
+from analysis.bring.parquet import parquet_rows
 from analysis.bring.published import Published, beside_recounts
-from analysis.bring.reading import parquet_rows
 from analysis.bring.records import TRAINING, Claim, Found, Place, Sample
 from analysis.bring.study import make_study
 from analysis.bring.tools.table import recognised
@@ -112,7 +112,13 @@ def test_tensor_of_whole_numbers_is_no_float(tmp_path: Path) -> None:
     path.write_bytes(record)
     assert curve(read(path, "tensorboard")) == {5: {"reward": 0.5}}
     path.write_bytes(event(5, "train/reward", 0.5, tensor=True, kind=3))  # DT_INT32
-    assert read(path, "tensorboard").curves == []
+    with pytest.raises(BadInput, match="no run and no evaluation was read"):
+        read(path, "tensorboard")
+
+
+def test_quoted_headings_are_recognised(tmp_path: Path) -> None:
+    path = text(tmp_path / "c.csv", '\ufeff"problem_id","n","correct"\r\n"q","2","1"\r\n')
+    assert read(path, "counts_csv", benchmark="b").counts[0][1:4] == ("q", 2, 1)
 
 
 # ---- which questions, which samples
@@ -313,3 +319,17 @@ def test_a_column_that_a_database_computes_has_a_limit(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(BadInput, match="cannot be read as SQLite"):
         read(path, "trackio")
+
+
+def test_a_line_that_ends_in_the_middle_is_named_and_a_file_of_nothing_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "metrics.jsonl"
+    found = read(text(path, '{"step": 1, "x": 0.5}\n{"step": 2, "x'), "prime_rl")
+    assert [row.step for row in found.curves] == [1]
+    assert [each.kind for each in found.findings] == ["cut off"]
+    with pytest.raises(BadInput, match="is not JSON"):
+        read(text(path, '{"step": 2, "step": 3}'), "prime_rl")
+    empty = whole(tmp_path / "trainer_state.json", {"log_history": []})
+    with pytest.raises(BadInput, match=r"no run and no evaluation was read from trainer_state"):
+        read(empty, "trl")

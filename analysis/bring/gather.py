@@ -4,22 +4,18 @@ What the mapping says of a file goes before what its path says, and that before 
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.bring.curves import Starts
 from analysis.bring.mapping import OPEN, BringFile, SourceEntry
+from analysis.bring.path_pattern import pattern
 from analysis.bring.reading import read_bytes, safe_name
 from analysis.bring.records import TRAINING, CurveRow, Finding, Found, Place, Sample, Tool
 from analysis.bring.tools.table import BY_NAME
 from analysis.results.folder import BASE
 from eval.files.errors import BadInput
-
-FIELDS = {"arm": "[^/]+?", "seed": r"\d{1,15}", "benchmark": "[^/]+?", "checkpoint": r"\d{1,15}"}
-PIECE = re.compile(r"\{(\w+)\}|(\*\*/?)|(\*)|([^{}*]+)|(.)", re.DOTALL)
-MOST_WILD = 12  # fields and stars of a pattern: each can make matching slower
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,9 @@ def gather_sources(mapping: BringFile, files: dict[str, Path], links: Sequence[s
         for lacking in missing_labels(placed):
             asked.setdefault(f"sources: {entry.path}: {lacking}", name)
         rename_keys(placed, tool, entry, whole.unmapped)
+        if not placed.places() and not read.settings:
+            said = f"no row of it is one that {tool.name} writes"
+            placed.findings = [*placed.findings, Finding("nothing read", name, said)]
         starts.check(placed.curves, name)
         whole.found.add(placed)
         whole.found.settings |= read.settings if "contamination" in read.settings else {}
@@ -71,6 +70,9 @@ def gather_sources(mapping: BringFile, files: dict[str, Path], links: Sequence[s
     for entry, count in zip(mapping.sources, used, strict=True):
         if not count:
             raise BadInput(f"sources: {entry.path} matches no file: correct the path or remove it")
+    if not whole.found.places():
+        names = ", ".join(file.name for file in whole.files[:3])
+        raise BadInput(f"no run and no evaluation was read from {names}: check path and tool")
     if asked:
         raise BadInput(
             "the files do not say, and the mapping has to:\n"
@@ -94,28 +96,6 @@ def tool_named(entry: SourceEntry) -> Tool:
                 f" {tool.name} mean: see docs/bring.md"
             )
     return tool
-
-
-def pattern(path: str) -> re.Pattern[str]:
-    """A path with {fields}, * within a folder and ** over folders, as a regular expression."""
-    parts: list[str] = []
-    wild = 0
-    for piece in PIECE.finditer(path):
-        name, deep, star, text, odd = piece.groups()
-        wild += not text
-        if odd or (name and (name not in FIELDS or f"(?P<{name}>" in "".join(parts))):
-            raise BadInput(
-                f"sources: {path}: fields are {', '.join(f'{{{each}}}' for each in FIELDS)},"
-                " each at most once"
-            )
-        if name:
-            parts.append(f"(?P<{name}>{FIELDS[name]})")
-        else:
-            shown = "(?:.*/)?" if deep == "**/" else ".*" if deep else "[^/]*" if star else None
-            parts.append(shown or re.escape(text))
-    if wild > MOST_WILD:
-        raise BadInput(f"sources: {path}: over {MOST_WILD} fields and stars: split the entry")
-    return re.compile("".join(parts), re.DOTALL)
 
 
 def put(found: Found, entry: SourceEntry, fields: dict[str, str], base: str | None) -> Found:

@@ -5,18 +5,17 @@ A file is opened only where it is a regular one; its size is looked at before it
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from analysis.bring.records import Finding
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
 
 LARGEST_BYTES = 1 << 29  # of a file: a validation dump of 500 questions x 64 answers has a tenth
 MOST_FILES = 20_000  # below all sources
 MOST_ROWS = 2_000_000  # of a file
-MOST_CELLS = 200_000_000  # of a parquet file: rows x columns
-BATCH_ROWS, BATCH_BYTES = 10_000, 1 << 30  # of a parquet file, unpacked at a time
 LONGEST_LABEL = 100  # characters of an arm or benchmark, which become folders
 
 
@@ -78,6 +77,12 @@ def read_text(path: Path) -> str:
         raise BadInput(f"{path}: is not text in UTF-8 ({error.reason}): leave it out") from None
 
 
+def csv_columns(head: bytes) -> set[str]:
+    """The headings of what may be a CSV, by its first bytes."""
+    first = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
+    return {cell.strip().strip('"') for cell in first.split(",")}
+
+
 def json_file(path: Path) -> dict[str, Any]:
     """The object in a JSON file; NaN, which Python's writers put there, is None."""
     try:
@@ -91,9 +96,9 @@ def json_file(path: Path) -> dict[str, Any]:
     return value
 
 
-def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_lines(path: Path, findings: list[Finding]) -> Iterator[tuple[str, dict[str, Any]]]:
     """("FILE line N", object) of each line. A last line without a newline that cannot be read is
-    one that was being written, and is left out.
+    one that was being written: it is left out, and named.
     """
     lines = read_bytes(path).split(b"\n")
     for number, line in enumerate(lines, start=1):
@@ -105,58 +110,14 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             row = parse(line, lone_surrogates=True, nan_is_null=True)
         except ValueError as error:
-            if number == len(lines):
+            if number == len(lines) > 1:
+                said = f"line {number} ends in the middle ({error}): left out"
+                findings.append(Finding("cut off", path.name, said))
                 return
             raise BadInput(f"{where}: is not JSON ({error}): correct or delete the line") from None
         if not isinstance(row, dict):
             raise BadInput(f"{where}: holds no JSON object: correct or delete the line")
         yield where, row
-
-
-def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of a parquet file, of all columns or of those named.
-
-    BadInput where it is damaged, lacks a column, or would unpack to too much. A small file can
-    unpack to terabytes, as a value that is repeated is stored once: rows are unpacked in batches
-    that cannot grow beyond a limit, and their sizes are summed.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    data, size = read_bytes(path), 0
-    try:
-        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data))
-        _check_parquet(path, file, columns)
-        groups = range(file.metadata.num_row_groups)
-        largest = max((file.metadata.row_group(i).total_byte_size for i in groups), default=0)
-        rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, largest)))
-        for batch in file.iter_batches(batch_size=rows, columns=columns):
-            size += batch.nbytes
-            if size > 4 * LARGEST_BYTES:
-                raise BadInput(f"{path}: unpacks to over {size:,} bytes: split the file")
-            yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(
-            f"{path}: is not readable as parquet ({first_words(error)}): leave it out"
-        ) from None
-
-
-def _check_parquet(path: Path, file: Any, columns: Sequence[str] | None) -> None:
-    """BadInput where the head of a parquet file says that it cannot be read."""
-    schema, meta = file.schema_arrow, file.metadata
-    names = schema.names if columns is None else columns
-    lacking = [name for name in names if name not in schema.names]
-    if lacking:
-        raise BadInput(f"{path}: lacks the column {lacking[0]}: leave it out")
-    if len(set(schema.names)) < len(schema.names):
-        raise BadInput(f"{path}: two columns have one name: leave it out")
-    if meta.num_rows > MOST_ROWS or meta.num_rows * len(names) > MOST_CELLS:
-        raise BadInput(f"{path}: {meta.num_rows:,} rows of {len(names):,} columns: split the file")
-    packed = [name for name in names if "dictionary<" in str(schema.field(name).type)]
-    if packed:
-        raise BadInput(f"{path}: {packed[0]} is a categorical column: write it as plain text")
 
 
 def first_words(error: Exception) -> str:

@@ -4,7 +4,7 @@ the file holds more than one. Further columns are kept.
 
 from pathlib import Path
 
-from analysis.bring.reading import read_bytes, safe_name
+from analysis.bring.reading import csv_columns, read_bytes, safe_name
 from analysis.bring.records import Answers, BroughtCount, Found, Place, Tool, no_keys
 from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
@@ -14,8 +14,7 @@ PLACES = ("arm", "seed", "benchmark", "checkpoint")
 
 
 def is_counts_csv(path: Path, head: bytes) -> bool:
-    columns = head.split(b"\n", 1)[0].decode("utf-8", "replace").strip().split(",")
-    return path.suffix == ".csv" and set(COUNTS_COLUMNS) <= set(columns)
+    return path.suffix == ".csv" and set(COUNTS_COLUMNS) <= csv_columns(head)
 
 
 def read_counts_csv(path: Path, answers: Answers) -> Found:

@@ -9,12 +9,12 @@ the results: a mean that is no whole number of questions is named.
 from pathlib import Path
 from typing import Any
 
+from analysis.bring.parquet import parquet_rows
 from analysis.bring.reading import (
     as_score,
     as_step,
     as_text,
     json_file,
-    parquet_rows,
     plain_number,
     safe_name,
 )

@@ -25,7 +25,8 @@ def is_lm_eval_samples(path: Path, head: bytes) -> bool:
 
 
 def read_lm_eval_samples(path: Path, answers: Answers) -> Found:
-    rows, found = list(json_lines(path)), Found()
+    found = Found()
+    rows = list(json_lines(path, found.findings))
     chosen = _chosen_filter(path, {str(row.get("filter")) for _, row in rows}, answers)
     match = LM_EVAL_NAME.fullmatch(path.stem)
     place = Place(benchmark=safe_name(match[1] if match else path.stem.removeprefix("samples_")))

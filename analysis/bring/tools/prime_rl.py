@@ -18,7 +18,7 @@ def is_prime_rl(path: Path, head: bytes) -> bool:
 
 def read_prime_rl(path: Path, answers: Answers) -> Found:
     found = Found()
-    for where, row in json_lines(path):
+    for where, row in json_lines(path, found.findings):
         step = as_step(row.get("step"))
         if step is None:
             raise BadInput(f"{where}: has no step: correct or delete the line")

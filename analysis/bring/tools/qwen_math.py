@@ -26,7 +26,7 @@ def is_qwen_math(path: Path, head: bytes) -> bool:
 
 def read_qwen_math(path: Path, answers: Answers) -> Found:
     found, place = Found(), Place(benchmark=safe_name(path.parent.name))
-    for where, row in json_lines(path):
+    for where, row in json_lines(path, found.findings):
         name, texts, scores = as_text(row.get("idx")), row.get("code"), row.get("score")
         if name is None or not isinstance(texts, list):
             raise BadInput(f"{where}: lacks idx or code: correct or delete the line")

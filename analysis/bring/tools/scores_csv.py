@@ -8,7 +8,7 @@ questions by it.
 import re
 from pathlib import Path
 
-from analysis.bring.reading import read_bytes, safe_name
+from analysis.bring.reading import csv_columns, read_bytes, safe_name
 from analysis.bring.records import Answers, Claim, Found, Tool, no_keys
 from analysis.bring.tools.counts_csv import row_place
 from eval.files.csv_text import read_csv
@@ -18,8 +18,7 @@ SCORES = re.compile(r"(pass|maj|avg|mean|best)_at_(\d{1,6}|k|n)")
 
 
 def is_scores_csv(path: Path, head: bytes) -> bool:
-    columns = head.split(b"\n", 1)[0].decode("utf-8", "replace").strip().split(",")
-    return path.suffix == ".csv" and {"arm", "benchmark", "pass_at_1"} <= set(columns)
+    return path.suffix == ".csv" and {"arm", "benchmark", "pass_at_1"} <= csv_columns(head)
 
 
 def read_scores_csv(path: Path, answers: Answers) -> Found:

@@ -23,7 +23,7 @@ def is_study(path: Path, head: bytes) -> bool:
 
 def read_exported_study(path: Path, answers: Answers) -> Found:
     found = Found()
-    for where, line in json_lines(path):
+    for where, line in json_lines(path, found.findings):
         row, kind = line.get("row"), line.get("kind")
         place = Place(
             safe_name(as_text(line.get("arm")) or ""),

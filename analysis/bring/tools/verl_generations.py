@@ -30,7 +30,7 @@ def is_verl_dump(path: Path, head: bytes) -> bool:
 
 def read_verl_dump(path: Path, answers: Answers) -> Found:
     found, seen = Found(), Counter[str]()
-    for where, row in json_lines(path):
+    for where, row in json_lines(path, found.findings):
         text, question, step = row.get("output"), row.get("input"), as_step(row.get("step"))
         if not isinstance(text, str) or not isinstance(question, str) or step is None:
             raise BadInput(f"{where}: lacks input, output or step: correct or delete the line")

@@ -15,7 +15,7 @@ def is_verl_metrics(path: Path, head: bytes) -> bool:
 
 def read_verl_metrics(path: Path, answers: Answers) -> Found:
     found = Found()
-    for where, row in json_lines(path):
+    for where, row in json_lines(path, found.findings):
         step, data = as_step(row.get("step")), row.get("data", row)
         if step is None or not isinstance(data, dict):
             raise BadInput(f"{where}: has no step, or no data: correct or delete the line")

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import as_step, parquet_rows, plain_number, read_bytes, safe_name
+from analysis.bring.parquet import parquet_rows
+from analysis.bring.reading import (
+    as_step,
+    csv_columns,
+    plain_number,
+    read_bytes,
+    safe_name,
+)
 from analysis.bring.records import Answers, CurveRow, Finding, Found, Place, Tool
 from analysis.bring.tools.carried_keys import carried_keys
 from eval.files.csv_text import read_csv
@@ -21,9 +28,7 @@ WANDB_STEPS = ("train/global_step", "training/global_step", "global_step", "_ste
 
 
 def is_wandb_history(path: Path, head: bytes) -> bool:
-    first = head.split(b"\n", 1)[0]
-    columns = {cell.strip('"\r') for cell in first.decode("utf-8-sig", "replace").split(",")}
-    is_csv = path.suffix == ".csv" and bool(columns & set(WANDB_STEPS))
+    is_csv = path.suffix == ".csv" and bool(csv_columns(head) & set(WANDB_STEPS))
     return is_csv or (path.suffix == ".parquet" and "history" in path.name)
 
 
