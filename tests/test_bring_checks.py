@@ -18,7 +18,7 @@ from analysis.bring.path_pattern import pattern
 from analysis.bring.published import Published, impossible, recounted
 from analysis.bring.reading import source_files
 from analysis.bring.records import BroughtCount, Claim, CurveRow, Found, Place, Sample, Total
-from analysis.bring.selection import choose_policies, selection_findings
+from analysis.bring.selection import choose_policies, published_selection, selection_findings
 from eval.files.errors import BadInput
 
 PLACE = Place("a", 1, "b")
@@ -108,6 +108,17 @@ def test_the_checkpoint_that_is_reported_is_said() -> None:
     assert "at 10, the highest: chosen so, it flatters" in said[1].what
     with pytest.raises(BadInput, match="checkpoint 15 was not evaluated"):
         choose_policies(known, mapping(checkpoint=15))
+
+
+def test_checkpoints_of_which_only_means_are_published_are_said_too() -> None:
+    claims = [
+        Claim(PLACE._replace(checkpoint=step), metric, value)
+        for step, value in ((10, 0.2), (20, 0.467))
+        for metric in ("mean@4", "best@4", "mean@4 of the reward")
+    ]
+    (found,) = published_selection(claims, {})
+    assert "mean@4 is published for 2 checkpoints, 20.0 to 46.7" in found.what
+    assert not published_selection(claims, {claims[0].place: [], claims[-1].place: []})
 
 
 @pytest.mark.parametrize(

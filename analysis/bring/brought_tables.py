@@ -3,7 +3,8 @@
 from typing import Any
 
 from analysis.bring.change import AnswerChange
-from analysis.bring.records import TRAINING, Finding, Place
+from analysis.bring.records import Finding, Place
+from analysis.bring.selection import is_mean
 from analysis.bring.study import BroughtStudy
 
 CsvRows = list[list[Any]]
@@ -60,11 +61,7 @@ def checkpoint_rows(study: BroughtStudy) -> CsvRows:
     published = [
         [*claim.place, claim.value, "", 0]
         for claim in study.evaluated.claims
-        if claim.place.checkpoint is not None
-        and claim.place not in counts
-        and claim.place.benchmark != TRAINING
-        and claim.metric.startswith(("mean@", "pass@1"))
-        and "reward" not in claim.metric
+        if claim.place.checkpoint is not None and claim.place not in counts and is_mean(claim)
     ]
     return [[*PLACE, "score", "questions", "reported"], *counted, *published]
 

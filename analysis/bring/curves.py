@@ -30,9 +30,9 @@ class Starts:
         """BadInput where the rows of this file start as those of another file's run."""
         firsts: dict[Place, CurveRow] = {}
         for row in curves:
-            known = firsts.setdefault(row.place, row)
-            if row.step < known.step:
-                firsts[row.place] = row
+            run = run_of(row.place)
+            if row.step < firsts.setdefault(run, row).step:
+                firsts[run] = row
         for place, row in firsts.items():
             other, known = self.rows.setdefault(place, (file, row))
             if other != file and known.step == row.step and conflicts(known.values, row.values):
@@ -40,6 +40,10 @@ class Starts:
                     f"{place}: {other} and {file} log step {row.step} with different values, so"
                     " they are two runs: give each its arm and seed, or leave one out"
                 )
+
+
+def run_of(place: Place) -> Place:
+    return Place(place.arm, place.seed)
 
 
 def conflicts(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -52,7 +56,7 @@ def run_series(found: Found) -> tuple[dict[Place, Series], list[Finding]]:
     """{run: its series by step}, and the steps that a log holds twice."""
     rows: dict[Place, list[CurveRow]] = defaultdict(list)
     for row in found.curves:
-        rows[row.place._replace(benchmark="", checkpoint=None)].append(row)
+        rows[run_of(row.place)].append(row)
     series, findings = {}, []
     for place, own in rows.items():
         series[place], replaced = one_series(own)

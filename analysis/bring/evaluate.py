@@ -4,7 +4,7 @@ Of samples with two gradings the mapping says which one is counted; both are kep
 on which they differ.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -52,9 +52,9 @@ def evaluate(found: Found, mapping: BringFile) -> Evaluated:
 
 def once(counts: Sequence[BroughtCount], place: Place) -> list[BroughtCount]:
     """One row per question. BadInput names a question with two, and an n that is none."""
-    names = [count.problem_id for count in counts]
-    if len(set(names)) < len(names):
-        name = next(each for each in names if names.count(each) > 1)
+    times = Counter(count.problem_id for count in counts)
+    if len(times) < len(counts):
+        name = times.most_common(1)[0][0]
         raise BadInput(
             f"{place}: question {name} is there twice: say which runs these are"
             " (arm, seed, benchmark, checkpoint) or leave a file out"

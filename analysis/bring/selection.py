@@ -5,11 +5,11 @@ checkpoints is said wherever it is shown, with the range that it was made from.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from analysis.bring.mapping import OPEN, BringFile, of_arm
-from analysis.bring.records import BroughtCount, Finding, Place
+from analysis.bring.records import TRAINING, BroughtCount, Claim, Finding, Place
 from eval.files.errors import BadInput
 
 
@@ -94,6 +94,32 @@ def selection_findings(evaluations: Sequence[EvaluatedPolicy], mapping: BringFil
         )
         findings.insert(0, Finding("selection", benchmark, said))
     return findings
+
+
+def published_selection(claims: Iterable[Claim], counted: Container[Place]) -> list[Finding]:
+    """The same of runs of which only published means over checkpoints are known."""
+    runs: dict[tuple[Place, str], dict[int, float]] = defaultdict(dict)
+    for claim in claims:
+        step = claim.place.checkpoint
+        if step is not None and is_mean(claim) and claim.place not in counted:
+            runs[claim.place._replace(checkpoint=None), claim.metric][step] = claim.value
+    return [
+        Finding(
+            "selection",
+            str(run),
+            f"{metric} is published for {len(scores)} checkpoints,"
+            f" {100 * min(scores.values()):.1f} to {100 * max(scores.values()):.1f}: the highest"
+            " of them is no estimate; no answers are there to count",
+        )
+        for (run, metric), scores in runs.items()
+        if len(scores) > 1
+    ]
+
+
+def is_mean(claim: Claim) -> bool:
+    """Whether a figure is a mean share of right answers of an evaluation."""
+    is_named = claim.metric == "pass@1" or claim.metric.startswith(("mean@", "avg@"))
+    return is_named and "reward" not in claim.metric and claim.place.benchmark != TRAINING
 
 
 def said_of(own: Sequence[EvaluatedPolicy], by_rule: bool) -> str:

@@ -13,7 +13,12 @@ from analysis.bring.mapping import BringFile
 from analysis.bring.published import Published, beside_recounts, impossible
 from analysis.bring.records import BroughtCount, Finding, Place
 from analysis.bring.rollouts import add_accuracy
-from analysis.bring.selection import EvaluatedPolicy, choose_policies, selection_findings
+from analysis.bring.selection import (
+    EvaluatedPolicy,
+    choose_policies,
+    published_selection,
+    selection_findings,
+)
 from analysis.results.counts import TOTAL
 from analysis.results.folder import BASE
 
@@ -78,6 +83,7 @@ def make_study(gathered: Gathered, mapping: BringFile) -> BroughtStudy:
     findings = [
         *differences,
         *selection_findings(evaluations, mapping),
+        *published_selection(evaluated.claims, evaluated.counts),
         *change_findings(changed),
         *impossible(evaluated.claims),
         *published_findings(published),

@@ -30,7 +30,7 @@ def read_evalchemy(path: Path, answers: Answers) -> Found:
             for number, example in enumerate(examples):
                 found.samples += _samples(place, example, number, f"{path}: {name}: {number}")
             found.claims += _solved(place, task.get("run_stats"))
-    said = "do_sample and temperature contradict each other in files of this tool: say how it was"
+    said = "do_sample and temperature can contradict each other in these files: neither is read"
     found.findings.append(Finding("sampling unknown", path.name, said))
     return found
 
