@@ -281,6 +281,14 @@ def test_a_mean_of_other_samples_is_no_recount(tmp_path: Path) -> None:
     assert outcomes == {"acc": "not recounted", "pass@1": "equal"}
 
 
+def test_a_temperature_that_the_mapping_contradicts_is_named(tmp_path: Path) -> None:
+    row = {"idx": 0, "gt": "4", "code": [r"\boxed{4}"], "score": [True]}
+    path = lines(tmp_path / "math" / "test_p_-1_seed0_t0.6_s0_e-1.jsonl", [row])
+    sources = [{"path": "*", "tool": "qwen_math", "arm": "a", "seed": 1}]
+    (finding,) = gather_sources(mapped(sources), {path.name: path}, []).found.findings
+    assert finding.what == f"{path.name} says 0.6, the mapping 1"
+
+
 # ---- what a file may cost
 
 

@@ -62,6 +62,7 @@ def gather_sources(mapping: BringFile, files: dict[str, Path], links: Sequence[s
         if not placed.places() and not read.settings:
             said = f"no row of it is one that {tool.name} writes"
             placed.findings = [*placed.findings, Finding("nothing read", name, said)]
+        placed.findings = [*placed.findings, *contradicted(read, placed, mapping, name)]
         starts.check(placed.curves, name)
         whole.found.add(placed)
         whole.found.settings |= read.settings if "contamination" in read.settings else {}
@@ -80,6 +81,18 @@ def gather_sources(mapping: BringFile, files: dict[str, Path], links: Sequence[s
         )
     whole.found.findings += [Finding("link", name, "a link was not followed") for name in links]
     return whole
+
+
+def contradicted(read: Found, placed: Found, mapping: BringFile, name: str) -> list[Finding]:
+    """Where a file states another temperature than the mapping does for its arm."""
+    stated = read.settings.get("temperature")
+    arms = dict.fromkeys(at.arm for at in placed.places() if at.arm in mapping.arms)
+    mapped = {arm: mapping.arms[arm].temperature for arm in arms}
+    return [
+        Finding("temperature", arm, f"{name} says {stated:g}, the mapping {value:g}")
+        for arm, value in mapped.items()
+        if stated is not None and not isinstance(value, str) and value != stated
+    ]
 
 
 def tool_named(entry: SourceEntry) -> Tool:

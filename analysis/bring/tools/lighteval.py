@@ -46,9 +46,6 @@ def read_lighteval_results(path: Path, answers: Answers) -> Found:
         if not questions or score is None:
             raise BadInput(f"{path}: {name}: no number of questions, or no score: leave it out")
         found.totals.append(Total(Place(benchmark=task_name(name)), questions, score))
-    general = content.get("config_general")
-    if isinstance(general, dict) and (model := as_text(general.get("model_name"))):
-        found.settings["model_name"] = model
     return found
 
 

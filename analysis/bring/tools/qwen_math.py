@@ -16,7 +16,7 @@ from analysis.bring.reading import as_score, as_text, json_file, json_lines, pla
 from analysis.bring.records import Answers, Claim, Found, Place, Sample, Tool, no_keys
 from eval.files.errors import BadInput
 
-QWEN_NAME = re.compile(r"(.+)_(-?\d+)_seed(\d+)_t([\d.]+)_s(-?\d+)_e(-?\d+)")
+QWEN_NAME = re.compile(r".+_-?\d+_seed\d+_t(\d+(?:\.\d+)?)_s-?\d+_e-?\d+")
 
 
 def is_qwen_math(path: Path, head: bytes) -> bool:
@@ -38,7 +38,7 @@ def read_qwen_math(path: Path, answers: Answers) -> Found:
             for index, (text, score) in enumerate(zip(texts, claimed, strict=True))
         ]
     if match := QWEN_NAME.fullmatch(path.stem):
-        found.settings["temperature"] = float(match[4]) if match[4].count(".") < 2 else match[4]
+        found.settings["temperature"] = float(match[1])
     return found
 
 
