@@ -71,6 +71,9 @@ def test_training_that_changed_nothing_is_said(xling: Path) -> None:
 def test_verdicts_of_an_arm_with_one_seed_are_not_given(xling: Path) -> None:
     frame = LAYOUTS["comparisons"].frame(load_results(xling))
     assert len(frame) == 24
+    remarks = frame.set_index(["benchmark", "arm"])["remarks"]
+    assert remarks["mgsm_en", "a2_vi"].startswith("a2_vi: 2 of 3 seeds")  # one has a curve only
+    assert "of 3 seeds" not in remarks["mgsm_en", "a4_en_constant"]  # 42 is all of its seeds
     assert not set(frame["verdict"]) & {"better", "worse"}
 
 

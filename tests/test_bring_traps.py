@@ -10,6 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from analysis.bring import parquet
 from analysis.bring.command import bring
 from analysis.bring.curves import run_series
 from analysis.bring.evaluate import evaluate
@@ -292,7 +293,10 @@ def test_a_temperature_that_the_mapping_contradicts_is_named(tmp_path: Path) -> 
 # ---- what a file may cost
 
 
-def test_a_small_parquet_that_unpacks_to_terabytes_is_refused(tmp_path: Path) -> None:
+def test_a_small_parquet_that_unpacks_to_100_gigabytes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "LARGEST_BYTES", 1 << 26)
     repeated = pyarrow.DictionaryArray.from_arrays(
         pyarrow.array([0] * 100_000, pyarrow.int32()), pyarrow.array(["x" * 1_000_000])
     )

@@ -8,7 +8,7 @@ from analysis.bring.reading import LARGEST_BYTES, MOST_ROWS, first_words, read_b
 from eval.files.errors import BadInput
 
 MOST_CELLS = 200_000_000  # rows x columns
-BATCH_ROWS, BATCH_BYTES = 10_000, 1 << 30  # unpacked at a time
+BATCH_ROWS, BATCH_BYTES = 10_000, 1 << 28  # unpacked at a time
 
 
 def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:

@@ -274,11 +274,10 @@ def comparison_row(results: Results, benchmark: str, arm: str, k: int) -> dict[s
     why = [
         f"{name}: {said}" for name, said in ((arm, own_why), (results.reference, other_why)) if said
     ]
-    asked = len(results.seeds)
     why += [
         f"{name}: {len(counts.seeds)} of {asked} seeds"
         for name, counts in ((arm, own), (results.reference, other))
-        if counts and len(counts.seeds) < asked
+        if counts and len(counts.seeds) < (asked := len(results.seeds_of(name)))
     ]
     found = None
     if own and other:
