@@ -30,7 +30,7 @@ class Starts:
         """BadInput where the rows of this file start as those of another file's run."""
         firsts: dict[Place, CurveRow] = {}
         for row in curves:
-            run = run_of(row.place)
+            run = training_run(row.place)
             if row.step < firsts.setdefault(run, row).step:
                 firsts[run] = row
         for place, row in firsts.items():
@@ -42,7 +42,7 @@ class Starts:
                 )
 
 
-def run_of(place: Place) -> Place:
+def training_run(place: Place) -> Place:
     return Place(place.arm, place.seed)
 
 
@@ -56,7 +56,7 @@ def run_series(found: Found) -> tuple[dict[Place, Series], list[Finding]]:
     """{run: its series by step}, and the steps that a log holds twice."""
     rows: dict[Place, list[CurveRow]] = defaultdict(list)
     for row in found.curves:
-        rows[run_of(row.place)].append(row)
+        rows[training_run(row.place)].append(row)
     series, findings = {}, []
     for place, own in rows.items():
         series[place], replaced = one_series(own)

@@ -80,7 +80,7 @@ def table_of_file(path: Path, title: str) -> BroughtTable | None:
             name,
             name,
             short_number,
-            numeric=all(is_numeric(row[name]) for row in rows),
+            numeric=all(is_number_cell(row[name]) for row in rows),
         )
         for name in rows[0]
         if any(row[name] for row in rows)
@@ -95,7 +95,7 @@ def table_of_file(path: Path, title: str) -> BroughtTable | None:
     return BroughtTable(title, len(rows), Markup(to_html(table)))
 
 
-def is_numeric(cell: str) -> bool:
+def is_number_cell(cell: str) -> bool:
     """Whether a cell is a number, or empty."""
     try:
         float(cell or 0)
@@ -107,6 +107,6 @@ def is_numeric(cell: str) -> bool:
 def short_number(cell: object) -> str:
     """A fraction with four digits; the CSV has all of them."""
     shown = text_or_dash(cell)
-    if "." not in shown or not is_numeric(shown):
+    if "." not in shown or not is_number_cell(shown):
         return shown
     return f"{float(shown):.4g}"
