@@ -50,6 +50,11 @@ def test_two_runs_under_one_seed_are_refused_and_a_resume_is_not(tmp_path: Path)
     series, twice = run_series(found)
     assert [row["reward"] for row in series[RUN].values()] == [0.1, 0.2, 0.3, 0.4]
     assert not twice
+    state("checkpoint-10", {1: 0.1, 2: 0.2, 3: 0.9, 10: 1.0})  # resumed at 2: later by its number
+    files["checkpoint-10"] = tmp_path / "checkpoint-10" / "trainer_state.json"
+    series, (again,) = run_series(gather_sources(mapped(sources), files, []).found)
+    assert series[RUN][3]["reward"] == 0.9
+    assert again.kind == "steps twice"
     state("other", {1: 0.7, 2: 0.2})
     files["other"] = tmp_path / "other" / "trainer_state.json"
     with pytest.raises(BadInput, match=r"log step 1 with different values, so they are two runs"):
