@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.bring import reading
-from analysis.bring.change import changes, disagreement
+from analysis.bring.change import change_findings, changes, disagreement
 from analysis.bring.curves import one_series
 from analysis.bring.diagnose import curve_findings
 from analysis.bring.evaluate import evaluate
@@ -172,6 +172,26 @@ def test_change_is_told_from_the_noise_of_seeds() -> None:
     assert same.low < 0 < same.high
     (other,) = changes(runs(1 - p_Q**2))
     assert other.low > 0
+
+
+def test_training_that_made_a_policy_better_and_surer_is_not_called_nothing() -> None:
+    """Half of the questions right at random before, three quarters for sure after: fewer answers
+    differ between two seeds than from the base policy's coin flips, and there is no excess.
+    """
+    rng = np.random.default_rng(1)
+    sure = np.arange(400) % 4 > 0
+    coin = rng.random(400) < 0.5
+    seeds = [np.where(rng.random(400) < 0.4, rng.random(400) < 0.75, sure) for _ in range(2)]
+    places = [Place("a", 1, "b"), Place("a", 2, "b"), Place("base", 0, "b")]
+    known = {
+        place: counts(place, *right.astype(int).tolist())
+        for place, right in zip(places, [*seeds, coin], strict=True)
+    }
+    (found,) = changes(known)
+    assert found.score_low > 0
+    (finding,) = change_findings([found._replace(low=-0.1)])
+    assert "nothing measurable" not in finding.what
+    assert "the score of these runs differs from the base policy's on b (+" in finding.what
 
 
 def test_steps_logged_twice() -> None:

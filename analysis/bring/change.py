@@ -7,10 +7,12 @@ being right with probability
 
 `from base` is the mean of d over an arm's runs against the base policy, `between seeds` that over
 pairs of the arm's runs. If training had done nothing but add noise, the base policy would be one
-more such run, and the excess of the first over the second would be 0. Its interval is Student's t
-over questions, at a level that is shared among all rows (Bonferroni). With one run there is no
-second number, and nothing is concluded. The means of d are the flips of
-analysis/tables/training.py, which tests the difference of the scores and not that of the flips.
+more such run, and the excess of the first over the second would be 0. Training that makes a policy
+surer of its answers lowers the second, so that a policy can be much better without an excess: the
+difference of the scores is tested beside it. Both intervals are Student's t over questions, at a
+level that is shared among all of them (Bonferroni). The difference is of these runs and says
+nothing of other seeds, which is the matter of analysis/tables/training.py. With one run there is no
+excess, and only a difference of scores is said.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,6 +38,9 @@ class AnswerChange(NamedTuple):
     between_seeds: float  # NaN with one run
     low: float  # interval of the excess, NaN with one run
     high: float
+    score_change: float  # mean share of right answers, less that of the base policy
+    score_low: float  # NaN with one question
+    score_high: float
 
 
 def disagreement(p_Q: np.ndarray, r_Q: np.ndarray) -> np.ndarray:
@@ -56,7 +61,7 @@ def changes(counts: Mapping[Place, Sequence[BroughtCount]]) -> list[AnswerChange
         if arm != BASE and (BASE, benchmark) in rates
     ]
     same = [each for each in pairs if all(run.keys() == each[3].keys() for run in each[2])]
-    tested = sum(len(runs) > 1 and len(base) > 1 for _, _, runs, base in same)
+    tested = sum((len(runs) > 1) + 1 for _, _, runs, base in same if len(base) > 1)
     level = 1 - (1 - FAMILY_LEVEL) / max(1, tested)
     return [change(arm, benchmark, runs, base, level) for arm, benchmark, runs, base in same]
 
@@ -72,38 +77,54 @@ def change(
     base_Q = np.array([base[name] for name in names])
     runs_SQ = np.array([[run[name] for name in names] for run in runs])
     from_Q = np.mean([disagreement(run_Q, base_Q) for run_Q in runs_SQ], axis=0)
-    if len(runs) == 1 or len(names) < 2:
-        nan = float("nan")
-        return AnswerChange(arm, benchmark, len(names), float(from_Q.mean()), nan, nan, nan)
-    between_Q = np.mean([disagreement(a, b) for a, b in combinations(runs_SQ, 2)], axis=0)
-    excess_Q = from_Q - between_Q
-    half = stats.t.ppf((1 + level) / 2, len(names) - 1) * stats.sem(excess_Q)
-    middle = float(excess_Q.mean())
+    between_Q = np.full(len(names), np.nan)
+    if len(runs) > 1:
+        between_Q = np.mean([disagreement(a, b) for a, b in combinations(runs_SQ, 2)], axis=0)
+    _, low, high = mean_interval(from_Q - between_Q, level)
     return AnswerChange(
-        arm, benchmark, len(names), float(from_Q.mean()), float(between_Q.mean()),
-        middle - half, middle + half,
+        arm, benchmark, len(names), float(from_Q.mean()), float(between_Q.mean()), low, high,
+        *mean_interval(runs_SQ.mean(axis=0) - base_Q, level),
     )  # fmt: skip
+
+
+def mean_interval(values_Q: np.ndarray, level: float) -> tuple[float, float, float]:
+    """(mean, low, high), the ends NaN with one question."""
+    middle = float(values_Q.mean())
+    if len(values_Q) < 2:
+        return middle, float("nan"), float("nan")
+    half = float(stats.t.ppf((1 + level) / 2, len(values_Q) - 1) * stats.sem(values_Q))
+    return middle, middle - half, middle + half
 
 
 def change_findings(found: Sequence[AnswerChange]) -> list[Finding]:
     """One sentence per arm, over all its sets."""
-    findings = []
-    for arm in dict.fromkeys(each.arm for each in found):
-        own = [each for each in found if each.arm == arm]
-        weights = [each.questions for each in own]
-        from_base = np.average([each.from_base for each in own], weights=weights)
-        between = np.average([each.between_seeds for each in own], weights=weights)
-        moved = [each.benchmark for each in own if each.low > 0]
-        said = f"answers change between right and wrong on {100 * from_base:.1f} % of questions"
-        said += " against the base policy"
-        if np.isnan(between):
-            said += "; with one run it is unknown how much of that another seed would do"
-        else:
-            said += f", and on {100 * between:.1f} % between the arm's own seeds: "
-            said += (
-                f"training changed more than a seed does on {', '.join(moved)}"
-                if moved
-                else "training changed nothing measurable"
-            )
-        findings.append(Finding("change from base", arm, said))
-    return findings
+    arms = dict.fromkeys(each.arm for each in found)
+    return [
+        Finding("change from base", arm, change_words([each for each in found if each.arm == arm]))
+        for arm in arms
+    ]
+
+
+def change_words(own: Sequence[AnswerChange]) -> str:
+    weights = [each.questions for each in own]
+    from_base = np.average([each.from_base for each in own], weights=weights)
+    between = np.average([each.between_seeds for each in own], weights=weights)
+    said = f"answers change between right and wrong on {100 * from_base:.1f} % of questions"
+    said += " against the base policy"
+    scores = [
+        f"{each.benchmark} ({100 * each.score_change:+.1f} points)"
+        for each in own
+        if each.score_low > 0 or each.score_high < 0
+    ]
+    moved = [each.benchmark for each in own if each.low > 0]
+    if np.isnan(between):
+        said += "; with one run it is unknown how much of that another seed would do"
+    else:
+        said += f", and on {100 * between:.1f} % between the arm's own seeds"
+    if moved:
+        said += f"; training changed more answers than a seed does on {', '.join(moved)}"
+    if scores:
+        said += f"; the score of these runs differs from the base policy's on {', '.join(scores)}"
+    if not moved and not scores and not np.isnan(between):
+        said += ": training changed nothing measurable"
+    return said
