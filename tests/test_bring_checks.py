@@ -12,6 +12,7 @@ from analysis.bring import reading
 from analysis.bring.change import change_findings, changes, disagreement
 from analysis.bring.curves import one_series
 from analysis.bring.diagnose import curve_findings
+from analysis.bring.draft import paths
 from analysis.bring.evaluate import evaluate
 from analysis.bring.mapping import BringFile
 from analysis.bring.path_pattern import pattern
@@ -225,6 +226,15 @@ def test_patterns_of_paths() -> None:
     for wrong in ("{run}", "{arm}/{arm}", "a{", "*a" * 13):
         with pytest.raises(BadInput):
             pattern(wrong)
+
+
+def test_a_draft_has_an_entry_per_tool_that_matches_its_files_only() -> None:
+    assert paths(["a/x.csv", "a/y.csv", "b/z.csv"], ["b/z.json"]) == ["a/*.csv", "b/*.csv"]
+    assert paths(["results_1.json", "results_2.json"], ["state.json"]) == ["results_*.json"]
+    assert paths(["a/{x}.csv"], ["a/y.csv"]) == ["a/*x**.csv"]
+    assert paths(["a.csv", "b.csv"], ["c.csv"]) == ["a.csv", "b.csv"]
+    many = [f"{i}/results_{i}.json" for i in range(20)]
+    assert paths(many, ["x/state.json"]) == ["**/results_*.json"]
 
 
 def test_links_and_odd_files_are_not_read(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 """A draft of the mapping file: one entry per tool and folder, a ? for what the files do not say."""
 
-from collections.abc import Iterable
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from analysis.bring.mapping import OPEN
+from analysis.bring.path_pattern import pattern
 from analysis.bring.records import Found, Tool
 from analysis.bring.tools.table import recognised
 from eval.files.errors import BadInput
@@ -29,7 +33,8 @@ def draft(name: str, files: dict[str, Path]) -> str:
         own = [file for file, each in known.items() if each is tool]
         read = peek(tool, files[own[0]])
         arms |= dict.fromkeys(at.arm for at in read.places() if at.arm)
-        entries += [entry(path, tool, read) for path in paths(own)]
+        others = [file for file in files if known.get(file) is not tool]
+        entries += [entry(path, tool, read) for path in paths(own, others)]
     asked = {"model": OPEN, "prompt": OPEN, "temperature": OPEN}
     content = {
         "name": name,
@@ -52,14 +57,36 @@ def peek(tool: Tool, path: Path) -> Found:
         return Found()
 
 
-def paths(files: Iterable[str]) -> list[str]:
-    """A pattern per folder, or one for all where there are many folders."""
-    folders = list(dict.fromkeys(PurePosixPath(file).parent.as_posix() for file in files))
-    names = {PurePosixPath(file).suffix for file in files}
-    ending = f"*{names.pop()}" if len(names) == 1 else "*"
+def paths(own: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Patterns that match a tool's own files and no others: one per folder, or one for all where
+    there are many folders.
+    """
+    folders: dict[str, list[str]] = defaultdict(list)
+    for file in own:
+        folders[PurePosixPath(file).parent.as_posix()].append(PurePosixPath(file).name)
     if len(folders) > MOST_ENTRIES:
-        return [f"**/{ending}"]
-    return [ending if folder == "." else f"{folder}/{ending}" for folder in folders]
+        folders = {"**": [PurePosixPath(file).name for file in own]}
+    return [
+        path
+        for folder, names in folders.items()
+        for path in narrowest("" if folder == "." else f"{plain(folder)}/", names, others)
+    ]
+
+
+def narrowest(folder: str, names: Sequence[str], others: Sequence[str]) -> list[str]:
+    """By ending; where that matches other files too, by beginning and ending, or name by name."""
+    endings = {PurePosixPath(name).suffix for name in names}
+    ending = plain(endings.pop()) if len(endings) == 1 else ""
+    begin = plain(os.path.commonprefix(list(names)).removesuffix(ending))
+    for path in (f"{folder}*{ending}", f"{folder}{begin}*{ending}"):
+        if not any(pattern(path).fullmatch(other) for other in others):
+            return [path]
+    return [f"{folder}{plain(name)}" for name in dict.fromkeys(names)]
+
+
+def plain(text: str) -> str:
+    """Text that a pattern reads as it stands; what it would take for a field is any text."""
+    return text if text == "**" else re.sub(r"[{}*]+", "*", text)
 
 
 def entry(path: str, tool: Tool, read: Found) -> dict[str, Any]:

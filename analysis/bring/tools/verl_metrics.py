@@ -10,7 +10,8 @@ from eval.files.errors import BadInput
 
 def is_verl_metrics(path: Path, head: bytes) -> bool:
     first = head.split(b"\n", 1)[0]
-    return path.suffix == ".jsonl" and b'"step"' in first and b'"actor/' in head
+    named = any(key in head for key in (b'"actor/', b'"val-core/'))
+    return path.suffix == ".jsonl" and b'"step"' in first and named
 
 
 def read_verl_metrics(path: Path, answers: Answers) -> Found:
