@@ -393,4 +393,4 @@ def test_the_store_of_copied_results_writes_beside_itself(tmp_path: Path) -> Non
     make_view(copied, alive=False, whole=True)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "first").rglob("*")} == before
     assert any((copied.parent / "mlartifacts").rglob("spec.yaml"))
-    assert view(copied)["comparison"]["artifacts"] == ["spec.yaml", "tables"]
+    assert shown(copied.parent)["comparison"]["artifacts"] == ["spec.yaml", "tables"]
