@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from eval.files.errors import BadInput
 from eval.sampling.prompts import encode_prompts, prompt_hash, render_prompt
 
-COMPARED = 64
+RENDERED = 64
 """Problems whose prompts are rendered by both tokenizers."""
 
 
@@ -47,7 +47,7 @@ def check_reloaded(template: str, texts: Sequence[str], tokenizer: Any) -> None:
     Raises:
         BadInput: the tokenizer gives other prompts or tokens once it has been saved and loaded.
     """
-    texts = texts[:COMPARED]
+    texts = texts[:RENDERED]
     with TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         saved = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -33,7 +33,7 @@ MAKING = ".mlflow-making-"  # prefix of the folder in which a database is create
 BATCH, PARAMS = 1000, 100  # MLflow's limits per call: of metrics; of params or tags
 ARTIFACTS_OF = "file://{}/mlartifacts"  # of the folder that holds the store
 # columns of MLflow's database with absolute paths of artifacts
-PLACES = (
+ARTIFACT_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
@@ -120,7 +120,7 @@ def follow_folder(uri: str) -> None:
         return
     here = f"{ARTIFACTS_OF.format(path.parent.resolve())}/"
     with closing(sqlite3.connect(path, timeout=ANSWER_SECONDS)) as database, database:
-        for table, column in PLACES:
+        for table, column in ARTIFACT_COLUMNS:
             found = database.execute(
                 f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE 'file://%/mlartifacts/%'"
             ).fetchall()

@@ -17,12 +17,11 @@ Shapes: B = this process' completions, T = their tokens, N = all processes' comp
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 from zlib import crc32
 
 import torch
 from torch import Tensor
-from trl.models.utils import disable_gradient_checkpointing
 
 from eval.files.errors import BadInput
 from eval.sampling.prompts import encode_prompts
@@ -33,7 +32,7 @@ EVERY = 50
 PLAIN_TOKENS = 32
 """Tokens of the one completion that is scored again; its logits are kept whole."""
 
-EXACT, ROUNDED = 0.005, 0.1
+EXACT_NATS, ROUNDED_NATS = 0.005, 0.1
 """Nats per token that |Δ| may have in the mean: all in float32; with bfloat16 or another engine."""
 
 
@@ -232,14 +231,12 @@ def unlike_plain_pass(
 
 def plain_logits(trainer: Any, ids_L: Tensor, tokens: int) -> Tensor:
     """(tokens, V), float64: logits from which the last `tokens` of the sequence were drawn."""
-    kept = cast(Any, trainer.args.gradient_checkpointing_kwargs)
     model = trainer.accelerator.unwrap_model(trainer.model)
-    with (
-        torch.no_grad(),
-        disable_gradient_checkpointing(model, kept),
-        trainer.accelerator.autocast(),
-    ):
+    was_training = model.training
+    model.eval()  # no gradient checkpointing
+    with torch.no_grad(), trainer.accelerator.autocast():
         output = model(input_ids=ids_L[None], logits_to_keep=tokens + 1)
+    model.train(was_training)
     return output.logits[0, -tokens - 1 : -1].double()
 
 
@@ -247,7 +244,7 @@ def tolerance(trainer: Any) -> float:
     """Nats per token."""
     rounded = trainer.use_vllm or trainer.args.bf16 or trainer.args.fp16
     dtype = next(trainer.model.parameters()).dtype
-    return ROUNDED if rounded or dtype != torch.float32 else EXACT
+    return ROUNDED_NATS if rounded or dtype != torch.float32 else EXACT_NATS
 
 
 def engine(trainer: Any) -> str:
