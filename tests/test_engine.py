@@ -13,8 +13,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from eval.files.errors import BadInput
+from eval.sampling.batched_generation import draw_tokens, uniform_draws
 from eval.sampling.engine_interface import Completion, Key, Request, Sampling, sample_seed
-from eval.sampling.engine_transformers import TransformersEngine, draw_tokens, uniform_draws
+from eval.sampling.engine_transformers import TransformersEngine
 from eval.sampling.policy_folder import end_ids
 from tests.tiny_policy import VOCABULARY, write_policy
 
