@@ -92,7 +92,7 @@ class StockUpdates(GRPOTrainer):
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
     ) -> tuple[list[list[int]], None]:
-        steps = cast(int, self.args.steps_per_generation) * self.num_iterations
+        steps = cast(Any, self.args).steps_per_generation * self.num_iterations
         updates = steps // self.args.gradient_accumulation_steps
         rollout = self.state.global_step // updates
         return complete_prompts(self, self.model, prompt_ids, rollout), None

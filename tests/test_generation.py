@@ -15,16 +15,18 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.sampling.batched_generation import NonFiniteLogits, cut_at_ends, generate_batch
 from eval.sampling.engine_interface import Sampling
+from experiments.policies.tiny import make_tiny_tokenizer
 from experiments.training.generation import complete_prompts, completion_seed
 from methods import FixedCoefficient, NoEntropy
 from tests import grpo_runs
-from tests.grpo_runs import PROMPTS, make_tiny_tokenizer, ours, small_policy, stock, training
+from tests.grpo_runs import PROMPTS, ours, small_policy, stock, training
 
 GROUP = 4
 
 
 def tokens_of(prompts: list[str]) -> list[tuple[int, ...]]:
-    return [tuple(ids) for ids in make_tiny_tokenizer()(prompts)["input_ids"]]
+    tokenize: Any = make_tiny_tokenizer()
+    return [tuple(ids) for ids in tokenize(prompts)["input_ids"]]
 
 
 ROWS = [prompt for prompt in tokens_of([*PROMPTS[:3], "1+2+3+4="]) for _ in range(GROUP)]
@@ -49,7 +51,7 @@ def restless_policy() -> Any:
     """Its probabilities are uneven, its greedy completions wander, and two kinds of token end
     them.
     """
-    policy = small_policy()
+    policy: Any = small_policy()
     with torch.no_grad():
         for weight in policy.model.layers.parameters():
             weight.mul_(20.0 if weight.dim() == 2 else 1.0)
@@ -188,27 +190,28 @@ def p_value(one: Counter[tuple[int, ...]], other: Counter[tuple[int, ...]]) -> f
     ]
     if min(rest):
         table = [[*row, left] for row, left in zip(table, rest, strict=True)]
-    return float(chi2_contingency(table).pvalue)
+    found: Any = chi2_contingency(table)
+    return found.pvalue
 
 
 def test_rows_of_a_process_that_has_finished_are_kept_in_step() -> None:
     """Shards: forward passes go on while another process generates, and change nothing."""
     policy, calls = small_policy().eval(), list[bool]()
-    usual = [policy, ROWS, range(len(ROWS)), Sampling(1.0, 1.0, 40), [1, *range(5, 12)]]
+    sampling, ends = Sampling(1.0, 1.0, 40), [1, *range(5, 12)]
 
     def other_process(unfinished: bool) -> bool:
         calls.append(unfinished)
         return True
 
     with torch.no_grad():
-        alone = generate_batch(*usual)
-        assert generate_batch(*usual, other_process) == alone
+        alone = generate_batch(policy, ROWS, range(16), sampling, ends)
+        assert generate_batch(policy, ROWS, range(16), sampling, ends, other_process) == alone
     assert len(calls) == 39 > sum(calls), "as many passes as the longest possible completion has"
 
 
 def test_a_policy_that_is_not_finite_is_refused() -> None:
     policy = small_policy()
     with torch.no_grad():
-        policy.get_input_embeddings().weight[5] = float("nan")
+        next(iter(policy.parameters()))[5] = float("nan")
     with pytest.raises(NonFiniteLogits, match="not finite"):
         complete_prompts(host(), policy, ROWS, rollout=0)
