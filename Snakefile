@@ -34,7 +34,7 @@ with exit_with_message():
 
 EXPERIMENT, GRAPH, NEEDS, DIGEST = (
     STUDY.experiment,
-    STUDY.graph,
+    STUDY.layout,
     STUDY.needs,
     STUDY.digest,
 )

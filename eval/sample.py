@@ -19,9 +19,9 @@ from typing import Any
 from tqdm import tqdm
 
 from eval.files.command_line import command_parser
-from eval.files.durable import locked
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row
+from eval.files.locks import locked
 from eval.files.marks import Parts, check_folder, known_parts, sha256, write_mark
 from eval.sampling.engine_interface import (
     Completion,

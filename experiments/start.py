@@ -21,7 +21,7 @@ from experiments.tracking.command import start_following
 from experiments.workflow.claim import claim, only_sweeps, runs_jobs
 from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
-from experiments.workflow.layout import Graph, prepare_environment
+from experiments.workflow.layout import StudyLayout, prepare_environment
 from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, needs
@@ -33,7 +33,7 @@ class Asked:
     """What a command line asks Snakemake for."""
 
     experiment: Experiment
-    graph: Graph
+    layout: StudyLayout
     sweep: TuningStudy | None  # the sweep of this experiment, if it has one
     needs: dict[str, Need]  # rule → resources of its jobs
     launcher: str  # command that starts a training run
@@ -50,19 +50,19 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
     # A sweep makes files that other arms of its experiment may be read from: it does without those.
     needed = asked_arms(config) if only_sweeps(arguments) else None
     experiment = load_ready(asked_experiment(config), needed)
-    graph = Graph(experiment, results_folder(config))
+    layout = StudyLayout(experiment, results_folder(config))
     count = processes(config)
     gpus = whole_number(config, "gpus", 0, 0) if "gpus" in config else None
     prepare_environment()
     prepare_launches()
     return Asked(
         experiment,
-        graph,
+        layout,
         asked_study(config, experiment),
         needs(experiment, gpus, count),
         launcher(config),
         retries(config),
-        Digests(graph),
+        Digests(layout),
     )
 
 
@@ -77,10 +77,10 @@ def get_ready(asked: Asked, arguments: Sequence[str]) -> None:
     """
     if not runs_jobs(arguments):
         return
-    claim(asked.graph.root)
-    repair(asked.graph.root, asked.graph.runs)
-    forget_outdated(asked.graph)
-    write_spec(asked.experiment, asked.graph.spec)
+    claim(asked.layout.root)
+    repair(asked.layout.root, asked.layout.runs)
+    forget_outdated(asked.layout)
+    write_spec(asked.experiment, asked.layout.spec)
 
 
 def started(asked: Asked) -> None:
@@ -88,8 +88,8 @@ def started(asked: Asked) -> None:
 
     The spec is no rule: Snakemake would let it, as an upstream job, hide which runs it concerns.
     """
-    write_spec(asked.experiment, asked.graph.spec)
-    start_following(asked.graph.root)
+    write_spec(asked.experiment, asked.layout.spec)
+    start_following(asked.layout.root)
 
 
 def failed(asked: Asked) -> None:
@@ -97,7 +97,7 @@ def failed(asked: Asked) -> None:
 
     Their marks record which runs they were made from, so the next start makes them again.
     """
-    root = asked.graph.root
+    root = asked.layout.root
     with (root / "logs" / "partial.log").open("ab") as log:
         for step in ("tables", "figures", "report"):
             command = [sys.executable, "-m", f"analysis.{step}", str(root)]

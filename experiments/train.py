@@ -18,9 +18,10 @@ from tqdm import tqdm
 from transformers.utils import logging
 
 from eval.files.command_line import command_parser
-from eval.files.durable import discard, empty, locked, publish, write_text
+from eval.files.durable import discard, empty, publish, write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row, dump, read_rows
+from eval.files.locks import locked
 from eval.files.marks import mark_folder
 from eval.questions.problems import read_problems
 from eval.sampling.gpus import check_gpus

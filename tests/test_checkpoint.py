@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.files.durable import empty, locked, new_folder, write_text
+from eval.files.durable import empty, new_folder, write_text
 from eval.files.errors import BadInput
+from eval.files.locks import locked
 from experiments.run.checkpoint import (
     Progress,
     checkpoints,

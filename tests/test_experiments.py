@@ -18,7 +18,7 @@ from experiments.policies.pretrained import SNAPSHOT_FILES, download, link_or_co
 from experiments.spec.data_folder import named_sets
 from experiments.spec.policy_settings import HubPolicy
 from experiments.spec.schema import load_experiment, shipped_experiments
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 
 ROOT = Path(__file__).parents[1]
 NAMES = shipped_experiments()
@@ -188,7 +188,7 @@ def test_a_local_folder_is_read_where_it_lies(
         (experiment, "results/qwen3_4b/base/policy", True),
         (local, str(tmp_path), False),
     ):
-        graph = Graph(chosen, Path("results"))
-        assert graph.base_policy() == folder
-        assert bool(graph.base_folder()) == waits
-        assert policy_source(chosen, graph.root)["pretrained_model_name_or_path"] == folder
+        layout = StudyLayout(chosen, Path("results"))
+        assert layout.base_policy() == folder
+        assert bool(layout.base_folder()) == waits
+        assert policy_source(chosen, layout.root)["pretrained_model_name_or_path"] == folder

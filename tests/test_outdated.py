@@ -15,7 +15,7 @@ from eval.files import code_digest as code
 from eval.files.marks import CHECKSUMS, known_parts, made_from, write_mark
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment, load_experiment
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.steps import steps
 
@@ -39,7 +39,7 @@ REPORT = {f"report.{CHECKSUMS}"}
 PAGES = TABLES | FIGURES | REPORT
 
 
-def graph(results: Path, **changes: Any) -> Graph:
+def study_layout(results: Path, **changes: Any) -> StudyLayout:
     """The smoke experiment with some of its settings changed."""
     content = SMOKE.model_dump(mode="json")
     for path, value in changes.items():
@@ -48,10 +48,10 @@ def graph(results: Path, **changes: Any) -> Graph:
         for parent in parents:
             place = place[parent]
         place[name] = value
-    return Graph(Experiment.model_validate(content), results)
+    return StudyLayout(Experiment.model_validate(content), results)
 
 
-def finish_all(made: Graph) -> None:
+def finish_all(made: StudyLayout) -> None:
     """Leaves every mark of a study, each written after those that its step reads, as jobs do."""
     write_spec(made.experiment, made.spec)
     for number, step in enumerate(steps(made)):
@@ -74,13 +74,13 @@ def outputs(mark: Path) -> list[Path]:
 
 
 @pytest.fixture
-def done(tmp_path: Path) -> Graph:
-    made = graph(tmp_path / "results")
+def done(tmp_path: Path) -> StudyLayout:
+    made = study_layout(tmp_path / "results")
     finish_all(made)
     return made
 
 
-def lost(done: Graph, now: Graph) -> set[str]:
+def lost(done: StudyLayout, now: StudyLayout) -> set[str]:
     """Marks that a start of `now` takes away."""
     before = set(done.root.rglob("*"))
     forget_outdated(now)
@@ -102,14 +102,14 @@ def lost(done: Graph, now: Graph) -> set[str]:
     ids=["nothing", "question", "arm", "sampling", "k", "model", "task", "template"],
 )
 def test_what_was_made_under_other_settings_loses_its_mark(
-    done: Graph, changes: dict[str, Any], gone: set[str]
+    done: StudyLayout, changes: dict[str, Any], gone: set[str]
 ) -> None:
     """And nothing else: Snakemake makes again what comes after it."""
-    assert lost(done, graph(done.results, **changes)) == gone
+    assert lost(done, study_layout(done.results, **changes)) == gone
 
 
 def test_a_step_of_a_version_without_record_is_made_again_and_said(
-    done: Graph, capsys: pytest.CaptureFixture[str]
+    done: StudyLayout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in RUNS:
         mark = done.root / name
@@ -122,13 +122,13 @@ def test_a_step_of_a_version_without_record_is_made_again_and_said(
     )
 
 
-def test_a_step_whose_input_is_not_there_yet_keeps_its_mark(done: Graph) -> None:
+def test_a_step_whose_input_is_not_there_yet_keeps_its_mark(done: StudyLayout) -> None:
     """Snakemake makes the problems; the runs are compared with them by their own jobs."""
     (done.root / "problems" / CHECKSUMS).unlink()
     assert lost(done, done) == PAGES
 
 
-def test_other_prompts_than_those_trained_on_are_seen(done: Graph) -> None:
+def test_other_prompts_than_those_trained_on_are_seen(done: StudyLayout) -> None:
     folder = done.root / "problems"
     (folder / "train.jsonl").write_text("other prompts")
     parts = made_from(folder / CHECKSUMS)
@@ -142,7 +142,7 @@ def test_other_prompts_than_those_trained_on_are_seen(done: Graph) -> None:
     )
 
 
-def test_other_samples_than_those_judged_are_seen(done: Graph) -> None:
+def test_other_samples_than_those_judged_are_seen(done: StudyLayout) -> None:
     mark = done.root / "base" / "eval" / "arithmetic_test.sampled"
     (mark.parent / "arithmetic_test.samples.jsonl").write_text("other samples")
     write_mark(mark, outputs(mark), made_from(mark))
@@ -151,7 +151,7 @@ def test_other_samples_than_those_judged_are_seen(done: Graph) -> None:
 
 def test_pages_without_some_of_the_runs_are_made_again(tmp_path: Path) -> None:
     """After a failure they are made from the runs that did finish, and keep their marks."""
-    done = graph(tmp_path / "results")
+    done = study_layout(tmp_path / "results")
     finish_all(done)
     for name in AER:
         (done.root / name).unlink()
@@ -165,9 +165,9 @@ def test_pages_without_some_of_the_runs_are_made_again(tmp_path: Path) -> None:
     assert lost(done, done) == PAGES
 
 
-def test_a_results_folder_can_be_moved_and_copied(done: Graph, tmp_path: Path) -> None:
+def test_a_results_folder_can_be_moved_and_copied(done: StudyLayout, tmp_path: Path) -> None:
     shutil.copytree(done.results, tmp_path / "elsewhere")
-    moved = graph(tmp_path / "elsewhere")
+    moved = study_layout(tmp_path / "elsewhere")
     assert lost(moved, moved) == set()
 
 
@@ -212,7 +212,7 @@ def concerned(module: str) -> set[str]:
     }
 
 
-def parts_now(study: Graph) -> dict[str, str | None]:
+def parts_now(study: StudyLayout) -> dict[str, str | None]:
     """Mark → digest of its code today."""
     return {str(step.mark.relative_to(study.root)): step.parts["code"] for step in steps(study)}
 
@@ -226,7 +226,7 @@ def every_module() -> list[str]:
 def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(
     checkout: Path, tmp_path: Path
 ) -> None:
-    study = graph(tmp_path / "results")
+    study = study_layout(tmp_path / "results")
     before, seen = parts_now(study), set()
     for module in every_module():
         file = code.module_file(module)
@@ -274,7 +274,7 @@ def test_what_an_edit_concerns_is_what_a_person_expects(module: str, marks: set[
 
 
 def test_a_template_of_the_report_concerns_the_report(checkout: Path, tmp_path: Path) -> None:
-    study = graph(tmp_path / "results")
+    study = study_layout(tmp_path / "results")
     before = parts_now(study)
     with (checkout / "analysis" / "report" / "report.html").open("a") as page:
         page.write("<!-- edited -->")
@@ -284,7 +284,7 @@ def test_a_template_of_the_report_concerns_the_report(checkout: Path, tmp_path: 
 
 def test_prose_and_formatting_concern_nothing(checkout: Path, tmp_path: Path) -> None:
     """In every module at once: a comment, another docstring, other line breaks."""
-    study = graph(tmp_path / "results")
+    study = study_layout(tmp_path / "results")
     before = parts_now(study)
     for file in (path for package in code.PACKAGES for path in (checkout / package).rglob("*.py")):
         text = file.read_text(encoding="utf-8")
@@ -328,7 +328,9 @@ def test_data_count_by_content_and_may_be_away(tmp_path: Path) -> None:
     data.mkdir()
     (data / "gsm8k_test.jsonl").write_text('{"answer": "1"}')
     gsm8k = {"samples": 4, "k": [1]}
-    now = graph(tmp_path / "results", data_dir=str(data), evaluation__benchmarks__gsm8k=gsm8k)
+    now = study_layout(
+        tmp_path / "results", data_dir=str(data), evaluation__benchmarks__gsm8k=gsm8k
+    )
     finish_all(now)
     assert lost(now, now) == set()
     (data / "gsm8k_test.jsonl").touch()
@@ -344,7 +346,7 @@ def test_weights_of_a_local_policy_count(tmp_path: Path) -> None:
     policy = tmp_path / "local"
     policy.mkdir()
     (policy / "model.safetensors").write_text("one")
-    now = graph(tmp_path / "results", model={"source": "pretrained", "name": str(policy)})
+    now = study_layout(tmp_path / "results", model={"source": "pretrained", "name": str(policy)})
     finish_all(now)
     (policy / "model.safetensors").touch()
     assert lost(now, now) == set()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from eval.files.durable import locked
 from eval.files.errors import BadInput
+from eval.files.locks import locked
 from eval.files.marks import CHECKSUMS, damage, made_from
 from eval.sampling.made_from import policy_digest
 from experiments.policies.folder import is_made, make_policy_folder

@@ -16,7 +16,7 @@ from eval.files.marks import CHECKSUMS, Parts, known_parts, write_mark
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import load_experiment
 from experiments.workflow.launcher import retries
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.resources import needs
 from experiments.workflow.steps import steps
 
@@ -112,21 +112,21 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
 
 def upstream(folder: Path) -> None:
     """What a training run of qwen3_4b reads, as files that are there."""
-    graph = Graph(load_experiment("qwen3_4b"), folder / "results")
-    for name in (*graph.base_inputs(), f"{graph.root}/problems/train.jsonl"):
+    layout = StudyLayout(load_experiment("qwen3_4b"), folder / "results")
+    for name in (*layout.base_inputs(), f"{layout.root}/problems/train.jsonl"):
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
-    write_spec(graph.experiment, graph.spec)
+    write_spec(layout.experiment, layout.spec)
     # As their jobs mark them: steps that left no file but what is there.
-    problems = graph.root / "problems"
-    write_mark(problems / CHECKSUMS, [problems / "train.jsonl"], parts_of(graph, "problems"))
-    write_mark(graph.root / "base" / "policy" / CHECKSUMS, [], parts_of(graph, "base/policy"))
+    problems = layout.root / "problems"
+    write_mark(problems / CHECKSUMS, [problems / "train.jsonl"], parts_of(layout, "problems"))
+    write_mark(layout.root / "base" / "policy" / CHECKSUMS, [], parts_of(layout, "base/policy"))
 
 
-def parts_of(graph: Graph, folder: str) -> Parts:
-    mark = graph.root / folder / CHECKSUMS
-    return next(known_parts(step.parts) for step in steps(graph) if step.mark == mark)
+def parts_of(layout: StudyLayout, folder: str) -> Parts:
+    mark = layout.root / folder / CHECKSUMS
+    return next(known_parts(step.parts) for step in steps(layout) if step.mark == mark)
 
 
 def test_a_run_asks_for_what_it_needs(calls: list[list[str]]) -> None:

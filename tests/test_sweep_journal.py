@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from eval.files.durable import locked
 from eval.files.errors import BadInput
+from eval.files.locks import locked
 from experiments.sweep.journal import (
     SPARE_WORKERS,
     Journal,

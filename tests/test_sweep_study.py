@@ -20,7 +20,7 @@ from experiments.sweep.sweep_file import (
     trial_experiment,
 )
 from experiments.sweep.trial import run_key
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 
 SMOKE: dict[str, Any] = {
     "name": "smoke_ratio",
@@ -192,7 +192,9 @@ def test_a_sweep_is_out_of_date_after_a_change_of_what_its_trials_use(tmp_path: 
     _, experiment = load_study(study_file(tmp_path))
 
     def hashed(now: Experiment, **changes: Any) -> str:
-        return sweep_hash(load_study(study_file(tmp_path, **changes))[0], Graph(now, tmp_path))
+        return sweep_hash(
+            load_study(study_file(tmp_path, **changes))[0], StudyLayout(now, tmp_path)
+        )
 
     others = [
         changed(experiment, "training", learning_rate=0.5),
@@ -218,7 +220,7 @@ def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_metho
     monkeypatch.setattr(code_digest, "CHECKOUT", tmp_path)
 
     def ground(now: Experiment = experiment) -> str:
-        return ground_hash(study, Graph(now, tmp_path))
+        return ground_hash(study, StudyLayout(now, tmp_path))
 
     data = {"task": {"prompts": "gsm8k_train", "template": "plain"}, "data_dir": str(tmp_path)}
     named = Experiment.model_validate(experiment.model_dump(mode="json") | data)

@@ -13,8 +13,8 @@ import pytest
 
 from analysis.results.folder import load_results as read_results
 from analysis.tables.footnotes import overlap_note
-from eval.files.durable import locked
 from eval.files.errors import BadInput
+from eval.files.locks import locked
 from eval.files.marks import CHECKSUMS, made_from
 from eval.questions.named_sets import SOURCES
 from eval.questions.problems import Problem, load_set, read_problems, write_problems
@@ -24,7 +24,7 @@ from experiments.spec.schema import Experiment, Task, load_experiment
 from experiments.tasks.dataset import UNKNOWN, make_dataset
 from experiments.tasks.problem_files import write_all
 from experiments.training.rewards import VerifiedReward
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import problem_parts
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
@@ -120,14 +120,14 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
 
 def test_problems_say_what_they_were_made_from(data_dir: Path, tmp_path: Path) -> None:
     experiment = mini(data_dir)
-    graph = Graph(experiment, tmp_path)
-    write_all(experiment, graph.root / "problems")
-    mark = graph.root / "problems" / CHECKSUMS
-    assert made_from(mark) == problem_parts(graph)
+    layout = StudyLayout(experiment, tmp_path)
+    write_all(experiment, layout.root / "problems")
+    mark = layout.root / "problems" / CHECKSUMS
+    assert made_from(mark) == problem_parts(layout)
     (data_dir / "aime_2024.jsonl").write_text(
         (data_dir / "aime_2024.jsonl").read_text().replace('"1"', '"7"')
     )
-    assert made_from(mark) != problem_parts(graph)
+    assert made_from(mark) != problem_parts(layout)
 
 
 def test_the_counts_stand_under_the_tables(data_dir: Path, tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ them; the fsync after it puts the name on the disk. A crash can leave hidden fil
 leading dot); nothing reads them.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eval.files.errors import BadInput
+from eval.files.locks import locked
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,26 +79,6 @@ def discard(path: Path) -> None:
     if path.exists():
         os.replace(path, old)
         shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[None]:
-    """Holds a lock on this file while the block runs. The system releases it if the process dies.
-
-    `wait`: whether to wait until another process has released the lock.
-
-    Raises:
-        BadInput: another process holds the lock, and `wait` is false.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise BadInput(
-                f"{path}: another process is at work here: let it finish, or stop it first"
-            ) from None
-        yield
 
 
 def sync(path: Path) -> None:

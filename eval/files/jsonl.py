@@ -5,7 +5,6 @@ not count. Bytes are only appended, so a crash leaves a prefix of the file that 
 written.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from typing import Any
 
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
+from eval.files.locks import lock_file
 
 Row = dict[str, Any]
 
@@ -70,13 +70,11 @@ class Appender:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_file(self._file):
             self._file.close()
             raise BadInput(
                 f"{path}: another process is writing this file: let it finish, or stop it first"
-            ) from None
+            )
         drop_torn_line(self._file.fileno())
 
     def write(self, rows: Iterable[Row]) -> None:

@@ -154,7 +154,7 @@ def same_mathematics(gold: str, answer: str) -> Outcome:
         return UNPARSED
     gold, answer = _with_cases(gold, answer)
     parsed_gold, parsed_answer = list(_parsed(gold)), list(_parsed(answer))
-    if not _is_read(parsed_gold):  # only as a string, and that one may be cut short
+    if not _is_read(parsed_gold):  # only as a string, and that one may be truncated
         return WRONG if _is_read(parsed_answer) else UNPARSED
     if not _is_read(parsed_answer):
         return UNPARSED

@@ -20,8 +20,8 @@ _FACTOR = re.compile(
     r"|(?P<letter>\\pi(?![a-zA-Z])|[a-zA-Z])"
     r"|(?P<times>\\cdot(?![a-zA-Z])|\\times(?![a-zA-Z])|\*))\s*"
 )
-_FRACTION = re.compile(r"\{((?:[^{}]|\{[^{}]*\})*)\}\s*\{\s*([0-9]{1,40})\s*\}\s*")
-_POWER = re.compile(r"\^\s*(?:\{\s*([0-9]{1,2})\s*\}|([0-9]))\s*")
+_FRACTION_TERM = re.compile(r"\{((?:[^{}]|\{[^{}]*\})*)\}\s*\{\s*([0-9]{1,40})\s*\}\s*")
+_EXPONENT = re.compile(r"\^\s*(?:\{\s*([0-9]{1,2})\s*\}|([0-9]))\s*")
 
 Monomial = tuple[int, tuple[tuple[str, int], ...]]  # square-free root, (letter, power) in order
 Polynomial = dict[Monomial, Fraction]  # without zeros
@@ -101,13 +101,18 @@ def _read_term(text: str) -> Polynomial | None:
 def _read_factor(kind: str, token: str, text: str, end: int) -> tuple[Polynomial, int] | None:
     """A factor whose first token ends at `end`, and where all of it ends."""
     if kind == "fraction":
-        match = _FRACTION.match(text, end)
+        match = _FRACTION_TERM.match(text, end)
         above = read_polynomial(match[1]) if match else None
-        if match is None or above is None or not int(match[2]) or _POWER.match(text, match.end()):
+        if (
+            match is None
+            or above is None
+            or not int(match[2])
+            or _EXPONENT.match(text, match.end())
+        ):
             return None
         below = Fraction(1, int(match[2]))
         return {monomial: value * below for monomial, value in above.items()}, match.end()
-    power = _POWER.match(text, end)
+    power = _EXPONENT.match(text, end)
     if kind == "letter":
         degree = int(power[1] or power[2]) if power else 1
         if token in "eE" or not 1 <= degree <= MAX_DEGREE:

@@ -8,7 +8,8 @@ same parts, makes nothing.
 from collections.abc import Callable
 from pathlib import Path
 
-from eval.files.durable import locked, new_folder
+from eval.files.durable import new_folder
+from eval.files.locks import locked
 from eval.files.marks import (
     CHECKSUMS,
     Parts,

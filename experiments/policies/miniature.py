@@ -43,7 +43,7 @@ from eval.sampling.prompts import render_prompt
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import MiniaturePolicy
 from experiments.spec.schema import load_experiment
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import base_parts
 
 END_OF_TEXT, END_OF_TURN = "<|endoftext|>", "<|im_end|>"
@@ -191,7 +191,7 @@ def main() -> None:
         assert isinstance(experiment.model, MiniaturePolicy), (
             "this module trains policies with source: miniature"
         )
-        parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
+        parts = known_parts(base_parts(StudyLayout(experiment, arguments.spec.parent.parent)))
         problems = read_problems(arguments.spec.parent / "problems" / "train.jsonl")
         policy, template = experiment.model, experiment.task.template
         make_policy_folder(

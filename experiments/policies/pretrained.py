@@ -18,7 +18,7 @@ from eval.files.marks import Record, known_parts
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import HubPolicy
 from experiments.spec.schema import load_experiment
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import base_parts
 
 SNAPSHOT_FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.jinja"]
@@ -71,7 +71,7 @@ def main() -> None:
         assert isinstance(policy, HubPolicy), (
             "this module downloads policies with source: pretrained"
         )
-        parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
+        parts = known_parts(base_parts(StudyLayout(experiment, arguments.spec.parent.parent)))
         make_policy_folder(
             arguments.out, parts, lambda folder: link_or_copy(download(policy), folder)
         )

@@ -39,7 +39,7 @@ from eval.questions.arithmetic import arithmetic, largest_draw, stream_of
 from eval.verify.verifier import Verifier
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.schema import TinyPolicy, load_experiment
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import base_parts
 
 PADDING, END_OF_ANSWER = "<pad>", "<end>"
@@ -259,7 +259,7 @@ def main() -> None:
         experiment = load_experiment(arguments.spec)
         policy = experiment.model
         assert isinstance(policy, TinyPolicy), "this module trains policies with source: tiny"
-        parts = known_parts(base_parts(Graph(experiment, arguments.spec.parent.parent)))
+        parts = known_parts(base_parts(StudyLayout(experiment, arguments.spec.parent.parent)))
         make_policy_folder(arguments.out, parts, lambda folder: make_tiny_policy(policy, folder))
 
 

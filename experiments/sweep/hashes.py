@@ -9,23 +9,23 @@ from eval.files.code_digest import code_digest
 from eval.sampling.made_from import sampling_code
 from experiments.spec.schema import Experiment, spec_hash
 from experiments.sweep.sweep_file import TuningStudy, trial_experiment
-from experiments.workflow.layout import Graph, data_files
+from experiments.workflow.layout import StudyLayout, data_files
 from experiments.workflow.outside_files import outside_digests
 from experiments.workflow.steps import Today, base_parts, problem_parts, training_code
 
 
-def ground_hash(study: TuningStudy, graph: Graph) -> str:
+def ground_hash(study: TuningStudy, layout: StudyLayout) -> str:
     """Hash of what the trials of all searches share.
 
-    `graph`: results folder of the experiment whose arms are tuned.
+    `layout`: results folder of the experiment whose arms are tuned.
     """
     arms = sorted({search.arm for search in study.searches.values()})
-    engine = graph.experiment.evaluation.engine
+    engine = layout.experiment.evaluation.engine
     shared = {
-        "base": own_parts_of(base_parts(graph)),
-        "problems": own_parts_of(problem_parts(graph)),
-        "validation": validation_hash(study, graph),
-        "training": [training_code(graph.experiment, arm) for arm in arms],
+        "base": own_parts_of(base_parts(layout)),
+        "problems": own_parts_of(problem_parts(layout)),
+        "validation": validation_hash(study, layout),
+        "training": [training_code(layout.experiment, arm) for arm in arms],
         "sampling": sampling_code(engine),
         "scoring": code_digest("eval.score"),
     }
@@ -37,10 +37,10 @@ def own_parts_of(parts: Today) -> dict[str, str]:
     return {name: digest for name, digest in parts.items() if digest and name != "prompts"}
 
 
-def validation_hash(study: TuningStudy, graph: Graph) -> str:
+def validation_hash(study: TuningStudy, layout: StudyLayout) -> str:
     """Hash of the files of named validation sets. Their settings are in the sweep file."""
     named = [name for name, benchmark in study.validation.items() if benchmark.levels is None]
-    found = outside_digests(data_files(graph.experiment, named), graph.root)
+    found = outside_digests(data_files(layout.experiment, named), layout.root)
     return spec_hash({"data": [*found.values()]})
 
 
@@ -63,14 +63,14 @@ def search_hash(study: TuningStudy, experiment: Experiment, search: str, ground:
     return spec_hash({**spec, **chosen, "settings": settings, "ground": ground})
 
 
-def sweep_hash(study: TuningStudy, graph: Graph) -> str:
+def sweep_hash(study: TuningStudy, layout: StudyLayout) -> str:
     """Hash of all that makes the sweep's results outdated.
 
     It includes the number of trials: with more trials the workers start again, and continue after
     the earlier trials.
     """
-    ground = ground_hash(study, graph)
+    ground = ground_hash(study, layout)
     searches = {
-        search: search_hash(study, graph.experiment, search, ground) for search in study.searches
+        search: search_hash(study, layout.experiment, search, ground) for search in study.searches
     }
     return spec_hash({"study": study.hash(), "searches": searches})

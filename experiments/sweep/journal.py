@@ -30,9 +30,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from eval.files.durable import locked
 from eval.files.errors import BadInput
 from eval.files.jsonl import drop_torn_line
+from eval.files.locks import locked
 from experiments.spec.schema import spec_hash
 from experiments.sweep.settings import Choices, MedianPruning, WilcoxonPruning
 from experiments.sweep.sweep_file import SearchSpace, TuningStudy, Values

@@ -8,7 +8,7 @@ from experiments.sweep.hashes import ground_hash, search_hash
 from experiments.sweep.journal import Journal
 from experiments.sweep.sweep_file import TuningStudy, stored_study
 from experiments.workflow.launcher import ONE
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def trial_setup(folder: Path, threads: int = 1, launcher: str = ONE) -> TrialSet
         BadInput: the folder has no readable study.yaml, or its experiment no spec.yaml.
     """
     study, experiment = stored_study(folder)
-    ground = ground_hash(study, Graph(experiment, folder.parents[2]))
+    ground = ground_hash(study, StudyLayout(experiment, folder.parents[2]))
     return TrialSetup(study, experiment, folder, ground, threads, launcher)
 
 

@@ -15,6 +15,7 @@ from typing import Protocol
 from eval.files.durable import discard
 from eval.files.jsonl import Row, read_rows
 from eval.files.marks import CHECKSUMS
+from eval.files.results_layout import seed_name
 from eval.scoring.counts import read_counts
 from eval.scoring.pass_at_k import pass_at_k
 from experiments.spec.resolved import write_spec
@@ -30,7 +31,7 @@ from experiments.sweep.settings import MedianPruning, WilcoxonPruning
 from experiments.sweep.setup import TrialSetup
 from experiments.sweep.sweep_file import TuningStudy, Values, trial_experiment
 from experiments.workflow.launcher import ONE
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 
 FINAL_ROLLOUTS = 0.1  # of the rollouts: final entropy is the mean over the last ones
 
@@ -84,7 +85,7 @@ def run_trial(setup: TrialSetup, search: str, values: Values, judge: PrunedTrial
     seeds: dict[int, Row] = {}
     stopped = ""
     for number, seed in enumerate(setup.study.seeds):
-        run = folder / f"seed-{seed}"
+        run = folder / seed_name(seed)
         if train_seed(setup, search, folder, seed, number, judge):
             stopped = f"stopped in training of seed {seed}"
             break
@@ -112,13 +113,13 @@ def train_seed(
 
     `number`: position of the seed among the sweep's, from 0.
     """
-    run = folder / f"seed-{seed}"
+    run = folder / seed_name(seed)
     if (run / CHECKSUMS).exists():
         return False
     command = [*shlex.split(setup.launcher), "experiments.train"]
     command += ["--spec", f"{folder}/spec.yaml", "--arm", search, "--seed", str(seed)]
     command += ["--inputs", str(setup.inputs), "--out", str(run)]
-    log, pruner = folder / f"seed-{seed}.log", setup.study.pruner
+    log, pruner = folder / f"{seed_name(seed)}.log", setup.study.pruner
     with attended(start_job(command, log, setup.threads)) as job:
         if isinstance(pruner, MedianPruning) and is_hopeless(
             setup, pruner, run, number, judge, job
@@ -153,13 +154,13 @@ def evaluate_seed(setup: TrialSetup, trial: Experiment, run: Path, seed: int) ->
     names = list(setup.study.validation)
     if all((run / "eval" / f"{name}.scored").exists() for name in names):
         return
-    graph, threads = Graph(trial, setup.folder), str(setup.threads)
+    layout, threads = StudyLayout(trial, setup.folder), str(setup.threads)
     files = [f"{setup.folder}/problems/{name}.jsonl" for name in names]
     shared = ["--problems", *files, "--out", f"{run}/eval"]
-    samples = ["--samples", *map(str, graph.samples), *graph.sampling().split()]
+    samples = ["--samples", *map(str, layout.samples), *layout.sampling().split()]
     sample = ["eval.sample", "--policy", f"{run}/policy", *samples, "--seed", str(seed)]
     sample += ["--threads", threads, "--stale", "replace"]
-    score = ["eval.score", "--k", *map(str, graph.ks), "--workers", "1"]
+    score = ["eval.score", "--k", *map(str, layout.ks), "--workers", "1"]
     _run_job(setup, f"sampling of seed {seed}", run, [*sample, *shared])
     _run_job(setup, f"scoring of seed {seed}", run, [*score, *shared])
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.command_line import command_parser
-from eval.files.durable import locked
 from eval.files.errors import exit_with_message
+from eval.files.locks import locked
 from eval.files.marks import known_parts, mark_folder
 from eval.questions.arithmetic import arithmetic
 from eval.questions.contamination import Examination, examine, write_report
@@ -22,7 +22,7 @@ from eval.questions.duplicates import Repeats
 from eval.questions.problems import Problem, load_counted, load_set, write_problems
 from experiments.spec.data_folder import load_ready
 from experiments.spec.schema import Benchmark, Experiment
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import problem_parts
 
 
@@ -72,7 +72,7 @@ def write_all(experiment: Experiment, out: Path) -> None:
     """Writes and marks the files. BadInput if another process is writing them."""
     with locked(out.with_name(f".{out.name}.lock")):
         # First: what is edited while this runs makes the files again at the next start.
-        parts = problem_parts(Graph(experiment, out.parent.parent))
+        parts = problem_parts(StudyLayout(experiment, out.parent.parent))
         write_problem_files(experiment, out)
         mark_folder(out, known_parts(parts))
 

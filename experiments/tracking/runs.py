@@ -18,6 +18,7 @@ from typing import Any
 
 from eval.files.json_text import object_or_none
 from eval.files.jsonl import read_rows
+from eval.files.results_layout import run_name
 from experiments.spec.schema import Experiment, base_spec, load_experiment, run_spec, spec_hash
 from experiments.tracking.metrics import Point, arm_points, row_points, score_points, system_points
 from experiments.workflow.layout import run_folder
@@ -95,7 +96,7 @@ def seed_view(
     )
     return RunView(
         key=f"{spec_hash(settings)}/{arm}/{seed}",
-        name=f"{arm}/seed-{seed}",
+        name=run_name(arm, seed),
         status=run_status(record, alive),
         tags=arm_tags(experiment, arm) | seed_tags(seed, settings, record),
         params=dotted_params(settings),

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from urllib.error import HTTPError
 
-from eval.files.durable import locked
+from eval.files.locks import locked
 
 SWITCH = "ENTROPY_CONTROL_TRACKING"
 ANSWER_SECONDS = 5.0  # seconds for a store to answer

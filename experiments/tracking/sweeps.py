@@ -19,6 +19,7 @@ from typing import Any
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none
 from eval.files.jsonl import read_rows
+from eval.files.results_layout import seed_name
 from eval.files.yaml_file import read_yaml
 from experiments.spec.schema import spec_hash
 from experiments.tracking.metrics import (
@@ -211,7 +212,7 @@ def trial_view(
 
 def curves(run: Path, study: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...]:
     """The training metrics of a trial's first seed. `run`: folder of the trial's runs."""
-    log = run / f"seed-{study['seeds'][0]}" / "train.jsonl"
+    log = run / seed_name(study["seeds"][0]) / "train.jsonl"
     if not log.is_file():
         return ()
     whole = row_points(read_rows(log, torn_ok=True), log.stat().st_mtime)

@@ -9,7 +9,6 @@ deletes those of every run in the same directory. So whoever has the claim may l
 locks on the same results: their owner is dead.
 """
 
-import fcntl
 import os
 from collections.abc import Sequence
 from contextlib import redirect_stderr
@@ -20,6 +19,7 @@ from socket import gethostname
 from typing import IO, Any
 
 from eval.files.errors import DISK, BadInput
+from eval.files.locks import lock_file
 
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 RUNNING = ".running"
@@ -118,16 +118,16 @@ def lock_claim(file: IO[bytes], root: Path) -> bool:
     Snakemake's own locks protect the folder.
     """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        is_ours = lock_file(file)
+    except OSError:
+        return False
+    if not is_ours:
         file.seek(0)
         owner = file.read().decode(errors="replace").strip()
         raise BadInput(
             f"{root}: another run is at work there ({owner}). Nothing was changed: let it finish,"
             " or stop it, and start again"
-        ) from None
-    except OSError:
-        return False
+        )
     return True
 
 

@@ -13,7 +13,6 @@ All of a job's devices are taken at once or none, so that two jobs never wait fo
 has given this job its devices is left alone.
 """
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from pathlib import Path
 
 from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
+from eval.files.locks import lock_file
 
 CUDA_DEVICES = "CUDA_VISIBLE_DEVICES"
 POLL = 1.0  # seconds between two looks for free devices
@@ -134,9 +134,7 @@ def attempt(there: list[LocalDevice], count: int, folder: Path) -> dict[LocalDev
 def lock(path: Path) -> int | None:
     """The descriptor of a file that is now locked, or None where another process has it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not lock_file(file):
         os.close(file)
         return None
     return file
@@ -148,7 +146,7 @@ def turn(folder: Path) -> Iterator[None]:
     find too few.
     """
     with (folder / "turn").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock_file(file, wait=True)
         yield
 
 

@@ -23,7 +23,7 @@ from experiments.spec.schema import Experiment, HubPolicy, MiniaturePolicy, spec
 
 
 @dataclass(frozen=True)
-class Graph:
+class StudyLayout:
     """One experiment's results folder."""
 
     experiment: Experiment

@@ -11,22 +11,22 @@ from collections import Counter
 from collections.abc import Iterable
 
 from eval.files.marks import Parts, known_parts, made_from
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.outside_files import remember
 from experiments.workflow.steps import Step, Today, steps
 
 UNRECORDED = "record of what they were made from"
 
 
-def forget_outdated(graph: Graph) -> None:
+def forget_outdated(layout: StudyLayout) -> None:
     """Takes the marks of outdated steps away, and says how many and why."""
     why: Counter[str] = Counter()
-    for step, changed in outdated(steps(graph)):
+    for step, changed in outdated(steps(layout)):
         step.mark.unlink()
         why[changed] += 1
-    remember([*graph.data_files(), *graph.policy_files()], graph.root)
+    remember([*layout.data_files(), *layout.policy_files()], layout.root)
     for changed, count in why.items():
-        print(f"{graph.root}: {_told(count, changed)}", file=sys.stderr)
+        print(f"{layout.root}: {_told(count, changed)}", file=sys.stderr)
 
 
 def outdated(study: Iterable[Step]) -> list[tuple[Step, str]]:

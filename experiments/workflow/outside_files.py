@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.durable import write_text
-from eval.files.json_text import parse
+from eval.files.json_text import object_or_none
 from eval.files.marks import sha256
 
 SEEN = "sources.json"
@@ -43,11 +43,9 @@ def remember(files: Iterable[Path], root: Path) -> None:
 
 def last_seen(root: Path) -> dict[str, Entry]:
     """The cache; empty if it is missing or damaged."""
-    try:
-        seen = parse((root / SEEN).read_bytes())
-        return {path: entry for path, entry in seen.items() if isinstance(entry["sha256"], str)}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError):
-        return {}
+    seen = object_or_none(root / SEEN) or {}
+    entries = {path: entry for path, entry in seen.items() if isinstance(entry, dict)}
+    return {path: entry for path, entry in entries.items() if isinstance(entry.get("sha256"), str)}
 
 
 def _look(path: Path, before: Entry | None) -> Entry | None:

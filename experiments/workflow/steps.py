@@ -29,7 +29,7 @@ from eval.sampling.made_from import policy_digest, sampling_parts
 from eval.scoring.made_from import scoring_parts
 from experiments.spec.resolved import resolved_yaml
 from experiments.spec.schema import Experiment, MiniaturePolicy, run_spec
-from experiments.workflow.layout import Graph
+from experiments.workflow.layout import StudyLayout
 from experiments.workflow.outside_files import outside_digests
 
 Today = dict[str, str | None]  # part → digest; None = not known before the step's inputs are made
@@ -42,25 +42,27 @@ class Step(NamedTuple):
     parts: Today
 
 
-def steps(graph: Graph) -> Iterator[Step]:
+def steps(layout: StudyLayout) -> Iterator[Step]:
     """Every step of the study that leaves a mark, in the order in which they are made."""
-    yield Step(graph.root / "problems" / CHECKSUMS, problem_parts(graph))
-    if graph.base_folder():
-        yield Step(graph.root / "base" / "policy" / CHECKSUMS, base_parts(graph))
-    yield from _evaluations(graph, graph.root / "base", graph.base_sets, Path(graph.base_policy()))
-    for arm in graph.experiment.arms:
-        for seed in graph.experiment.seeds:
-            run = graph.run(arm, seed)
-            yield Step(run / CHECKSUMS, training_parts(graph, arm, seed))
-            yield from _evaluations(graph, run, graph.benchmarks, run / "policy", seed)
-    spec = resolved_yaml(graph.experiment).encode()
-    for entry, mark in graph.analysis_marks.items():
-        yield Step(Path(mark), {**analysis_parts(graph.root, entry, spec)})
+    yield Step(layout.root / "problems" / CHECKSUMS, problem_parts(layout))
+    if layout.base_folder():
+        yield Step(layout.root / "base" / "policy" / CHECKSUMS, base_parts(layout))
+    yield from _evaluations(
+        layout, layout.root / "base", layout.base_sets, Path(layout.base_policy())
+    )
+    for arm in layout.experiment.arms:
+        for seed in layout.experiment.seeds:
+            run = layout.run(arm, seed)
+            yield Step(run / CHECKSUMS, training_parts(layout, arm, seed))
+            yield from _evaluations(layout, run, layout.benchmarks, run / "policy", seed)
+    spec = resolved_yaml(layout.experiment).encode()
+    for entry, mark in layout.analysis_marks.items():
+        yield Step(Path(mark), {**analysis_parts(layout.root, entry, spec)})
 
 
-def problem_parts(graph: Graph) -> Today:
+def problem_parts(layout: StudyLayout) -> Today:
     """Of the files in problems/. How often a question is answered changes none of them."""
-    spec = graph.experiment.model_dump(mode="json")
+    spec = layout.experiment.model_dump(mode="json")
     sets = {
         name: {**benchmark, "samples": 0, "k": []}
         for name, benchmark in spec["evaluation"]["benchmarks"].items()
@@ -68,36 +70,36 @@ def problem_parts(graph: Graph) -> Today:
     return {
         "settings": digest_of({"task": spec["task"], "data_dir": spec["data_dir"], "sets": sets}),
         "code": code_digest("experiments.tasks"),
-        "data": digest_of([*outside_digests(graph.data_files(), graph.root).values()]),
+        "data": digest_of([*outside_digests(layout.data_files(), layout.root).values()]),
     }
 
 
-def base_parts(graph: Graph) -> Today:
+def base_parts(layout: StudyLayout) -> Today:
     """Of the base policy that the study makes or fetches, or of the folder where it lies."""
-    model, task = graph.experiment.model, graph.experiment.task
+    model, task = layout.experiment.model, layout.experiment.task
     settings = {"model": model.model_dump(mode="json")}
     parts: Today = {}
     if isinstance(model, MiniaturePolicy):
         settings["template"] = {"name": task.template}
-        parts["prompts"] = _problems_file(graph, "train")
-    if graph.policy_files():
-        parts["files"] = local_policy(graph)
+        parts["prompts"] = _problems_file(layout, "train")
+    if layout.policy_files():
+        parts["files"] = local_policy(layout)
     return {
         "settings": digest_of(settings),
-        "code": code_digest(f"experiments.policies.{graph.base_module()}"),
+        "code": code_digest(f"experiments.policies.{layout.base_module()}"),
         **parts,
     }
 
 
-def training_parts(graph: Graph, arm: str, seed: int) -> Today:
+def training_parts(layout: StudyLayout, arm: str, seed: int) -> Today:
     """Of a training run, without what is computed."""
     parts: Today = {
-        "settings": digest_of(run_spec(graph.experiment, arm, seed)),
-        "code": training_code(graph.experiment, arm),
-        "prompts": _problems_file(graph, "train"),
+        "settings": digest_of(run_spec(layout.experiment, arm, seed)),
+        "code": training_code(layout.experiment, arm),
+        "prompts": _problems_file(layout, "train"),
     }
     # A base policy that no job makes differs only if somebody has put another one there.
-    return parts | ({"base policy": local_policy(graph)} if graph.policy_files() else {})
+    return parts | ({"base policy": local_policy(layout)} if layout.policy_files() else {})
 
 
 def training_code(experiment: Experiment, arm: str) -> str:
@@ -115,9 +117,9 @@ def training_code(experiment: Experiment, arm: str) -> str:
     return code_digest("experiments.train", f"methods.{name}")
 
 
-def local_policy(graph: Graph) -> str:
+def local_policy(layout: StudyLayout) -> str:
     """Digest of a base policy that is a folder of this machine, as `policy_digest` gives it."""
-    found = outside_digests(graph.policy_files(), graph.root)
+    found = outside_digests(layout.policy_files(), layout.root)
     return digest_of({Path(path).name: digest for path, digest in found.items()})
 
 
@@ -128,8 +130,8 @@ class Digests:
     output.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self._of = {str(step.mark): digest_of(_own(step.parts)) for step in steps(graph)}
+    def __init__(self, layout: StudyLayout) -> None:
+        self._of = {str(step.mark): digest_of(_own(step.parts)) for step in steps(layout)}
 
     def __call__(self, mark: str | Path) -> str:
         return self._of.get(str(mark), "")  # a base policy that no job makes has none
@@ -140,29 +142,29 @@ def _own(parts: Today) -> dict[str, str | None]:
 
 
 def _evaluations(
-    graph: Graph, folder: Path, sets: list[str], policy: Path, seed: int | None = None
+    layout: StudyLayout, folder: Path, sets: list[str], policy: Path, seed: int | None = None
 ) -> Iterator[Step]:
     """Sampling and scoring of each set by one policy. `seed`: of the run; None for the base."""
-    evaluation = graph.experiment.evaluation
-    if seed is None and graph.local_folder():
-        answers = local_policy(graph)
+    evaluation = layout.experiment.evaluation
+    if seed is None and layout.local_folder():
+        answers = local_policy(layout)
     else:
         answers = policy_digest(policy) if (policy / CHECKSUMS).exists() else None
     for name in sets:
-        settings = graph.sampling_settings() | {
+        settings = layout.sampling_settings() | {
             "seed": evaluation.seed if seed is None else seed,
-            "samples": graph.base_samples(name),
+            "samples": layout.base_samples(name),
         }
-        problems, eval_folder = _problems_file(graph, name), folder / "eval"
+        problems, eval_folder = _problems_file(layout, name), folder / "eval"
         sampled = eval_folder / f"{name}.sampled"
         yield Step(sampled, sampling_parts(settings, answers, problems))
         samples = _listed(sampled, eval_folder / f"{name}.samples.jsonl")
-        yield Step(eval_folder / f"{name}.scored", scoring_parts(graph.ks, problems, samples))
+        yield Step(eval_folder / f"{name}.scored", scoring_parts(layout.ks, problems, samples))
 
 
-def _problems_file(graph: Graph, name: str) -> str | None:
+def _problems_file(layout: StudyLayout, name: str) -> str | None:
     """SHA-256 of a problems file, from the mark of its step."""
-    folder = graph.root / "problems"
+    folder = layout.root / "problems"
     return _listed(folder / CHECKSUMS, folder / f"{name}.jsonl")
 
 

@@ -1,4 +1,4 @@
-"""Result files that are cut short, changed or half copied, and settings edited in the middle of a
+"""Result files that are truncated, changed or half copied, and settings edited in the middle of a
 run.
 """
 
@@ -21,7 +21,7 @@ def counts_cut_short(quiet: Study, taken: dict[str, float], folder: Path, seed: 
     require_said(f"{counts.relative_to(folder)}: has ", said)
     require_same(quiet.results, study.results)
     return Outcome(
-        "`counts.csv` is cut short",
+        "`counts.csv` is truncated",
         "its last row is taken away",
         1,
         "named at the start, and made again",

@@ -20,7 +20,7 @@ from pathlib import Path
 from eval.files.errors import BadInput, exit_with_message
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import load_experiment
-from experiments.workflow.layout import Graph, prepare_environment
+from experiments.workflow.layout import StudyLayout, prepare_environment
 
 
 def call(module: str, *arguments: object) -> None:
@@ -31,29 +31,29 @@ def call(module: str, *arguments: object) -> None:
         )
 
 
-def prepare(graph: Graph) -> None:
+def prepare(layout: StudyLayout) -> None:
     """Spec, problems and base policy."""
-    graph.root.mkdir(parents=True, exist_ok=True)
-    write_spec(graph.experiment, graph.spec)
-    call("experiments.tasks", "--spec", graph.spec, "--out", graph.root / "problems")
+    layout.root.mkdir(parents=True, exist_ok=True)
+    write_spec(layout.experiment, layout.spec)
+    call("experiments.tasks", "--spec", layout.spec, "--out", layout.root / "problems")
     call(
-        f"experiments.policies.{graph.base_module()}",
+        f"experiments.policies.{layout.base_module()}",
         "--spec",
-        graph.spec,
+        layout.spec,
         "--out",
-        graph.base_policy(),
+        layout.base_policy(),
     )
 
 
-def one_run(graph: Graph, arm: str, seed: int) -> str | None:
+def one_run(layout: StudyLayout, arm: str, seed: int) -> str | None:
     """Trains, samples and scores; what failed, in words."""
-    run = graph.root / arm / f"seed-{seed}"
+    run = layout.root / arm / f"seed-{seed}"
     try:
-        call("experiments.train", "--spec", graph.spec, "--arm", arm, "--seed", seed)
-        asked = ("--problems", *graph.problems)
-        sampled = ("--samples", *graph.samples, *graph.sampling().split(), "--seed", seed)
+        call("experiments.train", "--spec", layout.spec, "--arm", arm, "--seed", seed)
+        asked = ("--problems", *layout.problems)
+        sampled = ("--samples", *layout.samples, *layout.sampling().split(), "--seed", seed)
         call("eval.sample", "--policy", run / "policy", *asked, *sampled, "--out", run / "eval")
-        call("eval.score", "--out", run / "eval", *asked, "--k", *graph.ks, "--workers", 1)
+        call("eval.score", "--out", run / "eval", *asked, "--k", *layout.ks, "--workers", 1)
     except BadInput as error:
         return f"{arm}, seed {seed}: {error}"
     return None
@@ -68,12 +68,12 @@ def main() -> None:
     with exit_with_message():
         prepare_environment()
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        graph = Graph(load_experiment(arguments.experiment), arguments.results)
-        prepare(graph)
-        runs = product(graph.experiment.arms, graph.experiment.seeds)
+        layout = StudyLayout(load_experiment(arguments.experiment), arguments.results)
+        prepare(layout)
+        runs = product(layout.experiment.arms, layout.experiment.seeds)
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            failed = list(filter(None, pool.map(lambda run: one_run(graph, *run), runs)))
-        call("analysis.figures", graph.root)
+            failed = list(filter(None, pool.map(lambda run: one_run(layout, *run), runs)))
+        call("analysis.figures", layout.root)
         if failed:
             raise BadInput("; ".join(failed))
 
