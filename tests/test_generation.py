@@ -41,6 +41,7 @@ def host(process: int = 0, **changes: Any) -> Any:
         "num_generations": GROUP,
         "eos_token_ids": [make_tiny_tokenizer().eos_token_id],
         "is_fsdp_enabled": False,
+        "is_deepspeed_enabled": False,
         "args": SimpleNamespace(seed=7),
         "accelerator": SimpleNamespace(process_index=process),
     }

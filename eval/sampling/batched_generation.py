@@ -59,29 +59,30 @@ def generate_batch(
     Raises:
         NonFiniteLogits
     """
-    device = model.device
+    device, limit = model.device, sampling.max_tokens
     ends = torch.tensor(sorted(end_ids), device=device)
+    u_BT = torch.from_numpy(uniform_draws(seeds, limit)).to(device)
     cache, logits_BV, mask_BS = prefill(model, prompts, int(ends[0]))
-    seed_B = np.array(seeds, dtype=np.uint64)
+    place_B = mask_BS.sum(1)  # of the next token, padding left out
     row_B = torch.arange(len(prompts), device=device)
-    tokens_BT = ends[:1].repeat(len(prompts), sampling.max_tokens)
+    tokens_BT = ends[:1].repeat(len(prompts), limit)
     unfinished = True
-    for position in range(sampling.max_tokens):
-        u_B = torch.from_numpy(uniform_draws(seed_B, position)).to(device)
-        token_B = draw_tokens(logits_BV, u_B, sampling.temperature, sampling.top_p)
+    for t in range(limit):
+        token_B = draw_tokens(logits_BV, u_BT[row_B, t], sampling.temperature, sampling.top_p)
         if unfinished:  # else these rows are computed for the sake of other processes only
-            tokens_BT[row_B, position] = token_B
+            tokens_BT[row_B, t] = token_B
             live_B = ~torch.isin(token_B, ends)
             unfinished = bool(live_B.any())
             if unfinished and not live_B.all():
                 keep = live_B.nonzero().squeeze(1)
                 cache.batch_select_indices(keep)
                 row_B, token_B, mask_BS = row_B[keep], token_B[keep], mask_BS[keep]
-                seed_B = seed_B[keep.cpu().numpy()]
-        if position + 1 == sampling.max_tokens or not goes_on(unfinished):
+                place_B = place_B[keep]
+        if t + 1 == limit or not goes_on(unfinished):
             break
         mask_BS = torch.nn.functional.pad(mask_BS, (0, 1), value=1)
-        logits_BV = next_logits(model, token_B[:, None], mask_BS, cache)
+        logits_BV = next_logits(model, token_B[:, None], mask_BS, place_B[:, None], cache)
+        place_B = place_B + 1
     return cut_at_ends(tokens_BT, ends)
 
 
@@ -95,22 +96,26 @@ def prefill(
     width = max(map(len, distinct))
     ids = [[padding] * (width - len(prompt)) + list(prompt) for prompt in distinct]
     mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in distinct]
-    mask_PS = torch.tensor(mask, device=model.device)
+    ids_PS, mask_PS = torch.tensor([ids, mask], device=model.device)
     cache = DynamicCache(config=model.config)
-    logits_PV = next_logits(model, torch.tensor(ids, device=model.device), mask_PS, cache)
+    place_PS = (mask_PS.cumsum(1) - 1).clamp(min=0)
+    logits_PV = next_logits(model, ids_PS, mask_PS, place_PS, cache)
     number = {prompt: p for p, prompt in enumerate(distinct)}
     prompt_B = torch.tensor([number[prompt] for prompt in prompts], device=model.device)
     cache.batch_select_indices(prompt_B)
     return cache, logits_PV[prompt_B], mask_PS[prompt_B]
 
 
-def next_logits(model: Any, ids_BT: Tensor, mask_BS: Tensor, cache: DynamicCache) -> Tensor:
-    """(B, V) logits after the last token. S: length of the cache, these tokens included."""
-    position_BT = (mask_BS.cumsum(1) - 1).clamp(min=0)[:, -ids_BT.shape[1] :]
+def next_logits(
+    model: Any, ids_BT: Tensor, mask_BS: Tensor, place_BT: Tensor, cache: DynamicCache
+) -> Tensor:
+    """(B, V) logits after the last token. S: length of the cache, these tokens included; place_BT:
+    each token's position in its own row.
+    """
     out = model(
         input_ids=ids_BT,
         attention_mask=mask_BS,
-        position_ids=position_BT,
+        position_ids=place_BT,
         past_key_values=cache,
         logits_to_keep=1,
     )
@@ -163,11 +168,12 @@ def _invert(p_BV: Tensor, u_B: Tensor) -> Tensor:
     return torch.searchsorted(cumulated_BV, aim_B1, right=True).squeeze(1)
 
 
-def uniform_draws(seed_B: NDArray[np.uint64], position: int) -> NDArray[np.float64]:
-    """(B,) numbers in [0, 1): number `position` of each row's own stream."""
+def uniform_draws(seeds: Sequence[int], count: int) -> NDArray[np.float64]:
+    """(B, count) numbers in [0, 1): the first of each row's own stream."""
     with np.errstate(over="ignore"):
-        state_B = _mix(seed_B) + np.uint64(position + 1) * GAMMA
-    return (_mix(state_B) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        start_B1 = _mix(np.array(seeds, dtype=np.uint64))[:, None]
+        state_BT = start_B1 + np.arange(1, count + 1, dtype=np.uint64) * GAMMA
+        return (_mix(state_BT) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -57,8 +57,11 @@ def complete_prompts(
     rows = [tuple(prompt) for prompt in prompts]
     was_training = policy.training
     policy.eval()  # dropout would make a completion depend on torch's global generator
+    # What shards gather under inference_mode, which is faster, could not be trained on afterwards.
+    sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    mode = torch.no_grad if sharded else torch.inference_mode
     try:
-        with torch.no_grad():
+        with mode():
             return generate_batch(
                 policy, rows, seeds, sampling, trainer.eos_token_ids, together(trainer)
             )
