@@ -15,7 +15,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # To choose another build of torch than the one for this machine: make TORCH_INDEX=…
-ifdef TORCH_INDEX
+ifneq ($(origin TORCH_INDEX),undefined)
 export TORCH_INDEX
 endif
 

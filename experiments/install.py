@@ -3,8 +3,8 @@
     .venv/bin/python experiments/install.py [--test]     what `make` calls
     .venv/bin/python experiments/install.py --lock       writes the lock files anew: `make update`
 
-1. torch, whose build depends on the machine. With pip configured for an index or a folder of wheels,
-   the build that is found there; with TORCH_INDEX, the build of that index; otherwise uv's
+1. torch, whose build depends on the machine. With TORCH_INDEX, the build of that index; with pip
+   configured for an index or a folder of wheels, the build that is found there; otherwise uv's
    `--torch-backend=auto`: the CPU build without an NVIDIA driver, the driver's CUDA with one. If
    that index cannot be reached, the build of the package index.
 2. All other packages, exactly as in the lock file, each checked against its hash.
@@ -78,7 +78,9 @@ def without_builds(lock: str) -> str:
     return "".join(block for block in blocks if not block.startswith(BUILDS))
 
 
-def run(command: Sequence[str | Path], environment: Mapping[str, str], quiet: bool = False) -> bool:
+def call(
+    command: Sequence[str | Path], environment: Mapping[str, str], quiet: bool = False
+) -> bool:
     """Runs a command; whether it ended well. `quiet`: its words are shown only if it fails."""
     try:
         done = subprocess.run(
@@ -96,25 +98,25 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], quiet: bo
     return done.returncode == 0
 
 
-def install(locks: Sequence[Path], index: str | None) -> bool:
+def install_environment(locks: Sequence[Path], index: str | None) -> bool:
     """Brings this Python's environment to what the lock files list; whether that worked."""
     pip = [sys.executable, "-m", "pip"]
     listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False)
     settings = pip_settings(listed.stdout)
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     pip_install = [*pip, "install", "-qq"]
-    if run([*pip_install, UV], environment, quiet=True):
+    if call([*pip_install, UV], environment, quiet=True):
         uv_install = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"]
         uv_install += ["--python", sys.executable]
         ways = torch_ways(settings, index)
-        if steps(uv_install, ways, locks, uv_environment(settings, environment)):
+        if install_steps(uv_install, ways, locks, uv_environment(settings, environment)):
             return True
     print("uv could not install all of it. Now pip tries, which takes minutes.", flush=True)
     ways = [["--index-url", index]] if index else [[]]
-    return steps(pip_install, ways, locks, environment)
+    return install_steps(pip_install, ways, locks, environment)
 
 
-def steps(
+def install_steps(
     command: Sequence[str],
     ways: Sequence[Sequence[str]],
     locks: Sequence[Path],
@@ -124,7 +126,7 @@ def steps(
     print(f"Installing {TORCH}: the build for this machine", flush=True)
     last = len(ways) - 1
     if not any(
-        run([*command, *way, TORCH], environment, quiet=number < last)
+        call([*command, *way, TORCH], environment, quiet=number < last)
         for number, way in enumerate(ways)
     ):
         return False
@@ -133,7 +135,7 @@ def steps(
     locked = [part for lock in locks for part in ("--requirement", str(lock))]
     # Each version is fixed by now, and uv takes no constraint such as `<3` beside hashes.
     fixed = {name: value for name, value in environment.items() if "CONSTRAINT" not in name}
-    return run([*command, "--require-hashes", "--no-deps", *locked], fixed) and run(
+    return call([*command, "--require-hashes", "--no-deps", *locked], fixed) and call(
         [*command, "--no-deps", "--editable", str(HERE)], fixed
     )
 
@@ -143,7 +145,7 @@ def count(lock: Path) -> int:
     return len(re.findall(r"^\S+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def lock(uv: str) -> None:
+def write_locks(uv: str) -> None:
     """Writes both lock files: the newest versions that pyproject.toml allows, on every platform."""
     resolve = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--upgrade"]
     resolve += ["--python-version", OLDEST_PYTHON, "--no-annotate", "--no-header", "--no-config"]
@@ -167,8 +169,10 @@ def main() -> None:
     parser.add_argument("--lock", action="store_true", help="write the lock files anew")
     asked = parser.parse_args()
     if asked.lock:
-        lock(str(Path(sys.executable).with_name("uv")))
-    elif not install([TEST_LOCK if asked.test else LOCK], os.environ.get("TORCH_INDEX")):
+        write_locks(str(Path(sys.executable).with_name("uv")))
+    elif not install_environment(
+        [TEST_LOCK if asked.test else LOCK], os.environ.get("TORCH_INDEX")
+    ):
         sys.exit("The environment could not be installed: the lines above say why.")
 
 
