@@ -27,6 +27,7 @@ from eval.questions.problems import read_problems
 from eval.sampling.gpus import check_gpus
 from eval.verify.verifier import Verifier
 from experiments.policies.load_save import load_policy, lora_config, policy_source, save_policy
+from experiments.policies.prompts import check_context, check_reloaded
 from experiments.run.checkpoint import Progress, read_progress, resume_point, write_progress
 from experiments.run.explosion import Limits
 from experiments.run.identity import Identity, check_base, finish_run, identity, is_finished
@@ -101,6 +102,9 @@ def make_trainer(
     model, tokenizer = load_policy(experiment, training.attention, inputs)
     problems = read_problems(inputs / "problems" / "train.jsonl")
     dataset, levels = make_dataset(problems, experiment.task, tokenizer, strata_of(inputs))
+    check_context(dataset["prompt"], tokenizer, model.config, training.max_completion_length)
+    texts = [problem.text for problem in problems]
+    check_reloaded(experiment.task.template, texts, tokenizer)
 
     def save(trainer: Any, folder: Path) -> None:
         save_policy(trainer, folder, policy_source(experiment, inputs))

@@ -197,3 +197,11 @@ def test_broken_counts_are_named(tmp_path, monkeypatch, capsys):
     assert f"{bad}, line 5: correct is 'nan" in refused(monkeypatch, capsys, folder)
     (folder / "spec.yaml").write_text("seeds: [1")
     assert "not readable as YAML" in refused(monkeypatch, capsys, folder)
+
+
+def test_an_arm_is_named_alone_where_one_experiment_has_it(tmp_path, monkeypatch, capsys):
+    a, b = results(tmp_path / "a"), results(tmp_path / "b")
+    one = run(monkeypatch, capsys, a, "--reference", "aer")
+    assert one == run(monkeypatch, capsys, a, "--reference", "a/aer")
+    said = refused(monkeypatch, capsys, a, b, "--reference", "aer")
+    assert "several arms are called aer: choose a/aer or b/aer." in said

@@ -53,7 +53,7 @@ def test_a_long_torn_line_is_dropped(tmp_path: Path):
     ("data", "said"),
     [
         (b'{"i": 0}\n{"i": \n', "line 2: not JSON"),
-        (b'{"i": 0}\n\n', "line 2: not JSON"),
+        (b'{"i": 0}\n\n{"i": 1}\n', "line 2: not JSON"),
         (b"[1]\n", "line 1: not a JSON object but list"),
         (b'{"i": 0}\n{"i": 1}', "line 2: the last line is truncated"),
         (b"\xff\xfe\n", "line 1: not JSON"),
@@ -98,3 +98,19 @@ def test_rows_are_on_the_disk_when_the_file_is_synced_or_closed(
         file.sync()
         file.write([{"i": 1}])
     assert synced == [len('{"i": 0}\n'), 2 * len('{"i": 0}\n')]
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n", " \n", "\r\n", "  "])
+def test_blank_lines_at_the_end_are_no_rows(tmp_path: Path, blank: str):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"i": 0}\n' + blank.encode())
+    assert read_rows(path) == [{"i": 0}]
+
+
+def test_an_appender_writes_no_row_after_a_blank_line(tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    for left in ("\n\n", '\n{"i": ', "\n\n\n", "\n"):
+        path.write_text('{"i": 0}' + left)
+        with Appender(path) as file:
+            file.write([{"i": 1}])
+        assert path.read_text() == '{"i": 0}\n{"i": 1}\n'

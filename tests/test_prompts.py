@@ -14,9 +14,13 @@ from eval.sampling.prompts import TEMPLATES, prompt_hash, render_prompt
 class Chat:
     """A tokenizer's chat template, reduced to what a prompt needs."""
 
-    chat_template: str | None = "a template"
+    chat_template: str | None = "a template that reads enable_thinking"
+    bos_token = "<bos>"
 
     def apply_chat_template(self, turns: list[dict[str, str]], **options: Any) -> str:
+        assert options.pop("strftime_now")("%Y") == "2026"
+        if not options.pop("enable_thinking", True):
+            turns = [*turns, {"role": "no thinking", "content": ""}]
         assert options == {"tokenize": False, "add_generation_prompt": True}
         return "".join(f"<{turn['role']}>{turn['content']}" for turn in turns) + "<assistant>"
 

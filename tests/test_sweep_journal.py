@@ -298,3 +298,28 @@ def test_a_sampler_repeats_itself_only_for_the_same_worker_and_trial(tmp_path: P
         )
         == 4
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "is blank"),
+        ('{"op_code": 99, "worker_id": "a"}', "is no record of Optuna's"),
+        ('{"a": 1}', "is no record of Optuna's"),
+        ("[1]", "is no record of Optuna's"),
+        ("not JSON", "is no record of Optuna's"),
+    ],
+)
+@pytest.mark.parametrize("at", [1, -1])
+def test_a_line_that_is_no_record_gives_a_sentence(
+    line: str, said: str, at: int, tmp_path: Path
+) -> None:
+    own = journal(tmp_path, 2)
+    own.open("one")
+    file = tmp_path / "journal.log"
+    lines = file.read_text().splitlines()
+    number = len(lines) + 1 if at < 0 else 2
+    lines.insert(number - 1, line)
+    file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(BadInput, match=rf"journal.log, line {number}: {said}: delete this line"):
+        journal(tmp_path, 2).open("one")

@@ -380,3 +380,19 @@ def test_an_unwritable_place_is_no_answer(tmp_path: Path, patience: None) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(Unreachable):
         check_answers(f"sqlite:///{tmp_path}/file/mlflow.db")
+
+
+def test_the_store_of_copied_results_writes_beside_itself(tmp_path: Path) -> None:
+    """MLflow records absolute paths of artifacts: a copy would write into the original."""
+    original = make_results(tmp_path / "first" / "results" / "demo")
+    make_view(original, alive=False, whole=True)
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "first").rglob("*")}
+    copied = tmp_path / "second" / "results" / "demo"
+    shutil.rmtree(copied.parent / "mlartifacts")
+    # a process of its own, as MLflow remembers where it wrote the files of a run
+    command = [sys.executable, "-m", "experiments.tracking", "sync", str(copied)]
+    subprocess.run(command, cwd=CHECKOUT, check=True)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "first").rglob("*")} == before
+    assert any((copied.parent / "mlartifacts").rglob("spec.yaml"))
+    assert shown(copied.parent)["comparison"]["artifacts"] == ["spec.yaml", "tables"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.compare.arms import Arms, Sources, on
+from analysis.compare.arms import Arms, Sources, full_name, on
 from analysis.inference.statistics import (
     Comparison,
     Interval,
@@ -59,8 +59,7 @@ def compare_all(
 ) -> Compared:
     """Each arm against the reference wherever both were evaluated."""
     arms = sources.arms
-    if reference not in arms:
-        raise BadInput(f"no arm is called {reference}. There is: {', '.join(sorted(arms))}.")
+    reference = full_name(arms, reference)
     pairs = [
         (benchmark, arm)
         for benchmark in benchmarks

@@ -92,6 +92,22 @@ def csv_arms(sources: Iterable[str]) -> dict[str, Counts]:
     return {arm: tabulate(seeds) for arm, seeds in runs.items()}
 
 
+def full_name(arms: Arms, named: str) -> str:
+    """The arm that is meant: NAME/ARM, or ARM alone where one experiment has it.
+
+    Raises:
+        BadInput: no arm is called so, or those of several experiments.
+    """
+    if named in arms:
+        return named
+    meant = [arm for arm in arms if arm.rpartition("/")[2] == named]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        raise BadInput(f"several arms are called {named}: choose {' or '.join(sorted(meant))}.")
+    raise BadInput(f"no arm is called {named}. There is: {', '.join(sorted(arms))}.")
+
+
 def shared_benchmarks(arms: Arms, asked: str | None) -> list[str]:
     """Benchmarks to compare on: the one asked for, or all that at least two arms were evaluated
     on.

@@ -54,7 +54,9 @@ def compare_arguments(argv: list[str] | None) -> argparse.Namespace:
         "sources", nargs="+", metavar="SOURCE", help="results/NAME, or ARM=FILE.csv[:SEED]"
     )
     parser.add_argument(
-        "--reference", help="arm the others are compared with (default: the first experiment's)"
+        "--reference",
+        help="arm the others are compared with, NAME/ARM, or ARM where one experiment has it"
+        " (default: the first experiment's)",
     )
     parser.add_argument("--benchmark", help="compare on this one only")
     parser.add_argument("--k", type=at_least_one, default=1, help="score is pass@k; 1 is avg@n")

@@ -204,7 +204,7 @@ def json_rows(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
     if none are.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        lines = path.read_bytes().rstrip().splitlines()  # blank lines at the end are no rows
     except FileNotFoundError:
         return (), f"{path.name} is missing"
     except OSError as error:

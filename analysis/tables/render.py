@@ -116,7 +116,7 @@ def escape_tex(value: str) -> str:
 
 
 def to_tex(table: Table) -> str:
-    """A table environment; it needs the package booktabs."""
+    """A table environment, scaled down to the width of the text where it is wider."""
     layout = "".join("r" if column.numeric else "l" for column in table.columns)
     head = " & ".join(escape_tex(column.title) for column in table.columns) + r" \\"
     body = []
@@ -124,9 +124,11 @@ def to_tex(table: Table) -> str:
         body += [r"\midrule"] * opens + [" & ".join(tex_cell(shown) for shown in row) + r" \\"]
     notes = [rf"\par\footnotesize {escape_tex(note)}" for note in table.notes]
     lines = [
+        r"% needs \usepackage{booktabs} and \usepackage{adjustbox}",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape_tex(table.caption)}}}",
+        r"\begin{adjustbox}{max width=\linewidth}",
         rf"\begin{{tabular}}{{{layout}}}",
     ]
     lines += [
@@ -136,6 +138,7 @@ def to_tex(table: Table) -> str:
         *body,
         r"\bottomrule",
         r"\end{tabular}",
+        r"\end{adjustbox}",
         *notes,
         r"\end{table}",
     ]

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
-    """All rows of a file.
+    """All rows of a file. Blank lines at its end, which editors leave, are no rows.
 
     `torn_ok`: leave out a last line without newline; without it such a line is an error.
 
@@ -32,11 +32,13 @@ def read_rows(path: Path, torn_ok: bool = False) -> list[Row]:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}): check the path") from None
     *lines, torn = data.split(b"\n")
-    if torn and not torn_ok:
+    if torn.strip() and not torn_ok:
         raise BadInput(
             f"{path}, line {len(lines) + 1}: the last line is truncated: run the command that"
             " writes this file again"
         )
+    while lines and not lines[-1].strip():
+        lines.pop()
     return [
         _parse_row(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)
     ]
@@ -104,8 +106,8 @@ class Appender:
 
 
 def drop_torn_line(descriptor: int, block: int = 1 << 16) -> None:
-    """Truncates the file after its last newline. It reads backwards in blocks of `block` bytes, so
-    that a long file is not read whole.
+    """Truncates the file after its last whole line; blank lines after it go, too. It reads
+    backwards in blocks of `block` bytes, so that a long file is not read whole.
     """
     end = size = os.fstat(descriptor).st_size
     while end > 0:
@@ -115,5 +117,7 @@ def drop_torn_line(descriptor: int, block: int = 1 << 16) -> None:
             end = start + newline + 1
             break
         end = start
+    while end > 0 and os.pread(descriptor, 2, max(0, end - 2)) in (b"\n", b"\n\n"):
+        end -= 1
     if end < size:
         os.ftruncate(descriptor, end)

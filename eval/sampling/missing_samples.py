@@ -14,7 +14,7 @@ from eval.files.errors import BadInput
 from eval.files.jsonl import Row, read_rows
 from eval.questions.problems import Problem, read_problems
 from eval.sampling.engine_interface import Key, Request, sample_seed
-from eval.sampling.prompts import prompt_hash, render_prompt
+from eval.sampling.prompts import encode_prompts, prompt_hash, render_prompt
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,8 @@ def plan_job(
         problem.id: render_prompt(shared["template"], problem.text, tokenizer)
         for problem in problems
     }
-    prompts = {
-        name: tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
-        for name, text in texts.items()
-    }
+    encoded = encode_prompts(list(texts.values()), tokenizer)
+    prompts = {name: tuple(ids) for name, ids in zip(texts, encoded, strict=True)}
     return Job(
         out / f"{benchmark}.samples.jsonl",
         plan_requests(problems, prompts, samples, run_seed, benchmark),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.errors import BadInput
+from eval.files.json_text import parse
 from eval.sampling.made_from import policy_files
 
 
@@ -23,24 +24,39 @@ def policy_hash(policy: Path) -> str:
 
 
 def end_ids(policy: Path, tokenizer: Any) -> list[int]:
-    """Ids of the tokens that end a completion, of generation_config.json and of the tokenizer.
+    """Ids of the tokens that end a completion: all that the tokenizer, generation_config.json and
+    config.json name.
+
+    Training and both engines take them from here, so that a completion ends at the same tokens
+    everywhere. The union, because libraries write one file from another when they save a policy.
 
     Raises:
-        BadInput: neither names one.
+        BadInput: none of the three names one, or a file is damaged.
     """
-    from transformers import GenerationConfig
-
     ids = {tokenizer.eos_token_id}
-    if (policy / "generation_config.json").is_file():
-        named = GenerationConfig.from_pretrained(policy).eos_token_id
-        ids.update(named if isinstance(named, list) else [named])
+    for name in ("generation_config.json", "config.json"):
+        ids.update(_ends_named_in(policy / name))
     ids.discard(None)
     if not ids:
         raise BadInput(
-            f"{policy}: neither generation_config.json nor the tokenizer names an end token: add"
-            " eos_token"
+            f"{policy}: neither the tokenizer nor generation_config.json nor config.json names an"
+            " end token: add eos_token to tokenizer_config.json"
         )
     return sorted(ids)
+
+
+def _ends_named_in(file: Path) -> list[int]:
+    if not file.is_file():
+        return []
+    try:
+        content = parse(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file}: cannot be read ({error}): restore the file") from None
+    named = content.get("eos_token_id") if isinstance(content, dict) else None
+    ids = named if isinstance(named, list) else [] if named is None else [named]
+    if not all(type(each) is int and each >= 0 for each in ids):
+        raise BadInput(f"{file}: eos_token_id is {named!r}: give a whole number or a list of them")
+    return ids
 
 
 def check_weights(policy: Path) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from accelerate.utils import is_peft_model
 from torch.distributed.tensor import DTensor
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_attn_3_available
 
 from eval.files.errors import BadInput
-from eval.sampling.policy_folder import check_weights
+from eval.sampling.policy_folder import check_weights, end_ids
 from experiments.spec.schema import Experiment, HubPolicy
 from experiments.spec.training_settings import Attention, Lora
 
@@ -48,7 +48,25 @@ def load_policy(experiment: Experiment, attention: Attention, root: Path) -> tup
     dtype = experiment.model.dtype if isinstance(experiment.model, HubPolicy) else "float32"
     attends = attention_for(attention, dtype)
     model = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype, attn_implementation=attends)
-    return model, AutoTokenizer.from_pretrained(**source)
+    tokenizer = AutoTokenizer.from_pretrained(**source)
+    use_own_sampling(model, tokenizer, Path(source["pretrained_model_name_or_path"]))
+    return model, tokenizer
+
+
+def use_own_sampling(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Replaces the generation settings that the policy came with by its end tokens alone.
+
+    A generation_config.json may hold top_k, min_p, repetition_penalty, suppress_tokens, a
+    max_length and more. Generation would obey them, evaluation would not, and the trained policy
+    would be saved with them; the experiment's settings are the only ones here.
+
+    Raises:
+        BadInput: nothing names an end token.
+    """
+    ends = end_ids(folder, tokenizer)
+    if tokenizer.eos_token_id is None:  # TRL pads with it and stops at it
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
+    model.generation_config = GenerationConfig(eos_token_id=ends)
 
 
 def attention_for(setting: Attention, dtype: str) -> str:

@@ -31,6 +31,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from eval.files.errors import BadInput
+from eval.files.json_text import parse
 from eval.files.jsonl import drop_torn_line
 from eval.files.locks import locked
 from experiments.spec.schema import spec_hash
@@ -41,6 +42,10 @@ SPARE_WORKERS = 10
 """Deaths of workers, beyond `retries`, after which their trial counts as the cause and is given up
 (it may use up the memory).
 """
+
+
+OPERATIONS = range(11)
+"""Codes of the operations in a journal, of Optuna 5."""
 
 
 class JournalLock:
@@ -112,7 +117,12 @@ class Journal:
             yield
 
     def open(self, search: str, worker: str = "reader") -> optuna.Study:
-        """The Optuna study of a search, as it is in the journal now."""
+        """The Optuna study of a search, as it is in the journal now.
+
+        Raises:
+            BadInput: a line of the journal is no record of Optuna's.
+        """
+        check_journal(self.folder / "journal.log")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         lock = JournalLock(self.folder / "journal.lock")
         backend = JournalFileBackend(str(self.folder / "journal.log"), cast(Any, lock))
@@ -300,6 +310,22 @@ def make_pruner(study: TuningStudy) -> BasePruner:
             return MedianPruner(n_startup_trials=startup)
         case _:
             return NopPruner()
+
+
+def check_journal(path: Path) -> None:
+    """Raises BadInput for a whole line that is no record; Optuna would raise at one of the next."""
+    if not path.exists():
+        return
+    *lines, _ = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = parse(line)
+        except ValueError:
+            record = None
+        known = isinstance(record, dict) and record.get("op_code") in OPERATIONS
+        if not known:
+            found = "is blank" if not line.strip() else "is no record of Optuna's"
+            raise BadInput(f"{path}, line {number}: {found}: delete this line, or restore a copy")
 
 
 def cut_torn_line(path: Path) -> None:

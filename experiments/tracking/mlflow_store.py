@@ -6,9 +6,10 @@ hundreds of megabytes.
 
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from experiments.tracking.brought import brought_views, is_brought
 from experiments.tracking.metrics import Point
 from experiments.tracking.runs import RUN_RUNNING, RunView, run_views
 from experiments.tracking.store_address import (
+    ANSWER_SECONDS,
     Unreachable,
     check_answers,
     own_uri,
@@ -29,6 +31,13 @@ from experiments.tracking.sweeps import sweep_views
 
 MAKING = ".mlflow-making-"  # prefix of the folder in which a database is created
 BATCH, PARAMS = 1000, 100  # MLflow's limits per call: of metrics; of params or tags
+ARTIFACTS_OF = "file://{}/mlartifacts"  # of the folder that holds the store
+# columns of MLflow's database with absolute paths of artifacts
+ARTIFACT_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+)
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -73,6 +82,7 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
         check_answers(uri)
         with errors_without_secrets():
             make_database(uri)
+            follow_folder(uri)
             store = Store(uri, name, root.parent)
             for run in runs:
                 store.write(run, whole)
@@ -99,6 +109,29 @@ def make_database(uri: str) -> None:
         made.replace(path)
 
 
+def follow_folder(uri: str) -> None:
+    """Points an SQLite store at the artifacts beside it.
+
+    MLflow records absolute paths, so a store that was copied or moved with its results would go on
+    writing into the folder that it came from.
+    """
+    path = sqlite_file(uri)
+    if path is None:
+        return
+    here = f"{ARTIFACTS_OF.format(path.parent.resolve())}/"
+    with closing(sqlite3.connect(path, timeout=ANSWER_SECONDS)) as database, database:
+        for table, column in ARTIFACT_COLUMNS:
+            found = database.execute(
+                f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE 'file://%/mlartifacts/%'"
+            ).fetchall()
+            for (place,) in found:
+                moved = here + place.rpartition("/mlartifacts/")[2]
+                if moved != place:
+                    database.execute(
+                        f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (moved, place)
+                    )
+
+
 class Store:
     """One MLflow experiment, opened for writing."""
 
@@ -107,9 +140,8 @@ class Store:
 
         self.client = MlflowClient(uri)
         self.own = uri.startswith(own_uri(results))
-        place = (
-            f"file://{results.resolve()}/mlartifacts/{name}" if uri.startswith("sqlite:") else None
-        )
+        artifacts = ARTIFACTS_OF.format(results.resolve())
+        place = f"{artifacts}/{name}" if uri.startswith("sqlite:") else None
         found = self.client.get_experiment_by_name(name)
         self.experiment = (
             found.experiment_id if found else self.client.create_experiment(name, place)

@@ -41,6 +41,10 @@ class Scores(NamedTuple):
 class RolloutInProgress:
     """Filled from top to bottom as the rollout goes on."""
 
+    # generation: this process' rows, kept for rollout_checks.py
+    generated: list[list[int]] = field(default_factory=list)  # tokens, as the engine gave them
+    verified: list[str] = field(default_factory=list)  # texts that the verifier saw
+    is_checked: bool = False  # until its first micro-batch has been checked
     # generation and verification: all processes' rows
     verdict_B: Tensor = EMPTY  # the verifier's; NaN = unscored
     reward_B: Tensor = EMPTY  # NaN = unscored

@@ -40,6 +40,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from eval.files.durable import empty
 from eval.files.jsonl import Row
 from eval.sampling.batched_generation import NonFiniteLogits
+from eval.sampling.prompts import encode_prompts
 from experiments.run.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.run.explosion import Limits, observe
 from experiments.run.numerics import FAULT_FOLDER, UNDRAWABLE, Guard
@@ -49,6 +50,7 @@ from experiments.training.data_order import skip_passes
 from experiments.training.generation import complete_prompts, prepare_generation
 from experiments.training.gradient_share import GradientShare
 from experiments.training.own_entropy import attach_own_entropy, own_scores
+from experiments.training.rollout_checks import are_checked, check_rollout, check_scores
 from experiments.training.rollout_in_progress import RolloutInProgress, Scores
 from experiments.training.rollout_row import Labels, Rows, summarise, truncated
 from experiments.training.sharding import prepare_shards
@@ -108,7 +110,7 @@ class EntropyControlTrainer(GRPOTrainer):
         prepare_shards(self)
         prepare_generation(self)
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
-        self.rollout = RolloutInProgress()
+        self.rollout, self.was_checked = RolloutInProgress(), False
         self._ends = cast(list[int], [*self.eos_token_ids, self._tokenizer.pad_token_id])
         steps = cast(int, self.args.steps_per_generation) * self.num_iterations
         self.updates_per_rollout = steps // self.args.gradient_accumulation_steps
@@ -125,6 +127,9 @@ class EntropyControlTrainer(GRPOTrainer):
             batch = super()._generate_and_score_completions(inputs)
         except NonFiniteLogits:
             self.guard.stop(self, UNDRAWABLE, math.nan)
+        self.rollout.is_checked = are_checked(self)
+        if self.rollout.is_checked:
+            check_rollout(self, inputs, batch)
         self._begin_rollout(inputs, batch)
         scoring = self.rollout.seconds_scoring
         self._seconds["scoring"] += scoring
@@ -132,27 +137,30 @@ class EntropyControlTrainer(GRPOTrainer):
         return batch
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        # As eval/sampling/missing_samples.py does: templates write out the special tokens they
-        # need. TRL would let the tokenizer add its own.
-        tokenize = cast(Any, self.processing_class)
-        return tokenize(text=prompts, add_special_tokens=False)["input_ids"], None, {}
+        # as evaluation does; TRL would let the tokenizer add special tokens of its own
+        return encode_prompts(prompts, self.processing_class), None, {}
 
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
     ) -> tuple[list[list[int]], Any]:
         """(tokens of each completion, log-probabilities or None), of this process' prompts."""
         if self.use_vllm:
-            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
+            made = super()._generate_single_turn(prompt_ids, *args, **kwargs)
+            self.rollout.generated = made[0]
+            return made
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
             gather_deepspeed3_params=self.args.ds3_gather_for_generation,
             gradient_checkpointing_kwargs=cast(Any, self.args.gradient_checkpointing_kwargs),
         ) as policy:
-            return complete_prompts(self, policy, prompt_ids, self.progress.rollouts), None
+            made = complete_prompts(self, policy, prompt_ids, self.progress.rollouts)
+        self.rollout.generated = made
+        return made, None
 
     def _calculate_rewards(self, *args: Any) -> Tensor:
         rewards = super()._calculate_rewards(*args)
+        self.rollout.verified = args[2]
         unscored_B = rewards.isnan().all(1)
         weighted = rewards * self.reward_weights.to(rewards.device)
         self.rollout.verdict_B = rewards[:, 0]
@@ -268,6 +276,9 @@ class EntropyControlTrainer(GRPOTrainer):
         )
         if rollout.scores is None:
             rollout.measure(inputs["row"], mask_BT, scores.detached())
+        if rollout.is_checked:  # the rollout's first micro-batch
+            check_scores(self, inputs, scores)
+            rollout.is_checked, self.was_checked = False, True
         if self.mask_truncated:
             mask_BT = mask_BT * inputs["counted"].unsqueeze(1)
         old_logp_BT = inputs.get("old_per_token_logps")

@@ -35,6 +35,7 @@ def serve_command(
         *("--host", training.vllm_server_host, "--port", str(training.vllm_server_port)),
         *("--seed", str(engine_seed(seed)), "--logprobs-mode", LOGPROBS, "--max-logprobs", "-1"),
         *("--weight-transfer-config", '{"backend": "nccl"}'),
+        *("--generation-config", "vllm"),  # no sampling defaults of the policy's folder
         *more,
     ]
 
