@@ -24,7 +24,6 @@ endif
 
 all: .venv/installed
 	snakemake all --config experiment=$(EXPERIMENT)
-	@echo "results/$(notdir $(basename $(EXPERIMENT)))/report.html"
 
 smoke: .venv/installed
 	snakemake all --config experiment=smoke

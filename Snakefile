@@ -25,20 +25,20 @@ from experiments.workflow.config import check_config
 with exit_with_message():
     check_config(config)  # before all that takes seconds to load
 
-from experiments.start import ask, failed, get_ready, started
+from experiments.start import ask, failed, finished, get_ready, started
 
 with exit_with_message():
     STUDY = ask(config, sys.argv[1:])
     if workflow.is_main_process:
         get_ready(STUDY, sys.argv[1:])
 
-EXPERIMENT, GRAPH, NEEDS, DIGEST = (
+EXPERIMENT, LAYOUT, NEEDS, DIGEST = (
     STUDY.experiment,
     STUDY.layout,
     STUDY.needs,
     STUDY.digest,
 )
-RESULTS = str(GRAPH.root)
+RESULTS = str(LAYOUT.root)
 TABLES = [
     f"{RESULTS}/tables/{name}.csv"
     for name in ("main", "comparisons", "budget", "diagnostics")
@@ -65,8 +65,8 @@ rule all:
         f"{RESULTS}/report.html",
         TABLES,
         FIGURES,
-        GRAPH.run_marks,
-        [*GRAPH.analysis_marks.values()],
+        LAYOUT.run_marks,
+        [*LAYOUT.analysis_marks.values()],
         f"{RESULTS}/mlflow.logged",
 
 
@@ -80,6 +80,10 @@ include: "experiments/rules/sweep.smk"
 onstart:
     with exit_with_message():
         started(STUDY)
+
+
+onsuccess:
+    finished(STUDY)
 
 
 onerror:

@@ -19,6 +19,7 @@ from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
 from experiments.tracking.command import start_following
 from experiments.workflow.claim import claim, only_sweeps, runs_jobs
+from experiments.workflow.closing import closing_lines
 from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
 from experiments.workflow.layout import StudyLayout, prepare_environment
@@ -92,6 +93,12 @@ def started(asked: Asked) -> None:
     start_following(asked.layout.root)
 
 
+def finished(asked: Asked) -> None:
+    """Prints the verdicts and where the report is."""
+    for line in closing_lines(asked.layout.root):
+        print(line)
+
+
 def failed(asked: Asked) -> None:
     """Makes tables, figures and report of the runs that did finish; they name what is missing.
 
@@ -104,7 +111,6 @@ def failed(asked: Asked) -> None:
             subprocess.run(command, stdout=log, stderr=log, check=False)
     if disk_usage(root).free < 1 << 20:
         print(f"The disk that holds {root} is full: make room.")
-    print(
-        f"Some jobs failed. Partial results: {root}/report.html. Fix the cause and run the same"
-        " command again."
-    )
+    report = root / "report.html"
+    partial = f" Partial results: {report}." if report.is_file() else ""
+    print(f"Some jobs failed.{partial} Fix the cause and run the same command again.")

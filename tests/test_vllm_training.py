@@ -44,6 +44,7 @@ class Engine:
 
     def __init__(self, **settings: Any) -> None:
         self.settings, self.syncs, self.asked = settings, [], []
+        self.generation_kwargs = settings["generation_kwargs"] or {}
         info = {"model_config": {"seed": self.seed, "logprobs_mode": LOGPROBS}}
         self.vllm_client = SimpleNamespace(get_server_info=lambda: info)
         torch.manual_seed(
@@ -169,6 +170,7 @@ def test_weights_are_sent_before_every_rollout(calls: list[Any], tmp_path: Path)
         "max_completion_length": 12,
         "server_host": "127.0.0.1",
     }
+    assert engine.generation_kwargs == {"stop_token_ids": trainer.eos_token_ids}
     assert len(calls) == 3 * 2
 
 

@@ -4,9 +4,9 @@
 rule tables:
     """Main, comparisons, budget and diagnostics tables, as CSV, Markdown, LaTeX and HTML."""
     input:
-        GRAPH.evidence(),
+        LAYOUT.evidence(),
     output:
-        mark=GRAPH.analysis_marks["analysis.tables"],
+        mark=LAYOUT.analysis_marks["analysis.tables"],
         tables=[
             report(path, category="Tables", labels={"table": Path(path).stem})
             for path in TABLES
@@ -17,7 +17,7 @@ rule tables:
         f"{RESULTS}/benchmarks/tables.tsv"
     params:
         results=subpath(output.mark, ancestor=2),
-        digest=DIGEST(GRAPH.analysis_marks["analysis.tables"]),
+        digest=DIGEST(LAYOUT.analysis_marks["analysis.tables"]),
     shell:
         "python -m analysis.tables {params.results:q} > {log:q} 2>&1"
 
@@ -25,9 +25,9 @@ rule tables:
 rule figures:
     """Every figure as PDF and PNG with its numbers as CSV and its origin as JSON."""
     input:
-        GRAPH.evidence(),
+        LAYOUT.evidence(),
     output:
-        mark=GRAPH.analysis_marks["analysis.figures"],
+        mark=LAYOUT.analysis_marks["analysis.figures"],
         figures=[
             report(
                 f"{RESULTS}/figures/{name}.png",
@@ -43,7 +43,7 @@ rule figures:
         f"{RESULTS}/benchmarks/figures.tsv"
     params:
         results=subpath(output.mark, ancestor=2),
-        digest=DIGEST(GRAPH.analysis_marks["analysis.figures"]),
+        digest=DIGEST(LAYOUT.analysis_marks["analysis.figures"]),
     shell:
         "python -m analysis.figures {params.results:q} > {log:q} 2>&1"
 
@@ -54,7 +54,7 @@ rule report_page:
         rules.tables.output,
         rules.figures.output,
     output:
-        GRAPH.analysis_marks["analysis.report"],
+        LAYOUT.analysis_marks["analysis.report"],
         page=f"{RESULTS}/report.html",
     log:
         f"{RESULTS}/logs/report.log",
@@ -62,6 +62,6 @@ rule report_page:
         f"{RESULTS}/benchmarks/report.tsv"
     params:
         results=subpath(output.page, parent=True),
-        digest=DIGEST(GRAPH.analysis_marks["analysis.report"]),
+        digest=DIGEST(LAYOUT.analysis_marks["analysis.report"]),
     shell:
         "python -m analysis.report {params.results:q} > {log:q} 2>&1"

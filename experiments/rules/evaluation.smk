@@ -4,11 +4,11 @@
 rule sample:
     """Answer every benchmark's questions with one policy. The samples are append-only and no declared output."""
     input:
-        GRAPH.problems,
+        LAYOUT.problems,
         run=rules.train.output.run,
     output:
-        sampled=GRAPH.marks(
-            f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks, "sampled"
+        sampled=LAYOUT.marks(
+            f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks, "sampled"
         ),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_sample.log",
@@ -20,17 +20,17 @@ rule sample:
         mem_mb=NEEDS["sample"].mem_mb,
         runtime=NEEDS["sample"].runtime,
     params:
-        policy=lambda wildcards: f"{GRAPH.run(wildcards.arm, wildcards.seed)}/policy",
-        problems=GRAPH.problems,
-        samples=GRAPH.samples,
-        out=lambda wildcards: f"{GRAPH.run(wildcards.arm, wildcards.seed)}/eval",
-        sampling=GRAPH.sampling(),
+        policy=lambda wildcards: f"{LAYOUT.run(wildcards.arm, wildcards.seed)}/policy",
+        problems=LAYOUT.problems,
+        samples=LAYOUT.samples,
+        out=lambda wildcards: f"{LAYOUT.run(wildcards.arm, wildcards.seed)}/eval",
+        sampling=LAYOUT.sampling(),
         seed=lambda wildcards: wildcards.seed,
         labels=lambda wildcards: f"--label run={EXPERIMENT.name} --label arm={wildcards.arm} --label train_seed={wildcards.seed}",
         digest=lambda wildcards: [
             DIGEST(mark)
-            for mark in GRAPH.marks(
-                GRAPH.run(**wildcards), GRAPH.benchmarks, "sampled"
+            for mark in LAYOUT.marks(
+                LAYOUT.run(**wildcards), LAYOUT.benchmarks, "sampled"
             )
         ],
     shell:
@@ -43,12 +43,12 @@ rule sample:
 rule score:
     """Verify one policy's samples and count per question."""
     input:
-        problems=GRAPH.problems,
+        problems=LAYOUT.problems,
         sampled=rules.sample.output.sampled,
     output:
-        GRAPH.outcome(f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks),
-        scored=GRAPH.marks(
-            f"{RESULTS}/{{arm}}/seed-{{seed}}", GRAPH.benchmarks, "scored"
+        LAYOUT.outcome(f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks),
+        scored=LAYOUT.marks(
+            f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks, "scored"
         ),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_score.log",
@@ -60,11 +60,13 @@ rule score:
         mem_mb=NEEDS["score"].mem_mb,
         runtime=NEEDS["score"].runtime,
     params:
-        out=lambda wildcards: f"{GRAPH.run(wildcards.arm, wildcards.seed)}/eval",
-        ks=GRAPH.ks,
+        out=lambda wildcards: f"{LAYOUT.run(wildcards.arm, wildcards.seed)}/eval",
+        ks=LAYOUT.ks,
         digest=lambda wildcards: [
             DIGEST(mark)
-            for mark in GRAPH.marks(GRAPH.run(**wildcards), GRAPH.benchmarks, "scored")
+            for mark in LAYOUT.marks(
+                LAYOUT.run(**wildcards), LAYOUT.benchmarks, "scored"
+            )
         ],
     shell:
         "python -m eval.score --out {params.out:q} --problems {input.problems:q} --k {params.ks}"
@@ -74,7 +76,7 @@ rule score:
 use rule sample as base_sample with:
     """The base policy answers one set: a benchmark, or the training prompts for the strata."""
     input:
-        GRAPH.base_folder(),
+        LAYOUT.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:
         sampled=[f"{RESULTS}/base/eval/{{set}}.sampled"],
@@ -83,11 +85,11 @@ use rule sample as base_sample with:
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_sample.tsv"
     params:
-        policy=lambda wildcards: GRAPH.base_policy(),
+        policy=lambda wildcards: LAYOUT.base_policy(),
         problems=lambda wildcards: f"{RESULTS}/problems/{wildcards.set}.jsonl",
-        samples=lambda wildcards: GRAPH.base_samples(wildcards.set),
+        samples=lambda wildcards: LAYOUT.base_samples(wildcards.set),
         out=lambda wildcards: f"{RESULTS}/base/eval",
-        sampling=GRAPH.sampling(),
+        sampling=LAYOUT.sampling(),
         seed=EXPERIMENT.evaluation.seed,
         labels=f"--label run={EXPERIMENT.name} --label arm=base --label step=0",
         digest=lambda wildcards: DIGEST(f"{RESULTS}/base/eval/{wildcards.set}.sampled"),
@@ -106,5 +108,5 @@ use rule score as base_score with:
         f"{RESULTS}/benchmarks/base_{{set}}_score.tsv"
     params:
         out=lambda wildcards: f"{RESULTS}/base/eval",
-        ks=GRAPH.ks,
+        ks=LAYOUT.ks,
         digest=lambda wildcards: DIGEST(f"{RESULTS}/base/eval/{wildcards.set}.scored"),

@@ -7,7 +7,7 @@
 rule problems:
     """Write the training prompts, every benchmark's questions, and what the two have in common."""
     output:
-        GRAPH.problems,
+        LAYOUT.problems,
         multiext(f"{RESULTS}/problems/contamination", ".csv", ".json"),
         f"{RESULTS}/problems/{CHECKSUMS}",
         train=f"{RESULTS}/problems/train.jsonl",
@@ -16,7 +16,7 @@ rule problems:
     benchmark:
         f"{RESULTS}/benchmarks/problems.tsv"
     params:
-        spec=GRAPH.spec,
+        spec=LAYOUT.spec,
         out=subpath(output.train, parent=True),
         digest=DIGEST(f"{RESULTS}/problems/{CHECKSUMS}"),
     shell:
@@ -26,7 +26,7 @@ rule problems:
 rule base_policy:
     """Make the base policy: train it from scratch, or fetch a pretrained one at its commit."""
     input:
-        GRAPH.base_training(),
+        LAYOUT.base_training(),
     output:
         mark=update(f"{RESULTS}/base/policy/{CHECKSUMS}"),
     log:
@@ -40,9 +40,9 @@ rule base_policy:
         mem_mb=NEEDS["base_policy"].mem_mb,
         runtime=NEEDS["base_policy"].runtime,
     params:
-        spec=GRAPH.spec,
+        spec=LAYOUT.spec,
         out=subpath(output.mark, parent=True),
-        module=GRAPH.base_module(),
+        module=LAYOUT.base_module(),
         digest=DIGEST(f"{RESULTS}/base/policy/{CHECKSUMS}"),
     shell:
         "exec python -m experiments.workflow.devices --gpus {resources.gpu} --"
@@ -56,7 +56,7 @@ rule train:
     Snakemake retries whatever the exit code: a run that was stopped or killed resumes, bad input is refused again at once.
     """
     input:
-        GRAPH.base_inputs(),
+        LAYOUT.base_inputs(),
         problems=rules.problems.output.train,
     output:
         mark=update(f"{RESULTS}/{{arm}}/seed-{{seed}}/{CHECKSUMS}"),
@@ -72,8 +72,8 @@ rule train:
         mem_mb=NEEDS["train"].mem_mb,
         runtime=NEEDS["train"].runtime,
     params:
-        spec=GRAPH.spec,
-        digest=lambda wildcards: DIGEST(GRAPH.run(**wildcards) / CHECKSUMS),
+        spec=LAYOUT.spec,
+        digest=lambda wildcards: DIGEST(LAYOUT.run(**wildcards) / CHECKSUMS),
     shell:
         # A global and no parameter: a run that is launched on more processes is the same run.
         "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.workflow.devices"

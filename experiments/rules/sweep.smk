@@ -6,14 +6,14 @@ from experiments.sweep.sweep_file import asked_sweep, no_sweep
 
 SWEPT = STUDY.sweep
 SWEEP = f"{RESULTS}/sweep/{SWEPT.name}" if SWEPT else ""
-SWEEP_DIGEST = sweep_hash(SWEPT, GRAPH) if SWEPT else ""
+SWEEP_DIGEST = sweep_hash(SWEPT, LAYOUT) if SWEPT else ""
 
 if SWEPT:
 
     rule sweep_prepare:
         """Write the resolved study, and its validation questions without any that are trained on or tested on."""
         input:
-            GRAPH.problems,
+            LAYOUT.problems,
             train=rules.problems.output.train,
         output:
             f"{SWEEP}/study.{CHECKSUMS}",
@@ -25,14 +25,14 @@ if SWEPT:
             study=asked_sweep(config),
             digest=SWEPT.hash(),
             problems_digest=DIGEST(f"{RESULTS}/problems/{CHECKSUMS}"),
-            validation=validation_hash(SWEPT, GRAPH),
+            validation=validation_hash(SWEPT, LAYOUT),
         shell:
             "python -m experiments.sweep prepare {params.folder:q} --study {params.study:q} > {log:q} 2>&1"
 
     rule sweep_work:
         """Take trials until none is left. The journal and the runs are no declared outputs: they outlive a failed worker."""
         input:
-            GRAPH.base_inputs(),
+            LAYOUT.base_inputs(),
             rules.problems.output.train,
             study=rules.sweep_prepare.output.study,
         output:

@@ -81,6 +81,10 @@ def together(trainer: Any) -> Callable[[bool], bool]:
 
 def prepare_generation(trainer: Any) -> None:
     """Call once TRL has built its trainer."""
+    if trainer.use_vllm:
+        # vLLM stops at the tokenizer's end token alone; the policy may have been taught others.
+        ends = {"stop_token_ids": [*trainer.eos_token_ids]}
+        trainer.vllm_generation.generation_kwargs = trainer.vllm_generation.generation_kwargs | ends
     if trainer.use_vllm and trainer.vllm_mode == "colocate":
         check_room(trainer)
         # Processes that share an engine by tensor parallelism must draw the same numbers.
