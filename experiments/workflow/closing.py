@@ -15,10 +15,10 @@ def closing_lines(root: Path) -> list[str]:
     report, table = root / "report.html", root / "tables" / "comparisons.csv"
     if not report.is_file():
         return []
-    return [*(verdict_lines(table) if table.is_file() else []), f"Report: {report}"]
+    return [*(lines_of_verdicts(table) if table.is_file() else []), f"Report: {report}"]
 
 
-def verdict_lines(table: Path) -> list[str]:
+def lines_of_verdicts(table: Path) -> list[str]:
     """The verdicts of a table of comparisons, in its order."""
     found: dict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     with table.open(encoding="utf-8", newline="") as file:
