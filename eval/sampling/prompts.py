@@ -29,6 +29,7 @@ class Template:
 
 TEMPLATES: dict[str, Template] = {
     "arithmetic": Template("", ""),
+    "bare": Template("", ""),
     "boxed_chat": Template("", f"\n\n{BOXED_INSTRUCTION}", chat=True),
     "qwen_boxed": Template(
         f"<|im_start|>system\n{BOXED_INSTRUCTION}<|im_end|>\n<|im_start|>user\n",
