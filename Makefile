@@ -51,7 +51,8 @@ ui: .venv/installed
 	    --backend-store-uri sqlite:///results/mlflow.db
 
 # Tests that train nothing and start at most a Python process.
-UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture arithmetic compare config contamination \
+UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture arithmetic bring_checks bring_tools \
+    bring_traps compare config contamination \
     diagnostics golden jsonl marks measures method_table methods objective pass_at_k planning \
     policy_folder problems prompts rollout schema score statistics sweep_statistics sweep_study \
     tables tasks tracking_sweep training_settings verify_extract)

@@ -30,6 +30,11 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from analysis.bring.curves import run_series
+from analysis.bring.gather import gather_sources
+from analysis.bring.mapping import BringFile, read_mapping
+from analysis.bring.study import make_study
+from analysis.bring.written import write_study
 from analysis.figures import command as figures
 from analysis.figures import style
 from analysis.report import command as report
@@ -60,6 +65,7 @@ from experiments.sweep.sweep_file import TuningStudy, load_study
 from experiments.tasks.strata import read_pass_rates
 from experiments.tracking.metrics import metric_name, row_points
 from tests import synthetic_sweep
+from tests.foreign_files import FILES_BY_TOOL, ForeignFile
 from tests.hostile import COMPLETIONS, LATEX, TEXT, bitten, json_bytes, mutated, yaml_bytes
 from tests.synthetic import log, make
 from tests.test_numerics import a_dump
@@ -284,6 +290,48 @@ def unharmed(root: Path) -> None:
     assert [each.name for each in root.parent.iterdir()] == [root.name]
 
 
+def brought(tool: str) -> Callable[[bytes], None]:
+    """Reads a file of that tool, and keeps its rules: names are no paths, numbers are finite."""
+    known = FILES_BY_TOOL[tool]
+    answers = {"arm": "a", "seed": 1} if tool not in ("counts_csv", "scores_csv", "suite") else {}
+    entry = {"path": "*", "tool": tool, **answers, **known.answers}
+    mapping = BringFile.model_validate({"name": "x", "base": None, "sources": [entry]})
+
+    def check(data: bytes) -> None:
+        found = gather_sources(mapping, {known.name: file(data, known.name)}, []).found
+        for place in found.places():
+            assert not set(f"{place.arm}{place.benchmark}") & set("/\\\0")
+            assert not place.arm.startswith(".")
+        series, _ = run_series(found)
+        json.dumps([list(rows.values()) for rows in series.values()], allow_nan=False)
+
+    return check
+
+
+def brought_whole(data: bytes) -> None:
+    """The results folder that comes of counts, and its tables and page."""
+    text = "name: x\nreference: a\nbase: null\ncheckpoint: last\ncount: claimed\narms:\n  a: {model: m,"
+    text += " prompt: p, temperature: 1.0}\nsources:\n- {path: '*', tool: counts_csv}\n"
+    mapping = read_mapping(file(text.encode(), "bring.yaml"))
+    study = make_study(gather_sources(mapping, {"c.csv": file(data, "c.csv")}, []), mapping)
+    root = PLACE / "brought" / "x"
+    shutil.rmtree(root.parent, ignore_errors=True)
+    write_study(study, root)
+    results = load_results(root)
+    for name in tables.LAYOUTS:
+        tables.build_table(name, results)
+    safe(report.report_page(results))
+    assert [each.name for each in root.parent.iterdir()] == [root.name]
+
+
+def foreign(known: ForeignFile) -> st.SearchStrategy[bytes]:
+    """Its bytes bitten; of JSON, a row of it changed, too."""
+    if isinstance(known.content, bytes):
+        return bitten(known.content)
+    row = known.content[0] if isinstance(known.content, list) else known.content
+    return lines(row) | bitten(known.data())
+
+
 def is_number(cell: str) -> bool:
     with suppress(ValueError):
         float(cell)
@@ -300,6 +348,10 @@ def metric_names(text: str) -> None:
     from mlflow.utils.validation import _validate_metric_name
 
     _validate_metric_name(f"levels/{metric_name(text)}/entropy")
+
+
+def mapping_file(data: bytes) -> None:
+    read_mapping(file(data, "bring.yaml"))
 
 
 def smoke() -> dict[str, Any]:
@@ -319,6 +371,7 @@ def lines(row: dict[str, Any]) -> st.SearchStrategy[bytes]:
     )
 
 
+MAPPING = read_yaml(ROOT / "tests" / "foreign" / "xling.yaml")
 WHOLE = make(PLACE / "whole", seeds=(0,), rollouts=3, questions=4)
 VERIFIER = Verifier(workers=2, limit_s=2)
 FILES = st.fixed_dictionaries(
@@ -399,6 +452,14 @@ TARGETS = [
         ),
         tracking,
         5_000,
+    ),
+    Target("mapping of brought results", either(MAPPING, yaml_bytes), mapping_file, 2_000),
+    Target(
+        "results folder of counts", bitten(FILES_BY_TOOL["counts_csv"].data()), brought_whole, 150
+    ),
+    *(
+        Target(f"file of {tool}", foreign(known), brought(tool), 2_000)
+        for tool, known in FILES_BY_TOOL.items()
     ),
     Target("MLflow names", TEXT, metric_names, 5_000),
 ]

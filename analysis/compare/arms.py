@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.results.counts import Counts, load_counts, read_run_counts, read_runs, tabulate
-from analysis.results.spec import read_spec
+from analysis.results.spec import read_spec, seeds_of_arm
 from eval.files.errors import BadInput
 
 SUFFIX = ".counts.csv"
@@ -142,7 +142,8 @@ def _missing(found: Arms, name: str, spec: dict) -> list[str]:
     ]
     for arm, sets in found.items():
         for benchmark, counts in sets.items():
-            lacking = sorted(set(spec.get("seeds") or ()) - set(counts.seeds))
+            wanted = seeds_of_arm(spec, arm.removeprefix(f"{name}/")) if spec else ()
+            lacking = sorted(set(wanted) - set(counts.seeds))
             if lacking:
                 lines.append(f"{arm} lacks seed(s) {', '.join(map(str, lacking))} on {benchmark}")
     return lines

@@ -106,9 +106,13 @@ def plot_length(results: Results, over: str = "rollouts") -> Drawn:
 
 def plot_phase(results: Results) -> Drawn:
     """Reward against entropy with the fit R = -a exp(H) + b, a panel per arm."""
-    arms = [arm for arm in results.arms if results.of(arm)]
+    arms = [
+        arm
+        for arm in results.arms
+        if any(len(phase_points(run).dropna()) for run in results.of(arm))
+    ]
     if not arms:
-        raise NothingToPlot("no run has a training log")
+        raise NothingToPlot("no run has a training log with entropy and reward")
     columns = min(3, len(arms))
     figure, axes = panels(-(-len(arms) // columns), columns, 2.1, sharey=True)
     frames = [phase_panel(results, panel, arm) for panel, arm in zip(axes.flat, arms, strict=False)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from analysis.figures.captions import CAPTIONS
+from analysis.report.brought import brought_section
 from analysis.report.facts import provenance_facts, run_facts, spec_settings
 from analysis.report.html_page import Picture, figure_picture, render_page
 from analysis.report.opening import opening_panels
@@ -54,6 +55,7 @@ def report_page(results: Results) -> str:
     return render_page(
         "report.html",
         results=results,
+        brought=brought_section(results),
         panels=opening_panels(shown),
         summaries=arm_summaries(results, compared, frames["training"], frames["precision"]),
         cards=arm_cards(results, tables["comparisons"]),

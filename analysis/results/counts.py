@@ -17,6 +17,9 @@ from eval.files.errors import BadInput
 from eval.scoring.counts import read_counts
 from eval.scoring.pass_at_k import pass_at_k
 
+# in the name of a question that stands for a mean: analysis.bring writes these
+TOTAL = "-total-"
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -81,6 +84,11 @@ def tabulate(seeds: Mapping[int, Mapping[str, tuple[int, int]]]) -> Counts:
 def same_questions(a: Iterable[str], b: Iterable[str], name_a: str, name_b: str) -> None:
     """Raises BadInput, which names the questions, if only one of the two has answered some."""
     a, b = set(a), set(b)
+    if a != b and all(TOTAL in name for name in a | b):
+        raise BadInput(
+            "of at least one arm only means are known, not which questions were right, so that"
+            " nothing can be paired"
+        )
     for lacking, has, missing in ((name_b, name_a, a - b), (name_a, name_b, b - a)):
         if missing:
             raise BadInput(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.results.spec import read_spec
+from analysis.results.spec import read_spec, seeds_of_arm
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none, object_or_problem, parse
 from eval.files.results_layout import run_folder
@@ -68,6 +68,10 @@ class Results:
     def seeds(self) -> tuple[int, ...]:
         return tuple(self.spec["seeds"])
 
+    def seeds_of(self, arm: str) -> tuple[int, ...]:
+        """The arm's training seeds: those of the study, unless a brought arm has its own."""
+        return seeds_of_arm(self.spec, arm)
+
     @property
     def reference(self) -> str:
         return str(self.spec.get("reference") or self.arms[0])
@@ -119,7 +123,7 @@ def load_results(folder: Path) -> Results:
     spec = read_spec(folder / "spec.yaml")
     runs, missing = [], []
     for arm in map(str, spec["arms"]):
-        for seed in spec["seeds"]:
+        for seed in seeds_of_arm(spec, arm):
             run, absent = read_run(folder, arm, seed)
             runs.append(run)
             missing += absent

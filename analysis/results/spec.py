@@ -24,6 +24,7 @@ class _Shape(BaseModel, extra="allow", strict=True):
 
 class _Arm(_Shape):
     method: dict[str, Any] | None = None
+    seeds: list[NonNegativeInt] | None = None  # of an arm brought from elsewhere
 
 
 class _Benchmark(_Shape):
@@ -65,3 +66,8 @@ def read_spec(path: Path) -> dict[str, Any]:
     if spec.get("reference") not in (None, *spec["arms"]):
         raise BadInput(f"{path}: reference: {spec['reference']!r} names no arm: write it again")
     return spec
+
+
+def seeds_of_arm(spec: dict[str, Any], arm: str) -> tuple[int, ...]:
+    """`arms.<arm>.seeds`, which results brought from elsewhere have, else `seeds`."""
+    return tuple((spec["arms"].get(arm) or {}).get("seeds") or spec["seeds"])

@@ -38,7 +38,7 @@ def arm_spending(results: Results, arm: str) -> dict[str, Any]:
     return {
         "seeds": len(runs),
         "rollouts": diagnostics.measured_mean(
-            np.array([len(run.log) for run in runs], dtype=float)
+            np.array([diagnostics.run_length(run) for run in runs])
         ),
         "updates": diagnostics.measured_mean(
             np.array([diagnostics.last_measured(run.series("updates")) for run in runs])
@@ -54,10 +54,14 @@ def arm_spending(results: Results, arm: str) -> dict[str, Any]:
 
 
 def run_seconds(run: Run) -> float:
-    """Wall time of the run in seconds: as in run.json, else the sum over its rollouts."""
-    parts = [run.series(f"seconds_{part}") for part in ("rollout", "update", "rest")]
+    """Wall time in seconds: as in run.json, else the sum over its rollouts; NaN if none has it."""
     recorded = as_number(run.info.get("seconds"))
-    return float(sum(np.nansum(part) for part in parts)) if np.isnan(recorded) else recorded
+    if not np.isnan(recorded):
+        return recorded
+    parts = np.concatenate(
+        [run.series(f"seconds_{part}") for part in ("rollout", "update", "rest")]
+    )
+    return float("nan") if np.isnan(parts).all() else float(np.nansum(parts))
 
 
 def mean_and_range(name: str, values: list[float]) -> dict[str, float]:
@@ -75,12 +79,13 @@ def budget_in_words(results: Results, arm: str, ratio: float) -> str:
     """Whether the arm's budget equals the reference's, in words."""
     runs = results.of(arm)
     unequal = [str(run.seed) for run in runs if diagnostics.has_unequal_budget(results, run)]
-    absent = len(results.seeds) - len(runs)
+    seeds = len(results.seeds_of(arm))
+    absent = seeds - len(runs)
     said = [f"unequal (seeds {', '.join(unequal)})"] if unequal else ["equal"] if runs else []
     early = [
         str(run.seed) for run in runs if nested(run.info, ("exploded", "stopped_early")) is True
     ]
     said += [f"stopped early as exploded (seeds {', '.join(early)})"] if early else []
-    said += [f"{absent} of {len(results.seeds)} seeds missing"] if absent else []
+    said += [f"{absent} of {seeds} seeds missing"] if absent else []
     said += [f"tokens {100 * (ratio - 1):+.0f} %"] if abs(ratio - 1) > TOKENS_DIFFER else []
     return "; ".join(said)

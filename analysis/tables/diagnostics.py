@@ -58,7 +58,7 @@ def run_numbers(results: Results, run: Run) -> dict[str, Any]:
     return {
         "arm": run.arm,
         "seed": run.seed,
-        "rollouts": len(run.log),
+        "rollouts": run_length(run),
         "exploded_at": as_number(nested(run.info, ("exploded", "rollout"))),
         "initial_entropy": first_measured(entropy),
         "target": last_measured(target),
@@ -134,6 +134,8 @@ def is_inert(run: Run, method: dict[str, Any]) -> bool:
     share = measured_extreme(run.series("gradient_share"), np.nanmax)
     if math.isfinite(share):
         return share < INERT
+    if run.info.get("brought") is True:
+        return False  # its log holds no coefficient, which says nothing of what it did
     return not (touched > 0 or measured_extreme(run.series("coefficient_max"), np.nanmax) > 0)
 
 
@@ -163,7 +165,13 @@ def has_unequal_budget(results: Results, run: Run) -> bool:
 
 def rollouts_and_updates(run: Run) -> tuple[float, float]:
     """(rollouts, optimizer updates) of a run."""
-    return float(len(run.log)), last_measured(run.series("updates"))
+    return run_length(run), last_measured(run.series("updates"))
+
+
+def run_length(run: Run) -> float:
+    """Rows of the log; the last training step of a brought run, whose rows may lie far apart."""
+    steps = as_number(run.info.get("steps")) if run.info.get("brought") is True else float("nan")
+    return float(len(run.log)) if math.isnan(steps) else steps
 
 
 def accuracy_series(run: Run) -> np.ndarray:

@@ -22,8 +22,8 @@ from eval.scoring.counts import read_counts
 def main_notes(results: Results) -> tuple[str, ...]:
     return (
         "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not"
-        " distinguishable from it (paired by question, Holm within the column of a benchmark). The"
-        " base policy is not ranked.",
+        " distinguishable from it, or not comparable with it (paired by question, Holm within the"
+        " column of a benchmark). The base policy is not ranked.",
         "tokens: mean length of a completion; final entropy: nats per token on the training"
         " prompts, mean over the last tenth of the rollouts; for the base policy, before the first"
         " update.",
@@ -150,7 +150,8 @@ def sampling_notes(results: Results) -> tuple[str, ...]:
     )
     seeds = ", ".join(map(str, results.seeds))
     return (
-        f"Samples per question: {listed}; {conditions}; training seeds {seeds};"
+        f"Samples per question: {listed}; {conditions or 'sampling not known'};"
+        f" training seeds {seeds};"
         f" {', '.join(verifiers) or 'verifier version not recorded'}; {draws(results):,} bootstrap"
         " draws.",
         overlap_note(results),

@@ -209,6 +209,8 @@ def lay_out(name: str, frame: pd.DataFrame, results: Results) -> Table:
             f"tables/{name}.csv lacks the columns {', '.join(absent)}: delete it and make the"
             " tables again"
         )
+    if absent:  # no rows, as of runs without an evaluation: the CSV gets its header all the same
+        frame = frame.reindex(columns=[*frame.columns, *absent])
     said = [
         f"{where(row)}: {row['remarks']}."
         for row in frame.to_dict("records")

@@ -100,8 +100,8 @@ def main_row(
         interval, problem = interval_of(results, counts, benchmark, arm, each)
         row |= {name: interval[0], f"{name}_low": interval[1], f"{name}_high": interval[2]}
         remarks += [problem] if problem else []
-    if counts and arm != BASE and len(counts.seeds) < len(results.seeds):
-        remarks.append(f"{len(counts.seeds)} of {len(results.seeds)} seeds")
+    if counts and arm != BASE and len(counts.seeds) < len(results.seeds_of(arm)):
+        remarks.append(f"{len(counts.seeds)} of {len(results.seeds_of(arm))} seeds")
     return row | outcomes(results, benchmark, arm) | {"remarks": "; ".join(dict.fromkeys(remarks))}
 
 
@@ -274,11 +274,10 @@ def comparison_row(results: Results, benchmark: str, arm: str, k: int) -> dict[s
     why = [
         f"{name}: {said}" for name, said in ((arm, own_why), (results.reference, other_why)) if said
     ]
-    asked = len(results.seeds)
     why += [
         f"{name}: {len(counts.seeds)} of {asked} seeds"
         for name, counts in ((arm, own), (results.reference, other))
-        if counts and len(counts.seeds) < asked
+        if counts and len(counts.seeds) < (asked := len(results.seeds_of(name)))
     ]
     found = None
     if own and other:

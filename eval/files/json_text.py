@@ -17,10 +17,13 @@ DEEPEST_JSON = 50  # levels of nesting; the project's own rows have three
 _DIGITS = 19  # of a whole number, as many as 64 bits need; seeds have 53 bits
 
 
-def parse(text: bytes | str, lone_surrogates: bool = False) -> Any:
+def parse(text: bytes | str, lone_surrogates: bool = False, nan_is_null: bool = False) -> Any:
     """The value of a JSON text in UTF-8, with or without a byte order mark.
 
     `lone_surrogates`: whether strings may hold lone surrogates, which a language model can write.
+
+    `nan_is_null`: whether NaN and Infinity are read as null. Python's json writes them, so the
+    logs of other tools hold them.
 
     Raises:
         ValueError: the text is not JSON, or not strict as the module describes.
@@ -30,7 +33,7 @@ def parse(text: bytes | str, lone_surrogates: bool = False) -> Any:
         value = json.loads(
             text,
             object_pairs_hook=_distinct,
-            parse_constant=_constant,
+            parse_constant=(lambda name: None) if nan_is_null else _constant,
             parse_float=_finite,
             parse_int=_whole,
         )

@@ -21,7 +21,7 @@ _FACTOR = re.compile(
     r"|(?P<times>\\cdot(?![a-zA-Z])|\\times(?![a-zA-Z])|\*))\s*"
 )
 _FRACTION_TERM = re.compile(r"\{((?:[^{}]|\{[^{}]*\})*)\}\s*\{\s*([0-9]{1,40})\s*\}\s*")
-_EXPONENT = re.compile(r"\^\s*(?:\{\s*([0-9]{1,2})\s*\}|([0-9]))\s*")
+_WHOLE_EXPONENT = re.compile(r"\^\s*(?:\{\s*([0-9]{1,2})\s*\}|([0-9]))\s*")
 
 Monomial = tuple[int, tuple[tuple[str, int], ...]]  # square-free root, (letter, power) in order
 Polynomial = dict[Monomial, Fraction]  # without zeros
@@ -107,12 +107,12 @@ def _read_factor(kind: str, token: str, text: str, end: int) -> tuple[Polynomial
             match is None
             or above is None
             or not int(match[2])
-            or _EXPONENT.match(text, match.end())
+            or _WHOLE_EXPONENT.match(text, match.end())
         ):
             return None
         below = Fraction(1, int(match[2]))
         return {monomial: value * below for monomial, value in above.items()}, match.end()
-    power = _EXPONENT.match(text, end)
+    power = _WHOLE_EXPONENT.match(text, end)
     if kind == "letter":
         degree = int(power[1] or power[2]) if power else 1
         if token in "eE" or not 1 <= degree <= MAX_DEGREE:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from experiments.tracking.brought import brought_views, is_brought
 from experiments.tracking.metrics import Point
 from experiments.tracking.runs import RUN_RUNNING, RunView, run_views
 from experiments.tracking.store_address import (
@@ -62,14 +63,17 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
     """
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
-    experiment, runs = run_views(root, alive)
-    runs += sweep_views(root, alive)
+    if is_brought(root):
+        name, runs = brought_views(root)
+    else:
+        experiment, runs = run_views(root, alive)
+        name, runs = experiment.name, runs + sweep_views(root, alive)
     uri = uri or store_uri(root.parent)
     with write_lock(root.parent):
         check_answers(uri)
         with errors_without_secrets():
             make_database(uri)
-            store = Store(uri, experiment.name, root.parent)
+            store = Store(uri, name, root.parent)
             for run in runs:
                 store.write(run, whole)
             store.forget({run.key for run in runs})

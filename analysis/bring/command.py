@@ -1,0 +1,104 @@
+"""Other people's runs under the suite's verdicts.
+
+    python -m analysis.bring SOURCE... --out results/NAME [--mapping bring.yaml]
+    python -m analysis.bring export results/NAME FOLDER
+
+A SOURCE is a file or a folder of another tool; docs/bring.md lists which. What a comparison needs
+and the files do not say is asked for in a mapping file, of which the first call writes a draft. The
+folder that comes out is one that tables, figures, report, compare and MLflow sync read as their
+own. `export` writes a study of the suite as CSV and JSON lines, which can be brought back.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from analysis.bring.draft import draft
+from analysis.bring.export import export_study
+from analysis.bring.figure import save_selection
+from analysis.bring.gather import gather_sources
+from analysis.bring.mapping import read_mapping
+from analysis.bring.reading import source_files
+from analysis.bring.study import BroughtStudy, make_study
+from analysis.bring.written import BROUGHT, write_study
+from eval.files.durable import new_folder, write_text
+from eval.files.errors import BadInput, exit_with_message
+
+SHOWN = 12  # findings on the screen; all of them are in brought/findings.csv
+
+
+def bring(sources: list[Path], out: Path, mapping: Path) -> BroughtStudy:
+    """Makes the results folder. BadInput where something must be said or corrected first."""
+    check_out(out)
+    files, links = source_files(sources)
+    own = out.resolve(), mapping.resolve()  # may lie in a source
+    files = {name: path for name, path in files.items() if not is_below(path.resolve(), own)}
+    if not mapping.exists():
+        write_text(mapping, draft(out.name, files))
+        raise BadInput(f"{mapping}: written as a draft: replace each ? and start again")
+    try:
+        study = make_study(gather_sources(wanted := read_mapping(mapping), files, links), wanted)
+    except BadInput as error:
+        raise BadInput(
+            f"{mapping}: {error}" if str(mapping) not in str(error) else str(error)
+        ) from None
+    with new_folder(out) as folder:
+        write_study(study, folder)
+        save_selection(folder)
+    return study
+
+
+def is_below(path: Path, roots: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(root) for root in roots)
+
+
+def check_out(out: Path) -> None:
+    """BadInput where the folder is there and was not made by this command."""
+    if out.exists() and not (out / BROUGHT / "sources.csv").is_file():
+        raise BadInput(f"{out}: is there and was not brought: name another folder with --out")
+
+
+def told(study: BroughtStudy, out: Path) -> str:
+    """What was brought, and the most important of what was found."""
+    lines = [
+        f"{out}: {len(study.gathered.files)} files, {len(study.runs)} runs,"
+        f" {len(study.evaluations)} evaluations; {len(study.gathered.left_out)} files left out"
+    ]
+    lines += [f"- {each.kind}: {each.where}: {each.what}" for each in study.findings[:SHOWN]]
+    more = len(study.findings) - SHOWN
+    lines += [f"- and {more} more: {out / BROUGHT / 'findings.csv'}"] if more > 0 else []
+    lines += [f"Next: python -m analysis.tables {out}; the same with figures, and report"]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> None:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["export"]:
+        return export_main(argv[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.bring",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
+    parser.add_argument("--out", type=Path, required=True, help="results folder to make")
+    parser.add_argument(
+        "--mapping", type=Path, default=Path("bring.yaml"), help="default: bring.yaml"
+    )
+    arguments = parser.parse_args(argv)
+    with exit_with_message():
+        study = bring(arguments.sources, arguments.out, arguments.mapping)
+        print(told(study, arguments.out))
+
+
+def export_main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.bring export", description="A study of the suite as plain files."
+    )
+    parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
+    parser.add_argument("out", type=Path, help="folder to make")
+    arguments = parser.parse_args(argv)
+    with exit_with_message():
+        export_study(arguments.results, arguments.out)
+        print(f"{arguments.out}: bring it back with --mapping {arguments.out / 'bring.yaml'}")
