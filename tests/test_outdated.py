@@ -186,8 +186,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 ENTRIES: dict[tuple[str, ...], set[str]] = {
-    ("experiments.tasks",): PROBLEMS,
-    ("experiments.policies.tiny",): BASE,
+    ("experiments.tasks", "experiments.families.arithmetic"): PROBLEMS,
+    ("experiments.policies.tiny", "experiments.families.arithmetic"): BASE,
     ("eval.sample",): SAMPLED,
     ("eval.score",): SCORED,
     ("experiments.train", "methods.aer"): AER,

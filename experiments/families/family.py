@@ -117,7 +117,7 @@ def largest_draw(family: Family, level: int, stream: Stream) -> int:
     else about half of them, so that drawing new ones stays fast.
     """
     check_level(family, level)
-    listed = _listed(family, level, stream)
+    listed = _few_questions(family, level, stream)
     if listed is not None:
         return len(listed)
     return family.count(level) * len(STREAM_SHARES[stream]) // 200
@@ -161,7 +161,7 @@ def _questions(
             f" has {limit}: ask for at most {limit}, or leave level {level} out"
         )
     rng = random.Random(f"{family.name}/{stream}/{level}/{seed}")
-    if (listed := _listed(family, level, stream)) is not None:
+    if (listed := _few_questions(family, level, stream)) is not None:
         shuffled = [*listed]
         rng.shuffle(shuffled)
         return shuffled[:count]
@@ -172,7 +172,7 @@ def _questions(
 
 
 @cache
-def _listed(family: Family, level: int, stream: Stream) -> tuple[str, ...] | None:
+def _few_questions(family: Family, level: int, stream: Stream) -> tuple[str, ...] | None:
     questions = family.every(level)
     if questions is None:
         return None

@@ -33,7 +33,7 @@ from pydantic import BaseModel, model_validator
 
 from methods.common.ranges import Count, Fraction, Natural, Positive, Share
 
-KINDS, CHAIN, SKILLS, WORDS = "ABCDEFGHIJ", "Z", "abcdefghij", "klmnopqrstuvwxyz"
+KIND_MARKS, CHAIN_MARK, SKILL_NAMES, FILLER_LETTERS = "ABCDEFGHIJ", "Z", "abcdefghij", "klmnopqrstuvwxyz"
 ChainLength = Annotated[int, Ge(5)]  # shorter ones are too few for four streams
 EVEN_UNTIL = 0.5  # share of the teaching during which all skills are shown equally often
 
@@ -42,7 +42,7 @@ class Skills(BaseModel, extra="forbid", frozen=True):
     """Kinds of question that each want another skill."""
 
     name: Literal["skills"] = "skills"
-    kinds: Annotated[int, Ge(1), Le(len(KINDS))] = 8  # kinds of question, and skills
+    kinds: Annotated[int, Ge(1), Le(len(KIND_MARKS))] = 8  # kinds of question, and skills
     decay: Fraction = 0.45  # base rate of each skill over that of the one before it
     hint: Positive = 1.0  # the base policy uses the right skill so many times as often
     # of the questions of kinds 2, 3, …: the most common skill gives the right answer, too
@@ -50,7 +50,7 @@ class Skills(BaseModel, extra="forbid", frozen=True):
     length: Count = 1  # digits of an answer by a skill
     chains: tuple[ChainLength, ...] = ()  # digits to be copied: one further kind each
     filler: Natural = 0  # letters before each answer that mean nothing
-    filler_words: Annotated[int, Ge(1), Le(len(WORDS))] = 4  # from which they are drawn
+    filler_words: Annotated[int, Ge(1), Le(len(FILLER_LETTERS))] = 4  # from which they are drawn
     wrong: Share = 0.02  # of the digits in the demonstrations' answers
     unused: Natural = 0  # further tokens of the vocabulary, which no text has
 
@@ -70,7 +70,7 @@ class Skills(BaseModel, extra="forbid", frozen=True):
 
     @property
     def vocabulary(self) -> list[str]:
-        words = [*KINDS[: self.kinds], *SKILLS[: self.kinds], CHAIN, *WORDS[: self.filler_words]]
+        words = [*KIND_MARKS[: self.kinds], *SKILL_NAMES[: self.kinds], CHAIN_MARK, *FILLER_LETTERS[: self.filler_words]]
         unused = [f"<unused{i}>" for i in range(self.unused)]
         return [*"0123456789", "\\boxed{", "}", *words, *unused]
 
@@ -97,22 +97,22 @@ class Skills(BaseModel, extra="forbid", frozen=True):
     def question(self, level: int, rng: random.Random) -> str:
         """A random question of a level."""
         if chain := self._chain(level):
-            return "".join(rng.choices("0123456789", k=chain)) + CHAIN
+            return "".join(rng.choices("0123456789", k=chain)) + CHAIN_MARK
         digits = rng.sample("0123456789", self.digits)
         if level > 1 and rng.random() < self.habit:
             digits[0] = digits[level - 1]
-        return "".join(digits) + KINDS[level - 1]
+        return "".join(digits) + KIND_MARKS[level - 1]
 
     def level_of(self, question: str) -> int:
-        if question[-1] == CHAIN:
+        if question[-1] == CHAIN_MARK:
             return self.kinds + 1 + self.chains.index(len(question) - 1)
-        return KINDS.index(question[-1]) + 1
+        return KIND_MARKS.index(question[-1]) + 1
 
     def gold(self, question: str) -> str:
         """The right answer, as it stands in the box."""
-        if question[-1] == CHAIN:
+        if question[-1] == CHAIN_MARK:
             return question[:-1]
-        return self._use(KINDS.index(question[-1]), question)
+        return self._use(KIND_MARKS.index(question[-1]), question)
 
     def rate(self, level: int) -> float:
         """How often the base policy was shown the skill that a level wants, in [0, 1]."""
@@ -123,17 +123,17 @@ class Skills(BaseModel, extra="forbid", frozen=True):
 
     def demonstration(self, question: str, progress: float, rng: random.Random) -> str:
         """A random answer, as the base policy is taught at this share of the steps."""
-        filler = "".join(rng.choices(WORDS[: self.filler_words], k=self.filler))
-        if question[-1] == CHAIN:
+        filler = "".join(rng.choices(FILLER_LETTERS[: self.filler_words], k=self.filler))
+        if question[-1] == CHAIN_MARK:
             return f"{filler}\\boxed{{{self._smudged(self.gold(question), rng)}}}"
-        right = KINDS.index(question[-1])
+        right = KIND_MARKS.index(question[-1])
         if progress < EVEN_UNTIL:
             weights = [1.0 + (skill == right) * self.kinds for skill in range(self.kinds)]
         else:
             weights = self._weights(right)
         skill = rng.choices(range(self.kinds), weights)[0]
         result = self._smudged(self._use(skill, question), rng)
-        return f"{filler}{SKILLS[skill]}{result}\\boxed{{{result}}}"
+        return f"{filler}{SKILL_NAMES[skill]}{result}\\boxed{{{result}}}"
 
     def level_to_teach(self, progress: float, rng: random.Random) -> int:
         """A level to teach at this share of the steps."""

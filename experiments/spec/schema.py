@@ -106,8 +106,11 @@ class Task(Closed):
         """The family's settings, by default those of the prompts' own family."""
         prompts = given.get("prompts") if isinstance(given, dict) else None
         family = given.get("family") if isinstance(given, dict) else None
-        if prompts not in FAMILIES or not (family is None or isinstance(family, dict)):
+        if not (family is None or isinstance(family, dict)):
             return given
+        if prompts not in FAMILIES:
+            # A family without a name has no prompts to get it from: they say what is wrong.
+            return given if not family or "name" in family else {**given, "family": None}
         return {**given, "family": {"name": prompts, **(family or {})}}
 
     @property
