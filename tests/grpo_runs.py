@@ -1,10 +1,10 @@
 """Miniature GRPO runs for the parity tests: one stock TRL trainer, one of ours, on the same tiny
-random policy.
+random policy and the same completions.
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from datasets import Dataset
@@ -16,6 +16,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from experiments.policies.tiny import make_tiny_model, make_tiny_tokenizer
 from experiments.run.processes import world
 from experiments.spec.schema import TinyPolicy, Training
+from experiments.training.generation import complete_prompts
 from experiments.training.grpo_config import grpo_config
 from experiments.training.trainer import EntropyControlTrainer
 from methods import Method
@@ -85,13 +86,29 @@ def trainer_arguments(
     }
 
 
-def stock(settings: Training, out: Path, **changes: Any) -> GRPOTrainer:
-    """TRL's own trainer with the same arguments, and `changes` of them."""
+class StockUpdates(GRPOTrainer):
+    """TRL's trainer, whose completions alone come from our generation."""
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
+    ) -> tuple[list[list[int]], None]:
+        steps = cast(Any, self.args).steps_per_generation * self.num_iterations
+        updates = steps // self.args.gradient_accumulation_steps
+        rollout = self.state.global_step // updates
+        return complete_prompts(self, self.model, prompt_ids, rollout), None
+
+
+def stock(
+    settings: Training, out: Path, kind: type[GRPOTrainer] = StockUpdates, **changes: Any
+) -> GRPOTrainer:
+    """TRL's trainer with the same arguments, and `changes` of them. kind: `StockUpdates`, or
+    GRPOTrainer, which draws its completions from torch's global generator.
+    """
     arguments: dict[str, Any] = (
         grpo_config(settings, 7, out, processes=1).to_dict() | changes | NOT_ARGUMENTS
     )
     config = GRPOConfig(**arguments)
-    return GRPOTrainer(
+    return kind(
         model=small_policy(),
         processing_class=make_tiny_tokenizer(),
         reward_funcs=[digits_reward],

@@ -13,8 +13,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from eval.files.errors import BadInput
+from eval.sampling.batched_generation import draw_tokens, uniform_draws
 from eval.sampling.engine_interface import Completion, Key, Request, Sampling, sample_seed
-from eval.sampling.engine_transformers import TransformersEngine, draw_tokens, uniform_draws
+from eval.sampling.engine_transformers import TransformersEngine
 from eval.sampling.policy_folder import end_ids
 from tests.tiny_policy import VOCABULARY, write_policy
 
@@ -83,13 +84,11 @@ def test_logits_that_are_not_finite_are_refused():
 def test_uniform_is_splitmix64():
     # first outputs of the reference implementation from state 0, cut to 53 bits
     expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
-    seed_B = np.zeros(1, dtype=np.uint64)
-    assert [uniform_draws(seed_B, i)[0] for i in range(3)] == [(x >> 11) / 2**53 for x in expected]
+    assert uniform_draws([0], 3)[0].tolist() == [(x >> 11) / 2**53 for x in expected]
 
 
 def test_uniform_looks_uniform_and_independent():
-    seed_B = np.array([sample_seed(1, "set", "p", i) for i in range(4000)], dtype=np.uint64)
-    u_BT = np.stack([uniform_draws(seed_B, t) for t in range(8)], axis=1)
+    u_BT = uniform_draws([sample_seed(1, "set", "p", i) for i in range(4000)], 8)
     assert u_BT.min() >= 0
     assert u_BT.max() < 1
     assert abs(u_BT.mean() - 0.5) < 5 / math.sqrt(12 * u_BT.size)

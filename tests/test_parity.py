@@ -1,4 +1,5 @@
-"""The shared objective against stock TRL 1.16, on whole training runs. An upgrade of TRL that
+"""The shared objective against stock TRL 1.16, on whole training runs with the same completions
+(tests/test_generation.py compares those with TRL's own). An upgrade of TRL that
 changes the arithmetic, the normaliser or a default turns these red. `pytest tests/test_parity.py
 --device cuda` runs them on a GPU.
 """

@@ -18,10 +18,11 @@ TIMES = {
     *("seconds_rollout", "seconds_scoring", "seconds_update", "seconds_rest"),
     *("seconds", "started", "finished"),
 }
+DRAW = "eval.sampling.batched_generation:draw_tokens"
 # where the process kills itself (function, call, what the call is about); checkpoints that it
 # leaves
 KILLS = [
-    (("torch:multinomial", 3, ""), []),  # in generation
+    ((DRAW, 3, ""), []),  # in generation
     (
         ("experiments.training.trainer:EntropyControlTrainer._clip_grad_norm", 2, ""),
         [],
@@ -35,7 +36,7 @@ KILLS = [
     ),  # a checkpoint is complete and has no name
     (("os:replace", 1, ".checkpoint-2.old"), [2, 4, 6]),  # more of them than are to be kept
     (("shutil:rmtree", 2, ".checkpoint-4.old"), [6, 8]),  # one is being deleted
-    (("torch:multinomial", 2, ""), [6, 8]),  # in the last rollout
+    ((DRAW, 2, ""), [6, 8]),  # in the last rollout
     (("os:replace", 1, "/policy"), [8, 10]),  # all is done and nothing visible
     (("os:replace", 1, "run.json"), [8, 10]),  # the policy is, but not the record that ends the run
     (
@@ -133,7 +134,7 @@ def test_a_finished_run_is_taken_as_it_is_unless_it_rests_on_something_else(tmp_
 
 def test_a_run_is_not_gone_on_with_on_another_base_policy(tmp_path: Path) -> None:
     root = make_root(tmp_path, rollouts=2)
-    assert start(root, ("torch:multinomial", 1, "")) == -9
+    assert start(root, (DRAW, 1, "")) == -9
     flip_a_byte(root / "base" / "policy" / "model.safetensors")
     assert start(root) == 2
     assert (
@@ -242,7 +243,7 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on(
 ) -> None:
     """In generation and between two updates, whether or not checkpoints are written on the way."""
     root = make_root(tmp_path, checkpoint_every=0)
-    assert start(root, ("torch:multinomial", 1, ""), number) == 75
+    assert start(root, (DRAW, 1, ""), number) == 75
     assert saved(root) == [2]
     assert (
         start(

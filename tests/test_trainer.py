@@ -173,7 +173,12 @@ def test_every_lever_says_whether_it_acted(tmp_path: Path) -> None:
 
 def test_a_clip_acts_on_the_tokens_that_plain_grpo_would_treat_otherwise(tmp_path: Path) -> None:
     """However wide it is: a bound that no ratio reaches still frees those beyond 1.2."""
-    four = {"updates_per_rollout": 4, "per_device_train_batch_size": 4, "gradient_share_every": 1}
+    four = {
+        "num_generations": 8,
+        "updates_per_rollout": 4,
+        "per_device_train_batch_size": 4,
+        "gradient_share_every": 1,
+    }
     wide, _ = run(ClipHigher(epsilon_high=50.0), tmp_path / "a", **four)
     assert {row["clip_high"] for row in wide} == {0.0}
     assert max(row["levers"]["clip"]["touched"] for row in wide) > 0

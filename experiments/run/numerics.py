@@ -29,7 +29,7 @@ from eval.files.errors import BadInput
 from experiments.run.processes import on_main
 
 FAULT_FOLDER = "fault"
-UNDRAWABLE = "probability tensor"  # of torch.multinomial's message
+UNDRAWABLE = "the policy's next-token probabilities are not finite"
 
 
 class Guard:
@@ -94,11 +94,6 @@ class Guard:
                 name for name, is_so in zip((*found, "gradient"), anywhere, strict=True) if is_so
             ]
             self.stop(trainer, f"not finite in an update: {', '.join(names)}", gradient_norm)
-
-    def check_generation(self, trainer: Any, error: RuntimeError) -> None:
-        """Raises: BadInput if nothing could be generated because a number is not finite."""
-        if UNDRAWABLE in str(error):
-            self.stop(trainer, "the policy's next-token probabilities are not finite", math.nan)
 
     def stop(self, trainer: Any, what: str, gradient_norm: float) -> NoReturn:
         """Writes the dump, of the last update that was begun, and ends the run."""

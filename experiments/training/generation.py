@@ -1,5 +1,11 @@
-"""What generates a run's completions, made ready after TRL has built it: one seed from the run's,
-processes in step.
+"""What generates a run's completions: the suite's own batched generation, or vLLM.
+
+    completion = f(policy, prompt, stream),   stream seeded by (run seed, rollout, prompt, index)
+
+index: the completion's number in its group. So a completion does not depend on the batch, on how
+rows are spread over processes, or on torch's global generator, and arms with one seed draw from
+equal streams. Two departures remain. Rounding in batched arithmetic can move a token whose draw
+falls within it of the next token's (eval/sampling/batched_generation.py). vLLM draws as follows.
 
 TRL 1.16 seeds a colocated engine with its rank alone, so that all seeds of an experiment would
 sample with the same random numbers, and leaves a server's seed to whoever starts it. The engine
@@ -7,12 +13,15 @@ inside a process draws from that process' global generators (vLLM 0.31, `set_ran
 are seeded again here; a server is asked for its seed.
 """
 
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
 from accelerate.utils import set_seed
-from transformers import GenerationMixin
 
 from eval.files.errors import BadInput
+from eval.sampling.batched_generation import generate_batch
+from eval.sampling.engine_interface import Sampling, sample_seed
 
 LOGPROBS = "processed_logprobs"  # after temperature: what the importance ratio compares with
 
@@ -22,10 +31,56 @@ def engine_seed(seed: int, engine: int = 0) -> int:
     return (seed * 1_000_003 + engine) % 2**32
 
 
+def completion_seed(seed: int, rollout: int, prompt: Sequence[int], index: int) -> int:
+    """Of completion `index` of a group. prompt: its tokens; no two prompts of a rollout are
+    equal.
+    """
+    return sample_seed(seed, f"rollout {rollout}", ",".join(map(str, prompt)), index)
+
+
+def complete_prompts(
+    trainer: Any, policy: Any, prompts: Sequence[Sequence[int]], rollout: int
+) -> list[list[int]]:
+    """Tokens of the completions of this process' rows, end tokens included.
+
+    policy: the unwrapped model. prompts: their tokens, those of a group beside each other.
+
+    Raises:
+        NonFiniteLogits
+    """
+    first = trainer.accelerator.process_index * len(prompts)
+    seeds = [
+        completion_seed(trainer.args.seed, rollout, prompt, (first + row) % trainer.num_generations)
+        for row, prompt in enumerate(prompts)
+    ]
+    sampling = Sampling(trainer.temperature, trainer.top_p, trainer.max_completion_length)
+    rows = [tuple(prompt) for prompt in prompts]
+    was_training = policy.training
+    policy.eval()  # dropout would make a completion depend on torch's global generator
+    # What shards gather under inference_mode, which is faster, could not be trained on afterwards.
+    sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    mode = torch.no_grad if sharded else torch.inference_mode
+    try:
+        with mode():
+            return generate_batch(
+                policy, rows, seeds, sampling, trainer.eos_token_ids, together(trainer)
+            )
+    finally:
+        policy.train(was_training)
+
+
+def together(trainer: Any) -> Callable[[bool], bool]:
+    """Whether generation goes on, from whether a row of this process is unfinished. Shards go on
+    until all processes have finished: each forward pass gathers them from every one.
+    """
+    if not trainer.is_fsdp_enabled:
+        return bool
+    device, gather = trainer.accelerator.device, trainer.accelerator.gather
+    return lambda unfinished: bool(gather(torch.tensor([unfinished], device=device)).any())
+
+
 def prepare_generation(trainer: Any) -> None:
-    """Call once TRL's trainer stands."""
-    if trainer.is_fsdp_enabled:
-        generate_together(trainer.model)
+    """Call once TRL has built its trainer."""
     if trainer.use_vllm and trainer.vllm_mode == "colocate":
         check_room(trainer)
         # Processes that share an engine by tensor parallelism must draw the same numbers.
@@ -56,18 +111,6 @@ def check_room(trainer: Any) -> None:
             " and a completion up to"
             f" {completion} (max_completion_length): set it to {longest + completion} or more"
         )
-
-
-def generate_together(model: Any) -> None:
-    """Lets no process stop generating before all have finished: each forward pass gathers shards
-    from every one.
-
-    transformers sees to that for models that it has sharded itself; accelerate's FSDP2 leaves no
-    mark that it knows.
-    """
-    for module in model.modules():
-        if isinstance(module, GenerationMixin):
-            cast(Any, module)._is_fsdp_managed_module = True
 
 
 def check_server(model_config: dict[str, Any], seed: int) -> None:

@@ -1,10 +1,11 @@
 """GRPO whose entropy term, clip and token levers are set by a method: one subclass of TRL 1.16's
 GRPOTrainer.
 
-TRL generates, scores, batches and optimises. This subclass changes three things: the loss is the
-shared objective of methods/common/objective.py; the method is asked once per rollout for its levers
-and shown once what the rollout's entropy was; and every rollout becomes one row of numbers
-(rollout_row.py).
+TRL scores, batches and optimises. This subclass changes four things: completions come from the
+suite's own batched generation, each from a random stream of its own (generation.py; vLLM still
+generates where it is asked to); the loss is the shared objective of methods/common/objective.py;
+the method is asked once per rollout for its levers and shown once what the rollout's entropy was;
+and every rollout becomes one row of numbers (rollout_row.py).
 
     rollout:  generate → verdicts → group accuracy → control → (score → shape) → updates …
               → entropy → observe → row
@@ -15,7 +16,8 @@ policy is still the one that generated the rollout. A method with `shape` needs 
 before the first update. Where TRL makes none, one is made for its signals alone: the ratio stays
 exactly 1, as without it.
 
-TRL's seams: `_tokenize_prompts` turns a prompt into the tokens that are generated from;
+TRL's seams: `_tokenize_prompts` turns a prompt into the tokens that are generated from, and
+`_generate_single_turn` those into completions;
 `_calculate_rewards` returns all processes' verdicts; tensors added to the dict of
 `_generate_and_score_completions` survive its shuffling and splitting; the old-policy pass calls
 `_get_per_token_logps_and_entropies` without asking for entropy, which its fused head computes
@@ -31,20 +33,21 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from transformers import PrinterCallback
-from trl.models.utils import disable_gradient_checkpointing
+from trl.models.utils import disable_gradient_checkpointing, unwrap_model_for_generation
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.files.durable import empty
 from eval.files.jsonl import Row
+from eval.sampling.batched_generation import NonFiniteLogits
 from experiments.run.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.run.explosion import Limits, observe
-from experiments.run.numerics import FAULT_FOLDER, Guard
+from experiments.run.numerics import FAULT_FOLDER, UNDRAWABLE, Guard
 from experiments.run.stopping import AfterUpdate, StopRequest
 from experiments.training.acted import added_to_plain, lever_numbers, unlike_plain
 from experiments.training.data_order import skip_passes
 from experiments.training.flipped_verdicts import flip_verdicts
-from experiments.training.generation import prepare_generation
+from experiments.training.generation import complete_prompts, prepare_generation
 from experiments.training.gradient_share import GradientShare
 from experiments.training.own_entropy import attach_own_entropy, own_scores
 from experiments.training.rollout_in_progress import RolloutInProgress, Scores
@@ -123,9 +126,8 @@ class EntropyControlTrainer(GRPOTrainer):
         self.rollout = RolloutInProgress()
         try:
             batch = super()._generate_and_score_completions(inputs)
-        except RuntimeError as error:
-            self.guard.check_generation(self, error)
-            raise
+        except NonFiniteLogits:
+            self.guard.stop(self, UNDRAWABLE, math.nan)
         self._begin_rollout(inputs, batch)
         scoring = self.rollout.seconds_scoring
         self._seconds["scoring"] += scoring
@@ -137,6 +139,20 @@ class EntropyControlTrainer(GRPOTrainer):
         # need. TRL would let the tokenizer add its own.
         tokenize = cast(Any, self.processing_class)
         return tokenize(text=prompts, add_special_tokens=False)["input_ids"], None, {}
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
+    ) -> tuple[list[list[int]], Any]:
+        """(tokens of each completion, log-probabilities or None), of this process' prompts."""
+        if self.use_vllm:
+            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
+        with unwrap_model_for_generation(
+            self.model_wrapped,
+            self.accelerator,
+            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+            gradient_checkpointing_kwargs=cast(Any, self.args.gradient_checkpointing_kwargs),
+        ) as policy:
+            return complete_prompts(self, policy, prompt_ids, self.progress.rollouts), None
 
     def _calculate_rewards(self, *args: Any) -> Tensor:
         rewards = super()._calculate_rewards(*args)
