@@ -51,7 +51,9 @@ def make_root(folder: Path, **training: Any) -> Path:
 
     experiment = small(**training)
     (folder / "spec.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json")))
-    write_problems(folder / "problems" / "train.jsonl", draw_problems(Arithmetic(), [1, 2], 4, "test", 0))
+    write_problems(
+        folder / "problems" / "train.jsonl", draw_problems(Arithmetic(), [1, 2], 4, "test", 0)
+    )
     taught_policy().save_pretrained(folder / "base" / "policy")
     make_tiny_tokenizer().save_pretrained(folder / "base" / "policy")
     return folder

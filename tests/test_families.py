@@ -2,12 +2,11 @@
 everywhere, taught at the rates that their settings say.
 """
 
-from itertools import combinations, product
-from typing import get_args
-
 import random
 import re
 from collections import Counter
+from itertools import combinations, product
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +25,6 @@ def arithmetic(levels: list[int], per_level: int, stream: Stream, seed: int) -> 
     return draw_problems(ARITHMETIC, levels, per_level, stream, seed)
 
 
-
 def test_a_problem_by_hand() -> None:
     problems: list[Problem] = []
     for level, stream in product((1, 2), STREAMS):
@@ -43,7 +41,10 @@ def test_a_problem_by_hand() -> None:
 def test_draws_are_the_same_on_every_machine() -> None:
     texts = [problem.text for problem in arithmetic([2, 6], 2, "train", seed=7)]
     assert texts == ["1+8+5=", "7+9+7=", "3+0+8+4+7+4+2=", "1+9+2+8+0+8+8="]
-    assert {level: [largest_draw(ARITHMETIC, level, stream) for stream in STREAMS] for level in (1, 2, 5)} == {
+    assert {
+        level: [largest_draw(ARITHMETIC, level, stream) for stream in STREAMS]
+        for level in (1, 2, 5)
+    } == {
         1: [39, 25, 11, 25],
         2: [402, 297, 85, 216],
         5: [200_000, 150_000, 50_000, 100_000],

@@ -151,9 +151,7 @@ def as_problem(family: Family, level: int, question: str) -> Problem:
     return Problem(name, question, gold, level=str(level), subject=family.name)
 
 
-def _questions(
-    family: Family, level: int, count: int, stream: Stream, seed: int
-) -> list[str]:
+def _questions(family: Family, level: int, count: int, stream: Stream, seed: int) -> list[str]:
     limit = largest_draw(family, level, stream)
     if count > limit:
         raise BadInput(

@@ -33,7 +33,12 @@ from pydantic import BaseModel, model_validator
 
 from methods.common.ranges import Count, Fraction, Natural, Positive, Share
 
-KIND_MARKS, CHAIN_MARK, SKILL_NAMES, FILLER_LETTERS = "ABCDEFGHIJ", "Z", "abcdefghij", "klmnopqrstuvwxyz"
+KIND_MARKS, CHAIN_MARK, SKILL_NAMES, FILLER_LETTERS = (
+    "ABCDEFGHIJ",
+    "Z",
+    "abcdefghij",
+    "klmnopqrstuvwxyz",
+)
 ChainLength = Annotated[int, Ge(5)]  # shorter ones are too few for four streams
 EVEN_UNTIL = 0.5  # share of the teaching during which all skills are shown equally often
 
@@ -70,7 +75,12 @@ class Skills(BaseModel, extra="forbid", frozen=True):
 
     @property
     def vocabulary(self) -> list[str]:
-        words = [*KIND_MARKS[: self.kinds], *SKILL_NAMES[: self.kinds], CHAIN_MARK, *FILLER_LETTERS[: self.filler_words]]
+        words = [
+            *KIND_MARKS[: self.kinds],
+            *SKILL_NAMES[: self.kinds],
+            CHAIN_MARK,
+            *FILLER_LETTERS[: self.filler_words],
+        ]
         unused = [f"<unused{i}>" for i in range(self.unused)]
         return [*"0123456789", "\\boxed{", "}", *words, *unused]
 

@@ -93,7 +93,8 @@ QWEN3 = {  # of the Base models; the others have 40,960 positions
 
 
 def geometry_of(
-    model: TinyPolicy | MiniaturePolicy | HubPolicy, family: Family = Arithmetic()  # noqa: B008
+    model: TinyPolicy | MiniaturePolicy | HubPolicy,
+    family: Family = Arithmetic(),  # noqa: B008
 ) -> Geometry:
     """The shape of an experiment's policy. family: what a tiny policy is taught.
 

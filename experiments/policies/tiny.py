@@ -55,9 +55,7 @@ def tokens_of(family: Family) -> list[str]:
 def make_tiny_tokenizer(family: Family = Arithmetic()) -> PreTrainedTokenizerFast:  # noqa: B008
     """One token per character, and one for `\\boxed{`. Decoding joins tokens without blanks."""
     core = Tokenizer(
-        models.WordLevel(
-            {token: i for i, token in enumerate(tokens_of(family))}, unk_token=PADDING
-        )
+        models.WordLevel({token: i for i, token in enumerate(tokens_of(family))}, unk_token=PADDING)
     )
     core.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN), behavior="isolated")
     core.decoder = decoders.Fuse()
@@ -182,9 +180,7 @@ def teach_policy(policy: TinyPolicy, family: Family) -> Qwen3ForCausalLM:
     return model
 
 
-def accuracy_by_level(
-    model: Any, family: Family, seed: int, samples: int = 16
-) -> dict[str, float]:
+def accuracy_by_level(model: Any, family: Family, seed: int, samples: int = 16) -> dict[str, float]:
     """Share of correct answers in [0, 1] per level, at temperature 1 on new problems.
 
     `samples`: answers to each problem, of which there are at most 20 per level.

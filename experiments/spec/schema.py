@@ -46,6 +46,8 @@ FolderName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
 ]  # becomes a folder
 
+DEFAULT_EXPERIMENT = "rare"  # of `snakemake all`; the Makefile names it, too
+
 # These folders are in a results folder beside those of the arms, so no arm may have their names.
 RESERVED_FOLDERS = {"base", "problems", "tables", "figures", "logs", "benchmarks", "sweep"}
 
@@ -146,7 +148,8 @@ class Benchmark(Closed):
             )
         if (self.levels is None) != (self.per_level is None):
             raise ValueError(
-                "levels and per_level go together: give both (a generated set) or neither (a named set)"
+                "levels and per_level go together: give both (a generated set) or neither (a named"
+                " set)"
             )
         if self.levels is not None and self.limit is not None:
             raise ValueError("limit belongs to named sets: set per_level instead")
@@ -299,8 +302,8 @@ def training_budget(training: Training) -> dict[str, int]:
 def load_experiment(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
     """Reads an experiment file.
 
-    `source`: the name of a file in experiments/ (`arithmetic` is experiments/arithmetic.yaml), or
-    the path of a YAML file.
+    `source`: the name of a file in experiments/ or experiments/probes/ (`rare` is
+    experiments/probes/rare.yaml), or the path of a YAML file.
     `needed`: arms that must be present, beside the reference. Other arms are left out if the file
     in their `from` does not exist. None = all arms are needed.
 
@@ -364,7 +367,7 @@ def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
 def find_experiment(source: str | Path) -> Path:
     """The file of an experiment, given by its name or path. BadInput lists the known names."""
     folder = Path(__file__).parents[1]
-    for path in (Path(source), folder / f"{source}.yaml"):
+    for path in (Path(source), folder / f"{source}.yaml", folder / "probes" / f"{source}.yaml"):
         if is_yaml_file(path):
             return path
     known = ", ".join(shipped_experiments())
@@ -374,8 +377,13 @@ def find_experiment(source: str | Path) -> Path:
 
 
 def shipped_experiments() -> list[str]:
-    """Names of the experiments in experiments/. Files called sweep_… there describe sweeps."""
-    names = sorted(path.stem for path in Path(__file__).parents[1].glob("*.yaml"))
+    """Names of the experiments in experiments/ and experiments/probes/. Files called sweep_… there
+    describe sweeps.
+    """
+    folder = Path(__file__).parents[1]
+    names = sorted(
+        path.stem for place in (folder, folder / "probes") for path in place.glob("*.yaml")
+    )
     return [name for name in names if not name.startswith("sweep_")]
 
 

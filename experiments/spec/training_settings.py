@@ -75,7 +75,7 @@ class Training(BaseModel, extra="forbid", frozen=True):
     adam_beta2: Share = 0.999
     max_grad_norm: Positive = 1.0
     scale_rewards: Literal["group", "batch", "none"] = "group"
-    # share of the verdicts that are flipped in training, never in evaluation; 0.5 = rewards at random
+    # share of the verdicts that are flipped, in training only; 0.5 = rewards at random
     flipped_verdicts: Share = 0.0
     # leave truncated completions out of the loss; their entropy is measured nevertheless
     mask_truncated_completions: bool = False
