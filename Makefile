@@ -6,7 +6,7 @@
 # The environment .venv is made on first use; a second call does not install again.
 
 PYTHON ?= python3
-EXPERIMENT ?= arithmetic
+EXPERIMENT ?= rare
 SWEEP ?= target_ratio
 PORT ?= 5000
 INPUTS ?= 10000

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from experiments.families import FAMILIES
 from experiments.spec import schema, training_settings
 from experiments.sweep import settings, sweep_file
 from methods import AnyMethod
@@ -19,6 +20,7 @@ from methods import AnyMethod
 DOCS = Path(__file__).parents[1] / "docs"
 CLASSES = [
     *get_args(AnyMethod),
+    *FAMILIES.values(),
     *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy, schema.Task),
     *(training_settings.Training, training_settings.Lora, schema.Arm),
     *(schema.Benchmark, schema.Evaluation, schema.Analysis),

@@ -115,6 +115,7 @@ def make_trainer(
         on_row=on_row,
         gradient_share_every=training.gradient_share_every,
         mask_truncated=training.mask_truncated_completions,
+        flipped_verdicts=training.flipped_verdicts,
         stop=stop,
         guard=Guard(
             out / FAULT_FOLDER,

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from eval.questions.arithmetic import arithmetic
 from eval.questions.problems import write_problems
+from experiments.families import Arithmetic
+from experiments.families.family import draw_problems
 from experiments.spec.schema import Experiment, TinyPolicy, load_experiment
 
 Trap = tuple[
@@ -50,7 +51,9 @@ def make_root(folder: Path, **training: Any) -> Path:
 
     experiment = small(**training)
     (folder / "spec.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json")))
-    write_problems(folder / "problems" / "train.jsonl", arithmetic([1, 2], 4, "test", 0))
+    write_problems(
+        folder / "problems" / "train.jsonl", draw_problems(Arithmetic(), [1, 2], 4, "test", 0)
+    )
     taught_policy().save_pretrained(folder / "base" / "policy")
     make_tiny_tokenizer().save_pretrained(folder / "base" / "policy")
     return folder
@@ -64,9 +67,9 @@ def taught_policy() -> Any:
 
     from experiments.policies.tiny import teach_policy
 
-    policy = load_experiment(ROOT / "tests" / "faults" / "faults.yaml").model
-    assert isinstance(policy, TinyPolicy)
-    return teach_policy(policy)
+    experiment = load_experiment(ROOT / "tests" / "faults" / "faults.yaml")
+    assert isinstance(experiment.model, TinyPolicy)
+    return teach_policy(experiment.model, experiment.task.generator)
 
 
 def small(**training: Any) -> Experiment:

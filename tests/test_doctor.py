@@ -53,7 +53,7 @@ def test_a_bare_machine_runs_the_default_experiment(tmp_path: Path) -> None:
     assert found["data folder"]["found"] == f"no folder {tmp_path / 'none'}"
     assert all(check["add"] for check in said["checks"] if check["status"] == "missing")
     runs = {verdict["experiment"]: verdict["runs"] for verdict in said["experiments"]}
-    assert runs["arithmetic"] == runs["smoke"] == runs["ablation"] == "yes"
+    assert runs["rare"] == runs["smoke"] == runs["ablation"] == "yes"
     assert all(
         answer == "no"
         for name, answer in runs.items()
@@ -65,7 +65,7 @@ def test_text_says_the_same_and_what_to_add() -> None:
     done = examined("--offline", PATH="")
     assert done.returncode == 0
     assert "a machine with an NVIDIA GPU and its driver" in done.stdout
-    assert any(line.split()[:2] == ["arithmetic", "yes"] for line in done.stdout.splitlines())
+    assert any(line.split()[:2] == ["rare", "yes"] for line in done.stdout.splitlines())
     assert max(map(len, done.stdout.splitlines())) < 330
 
 

@@ -12,15 +12,17 @@ import pytest
 
 from eval.files.errors import BadInput
 from eval.questions.named_sets import SOURCES
+from experiments.doctor import command as doctor
 from experiments.policies.folder import make_policy_folder
 from experiments.policies.load_save import policy_source
 from experiments.policies.pretrained import SNAPSHOT_FILES, download, link_or_copy
 from experiments.spec.data_folder import named_sets
 from experiments.spec.policy_settings import HubPolicy
-from experiments.spec.schema import load_experiment, shipped_experiments
+from experiments.spec.schema import DEFAULT_EXPERIMENT, load_experiment, shipped_experiments
 from experiments.workflow.layout import StudyLayout
 
 ROOT = Path(__file__).parents[1]
+PROBES = sorted(path.stem for path in (ROOT / "experiments" / "probes").glob("*.yaml"))
 NAMES = shipped_experiments()
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BARE = {
@@ -66,7 +68,8 @@ def listed(name: str, folder: Path) -> dict[str, int]:
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("name", NAMES)
+# of the probes, which differ in settings alone, the default one
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in PROBES] + ["rare"])
 def test_a_dry_run_lists_every_run(name: str, tmp_path: Path) -> None:
     experiment = load_experiment(name)
     jobs = listed(name, tmp_path)
@@ -75,6 +78,23 @@ def test_a_dry_run_lists_every_run(name: str, tmp_path: Path) -> None:
     assert jobs["train"] == jobs["sample"] == jobs["score"] == runs
     assert jobs["base_sample"] == jobs["base_score"] == sets
     assert jobs["base_policy"] == jobs["problems"] == jobs["report_page"] == 1
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_probe_says_beforehand_what_would_refute_it(name: str) -> None:
+    head = (ROOT / "experiments" / "probes" / f"{name}.yaml").read_text().partition("\nname:")[0]
+    assert re.findall(r"^# (Claim|Expected|Refuted if)\b", head, re.MULTILINE) == [
+        "Claim",
+        "Expected",
+        "Refuted if",
+    ]
+    experiment = load_experiment(name)
+    assert experiment.name == name
+    family, longest = experiment.task.generator, 0
+    for level in experiment.task.levels or ():
+        longest = max(longest, family.longest(level))
+    if name != "arithmetic":  # where a tenth of the steps is written twice
+        assert longest <= experiment.training.max_completion_length
 
 
 @pytest.mark.parametrize("name", ["qwen3_4b", "qwen3_8b"])
@@ -112,7 +132,14 @@ def test_the_two_sizes_differ_in_the_model_alone() -> None:
     assert rest("qwen3_4b") == rest("qwen3_8b")
 
 
-def test_ablation_is_the_default_experiment_but_for_its_arms() -> None:
+def test_the_default_experiment_has_one_name() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert f"EXPERIMENT ?= {DEFAULT_EXPERIMENT}\n" in makefile
+    assert doctor.DEFAULT == DEFAULT_EXPERIMENT
+    assert load_experiment(DEFAULT_EXPERIMENT).name == DEFAULT_EXPERIMENT
+
+
+def test_ablation_is_on_the_task_of_arithmetic() -> None:
     ablation, default = load_experiment("ablation"), load_experiment("arithmetic")
     for part in ("model", "task", "training", "evaluation"):
         assert getattr(ablation, part) == getattr(default, part), part

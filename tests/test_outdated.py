@@ -186,8 +186,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 ENTRIES: dict[tuple[str, ...], set[str]] = {
-    ("experiments.tasks",): PROBLEMS,
-    ("experiments.policies.tiny",): BASE,
+    ("experiments.tasks", "experiments.families.arithmetic"): PROBLEMS,
+    ("experiments.policies.tiny", "experiments.families.arithmetic"): BASE,
     ("eval.sample",): SAMPLED,
     ("eval.score",): SCORED,
     ("experiments.train", "methods.aer"): AER,
@@ -260,7 +260,9 @@ def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(
         ("eval.sampling.engine_transformers", SAMPLED),
         ("eval.sampling.engine_vllm", set()),
         ("eval.verify.worker", RUNS | SCORED | BASE),
-        ("eval.questions.arithmetic", PROBLEMS | BASE),
+        ("experiments.families.arithmetic", PROBLEMS | BASE),
+        ("experiments.families.family", PROBLEMS | BASE),
+        ("experiments.families.skills", set()),  # another family
         ("analysis.tables.scores", PAGES),
         ("analysis.report.html_page", REPORT),
         ("experiments.workflow.outdated", set()),

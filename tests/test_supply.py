@@ -147,7 +147,7 @@ experiment = experiment.model_copy(update={
 })
 write_spec(experiment, root / "spec.yaml")
 tasks.write_all(experiment, root / "problems")
-teach_policy(experiment.model).save_pretrained(root / "base" / "policy")
+teach_policy(experiment.model, experiment.task.generator).save_pretrained(root / "base" / "policy")
 make_tiny_tokenizer().save_pretrained(root / "base" / "policy")
 train_run(experiment, "none", experiment.seeds[0], root)
 tables_command.main([str(root)])

@@ -41,6 +41,7 @@ NO_EFFECT = {
     "experiments.run.stopping": "ends a run at a rollout, from which it resumes",
     "experiments.run.identity": "the mark itself",
     "methods": "the list of methods: an arm counts its own method's module",
+    "experiments.families": "the list of families: a task counts its own family's module",
 }
 """Modules whose edit makes no result anew, each with the reason. What they import is not followed,
 since it has no other effect than theirs."""

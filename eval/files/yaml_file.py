@@ -127,7 +127,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: not readable as YAML: {_harmless(str(error))}") from None
     if not isinstance(content, dict):
         raise BadInput(
-            f"{path}: is not a mapping of keys: see experiments/arithmetic.yaml for the form"
+            f"{path}: is not a mapping of keys: see experiments/probes/rare.yaml for the form"
         )
     return content
 

@@ -37,6 +37,7 @@ class Template:
 
 TEMPLATES: dict[str, Template] = {
     "arithmetic": Template("", ""),
+    "bare": Template("", ""),
     "boxed_chat": Template("", f"\n\n{BOXED_INSTRUCTION}", chat=True),
     "boxed_chat_thinking": Template("", f"\n\n{BOXED_INSTRUCTION}", chat=True, thinking=True),
     "boxed_chat_no_thinking": Template("", f"\n\n{BOXED_INSTRUCTION}", chat=True, thinking=False),

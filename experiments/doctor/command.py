@@ -25,8 +25,8 @@ from experiments.doctor.machine import (
     total_memory,
 )
 
-DEFAULT = "arithmetic"
 EXPERIMENTS_FOLDER = Path(__file__).parents[1]
+DEFAULT = "rare"  # as the schema's, which cannot be imported where packages are missing
 SMALL_SHARE = 0.5  # of the machine's memory: what all runs on a CPU together may use
 
 
@@ -40,13 +40,14 @@ class Readiness:
 
 
 def readiness_of_experiments(found: list[Check], gpus: list[InstalledGpu]) -> list[Readiness]:
-    """One answer per experiment in experiments/.
+    """One answer per experiment in experiments/ and experiments/probes/.
 
     An experiment whose file cannot be planned gets "unknown", with the reason.
     """
     given = {check.name: check for check in found}
     wanting = [name for name in ("python", "packages") if given[name].status == "missing"]
-    files = EXPERIMENTS_FOLDER.glob("*.yaml")
+    folders = (EXPERIMENTS_FOLDER, EXPERIMENTS_FOLDER / "probes")
+    files = [path for folder in folders for path in folder.glob("*.yaml")]
     names = sorted(path.stem for path in files if not path.stem.startswith("sweep_"))
     if wanting:
         return [Readiness(name, "no", f"first add: {', '.join(wanting)}") for name in names]

@@ -24,7 +24,13 @@ from experiments.spec.schema import Benchmark, Experiment, Task
 SAMPLER_ROWS = 512  # completions that the transformers sampler makes at a time
 
 MEAN_PROMPT, LONGEST_PROMPT = 120, 1024  # tokens of a problem with its instruction
-LONGEST_OF = {"arithmetic": 40, "gsm8k_train": 400, "math_train": 1536, "dapo_math_17k": 1200}
+LONGEST_OF = {
+    "arithmetic": 40,
+    "skills": 40,
+    "gsm8k_train": 400,
+    "math_train": 1536,
+    "dapo_math_17k": 1200,
+}
 """Tokens of a set's longest prompt: a third of its characters, the instruction, and a margin."""
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.errors import BadInput
+from experiments.families import Arithmetic, Family
 from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
 
-TINY_VOCABULARY = 18  # tokens
+SPECIAL_TOKENS = 2  # of a tiny policy: padding and the end of an answer
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,11 @@ QWEN3 = {  # of the Base models; the others have 40,960 positions
 }
 
 
-def geometry_of(model: TinyPolicy | MiniaturePolicy | HubPolicy) -> Geometry:
-    """The shape of an experiment's policy.
+def geometry_of(
+    model: TinyPolicy | MiniaturePolicy | HubPolicy,
+    family: Family = Arithmetic(),  # noqa: B008
+) -> Geometry:
+    """The shape of an experiment's policy. family: what a tiny policy is taught.
 
     Raises:
         BadInput: the policy is pretrained, and neither a folder with a config.json nor in QWEN3.
@@ -101,7 +105,9 @@ def geometry_of(model: TinyPolicy | MiniaturePolicy | HubPolicy) -> Geometry:
         return _pretrained(model)
     # As in experiments/policies/tiny.py and miniature.py; a test compares them.
     vocabulary, expansion = (
-        (TINY_VOCABULARY, 2) if isinstance(model, TinyPolicy) else (model.vocabulary, 3)
+        (SPECIAL_TOKENS + len(family.vocabulary), 2)
+        if isinstance(model, TinyPolicy)
+        else (model.vocabulary, 3)
     )
     width, heads = model.hidden_size, model.heads
     return Geometry(

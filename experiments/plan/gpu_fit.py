@@ -93,7 +93,7 @@ def load_of(case: Case) -> Load:
     training, processes = case.training, case.launch.processes
     engine = "transformers" if training.vllm == "none" else training.vllm
     return Load(
-        shape=geometry_of(case.experiment.model),
+        shape=geometry_of(case.experiment.model, case.experiment.task.generator),
         dtype="bfloat16" if case.dtype == "bfloat16" else "float32",
         bf16=training.bf16,
         gradient_checkpointing=training.gradient_checkpointing,

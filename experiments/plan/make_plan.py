@@ -79,7 +79,7 @@ def make_plan(
         case = with_launch(case, arm, gpu_name, named=launch is not None)
         found = fit_on_gpu(case)
         arms[arm] = case, found, training_cost(case, found, assumed)
-    shape = geometry_of(experiment.model)
+    shape = geometry_of(experiment.model, experiment.task.generator)
     evaluation = evaluation_cost(experiment, shape, assumed)
     strata = strata_cost(experiment, shape, assumed)
     return Plan(experiment, gpu_name, assumed, shape, arms, evaluation, strata)

@@ -1,17 +1,14 @@
-"""Trains the tiny base policy of the default experiment: a Qwen3 of a quarter of a million
-parameters that adds chains of digits. Training from scratch takes about a minute on a CPU.
+"""Trains a tiny base policy: a Qwen3 of a quarter of a million parameters that answers questions of
+a generated family. Training from scratch takes seconds to a minute on a CPU.
 
-It learns from mixed demonstrations: most add step by step, some repeat a step, some answer without
-steps, some contain a mistake. The result is a policy whose accuracy differs between levels and
-which has entropy to lose; on both the compared methods act. Part of its entropy is in choices that
-do not matter (how a step is punctuated), as in natural language, and part in choices between right
-and wrong. Every demonstration ends in \\boxed{}, the only place where the verifier looks.
+It learns from the demonstrations of the family (experiments/families), on questions of the stream
+"base" alone. Every demonstration ends in \\boxed{}, the only place where the verifier looks.
 
-    3+5+9=   3+5=8;8+9=7;\\boxed{7}      sums are modulo 10
+    3+5+9=   3+5=8;8+9=7;\\boxed{7}
 
-Source: our own. Departures from a usual language model: a vocabulary of 18 tokens, in which
-`\\boxed{` is a single token, and no other pre-training. The folder that it writes is an ordinary
-Hugging Face model.
+Source: our own. Departures from a usual language model: a vocabulary of some tens of tokens, in
+which `\\boxed{` is a single token, and no other pre-training. The folder that it writes is an
+ordinary Hugging Face model.
 
     python -m experiments.policies.tiny --spec results/arithmetic/spec.yaml \\
         --out results/arithmetic/base/policy
@@ -20,7 +17,7 @@ Hugging Face model.
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,26 +32,30 @@ from transformers.utils import logging
 from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from eval.files.marks import Record, known_parts
-from eval.questions.arithmetic import arithmetic, largest_draw, stream_of
 from eval.verify.verifier import Verifier
+from experiments.families import Arithmetic, Family
+from experiments.families.family import draw_problems, largest_draw, question_of_stream
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.schema import TinyPolicy, load_experiment
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import base_parts
 
 PADDING, END_OF_ANSWER = "<pad>", "<end>"
-SEPARATORS = {";": 0.9, ",": 0.1}  # how a step can end: probability in the demonstrations
-VOCABULARY = [PADDING, END_OF_ANSWER, *"0123456789", "+", "=", *SEPARATORS, "\\boxed{", "}"]
-TOKEN = r"\\boxed\{|<end>|."
-CURRICULUM = 0.5  # share of the steps after which all levels are taught
-PARTS = 4  # into which a batch is split by length
+TOKEN = r"\\boxed\{|<end>|<unused\d+>|."
+PADDING_ID = 0  # the first of the tokens
+PARTS = 4  # into which a batch of different lengths is split
 IGNORED = -100  # label of tokens without a loss: prompt and padding
 
 
-def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
+def tokens_of(family: Family) -> list[str]:
+    """The vocabulary of a policy that answers questions of the family."""
+    return [PADDING, END_OF_ANSWER, *family.vocabulary]
+
+
+def make_tiny_tokenizer(family: Family = Arithmetic()) -> PreTrainedTokenizerFast:  # noqa: B008
     """One token per character, and one for `\\boxed{`. Decoding joins tokens without blanks."""
     core = Tokenizer(
-        models.WordLevel({token: i for i, token in enumerate(VOCABULARY)}, unk_token=PADDING)
+        models.WordLevel({token: i for i, token in enumerate(tokens_of(family))}, unk_token=PADDING)
     )
     core.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN), behavior="isolated")
     core.decoder = decoders.Fuse()
@@ -67,11 +68,12 @@ def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def make_tiny_model(policy: TinyPolicy) -> Qwen3ForCausalLM:
+def make_tiny_model(policy: TinyPolicy, family: Family = Arithmetic()) -> Qwen3ForCausalLM:  # noqa: B008
     """An untrained Qwen3 of the policy's size. Its weights come from torch's global generator."""
+    tokens = tokens_of(family)
     return Qwen3ForCausalLM(
         Qwen3Config(
-            vocab_size=len(VOCABULARY),
+            vocab_size=len(tokens),
             hidden_size=policy.hidden_size,
             intermediate_size=2 * policy.hidden_size,
             num_hidden_layers=policy.layers,
@@ -81,80 +83,48 @@ def make_tiny_model(policy: TinyPolicy) -> Qwen3ForCausalLM:
             max_position_embeddings=512,
             tie_word_embeddings=True,
             bos_token_id=None,
-            eos_token_id=VOCABULARY.index(END_OF_ANSWER),
-            pad_token_id=VOCABULARY.index(PADDING),
+            eos_token_id=tokens.index(END_OF_ANSWER),
+            pad_token_id=tokens.index(PADDING),
         )
     )
-
-
-def demonstration(digits: Sequence[int], policy: TinyPolicy, rng: random.Random) -> str:
-    """A random answer to "d0+d1+...=" from the mixture that the policy's settings describe."""
-    total, steps = digits[0], ""
-    for digit in digits[1:]:
-        result = rng.randrange(10) if rng.random() < policy.wrong else (total + digit) % 10
-        separator = rng.choices(list(SEPARATORS), weights=list(SEPARATORS.values()))[0]
-        step = f"{total}+{digit}={result}{separator}"
-        steps += step * (2 if rng.random() < policy.repeated else 1)
-        total = result
-    reasoning = "" if rng.random() < policy.direct else steps
-    return f"{reasoning}\\boxed{{{total}}}{END_OF_ANSWER}"
-
-
-def levels_at(policy: TinyPolicy, progress: float) -> Sequence[int]:
-    """The levels taught after this share of the steps: the easiest first, all from CURRICULUM on.
-
-    With all levels from the start, the policy learns to add two digits in one sudden step, whose
-    time depends on chance.
-    """
-    return policy.levels[: 1 + int(len(policy.levels) * progress / CURRICULUM)]
-
-
-def draw_digits(levels: Sequence[int], rng: random.Random) -> list[int]:
-    """The digits of a random chain of a uniformly drawn level.
-
-    Only chains of the stream "base" are taught; those of other streams are kept for training
-    prompts, validation and test.
-    """
-    level = rng.choice(levels)
-    while True:
-        digits = [rng.randrange(10) for _ in range(level + 1)]
-        if stream_of(question(digits)) == "base":
-            return digits
-
-
-def question(digits: Sequence[int]) -> str:
-    return "+".join(map(str, digits)) + "="
-
-
-def encode(text: str) -> list[int]:
-    return [VOCABULARY.index(token) for token in re.findall(TOKEN, text)]
 
 
 TaughtPair = tuple[list[int], list[int]]  # token ids of a question and of its answer
 
 
-def draw_pair(policy: TinyPolicy, progress: float, rng: random.Random) -> TaughtPair:
-    digits = draw_digits(levels_at(policy, progress), rng)
-    return encode(question(digits)), encode(demonstration(digits, policy, rng))
+def draw_pair(
+    family: Family, codes: Mapping[str, int], progress: float, rng: random.Random
+) -> TaughtPair:
+    """codes: token → its id."""
+    level = family.level_to_teach(progress, rng)
+    asked = question_of_stream(family, level, "base", rng)
+    answer = family.demonstration(asked, progress, rng) + END_OF_ANSWER
+    return encode(asked, codes), encode(answer, codes)
+
+
+def encode(text: str, codes: Mapping[str, int]) -> list[int]:
+    return [codes[token] for token in re.findall(TOKEN, text)]
 
 
 def draw_batch(
-    policy: TinyPolicy, progress: float, rng: random.Random
+    family: Family, size: int, progress: float, rng: random.Random
 ) -> list[tuple[Tensor, Tensor]]:
     """A batch of demonstrations as PARTS pairs (ids_BT, labels_BT).
 
     Each part has sequences of similar length, so that there is little padding.
     """
-    drawn = [draw_pair(policy, progress, rng) for _ in range(policy.batch_size)]
+    codes = {token: i for i, token in enumerate(tokens_of(family))}
+    drawn = [draw_pair(family, codes, progress, rng) for _ in range(size)]
     pairs = sorted(drawn, key=lambda pair: len(pair[0] + pair[1]))
-    size = math.ceil(len(pairs) / PARTS)
-    return [pad(pairs[start : start + size]) for start in range(0, len(pairs), size)]
+    shortest, longest = (len(pairs[i][0] + pairs[i][1]) for i in (0, -1))
+    part = len(pairs) if shortest == longest else math.ceil(len(pairs) / PARTS)
+    return [pad(pairs[start : start + part]) for start in range(0, len(pairs), part)]
 
 
 def pad(pairs: Sequence[TaughtPair]) -> tuple[Tensor, Tensor]:
     """(ids_BT, labels_BT), padded on the right. Only tokens of the answers have a loss."""
     longest = max(len(asked) + len(answer) for asked, answer in pairs)
-    ids_BT = torch.full((len(pairs), longest), VOCABULARY.index(PADDING))
+    ids_BT = torch.full((len(pairs), longest), PADDING_ID)
     labels_BT = torch.full((len(pairs), longest), IGNORED)
     for i, (asked, answer) in enumerate(pairs):
         end = len(asked) + len(answer)
@@ -181,7 +151,7 @@ def accumulate_gradient(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, T
     return total
 
 
-def teach_policy(policy: TinyPolicy) -> Qwen3ForCausalLM:
+def teach_policy(policy: TinyPolicy, family: Family) -> Qwen3ForCausalLM:
     """Trains the model, on a GPU if there is one.
 
     On a CPU the same settings give the same weights bit for bit, on a GPU up to rounding.
@@ -189,7 +159,7 @@ def teach_policy(policy: TinyPolicy) -> Qwen3ForCausalLM:
     torch.manual_seed(policy.seed)
     rng = random.Random(f"base policy/{policy.seed}")
     # The initial weights are drawn on the CPU, so that they are the same on every machine.
-    model = make_tiny_model(policy)
+    model = make_tiny_model(policy, family)
     model.to("cuda" if torch.cuda.is_available() else "cpu")  # pyright: ignore[reportArgumentType]
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=policy.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
@@ -199,7 +169,9 @@ def teach_policy(policy: TinyPolicy) -> Qwen3ForCausalLM:
     )
     bar = trange(policy.steps, desc="base policy", disable=None)
     for step in bar:
-        loss = accumulate_gradient(model, draw_batch(policy, step / policy.steps, rng))
+        loss = accumulate_gradient(
+            model, draw_batch(family, policy.batch_size, step / policy.steps, rng)
+        )
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -208,18 +180,17 @@ def teach_policy(policy: TinyPolicy) -> Qwen3ForCausalLM:
     return model
 
 
-def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict[str, float]:
+def accuracy_by_level(model: Any, family: Family, seed: int, samples: int = 16) -> dict[str, float]:
     """Share of correct answers in [0, 1] per level, at temperature 1 on new problems.
 
     `samples`: answers to each problem, of which there are at most 20 per level.
     """
-    tokenizer = make_tiny_tokenizer()
+    tokenizer = make_tiny_tokenizer(family)
     rates = {}
     with Verifier(workers=1) as verifier, torch.no_grad():
-        for level in policy.levels:
-            problems = arithmetic(
-                [level], min(20, largest_draw(level, "validation")), "validation", policy.seed
-            )
+        for level in family.shown:
+            count = min(20, largest_draw(family, level, "validation"))
+            problems = draw_problems(family, [level], count, "validation", seed)
             asked = [problem.text for problem in problems for _ in range(samples)]
             prompts = tokenizer(asked, return_tensors="pt", padding=True).to(model.device)
             made = model.generate(
@@ -228,7 +199,7 @@ def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict
                 do_sample=True,
                 temperature=1.0,
                 top_k=0,
-                max_new_tokens=12 * level + 8,  # enough for every step twice
+                max_new_tokens=family.longest(level),
             )
             answers = tokenizer.batch_decode(
                 made[:, prompts["input_ids"].shape[1] :], skip_special_tokens=True
@@ -239,12 +210,12 @@ def accuracy_by_level(model: Any, policy: TinyPolicy, samples: int = 16) -> dict
     return rates
 
 
-def make_tiny_policy(policy: TinyPolicy, folder: Path) -> Record:
+def make_tiny_policy(policy: TinyPolicy, family: Family, folder: Path) -> Record:
     """Trains the policy and saves it in the folder; reports its accuracy by level."""
-    model = teach_policy(policy)
+    model = teach_policy(policy, family)
     model.save_pretrained(folder)
-    make_tiny_tokenizer().save_pretrained(folder)
-    rates = accuracy_by_level(model.eval(), policy)
+    make_tiny_tokenizer(family).save_pretrained(folder)
+    rates = accuracy_by_level(model.eval(), family, policy.seed)
     print("accuracy by level at temperature 1:", rates)
     return {"accuracy.json": rates}
 
@@ -260,7 +231,10 @@ def main() -> None:
         policy = experiment.model
         assert isinstance(policy, TinyPolicy), "this module trains policies with source: tiny"
         parts = known_parts(base_parts(StudyLayout(experiment, arguments.spec.parent.parent)))
-        make_policy_folder(arguments.out, parts, lambda folder: make_tiny_policy(policy, folder))
+        family = experiment.task.generator
+        make_policy_folder(
+            arguments.out, parts, lambda folder: make_tiny_policy(policy, family, folder)
+        )
 
 
 if __name__ == "__main__":

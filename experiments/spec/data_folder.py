@@ -11,6 +11,7 @@ from pathlib import Path
 
 from eval.files.errors import BadInput
 from eval.questions.named_sets import SOURCES
+from experiments.families import FAMILIES
 from experiments.spec.schema import Experiment, find_experiment, load_experiment
 
 
@@ -54,4 +55,4 @@ def named_sets(experiment: Experiment) -> list[str]:
         for name, benchmark in experiment.evaluation.benchmarks.items()
         if benchmark.levels is None
     ]
-    return named if prompts == "arithmetic" else [prompts, *named]
+    return named if prompts in FAMILIES else [prompts, *named]

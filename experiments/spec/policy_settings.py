@@ -1,7 +1,7 @@
 """The `model` block of an experiment: where its base policy comes from.
 
-`source: tiny` is trained here on arithmetic, `source: miniature` is trained here on the training
-problems, `source: pretrained` comes from the Hugging Face hub or a folder.
+`source: tiny` is trained here on a family of generated problems, `source: miniature` is trained
+here on the training problems, `source: pretrained` comes from the Hugging Face hub or a folder.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Len
 from pydantic import BaseModel, StringConstraints, model_validator
 
-from methods.common.ranges import Count, Natural, Positive, Share
+from methods.common.ranges import Count, Natural, Positive
 
 Levels = Annotated[tuple[Count, ...], Len(1)]
 # A commit and never a branch or a tag, because those can be moved to other weights.
@@ -19,16 +19,12 @@ Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 class TinyPolicy(BaseModel, extra="forbid", frozen=True):
-    """A base policy that the experiment trains on demonstrations of arithmetic."""
+    """A base policy that the experiment trains on demonstrations of its `task.family`."""
 
     source: Literal["tiny"]
     hidden_size: Count = 96
     layers: Count = 3
     heads: Count = 4
-    levels: Levels = (1, 2, 3, 4, 5, 6, 7, 8)  # operations in the demonstrations
-    direct: Share = 0.33  # of the demonstrations: answer without steps
-    repeated: Share = 0.06  # of the steps: written twice
-    wrong: Share = 0.1  # of the steps: with a random result
     steps: Count = 300  # optimizer steps
     batch_size: Count = 128  # demonstrations per step
     learning_rate: Positive = 3e-3  # peak of a one-cycle schedule

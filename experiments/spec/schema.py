@@ -27,6 +27,7 @@ from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
 from eval.questions.named_sets import SOURCES
 from eval.sampling.prompts import TEMPLATES
+from experiments.families import FAMILIES, AnyFamily, Arithmetic, Family
 from experiments.spec.policy_settings import (
     Count,
     HubPolicy,
@@ -45,6 +46,8 @@ FolderName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
 ]  # becomes a folder
 
+DEFAULT_EXPERIMENT = "rare"  # of `snakemake all`; the Makefile names it, too
+
 # These folders are in a results folder beside those of the arms, so no arm may have their names.
 RESERVED_FOLDERS = {"base", "problems", "tables", "figures", "logs", "benchmarks", "sweep"}
 
@@ -58,12 +61,14 @@ class Closed(BaseModel):
 class Task(Closed):
     """The training prompts."""
 
-    prompts: str  # "arithmetic", or the name of a training set
+    prompts: str  # a family of generated problems, or the name of a training set
     template: str  # how a problem becomes a prompt, for training and evaluation alike
-    levels: Levels | None = None  # arithmetic: operations
-    per_level: Count | None = None  # arithmetic: prompts per level
+    # settings of the generated problems, and of what a tiny policy is taught; docs/experiments.md
+    family: Annotated[AnyFamily, Field(discriminator="name")] | None = None
+    levels: Levels | None = None  # generated prompts: their levels
+    per_level: Count | None = None  # generated prompts: how many of each level
     limit: Count | None = None  # named sets: number of prompts used, the first after cleaning
-    seed: Natural = 0  # of the arithmetic problems
+    seed: Natural = 0  # of the generated problems
     contamination: Literal["drop", "flag"] = (
         "drop"  # what to do with training rows that overlap a benchmark
     )
@@ -76,21 +81,44 @@ class Task(Closed):
             raise ValueError(
                 f"unknown template {self.template!r}: choose one of {', '.join(TEMPLATES)}"
             )
-        if self.prompts == "arithmetic":
+        if self.prompts in FAMILIES:
             if self.levels is None or self.per_level is None:
-                raise ValueError("arithmetic prompts need levels and per_level")
+                raise ValueError(f"{self.prompts} prompts need levels and per_level")
         elif self.prompts not in SOURCES:
             raise ValueError(
-                f"unknown prompts {self.prompts!r}: choose arithmetic or one of"
+                f"unknown prompts {self.prompts!r}: choose {' or '.join(FAMILIES)}, or one of"
                 f" {', '.join(SOURCES)}"
             )
         elif self.levels is not None or self.per_level is not None:
             raise ValueError(
-                "levels and per_level belong to arithmetic prompts only: leave them out"
+                "levels and per_level belong to generated prompts only: leave them out"
             )
-        if self.prompts == "arithmetic" and self.limit is not None:
+        if self.prompts in FAMILIES and self.limit is not None:
             raise ValueError("limit belongs to named sets: set per_level instead")
+        if self.family and self.prompts in FAMILIES and self.family.name != self.prompts:
+            raise ValueError(
+                f"family has the settings of {self.family.name}, but the prompts are"
+                f" {self.prompts}: make them the same"
+            )
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def family_of_the_prompts(cls, given: Any) -> Any:
+        """The family's settings, by default those of the prompts' own family."""
+        prompts = given.get("prompts") if isinstance(given, dict) else None
+        family = given.get("family") if isinstance(given, dict) else None
+        if not (family is None or isinstance(family, dict)):
+            return given
+        if prompts not in FAMILIES:
+            # A family without a name has no prompts to get it from: they say what is wrong.
+            return given if not family or "name" in family else {**given, "family": None}
+        return {**given, "family": {"name": prompts, **(family or {})}}
+
+    @property
+    def generator(self) -> Family:
+        """What makes the problems of sets with levels, and teaches a tiny policy."""
+        return self.family or Arithmetic()
 
 
 class Arm(Closed):
@@ -106,9 +134,9 @@ class Benchmark(Closed):
 
     samples: Count  # completions per question
     k: Annotated[tuple[Count, ...], Len(1)]  # of pass@k
-    levels: Levels | None = None  # arithmetic sets: operations
-    per_level: Count | None = None  # arithmetic sets: questions per level
-    stream: Literal["validation", "test"] = "test"  # arithmetic sets
+    levels: Levels | None = None  # generated sets: their levels
+    per_level: Count | None = None  # generated sets: questions per level
+    stream: Literal["validation", "test"] = "test"  # generated sets
     limit: Count | None = None  # named sets: number of questions asked, the first of the set
 
     @model_validator(mode="after")
@@ -120,7 +148,8 @@ class Benchmark(Closed):
             )
         if (self.levels is None) != (self.per_level is None):
             raise ValueError(
-                "levels and per_level go together: give both (arithmetic) or neither (a named set)"
+                "levels and per_level go together: give both (a generated set) or neither (a named"
+                " set)"
             )
         if self.levels is not None and self.limit is not None:
             raise ValueError("limit belongs to named sets: set per_level instead")
@@ -149,12 +178,12 @@ class Evaluation(Closed):
             if benchmark.levels is not None and name in SOURCES:
                 raise ValueError(
                     f"{name!r} is the name of a known set, and levels make another one: give the"
-                    " arithmetic set a name of its own"
+                    " generated set a name of its own"
                 )
             if benchmark.levels is None and name not in SOURCES:
                 raise ValueError(
                     f"unknown benchmark {name!r}: choose one of {', '.join(SOURCES)}, or give"
-                    " levels and per_level for an arithmetic set"
+                    " levels and per_level for a generated set"
                 )
         return self
 
@@ -203,10 +232,12 @@ class Experiment(Closed):
                     f"an arm cannot be called {name!r}: the results folder uses that name already"
                 )
             self._check_arm(name)
-        if isinstance(self.model, MiniaturePolicy) and self.task.prompts == "arithmetic":
+        if isinstance(self.model, MiniaturePolicy) and self.task.prompts in FAMILIES:
             raise ValueError(
-                "model: a miniature policy needs a named training set as prompts, not arithmetic"
+                "model: a miniature policy needs a named training set as prompts, not"
+                f" {self.task.prompts}"
             )
+        self._check_levels()
         if (
             isinstance(self.model, HubPolicy)
             and self.model.revision is None
@@ -216,6 +247,18 @@ class Experiment(Closed):
                 f"model.revision is missing: pin {self.model.name!r} to a commit of the hub"
             )
         return self
+
+    def _check_levels(self) -> None:
+        known = self.task.generator.levels
+        sets = self.evaluation.benchmarks
+        asked = {f"evaluation.benchmarks.{name}": sets[name].levels for name in sets}
+        for place, levels in {"task": self.task.levels, **asked}.items():
+            for level in levels or ():
+                if level not in known:
+                    raise ValueError(
+                        f"{place}.levels: {self.task.generator.name} has no level {level}: choose"
+                        f" from 1 to {known[-1]}"
+                    )
 
     def _check_arm(self, name: str) -> None:
         arm = self.arms[name]
@@ -259,8 +302,8 @@ def training_budget(training: Training) -> dict[str, int]:
 def load_experiment(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
     """Reads an experiment file.
 
-    `source`: the name of a file in experiments/ (`arithmetic` is experiments/arithmetic.yaml), or
-    the path of a YAML file.
+    `source`: the name of a file in experiments/ or experiments/probes/ (`rare` is
+    experiments/probes/rare.yaml), or the path of a YAML file.
     `needed`: arms that must be present, beside the reference. Other arms are left out if the file
     in their `from` does not exist. None = all arms are needed.
 
@@ -324,7 +367,7 @@ def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
 def find_experiment(source: str | Path) -> Path:
     """The file of an experiment, given by its name or path. BadInput lists the known names."""
     folder = Path(__file__).parents[1]
-    for path in (Path(source), folder / f"{source}.yaml"):
+    for path in (Path(source), folder / f"{source}.yaml", folder / "probes" / f"{source}.yaml"):
         if is_yaml_file(path):
             return path
     known = ", ".join(shipped_experiments())
@@ -334,8 +377,13 @@ def find_experiment(source: str | Path) -> Path:
 
 
 def shipped_experiments() -> list[str]:
-    """Names of the experiments in experiments/. Files called sweep_… there describe sweeps."""
-    names = sorted(path.stem for path in Path(__file__).parents[1].glob("*.yaml"))
+    """Names of the experiments in experiments/ and experiments/probes/. Files called sweep_… there
+    describe sweeps.
+    """
+    folder = Path(__file__).parents[1]
+    names = sorted(
+        path.stem for place in (folder, folder / "probes") for path in place.glob("*.yaml")
+    )
     return [name for name in names if not name.startswith("sweep_")]
 
 

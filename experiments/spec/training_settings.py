@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Le
 from pydantic import BaseModel, model_validator
 
-from experiments.spec.policy_settings import Count, Natural, Share
-from methods.common.ranges import Fraction, NonNegative, Positive
+from experiments.spec.policy_settings import Count, Natural
+from methods.common.ranges import Fraction, NonNegative, Positive, Share
 
 Port = Annotated[int, Ge(1), Le(65535)]
 Correction = Literal["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
@@ -75,6 +75,8 @@ class Training(BaseModel, extra="forbid", frozen=True):
     adam_beta2: Share = 0.999
     max_grad_norm: Positive = 1.0
     scale_rewards: Literal["group", "batch", "none"] = "group"
+    # share of the verdicts that are flipped, in training only; 0.5 = rewards at random
+    flipped_verdicts: Share = 0.0
     # leave truncated completions out of the loss; their entropy is measured nevertheless
     mask_truncated_completions: bool = False
     # tokens before max_completion_length over which the overlong penalty grows; 0 = none

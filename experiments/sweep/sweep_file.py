@@ -20,6 +20,7 @@ from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
 from experiments.spec.policy_settings import Natural
 from experiments.spec.schema import (
+    DEFAULT_EXPERIMENT,
     Benchmark,
     Closed,
     Experiment,
@@ -155,7 +156,7 @@ def asked_experiment(config: Mapping[str, Any]) -> str:
     """Name or path of the experiment that `--config experiment=…` or `--config sweep=…` names."""
     if "experiment" in config or "sweep" not in config:
         # str, because Snakemake turns a name that looks like a number into one
-        return str(config.get("experiment", "arithmetic"))
+        return str(config.get("experiment", DEFAULT_EXPERIMENT))
     return _read_study(find_study(asked_sweep(config))).experiment
 
 

@@ -16,10 +16,11 @@ from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from eval.files.locks import locked
 from eval.files.marks import known_parts, mark_folder
-from eval.questions.arithmetic import arithmetic
 from eval.questions.contamination import Examination, examine, write_report
 from eval.questions.duplicates import Repeats
 from eval.questions.problems import Problem, load_counted, load_set, write_problems
+from experiments.families import FAMILIES
+from experiments.families.family import draw_problems
 from experiments.spec.data_folder import load_ready
 from experiments.spec.schema import Benchmark, Experiment
 from experiments.workflow.layout import StudyLayout
@@ -32,14 +33,13 @@ def training_problems(
     """The training prompts, and the report on the set that they come from.
 
     Duplicate, conflicting and overlapping rows are removed before the first `limit` rows are taken.
-    Arithmetic streams have no problem in common by construction, but are examined, too.
+    Generated streams have no problem in common by construction, but are examined, too.
     """
     task = experiment.task
-    if task.prompts == "arithmetic":
-        drawn, repeats = (
-            arithmetic(required(task.levels), required(task.per_level), "train", task.seed),
-            Repeats(0, 0),
-        )
+    if task.prompts in FAMILIES:
+        levels, count = required(task.levels), required(task.per_level)
+        drawn = draw_problems(task.generator, levels, count, "train", task.seed)
+        repeats = Repeats(0, 0)
     else:
         drawn, repeats = load_counted(task.prompts, data_dir(experiment))
     found = examine(task.prompts, drawn, benchmarks, task.contamination)
@@ -54,7 +54,8 @@ def benchmark_problems(name: str, benchmark: Benchmark, experiment: Experiment) 
     """The questions of one benchmark."""
     if benchmark.levels is not None:
         levels, count = benchmark.levels, required(benchmark.per_level)
-        return arithmetic(levels, count, benchmark.stream, experiment.task.seed)
+        task = experiment.task
+        return draw_problems(task.generator, levels, count, benchmark.stream, task.seed)
     return load_set(name, data_dir(experiment))[: benchmark.limit]
 
 

@@ -47,6 +47,7 @@ from experiments.run.numerics import FAULT_FOLDER, UNDRAWABLE, Guard
 from experiments.run.stopping import AfterUpdate, StopRequest
 from experiments.training.acted import added_to_plain, lever_numbers, unlike_plain
 from experiments.training.data_order import skip_passes
+from experiments.training.flipped_verdicts import flip_verdicts
 from experiments.training.generation import complete_prompts, prepare_generation
 from experiments.training.gradient_share import GradientShare
 from experiments.training.own_entropy import attach_own_entropy, own_scores
@@ -89,6 +90,7 @@ class EntropyControlTrainer(GRPOTrainer):
         on_row: Callable[[Row], None],
         gradient_share_every: int = 0,
         mask_truncated: bool = False,
+        flipped_verdicts: float = 0.0,
         stop: StopRequest | None = None,
         guard: Guard | None = None,
         limits: Limits | None = None,
@@ -103,6 +105,7 @@ class EntropyControlTrainer(GRPOTrainer):
         self.add_callback(AfterUpdate(self))
         self.method, self.labels, self.on_row = method, labels, on_row
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
+        self.flipped = flipped_verdicts
         self.stop, self.interrupted, self.limits = stop or StopRequest(), False, limits or Limits()
         self.guard = guard or Guard(Path(str(self.args.output_dir)) / FAULT_FOLDER, "this run")
         if isinstance(method, OwnEntropy):
@@ -161,6 +164,9 @@ class EntropyControlTrainer(GRPOTrainer):
     def _calculate_rewards(self, *args: Any) -> Tensor:
         rewards = super()._calculate_rewards(*args)
         self.rollout.verified = args[2]
+        rewards[:, 0] = flip_verdicts(
+            rewards[:, 0], self.flipped, self.args.seed, self.progress.rollouts
+        )
         unscored_B = rewards.isnan().all(1)
         weighted = rewards * self.reward_weights.to(rewards.device)
         self.rollout.verdict_B = rewards[:, 0]

@@ -1,8 +1,8 @@
 """What every step of a study would be made from today: its mark, and one digest per part.
 
     mark                              settings             code           inputs, by content
-    problems/checksums.json           task, sets           problems       data files
-    base/policy/checksums.json        model                base policy    local folder, prompts
+    problems/checksums.json           task, sets           problems, (+)  data files
+    base/policy/checksums.json        model, family        base policy, (+) local folder, prompts
     base/eval/<set>.sampled           sampling             sampling       policy, problems
     base/eval/<set>.scored            k                    scoring        problems, samples
     <arm>/seed-<s>/checksums.json     run                  training       prompts, (*)
@@ -12,6 +12,7 @@
 Code is the closure of imports of the step's entry point (eval/files/code_digest.py). A part whose
 input is not there yet is None: Snakemake makes the input first, and then the step.
 
+(+) The module of the family that problems are generated from counts, and no other family's.
 (*) A run also rests on the base policy and its pass rates on the prompts. These are computed: made
 again on another machine they may come out differently though nothing was changed. So a start does
 not train anew where they differ; the training job refuses them (experiments/run/identity.py).
@@ -28,7 +29,7 @@ from eval.files.marks import CHECKSUMS, digest_of, listed_files
 from eval.sampling.made_from import policy_digest, sampling_parts
 from eval.scoring.made_from import scoring_parts
 from experiments.spec.resolved import resolved_yaml
-from experiments.spec.schema import Experiment, MiniaturePolicy, run_spec
+from experiments.spec.schema import Experiment, MiniaturePolicy, TinyPolicy, run_spec
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.outside_files import outside_digests
 
@@ -69,7 +70,7 @@ def problem_parts(layout: StudyLayout) -> Today:
     }
     return {
         "settings": digest_of({"task": spec["task"], "data_dir": spec["data_dir"], "sets": sets}),
-        "code": code_digest("experiments.tasks"),
+        "code": code_digest("experiments.tasks", *family_module(layout.experiment)),
         "data": digest_of([*outside_digests(layout.data_files(), layout.root).values()]),
     }
 
@@ -79,6 +80,10 @@ def base_parts(layout: StudyLayout) -> Today:
     model, task = layout.experiment.model, layout.experiment.task
     settings = {"model": model.model_dump(mode="json")}
     parts: Today = {}
+    code = [f"experiments.policies.{layout.base_module()}"]
+    if isinstance(model, TinyPolicy):
+        settings["family"] = task.generator.model_dump(mode="json")
+        code += family_module(layout.experiment)
     if isinstance(model, MiniaturePolicy):
         settings["template"] = {"name": task.template}
         parts["prompts"] = _problems_file(layout, "train")
@@ -86,7 +91,7 @@ def base_parts(layout: StudyLayout) -> Today:
         parts["files"] = local_policy(layout)
     return {
         "settings": digest_of(settings),
-        "code": code_digest(f"experiments.policies.{layout.base_module()}"),
+        "code": code_digest(*code),
         **parts,
     }
 
@@ -115,6 +120,13 @@ def training_code(experiment: Experiment, arm: str) -> str:
             " file: rename one of them"
         )
     return code_digest("experiments.train", f"methods.{name}")
+
+
+def family_module(experiment: Experiment) -> list[str]:
+    """The module of the family that the experiment's problems are generated from, if any are."""
+    sets = [experiment.task, *experiment.evaluation.benchmarks.values()]
+    is_needed = any(each.levels for each in sets)
+    return [f"experiments.families.{experiment.task.generator.name}"] if is_needed else []
 
 
 def local_policy(layout: StudyLayout) -> str:
