@@ -37,8 +37,9 @@ EXACT_NATS, ROUNDED_NATS = 0.005, 0.1
 
 
 def are_checked(trainer: Any) -> bool:
-    """Whether the rollout under way is checked."""
-    return not trainer.was_checked or trainer.progress.rollouts % EVERY == 0
+    """Whether the rollout under way is checked; not if a caller gives the completions."""
+    due = not trainer.was_checked or trainer.progress.rollouts % EVERY == 0
+    return due and trainer.rollout_func is None
 
 
 def check_rollout(trainer: Any, inputs: Sequence[Mapping[str, Any]], batch: dict[str, Any]) -> None:
