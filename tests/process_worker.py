@@ -90,7 +90,8 @@ class Given(EntropyControlTrainer):
         self.loss, self.losses, self.gradients, self.summed = 0.0, [], {}, []
         last = self.accelerator.process_index == self.accelerator.num_processes - 1
         self.stop.asked = self.asks and last and self.progress.rollouts == 1
-        return [self.completion(start + i) for i in range(len(prompt_ids))], None
+        self.rollout.generated = [self.completion(start + i) for i in range(len(prompt_ids))]
+        return self.rollout.generated, None
 
     def completion(self, row: int) -> list[int]:
         draw = random.Random(1000 * self.progress.rollouts + row)

@@ -164,6 +164,7 @@ def test_a_run_without_a_fault_passes(fault: str, temperature: float, tmp_path: 
 def test_the_first_rollout_and_every_fiftieth_is_checked() -> None:
     class Trainer:
         was_checked = False
+        rollout_func = None
 
         class progress:
             rollouts = 7
