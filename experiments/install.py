@@ -5,8 +5,9 @@
 
 1. torch, whose build depends on the machine. With TORCH_INDEX, the build of that index; with pip
    configured for an index or a folder of wheels, the build that is found there; otherwise uv's
-   `--torch-backend=auto`: the CPU build without an NVIDIA driver, the driver's CUDA with one. If
-   that index cannot be reached, the build of the package index.
+   `--torch-backend=auto`: the CPU build without an NVIDIA driver, the driver's CUDA with one. pip
+   takes the CPU build on Linux without a driver. If that index cannot be reached, the build of the
+   package index.
 2. All other packages, exactly as in the lock file, each checked against its hash.
 3. The suite itself, editable.
 
@@ -17,16 +18,20 @@ configuration uv is given the keys in `UV_NAMES`.
 
 import argparse
 import os
+import platform
 import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shutil import which
 
 HERE = Path(__file__).resolve().parents[1]
 LOCK, TEST_LOCK = HERE / "requirements.lock", HERE / "tests" / "requirements.lock"
 TORCH = "torch==2.13.*"
 UV = "uv==0.13.*"
+CPU_BUILD = ["--index-url", "https://download.pytorch.org/whl/cpu", "--timeout=15", "--retries=1"]
+"""pip's options for PyTorch's CPU build, a fifth of the download. pip cannot choose by driver."""
 OLDEST_PYTHON = "3.11"
 BUILDS = ("torch", "triton", "nvidia-", "cuda-")  # packages that torch's build brings
 UV_NAMES = {
@@ -63,13 +68,19 @@ def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str]) 
     return {**found, "UV_NO_PROGRESS": "1", **environment}
 
 
-def torch_ways(settings: Mapping[str, str], index: str | None) -> list[list[str]]:
-    """Options for installing torch, in the order in which they are tried. `index`: TORCH_INDEX."""
+def torch_ways(
+    settings: Mapping[str, str], index: str | None, build: Sequence[str]
+) -> list[list[str]]:
+    """Options for installing torch, in the order in which they are tried.
+
+    index: TORCH_INDEX; None where it is not set, empty for the package index. build: options that
+    choose this machine's build; empty where the package index has it.
+    """
     if index:
-        return [["--default-index", index]]
-    if index == "" or settings.get("index-url") or settings.get("find-links"):
+        return [["--index-url", index]]
+    if index == "" or settings.get("index-url") or settings.get("find-links") or not build:
         return [[]]
-    return [["--torch-backend=auto"], []]
+    return [[*build], []]
 
 
 def without_builds(lock: str) -> str:
@@ -108,11 +119,12 @@ def install_environment(locks: Sequence[Path], index: str | None) -> bool:
     if call([*pip_install, UV], environment, quiet=True):
         uv_install = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"]
         uv_install += ["--python", sys.executable]
-        ways = torch_ways(settings, index)
+        ways = torch_ways(settings, index, ["--torch-backend=auto"])
         if install_steps(uv_install, ways, locks, uv_environment(settings, environment)):
             return True
     print("uv could not install all of it. Now pip tries, which takes minutes.", flush=True)
-    ways = [["--index-url", index]] if index else [[]]
+    needs_cpu_build = platform.system() == "Linux" and not which("nvidia-smi")
+    ways = torch_ways(settings, index, CPU_BUILD if needs_cpu_build else [])
     return install_steps(pip_install, ways, locks, environment)
 
 

@@ -642,7 +642,7 @@ def differences(name: str, build: Build = as_given) -> list[Difference]:
 
 
 def largest(name: str, *kinds: str) -> float | None:
-    """Of float64 cases; None = the reference gives no such number."""
+    """Of float64 cases; None = the reference has no output of these kinds."""
     found = [off for what, off, most in differences(name) if what in kinds and most < FLOAT32]
     return max(found, default=None)
 

@@ -8,6 +8,7 @@ import pytest
 
 from experiments.install import (
     BUILDS,
+    CPU_BUILD,
     LOCK,
     TEST_LOCK,
     TORCH,
@@ -43,20 +44,25 @@ def test_uv_gets_pips_settings_and_keeps_its_own() -> None:
     assert uv_environment(settings, {})["UV_FIND_LINKS"] == "/w,/v"
 
 
+BUILD = ["--torch-backend=auto"]
+
+
 @pytest.mark.parametrize(
-    ("settings", "index", "ways"),
+    ("settings", "index", "build", "ways"),
     [
-        ({}, None, [["--torch-backend=auto"], []]),
-        ({"find-links": "/wheels"}, None, [[]]),
-        ({"index-url": "file:///mirror"}, None, [[]]),
-        ({"index-url": "file:///mirror"}, "file:///cu130", [["--default-index", "file:///cu130"]]),
-        ({}, "", [[]]),
+        ({}, None, BUILD, [BUILD, []]),
+        ({}, None, CPU_BUILD, [CPU_BUILD, []]),
+        ({}, None, [], [[]]),
+        ({"find-links": "/wheels"}, None, BUILD, [[]]),
+        ({"index-url": "file:///mirror"}, None, CPU_BUILD, [[]]),
+        ({"index-url": "file:///mirror"}, "file:///cu", BUILD, [["--index-url", "file:///cu"]]),
+        ({}, "", BUILD, [[]]),
     ],
 )
 def test_the_build_of_torch(
-    settings: dict[str, str], index: str | None, ways: list[list[str]]
+    settings: dict[str, str], index: str | None, build: list[str], ways: list[list[str]]
 ) -> None:
-    assert torch_ways(settings, index) == ways
+    assert torch_ways(settings, index, build) == ways
 
 
 def test_a_lock_leaves_out_what_torch_brings() -> None:

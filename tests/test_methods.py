@@ -376,7 +376,11 @@ def test_keyed_numbers_depend_on_their_key_alone() -> None:
     torch.rand(7)
     assert torch.equal(one, keyed_uniform(3, 5, 4, 6))
     assert torch.equal(one[:2], keyed_uniform(3, 5, 2, 6)), "of the first rows, however many follow"
-    for other in (keyed_uniform(4, 5, 4, 6), keyed_uniform(3, 6, 4, 6)):
+    for other in (
+        keyed_uniform(4, 5, 4, 6),
+        keyed_uniform(3, 6, 4, 6),
+        keyed_uniform(3, 5, 4, 6, "other"),
+    ):
         assert not (one == other).any()
     assert bool((one >= 0).all() and (one < 1).all())
     assert keyed_uniform(0, 0, 100, 100).mean().item() == pytest.approx(0.5, abs=0.01)

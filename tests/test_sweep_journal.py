@@ -2,6 +2,7 @@
 here.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -298,6 +299,15 @@ def test_a_sampler_repeats_itself_only_for_the_same_worker_and_trial(tmp_path: P
         )
         == 4
     )
+
+
+def test_a_value_that_is_no_number_is_still_a_record(tmp_path: Path) -> None:
+    """Optuna's journal has NaN where a score was not a number."""
+    own = journal(tmp_path, 2)
+    trial = own.open("one").ask()
+    trial.report(float("nan"), 1)
+    assert "NaN" in (tmp_path / "journal.log").read_text()
+    assert math.isnan(journal(tmp_path, 2).open("one").trials[0].intermediate_values[1])
 
 
 @pytest.mark.parametrize(

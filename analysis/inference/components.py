@@ -12,8 +12,8 @@ p̂(1 − p̂)/(n − 1), at most E_i. A question with one sample cannot tell in
 both are counted as sampling. Questions are paired, so that their difficulty does not appear.
 
 What a changed design would give is the present half width times the ratio of t_ν √Var, ν by
-Satterthwaite over the arms' seeds and the questions. With one seed of an arm nothing is known of
-its seeds, and no such number is given.
+Satterthwaite over the arms' seeds and the questions. With one seed of an arm the
+variance between its seeds is unknown, and the half width of a changed design is not printed.
 """
 
 from dataclasses import dataclass

@@ -44,8 +44,8 @@ def read_counts(
     rows: dict[tuple[int, str], QuestionCounts] = {}
     for place, row in read_csv(path, (*COUNTS_COLUMNS, *also)):
         problem_id = row["problem_id"]
-        n, correct = _count_cell(row, "n", place), _count_cell(row, "correct", place)
-        seed = _count_cell(row, "seed", place) if by_seed and "seed" in row else 0
+        n, correct = count_cell(row, "n", place), count_cell(row, "correct", place)
+        seed = count_cell(row, "seed", place) if by_seed and "seed" in row else 0
         if not problem_id.strip():
             raise BadInput(f"{place}: problem_id is empty: {_REMEDY}")
         if (seed, problem_id) in rows:
@@ -55,13 +55,17 @@ def read_counts(
                 f"{place}: problem {problem_id} has n = {n}, correct = {correct}; needs 0 <="
                 f" correct <= n <= {MOST_SAMPLES:,}: {_REMEDY}"
             )
-        others = {name: _count_cell(row, name, place) for name in also}
+        others = {name: count_cell(row, name, place) for name in also}
         rows[seed, problem_id] = QuestionCounts(problem_id, n, correct, seed, others)
     return [*rows.values()]
 
 
-def _count_cell(row: dict[str, str], column: str, place: str) -> int:
-    """A cell as a whole number: "8", or "8.0" as other tools write it."""
+def count_cell(row: dict[str, str], column: str, place: str) -> int:
+    """A cell as a whole number: "8", or "8.0" as other tools write it.
+
+    Raises:
+        BadInput: it is something else; `place` says where.
+    """
     try:
         value = float(row[column])
         # from 2**53 on a float stands for several whole numbers

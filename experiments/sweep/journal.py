@@ -319,7 +319,7 @@ def check_journal(path: Path) -> None:
     *lines, _ = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, start=1):
         try:
-            record = parse(line)
+            record = parse(line, nan_is_null=True)  # as Optuna writes a trial without a value
         except ValueError:
             record = None
         known = isinstance(record, dict) and record.get("op_code") in OPERATIONS

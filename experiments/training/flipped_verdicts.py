@@ -11,17 +11,15 @@ a resumed run flips what it flipped before, however many processes it runs on, a
 seed flip the same rows.
 """
 
-import hashlib
-
 import torch
 from torch import Tensor
+
+from methods.common.uniform import keyed_uniform
 
 
 def flip_verdicts(verdict_B: Tensor, share: float, seed: int, rollout: int) -> Tensor:
     """verdict_B: 0, 1 or NaN (unscored, stays so), of all processes. rollout: 0, 1, 2, …"""
     if share == 0:
         return verdict_B
-    key = hashlib.sha256(f"flipped verdicts/{seed}/{rollout}".encode()).digest()[:8]
-    generator = torch.Generator().manual_seed(int.from_bytes(key, "big") >> 1)
-    uniform_B = torch.rand(len(verdict_B), generator=generator, dtype=torch.float64)
+    uniform_B = keyed_uniform(seed, rollout, len(verdict_B), 1, "flipped verdicts/").squeeze(1)
     return torch.where((uniform_B < share).to(verdict_B.device), 1 - verdict_B, verdict_B)

@@ -4,9 +4,9 @@ without their scheduling.
     python -m tests.speed.gpu_grpo experiments/arithmetic_gpu.yaml --results FOLDER
 
 Problems, base policy; then train, sample and score for every arm and seed, up to `--jobs` of them
-at a time; then the figures. Small policies leave most of a card idle, so their runs share it. What
-fails is named at the end; the figures show what there is. Neither the base policy's own scores nor
-strata are made.
+at a time; then the figures. Small policies leave most of a card idle, so their runs share it. Runs
+that fail are named at the end, and the figures show the others. The base policy is not scored, and
+no strata are made.
 """
 
 import argparse

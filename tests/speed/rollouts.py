@@ -1,8 +1,8 @@
 """python -m tests.speed.rollouts --spec results/arithmetic/spec.yaml: processor time of generating
 a training run's rollouts, ours against TRL's.
 
-Both generate the same prompts with the experiment's base policy, in turns in one process. TRL's is stock `GRPOTrainer._generate_single_turn`, which calls transformers'
-`generate`. The policy that is trained stays near the base policy in the length of its completions,
+Both generate the same prompts with the experiment's base policy, in turns in one process. TRL's is
+stock `GRPOTrainer._generate_single_turn`, which calls transformers' `generate`. The policy that is trained stays near the base policy in the length of its completions,
 so one rollout after another of the base policy stands for a run. The experiment must have been
 begun: its base policy and problems are read.
 """

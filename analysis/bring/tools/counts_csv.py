@@ -8,7 +8,7 @@ from analysis.bring.reading import csv_columns, read_bytes, safe_name
 from analysis.bring.records import Answers, BroughtCount, Found, Place, Tool, no_keys
 from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
-from eval.scoring.counts import COUNTS_COLUMNS, MOST_SAMPLES
+from eval.scoring.counts import COUNTS_COLUMNS, MOST_SAMPLES, count_cell
 
 PLACES = ("arm", "seed", "benchmark", "checkpoint")
 
@@ -21,7 +21,7 @@ def read_counts_csv(path: Path, answers: Answers) -> Found:
     read_bytes(path)  # its size and kind
     found = Found()
     for where, row in read_csv(path, COUNTS_COLUMNS):
-        n, correct = whole_cell(row, "n", where), whole_cell(row, "correct", where)
+        n, correct = count_cell(row, "n", where), count_cell(row, "correct", where)
         name = row["problem_id"].strip()
         if not name or not 0 <= correct <= n <= MOST_SAMPLES:
             raise BadInput(
@@ -37,23 +37,10 @@ def row_place(row: dict[str, str], where: str) -> Place:
     """Where a row belongs, by the columns that are there and not empty."""
     said = {key: row.get(key, "").strip() for key in PLACES}
     numbers = {
-        key: whole_cell(row, key, where) if said[key] else None for key in ("seed", "checkpoint")
+        key: count_cell(row, key, where) if said[key] else None for key in ("seed", "checkpoint")
     }
     return Place(
         safe_name(said["arm"]), numbers["seed"], safe_name(said["benchmark"]), numbers["checkpoint"]
-    )
-
-
-def whole_cell(row: dict[str, str], column: str, where: str) -> int:
-    """A whole number from 0: "8", or "8.0" as other tools write it."""
-    try:
-        value = float(row[column])
-        if value.is_integer() and 0 <= value < 2**53:
-            return int(value)
-    except ValueError:
-        pass
-    raise BadInput(
-        f"{where}: {column} is {row[column]!r}: needs a whole number from 0: correct the row"
     )
 
 
