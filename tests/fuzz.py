@@ -30,11 +30,11 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from analysis.bring.curves import run_series
+from analysis.bring.findings.curves import run_series
 from analysis.bring.gather import gather_sources
-from analysis.bring.mapping import BringFile, read_mapping
-from analysis.bring.study import make_study
-from analysis.bring.written import write_study
+from analysis.bring.mapping_file.mapping import BringFile, read_mapping
+from analysis.bring.writing.study import make_study
+from analysis.bring.writing.written import write_study
 from analysis.figures import command as figures
 from analysis.figures import style
 from analysis.report import command as report

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     },
 }
 ALSO = {  # samples of other tools are graded again by the verifier of the suite, and by no other
-    "analysis/bring/grading.py": {"eval.verify.verifier"},
+    "analysis/bring/counting/grading.py": {"eval.verify.verifier"},
 }
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 

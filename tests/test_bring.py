@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from analysis.bring.command import bring, check_out, main
-from analysis.bring.export import export_study
+from analysis.bring.writing.export import export_study
 from analysis.figures.command import save_figure
 from analysis.report.command import report_page
 from analysis.results.folder import load_results

@@ -8,18 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.bring import reading
-from analysis.bring.change import change_findings, changes, disagreement
-from analysis.bring.curves import one_series
-from analysis.bring.diagnose import curve_findings
-from analysis.bring.draft import paths
-from analysis.bring.evaluate import evaluate
-from analysis.bring.mapping import BringFile
-from analysis.bring.path_pattern import pattern
-from analysis.bring.published import Published, impossible, recounted
-from analysis.bring.reading import source_files
-from analysis.bring.records import BroughtCount, Claim, CurveRow, Found, Place, Sample, Total
-from analysis.bring.selection import choose_policies, published_selection, selection_findings
+from analysis.bring.counting.evaluate import evaluate
+from analysis.bring.files import reading
+from analysis.bring.files.reading import source_files
+from analysis.bring.files.records import BroughtCount, Claim, CurveRow, Found, Place, Sample, Total
+from analysis.bring.findings.change import change_findings, changes, disagreement
+from analysis.bring.findings.curves import one_series
+from analysis.bring.findings.diagnose import curve_findings
+from analysis.bring.findings.published import Published, impossible, recounted
+from analysis.bring.findings.selection import (
+    choose_policies,
+    published_selection,
+    selection_findings,
+)
+from analysis.bring.mapping_file.draft import paths
+from analysis.bring.mapping_file.mapping import BringFile
+from analysis.bring.mapping_file.path_pattern import pattern
 from eval.files.errors import BadInput
 
 PLACE = Place("a", 1, "b")

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.bring.curves import run_series
+from analysis.bring.files.records import Found, Place
+from analysis.bring.findings.curves import run_series
 from analysis.bring.gather import gather_sources
-from analysis.bring.mapping import BringFile
-from analysis.bring.records import Found, Place
+from analysis.bring.mapping_file.mapping import BringFile
 from analysis.bring.tools.table import BY_NAME, recognised
 from analysis.bring.tools.tensorboard import masked_crc32c
 from eval.files.errors import BadInput

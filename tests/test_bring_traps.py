@@ -10,17 +10,17 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from analysis.bring import parquet
 from analysis.bring.command import bring
-from analysis.bring.curves import run_series
-from analysis.bring.evaluate import evaluate
+from analysis.bring.counting.evaluate import evaluate
+from analysis.bring.files import parquet
+from analysis.bring.files.parquet import parquet_rows
+from analysis.bring.files.records import TRAINING, Claim, Found, Place, Sample
+from analysis.bring.findings.curves import run_series
+from analysis.bring.findings.published import Published, beside_recounts
 from analysis.bring.gather import gather_sources
-from analysis.bring.mapping import BringFile
-from analysis.bring.parquet import parquet_rows
-from analysis.bring.published import Published, beside_recounts
-from analysis.bring.records import TRAINING, Claim, Found, Place, Sample
-from analysis.bring.study import make_study
+from analysis.bring.mapping_file.mapping import BringFile
 from analysis.bring.tools.table import recognised
+from analysis.bring.writing.study import make_study
 from analysis.results.folder import load_results
 from eval.files.errors import BadInput
 from tests.test_bring_tools import LIGHTEVAL, RUN, curve, event, lines, read, text, whole

@@ -14,14 +14,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from analysis.bring.draft import draft
-from analysis.bring.export import export_study
-from analysis.bring.figure import save_selection
+from analysis.bring.files.reading import source_files
 from analysis.bring.gather import gather_sources
-from analysis.bring.mapping import read_mapping
-from analysis.bring.reading import source_files
-from analysis.bring.study import BroughtStudy, make_study
-from analysis.bring.written import BROUGHT, write_study
+from analysis.bring.mapping_file.draft import draft
+from analysis.bring.mapping_file.mapping import read_mapping
+from analysis.bring.writing.export import export_study
+from analysis.bring.writing.figure import save_selection
+from analysis.bring.writing.study import BroughtStudy, make_study
+from analysis.bring.writing.written import BROUGHT, write_study
 from eval.files.durable import new_folder, write_text
 from eval.files.errors import BadInput, exit_with_message
 

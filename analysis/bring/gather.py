@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.bring.curves import Starts
-from analysis.bring.mapping import OPEN, BringFile, SourceEntry
-from analysis.bring.path_pattern import pattern
-from analysis.bring.placing import missing_labels, put
-from analysis.bring.reading import read_bytes
-from analysis.bring.records import CurveRow, Finding, Found, Tool
+from analysis.bring.files.reading import read_bytes
+from analysis.bring.files.records import CurveRow, Finding, Found, Tool
+from analysis.bring.findings.curves import Starts
+from analysis.bring.mapping_file.mapping import OPEN, BringFile, SourceEntry
+from analysis.bring.mapping_file.path_pattern import pattern
+from analysis.bring.mapping_file.placing import missing_labels, put
 from analysis.bring.tools.table import BY_NAME
 from eval.files.errors import BadInput
 

@@ -6,7 +6,7 @@ the keys of TRL and of verl; which of the two wrote them is plain from the names
 
 from collections.abc import Mapping
 
-from analysis.bring.records import Answers
+from analysis.bring.files.records import Answers
 from analysis.bring.tools.trl import TRL_KEYS
 from analysis.bring.tools.verl_keys import verl_keys
 

@@ -4,8 +4,8 @@ the file holds more than one. Further columns are kept.
 
 from pathlib import Path
 
-from analysis.bring.reading import csv_columns, read_bytes, safe_name
-from analysis.bring.records import Answers, BroughtCount, Found, Place, Tool, no_keys
+from analysis.bring.files.reading import csv_columns, read_bytes, safe_name
+from analysis.bring.files.records import Answers, BroughtCount, Found, Place, Tool, no_keys
 from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput
 from eval.scoring.counts import COUNTS_COLUMNS, MOST_SAMPLES, count_cell

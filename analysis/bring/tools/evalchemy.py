@@ -8,8 +8,17 @@ it sampled, and neither is taken from it.
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import as_text, json_file, plain_number, safe_name
-from analysis.bring.records import Answers, Claim, Finding, Found, Place, Sample, Tool, no_keys
+from analysis.bring.files.reading import as_text, json_file, plain_number, safe_name
+from analysis.bring.files.records import (
+    Answers,
+    Claim,
+    Finding,
+    Found,
+    Place,
+    Sample,
+    Tool,
+    no_keys,
+)
 from eval.files.errors import BadInput
 
 

@@ -9,8 +9,8 @@ the results: a mean that is no whole number of questions is named.
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.parquet import parquet_rows
-from analysis.bring.reading import (
+from analysis.bring.files.parquet import parquet_rows
+from analysis.bring.files.reading import (
     as_score,
     as_step,
     as_text,
@@ -18,7 +18,16 @@ from analysis.bring.reading import (
     plain_number,
     safe_name,
 )
-from analysis.bring.records import Answers, Finding, Found, Place, Sample, Tool, Total, no_keys
+from analysis.bring.files.records import (
+    Answers,
+    Finding,
+    Found,
+    Place,
+    Sample,
+    Tool,
+    Total,
+    no_keys,
+)
 from eval.files.errors import BadInput
 
 LIGHTEVAL_COLUMNS = ("__doc__", "__model_response__", "__metric__")

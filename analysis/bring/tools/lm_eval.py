@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import as_score, as_text, json_lines, safe_name
-from analysis.bring.records import Answers, Finding, Found, Place, Sample, Tool, no_keys
+from analysis.bring.files.reading import as_score, as_text, json_lines, safe_name
+from analysis.bring.files.records import Answers, Finding, Found, Place, Sample, Tool, no_keys
 from eval.files.errors import BadInput
 
 LM_EVAL_NAME = re.compile(r"samples_(.+)_\d{4}-\d\d-\d\dT.*")

@@ -14,8 +14,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import as_score, as_text, json_file, plain_number, safe_name
-from analysis.bring.records import Answers, Claim, Found, Place, Sample, Tool, no_keys
+from analysis.bring.files.reading import as_score, as_text, json_file, plain_number, safe_name
+from analysis.bring.files.records import Answers, Claim, Found, Place, Sample, Tool, no_keys
 from analysis.bring.tools.questions_by_text import merged_questions
 from eval.files.errors import BadInput
 

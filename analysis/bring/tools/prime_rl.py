@@ -7,8 +7,8 @@ the mapping file: `keys: {train/math/effective/reward/mean: reward}`.
 
 from pathlib import Path
 
-from analysis.bring.reading import as_step, json_lines, plain_number
-from analysis.bring.records import Answers, CurveRow, Found, Place, Tool, no_keys
+from analysis.bring.files.reading import as_step, json_lines, plain_number
+from analysis.bring.files.records import Answers, CurveRow, Found, Place, Tool, no_keys
 from eval.files.errors import BadInput
 
 

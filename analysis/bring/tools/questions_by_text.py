@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from analysis.bring.records import Finding
+from analysis.bring.files.records import Finding
 
 
 def merged_questions(samples: Counter[str], file: str) -> list[Finding]:

@@ -12,8 +12,15 @@ where each question has one answer.
 import re
 from pathlib import Path
 
-from analysis.bring.reading import as_score, as_text, json_file, json_lines, plain_number, safe_name
-from analysis.bring.records import Answers, Claim, Found, Place, Sample, Tool, no_keys
+from analysis.bring.files.reading import (
+    as_score,
+    as_text,
+    json_file,
+    json_lines,
+    plain_number,
+    safe_name,
+)
+from analysis.bring.files.records import Answers, Claim, Found, Place, Sample, Tool, no_keys
 from eval.files.errors import BadInput
 
 QWEN_NAME = re.compile(r".+_-?\d+_seed\d+_t(\d+(?:\.\d+)?)_s-?\d+_e-?\d+")

@@ -8,8 +8,8 @@ questions by it.
 import re
 from pathlib import Path
 
-from analysis.bring.reading import csv_columns, read_bytes, safe_name
-from analysis.bring.records import Answers, Claim, Found, Tool, no_keys
+from analysis.bring.files.reading import csv_columns, read_bytes, safe_name
+from analysis.bring.files.records import Answers, Claim, Found, Tool, no_keys
 from analysis.bring.tools.counts_csv import row_place
 from eval.files.csv_text import read_csv
 from eval.files.errors import BadInput

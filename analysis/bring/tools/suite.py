@@ -10,8 +10,8 @@ Names are the suite's own already, so rows are kept as they are.
 
 from pathlib import Path
 
-from analysis.bring.reading import as_step, as_text, json_lines, safe_name
-from analysis.bring.records import Answers, CurveRow, Found, Place, Tool, no_keys
+from analysis.bring.files.reading import as_step, as_text, json_lines, safe_name
+from analysis.bring.files.records import Answers, CurveRow, Found, Place, Tool, no_keys
 from eval.files.errors import BadInput
 
 STUDY = "study.jsonl"

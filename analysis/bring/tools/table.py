@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from analysis.bring.reading import read_bytes
-from analysis.bring.records import Tool
+from analysis.bring.files.reading import read_bytes
+from analysis.bring.files.records import Tool
 from analysis.bring.tools.counts_csv import COUNTS_CSV
 from analysis.bring.tools.evalchemy import EVALCHEMY
 from analysis.bring.tools.lighteval import LIGHTEVAL, LIGHTEVAL_DETAILS

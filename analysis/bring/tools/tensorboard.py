@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import read_bytes
-from analysis.bring.records import Answers, CurveRow, Finding, Found, Place, Tool
+from analysis.bring.files.reading import read_bytes
+from analysis.bring.files.records import Answers, CurveRow, Finding, Found, Place, Tool
 from analysis.bring.tools.carried_keys import carried_keys
 
 POLYNOMIAL = 0x82F63B78  # of CRC-32C, reflected

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from analysis.bring.reading import (
+from analysis.bring.files.reading import (
     LARGEST_BYTES,
     MOST_ROWS,
     as_step,
@@ -20,7 +20,7 @@ from analysis.bring.reading import (
     read_bytes,
     safe_name,
 )
-from analysis.bring.records import Answers, CurveRow, Finding, Found, Place, Tool
+from analysis.bring.files.records import Answers, CurveRow, Finding, Found, Place, Tool
 from analysis.bring.tools.carried_keys import carried_keys
 from eval.files.errors import BadInput
 from eval.files.json_text import parse

@@ -9,8 +9,8 @@ Steps count optimizer steps.
 from collections.abc import Mapping
 from pathlib import Path
 
-from analysis.bring.reading import as_step, json_file, plain_number
-from analysis.bring.records import Answers, CurveRow, Found, Place, Tool
+from analysis.bring.files.reading import as_step, json_file, plain_number
+from analysis.bring.files.records import Answers, CurveRow, Found, Place, Tool
 from eval.files.errors import BadInput
 
 TRL_KEYS = {

@@ -9,8 +9,8 @@ value is left out.
 import re
 from pathlib import Path
 
-from analysis.bring.reading import read_text
-from analysis.bring.records import Answers, Finding, Found, Tool
+from analysis.bring.files.reading import read_text
+from analysis.bring.files.records import Answers, Finding, Found, Tool
 from analysis.bring.tools.verl_keys import add_verl_row, verl_keys
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

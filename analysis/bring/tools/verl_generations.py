@@ -15,8 +15,8 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-from analysis.bring.reading import as_score, as_step, as_text, json_lines
-from analysis.bring.records import TRAINING, Answers, Found, Place, Sample, Tool, no_keys
+from analysis.bring.files.reading import as_score, as_step, as_text, json_lines
+from analysis.bring.files.records import TRAINING, Answers, Found, Place, Sample, Tool, no_keys
 from analysis.bring.tools.questions_by_text import merged_questions
 from eval.files.errors import BadInput
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.bring.reading import plain_number, safe_name
-from analysis.bring.records import Answers, Claim, CurveRow, Found, Place
+from analysis.bring.files.reading import plain_number, safe_name
+from analysis.bring.files.records import Answers, Claim, CurveRow, Found, Place
 
 VERL_KEYS = {
     "critic/score/mean": "reward",

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from analysis.bring.reading import as_step, json_lines
-from analysis.bring.records import Answers, Found, Tool
+from analysis.bring.files.reading import as_step, json_lines
+from analysis.bring.files.records import Answers, Found, Tool
 from analysis.bring.tools.verl_keys import add_verl_row, verl_keys
 from eval.files.errors import BadInput
 

@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.parquet import parquet_rows
-from analysis.bring.reading import (
+from analysis.bring.files.parquet import parquet_rows
+from analysis.bring.files.reading import (
     as_step,
     csv_columns,
     plain_number,
     read_bytes,
     safe_name,
 )
-from analysis.bring.records import Answers, CurveRow, Finding, Found, Place, Tool
+from analysis.bring.files.records import Answers, CurveRow, Finding, Found, Place, Tool
 from analysis.bring.tools.carried_keys import carried_keys
 from eval.files.csv_text import read_csv
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import yaml
 
-from analysis.bring.brought_tables import brought_tables
-from analysis.bring.mapping import NOT_KNOWN, BringFile
-from analysis.bring.records import BroughtCount, Place
-from analysis.bring.study import BroughtStudy
+from analysis.bring.files.records import BroughtCount, Place
+from analysis.bring.mapping_file.mapping import NOT_KNOWN, BringFile
+from analysis.bring.writing.brought_tables import brought_tables
+from analysis.bring.writing.study import BroughtStudy
 from analysis.results.folder import BASE
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text

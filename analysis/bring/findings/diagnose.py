@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from analysis.bring.curves import Series, flattened_row
-from analysis.bring.records import Finding, Place
+from analysis.bring.files.records import Finding, Place
+from analysis.bring.findings.curves import Series, flattened_row
 from analysis.tables.diagnostics import COLLAPSED, EXPLODED, final_mean, first_measured
 
 OWN_ENTROPY = "entropy"

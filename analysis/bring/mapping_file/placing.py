@@ -5,9 +5,9 @@ What the mapping says of a file goes before what its path says, and that before 
 
 from collections.abc import Iterator
 
-from analysis.bring.mapping import OPEN, SourceEntry
-from analysis.bring.reading import safe_name
-from analysis.bring.records import TRAINING, Found, Place, Sample
+from analysis.bring.files.reading import safe_name
+from analysis.bring.files.records import TRAINING, Found, Place, Sample
+from analysis.bring.mapping_file.mapping import OPEN, SourceEntry
 from analysis.results.folder import BASE
 from eval.files.errors import BadInput
 

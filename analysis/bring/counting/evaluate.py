@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from analysis.bring.grading import Graded, grade, merged, unread_answers
-from analysis.bring.mapping import BringFile
-from analysis.bring.records import BroughtCount, Claim, Finding, Found, Place, Total
+from analysis.bring.counting.grading import Graded, grade, merged, unread_answers
+from analysis.bring.files.records import BroughtCount, Claim, Finding, Found, Place, Total
+from analysis.bring.mapping_file.mapping import BringFile
 from analysis.results.counts import TOTAL
 from eval.files.errors import BadInput
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from analysis.bring.records import BroughtCount, Finding, Place
+from analysis.bring.files.records import BroughtCount, Finding, Place
 from analysis.results.folder import BASE
 
 FAMILY_LEVEL = 0.95

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.bring.records import BroughtCount, Claim, Finding, Place
+from analysis.bring.files.records import BroughtCount, Claim, Finding, Place
 from eval.scoring.pass_at_k import pass_at_k
 
 SAME_MEAN = 1e-9  # of two means of the same counts

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from analysis.bring.mapping import OPEN, BringFile, of_arm
-from analysis.bring.records import TRAINING, BroughtCount, Claim, Finding, Place
+from analysis.bring.files.records import TRAINING, BroughtCount, Claim, Finding, Place
+from analysis.bring.mapping_file.mapping import OPEN, BringFile, of_arm
 from eval.files.errors import BadInput
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from analysis.bring.change import AnswerChange
-from analysis.bring.records import Finding, Place
-from analysis.bring.selection import is_mean
-from analysis.bring.study import BroughtStudy
+from analysis.bring.files.records import Finding, Place
+from analysis.bring.findings.change import AnswerChange
+from analysis.bring.findings.selection import is_mean
+from analysis.bring.writing.study import BroughtStudy
 
 CsvRows = list[list[Any]]
 PLACE = list(Place._fields)

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from analysis.bring.mapping import OPEN, BringFile
-from analysis.bring.records import Finding, Place, Sample
+from analysis.bring.files.records import Finding, Place, Sample
+from analysis.bring.mapping_file.mapping import OPEN, BringFile
 from eval.files.errors import BadInput
 from eval.verify.verifier import Verdict, Verifier
 

@@ -2,10 +2,10 @@
 
 from collections.abc import MutableMapping
 
-from analysis.bring.curves import Series
-from analysis.bring.evaluate import Evaluated
-from analysis.bring.records import TRAINING, Finding, Place
-from analysis.bring.selection import score_of
+from analysis.bring.counting.evaluate import Evaluated
+from analysis.bring.files.records import TRAINING, Finding, Place
+from analysis.bring.findings.curves import Series
+from analysis.bring.findings.selection import score_of
 
 
 def add_accuracy(series: MutableMapping[Place, Series], evaluated: Evaluated) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from analysis.bring.mapping import OPEN
-from analysis.bring.path_pattern import pattern
-from analysis.bring.records import Found, Tool
+from analysis.bring.files.records import Found, Tool
+from analysis.bring.mapping_file.mapping import OPEN
+from analysis.bring.mapping_file.path_pattern import pattern
 from analysis.bring.tools.table import recognised
 from eval.files.errors import BadInput
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.reading import LARGEST_BYTES, MOST_ROWS, first_words, read_bytes
+from analysis.bring.files.reading import LARGEST_BYTES, MOST_ROWS, first_words, read_bytes
 from eval.files.errors import BadInput
 
 MOST_CELLS = 200_000_000  # rows x columns

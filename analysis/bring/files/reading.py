@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from analysis.bring.records import Finding
+from analysis.bring.files.records import Finding
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
 

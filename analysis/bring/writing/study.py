@@ -3,22 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.bring.arms import check_arms, difference_findings
-from analysis.bring.change import AnswerChange, change_findings, changes
-from analysis.bring.curves import Series, run_series
-from analysis.bring.diagnose import curve_findings
-from analysis.bring.evaluate import Evaluated, evaluate
-from analysis.bring.gather import Gathered
-from analysis.bring.mapping import BringFile
-from analysis.bring.published import Published, beside_recounts, impossible
-from analysis.bring.records import BroughtCount, Finding, Place
-from analysis.bring.rollouts import add_accuracy
-from analysis.bring.selection import (
+from analysis.bring.counting.evaluate import Evaluated, evaluate
+from analysis.bring.counting.rollouts import add_accuracy
+from analysis.bring.files.records import BroughtCount, Finding, Place
+from analysis.bring.findings.change import AnswerChange, change_findings, changes
+from analysis.bring.findings.curves import Series, run_series
+from analysis.bring.findings.diagnose import curve_findings
+from analysis.bring.findings.published import Published, beside_recounts, impossible
+from analysis.bring.findings.selection import (
     EvaluatedPolicy,
     choose_policies,
     published_selection,
     selection_findings,
 )
+from analysis.bring.gather import Gathered
+from analysis.bring.mapping_file.arms import check_arms, difference_findings
+from analysis.bring.mapping_file.mapping import BringFile
 from analysis.results.counts import TOTAL
 from analysis.results.folder import BASE
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from analysis.bring.mapping import ARM_SETTINGS, NOT_KNOWN, OPEN, ArmWords, BringFile
-from analysis.bring.records import Finding
+from analysis.bring.files.records import Finding
+from analysis.bring.mapping_file.mapping import ARM_SETTINGS, NOT_KNOWN, OPEN, ArmWords, BringFile
 from eval.files.errors import BadInput
 
 ASKED = ("model", "prompt", "temperature")

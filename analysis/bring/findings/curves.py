@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.bring.records import CurveRow, Finding, Found, Place
+from analysis.bring.files.records import CurveRow, Finding, Found, Place
 from eval.files.errors import BadInput
 
 FOREIGN = "foreign"

@@ -1,0 +1,1 @@
+"""Samples, counts and totals, as counts per question."""

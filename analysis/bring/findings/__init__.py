@@ -1,0 +1,1 @@
+"""What a reader must know of the runs: curves, selection, published figures, change."""

@@ -1,0 +1,1 @@
+"""The mapping file: what a comparison needs and no file says."""
