@@ -53,7 +53,7 @@ def interrupt(quiet: Study, taken: dict[str, float], folder: Path, seed: int) ->
         require(run.wait() != 0, "Ctrl-C counts as success")
         require(not ended_late(run.processes), f"processes are left: {run.processes()}")
         require(not list((folder / ".snakemake" / "locks").glob("*")), "a lock is left")
-        require_said("start again", run.said())
+        require_said("Fix the cause and run the same command again", run.said())
     code, said = study.call()
     require(code == 0, said[-3000:])
     require_same(quiet.results, study.results)
