@@ -47,11 +47,11 @@ ui: .venv/installed
 	    --backend-store-uri sqlite:///results/mlflow.db
 
 # Tests that train nothing and start at most a Python process.
-UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture arithmetic bring_checks bring_tools \
-    bring_traps compare config contamination \
-    diagnostics golden jsonl marks measures method_table methods objective pass_at_k planning \
-    policy_folder problems prompts rollout schema score statistics sweep_statistics sweep_study \
-    tables tasks tracking_sweep training_settings verify_extract)
+UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture bring_checks bring_tools bring_traps \
+    closing compare config contamination diagnostics families golden install jsonl marks measures \
+    method_table methods objective pass_at_k planning policy_folder problems prompts rollout \
+    schema score statistics sweep_statistics sweep_study tables tasks tracking_sweep \
+    training_settings verify_extract)
 
 check: lint
 	python -m pytest $(UNIT_TESTS)

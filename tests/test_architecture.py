@@ -202,3 +202,14 @@ def test_tables_of_settings_are_up_to_date(page: Path) -> None:
 def test_every_method_has_its_page() -> None:
     pages = {path.stem for path in (DOCS / "methods").glob("*.md")} - {"README", "left_out"}
     assert pages == {path.stem for path in (ROOT / "methods").glob("*.py")} - {"__init__"}
+
+
+def test_make_check_names_files_that_exist() -> None:
+    """pytest stops at a missing file, so `make check` would run no test at all."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    names = re.search(r"^UNIT_TESTS := .*?,(architecture .*?)\)", text, re.DOTALL | re.MULTILINE)
+    assert names
+    listed = names[1].replace("\\", " ").split()
+    missing = [name for name in listed if not (ROOT / "tests" / f"test_{name}.py").is_file()]
+    assert len(listed) > 20
+    assert not missing
