@@ -8,6 +8,8 @@ same command resumes from the last checkpoint; later rows of train.jsonl are del
 again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
 """
 
+import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+
 import time
 from collections.abc import Callable
 from contextlib import nullcontext

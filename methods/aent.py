@@ -18,9 +18,8 @@ divided by the T of the policy term.
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, full_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Coefficient, Nats, Natural, OpenFraction
 
 
@@ -71,7 +70,7 @@ class AEnt:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """The same worth of clamped entropy in every row."""
-        return Control(full_like(accuracy_B, state["coefficient"]), self.clip)
+        return Control(torch.full_like(accuracy_B, state["coefficient"]), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
         """Moves c towards the range of H̃, once warm."""

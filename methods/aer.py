@@ -26,11 +26,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-import torch
 from annotated_types import Ge
-from torch import Tensor
 
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Coefficient, Fraction, Positive
 
 

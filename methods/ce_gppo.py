@@ -15,10 +15,8 @@ Departures: none in the surrogate. With one update per rollout every r is 1 and 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import AtLeastOne, Clip, NonNegative
 
 
@@ -59,7 +57,7 @@ class CEGPPO:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
         """Nothing is remembered."""

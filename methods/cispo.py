@@ -15,10 +15,8 @@ of plain GRPO.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import WideClip
 
 
@@ -49,7 +47,7 @@ class CISPO:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
         """Nothing is remembered."""

@@ -19,9 +19,8 @@ draws from torch's global generator, here the tokens with the smallest keyed num
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Fraction, NonNegative, Positive, WideClip
 from methods.common.tokens import advantages_per_token, covariance, lowest
 
@@ -59,7 +58,7 @@ class ClipCov:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """Weight 0 on the drawn tokens, 1 on all others."""

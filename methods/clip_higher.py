@@ -11,9 +11,8 @@ experiment that asks for that is refused.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Epsilon, Positive
 
 
@@ -37,7 +36,7 @@ class ClipHigher:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus, the asymmetric clip."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
         """Nothing is remembered."""

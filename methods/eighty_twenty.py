@@ -16,10 +16,8 @@ takes it over each micro-batch, under the current policy.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Fraction
 from methods.common.tokens import quantile
 
@@ -59,7 +57,7 @@ class EightyTwenty:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """Weight 1 (or N / kept) on the kept tokens, 0 on the others."""

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Literal
 
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Nats
 
 SCHEDULES = {
@@ -69,7 +68,7 @@ class Entrocraft:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """An advantage per completion; unscored rows have none."""

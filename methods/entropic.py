@@ -18,9 +18,8 @@ code. Without a token in S there is no pull; the code divides by |S|.
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Nats, NonNegative, OpenFraction
 
 
@@ -54,7 +53,7 @@ class EntroPIC:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """A pull on the confident tokens; in Entrocraft's form an advantage per completion."""

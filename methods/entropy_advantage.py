@@ -15,10 +15,8 @@ policy's in each micro-batch. With one update per rollout the two are the same.
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import AtLeastOne, Clip, NonNegative
 
 
@@ -43,7 +41,7 @@ class EntropyAdvantage:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """An advantage per token in place of GRPO's."""

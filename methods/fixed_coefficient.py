@@ -10,9 +10,8 @@ advantage scaling and gradient clipping.
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, full_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Coefficient
 
 
@@ -30,7 +29,7 @@ class FixedCoefficient:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """The same worth in every row."""
-        return Control(full_like(accuracy_B, self.coefficient), self.clip)
+        return Control(torch.full_like(accuracy_B, self.coefficient), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
         """Nothing is remembered."""

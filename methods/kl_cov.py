@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Literal
 
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Fraction, NonNegative
 from methods.common.tokens import advantages_per_token, covariance, highest
 
@@ -53,7 +52,7 @@ class KLCov:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus, no clip."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """β on the chosen tokens, 0 on all others."""

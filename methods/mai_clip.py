@@ -13,9 +13,8 @@ and it does nothing.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Epsilon, Nats, NonNegative
 
 
@@ -43,7 +42,7 @@ class MAIClip:
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus; the upper clip is k wider."""
         low, high = self.clip
-        return Control(zeros_like(accuracy_B), (low, high + state["k"]))
+        return Control(torch.zeros_like(accuracy_B), (low, high + state["k"]))
 
     def observe(self, state: State, seen: Signals) -> State:
         """Moves k by one step: up while entropy is below its target."""

@@ -8,9 +8,8 @@ Source: DeepSeekMath (arXiv 2402.03300) without its KL term, as sibling maths ru
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip
 
 
@@ -27,7 +26,7 @@ class NoEntropy:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
         """Nothing is remembered."""

@@ -12,9 +12,8 @@ the T of the policy term.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from torch import Tensor, full_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Coefficient, Nats
 
 
@@ -34,7 +33,7 @@ class Proportional:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """K_p times the last error in every row, where it is positive."""
-        return Control(full_like(accuracy_B, self.K_p * max(0.0, state["error"])), self.clip)
+        return Control(torch.full_like(accuracy_B, self.K_p * max(0.0, state["error"])), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
         """The error that the next rollout's bonus is made from."""

@@ -18,11 +18,9 @@ from fractions import Fraction as Exact
 from math import ceil
 from typing import ClassVar, Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
 from methods.common.groups import per_group
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, OpenFraction, Positive
 
 
@@ -42,7 +40,7 @@ BASELINES = {"order_statistic": order_statistic, "interpolated": interpolated}
 def quantile_advantage(reward_G: Tensor, K: float, delta: float, baseline: str) -> Tensor:
     """(R - b) / (std + δ) of one group; 0 in a group of one, which has no std."""
     if len(reward_G) < 2:
-        return zeros_like(reward_G)
+        return torch.zeros_like(reward_G)
     return (reward_G - BASELINES[baseline](reward_G, K)) / (reward_G.std() + delta)
 
 
@@ -64,7 +62,7 @@ class QAE:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """The quantile advantage in place of GRPO's, one per completion."""

@@ -17,10 +17,8 @@ log p = -10 and ζ = 1 the advantage is eleven times as large.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Fraction, Nats
 
 
@@ -68,7 +66,7 @@ class RepoR:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """An advantage per token in place of GRPO's."""

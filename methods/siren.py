@@ -21,10 +21,8 @@ std).
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Coefficient, Count, OpenFraction
 from methods.common.tokens import quantile
 
@@ -79,7 +77,7 @@ class SIREN:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No uniform bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """A worth of the uncertain tokens' entropy that takes M back to its anchor."""

@@ -16,9 +16,8 @@ each optimizer step, and its restriction of the bonus to high-entropy tokens is 
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, full_like
-
 from methods.common.control import Control, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Coefficient, Nats
 
 
@@ -54,7 +53,7 @@ class Skywork:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """The same worth in every row: c, or 0 while the gate is shut."""
-        return Control(full_like(accuracy_B, state["coefficient"] * state["gate"]), self.clip)
+        return Control(torch.full_like(accuracy_B, state["coefficient"] * state["gate"]), self.clip)
 
     def observe(self, state: State, seen: Signals) -> State:
         """Moves c by one step, and sets the gate of the next rollout."""

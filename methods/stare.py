@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import ClassVar, Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import AtLeastOne, Clip, Fraction, Nats, NonNegative
 from methods.common.tokens import advantages_per_token, lowest
 
@@ -61,7 +59,7 @@ class STARE:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """Weights of the surprising tokens; none while entropy is at or above its target."""

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from math import log
 from typing import ClassVar, Literal
 
-import torch
-from torch import Tensor, zeros_like
-
 from methods.common.control import Control, Rollout, Shape, Signals, State
+from methods.common.lazy_torch import Tensor, torch
 from methods.common.ranges import Clip, Fraction, Positive
 from methods.common.tokens import advantages_per_token
 
@@ -74,7 +72,7 @@ class STEER:
 
     def control(self, state: State, accuracy_B: Tensor) -> Control:
         """No bonus."""
-        return Control(zeros_like(accuracy_B), self.clip)
+        return Control(torch.zeros_like(accuracy_B), self.clip)
 
     def shape(self, state: State, seen: Rollout) -> Shape:
         """A weight per token, from its effect on the entropy."""

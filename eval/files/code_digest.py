@@ -28,6 +28,7 @@ NO_EFFECT = {
     "eval.files.evidence": "the mark itself",
     "eval.sampling.made_from": "the mark itself",
     "eval.scoring.made_from": "the mark itself",
+    "eval.sampling.lean_imports": "which optional packages transformers imports",
     "eval.sampling.gpus": "refuses GPUs that cannot be used, before anything is computed",
     "experiments.spec.validation_messages": "messages",
     "experiments.spec.known_keys": "messages",

@@ -19,6 +19,8 @@ token is drawn.
 Shapes: B = rows of the batch, P = distinct prompts, S = tokens in the cache, T = new tokens.
 """
 
+import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+
 from collections.abc import Callable, Sequence
 from typing import Any
 

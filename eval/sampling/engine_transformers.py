@@ -5,6 +5,8 @@ rows exist already. With the same batch size, threads, library versions and mach
 therefore the same bit for bit; on a GPU this has not been tested.
 """
 
+import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -4,6 +4,8 @@ However a policy was trained (one process, shards, adapters), it is saved as one
 weights, which evaluation can load.
 """
 
+import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+
 from pathlib import Path
 from typing import Any
 

@@ -15,6 +15,8 @@ test that every step works.
         --out results/maths_mini/base/policy
 """
 
+import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path

@@ -14,6 +14,8 @@ ordinary Hugging Face model.
         --out results/arithmetic/base/policy
 """
 
+import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+
 import math
 import random
 import re

@@ -32,7 +32,7 @@ V = vocabulary.
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
-from torch import Tensor
+from methods.common.lazy_torch import Tensor
 
 State = dict[str, float]
 """What a method remembers between rollouts. Finite numbers only: checkpoints store it as JSON, logs

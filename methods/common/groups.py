@@ -5,8 +5,7 @@ Shapes: B = completions, G = completions of one group that have a reward.
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
+from methods.common.lazy_torch import Tensor, torch
 
 
 def per_group(reward_B: Tensor, group_B: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:

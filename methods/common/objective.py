@@ -28,10 +28,8 @@ Shapes: B = completions of this micro-batch, T (as a suffix) = completion tokens
 
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
 from methods.common.control import Control, OwnSurrogate, Shape
+from methods.common.lazy_torch import Tensor, torch
 
 
 class Loss(NamedTuple):

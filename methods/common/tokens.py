@@ -6,8 +6,7 @@ counts gives zeros and selects nothing.
 Shapes: B = completions, T = tokens.
 """
 
-import torch
-from torch import Tensor
+from methods.common.lazy_torch import Tensor, torch
 
 
 def token_mean(value_BT: Tensor, mask_BT: Tensor) -> Tensor:

@@ -7,8 +7,7 @@ may draw completions from.
 
 import hashlib
 
-import torch
-from torch import Tensor
+from methods.common.lazy_torch import Tensor, torch
 
 
 def keyed_uniform(seed: int, rollout: int, rows: int, tokens: int, purpose: str = "") -> Tensor:
