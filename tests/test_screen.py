@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,7 +40,12 @@ def layout(tmp_path: Path) -> StudyLayout:
     rows = [{"rollout": i, "reward": 0.25, "entropy": 2.5 - i} for i in range(2)]
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (run / "train.jsonl").write_text(text + '{"rollout": 2, "rew')  # is being written
+    os.utime(run / "train.jsonl", (0, 0))
     return layout
+
+
+def written_now(layout: StudyLayout) -> None:
+    (layout.run("aer", 1) / "train.jsonl").touch()
 
 
 def test_plain_lines(layout: StudyLayout) -> None:
@@ -49,6 +55,8 @@ def test_plain_lines(layout: StudyLayout) -> None:
     log(screen, "run_info", "Job stats", stats=STATS)
     start(screen, 1, "train", arm="aer", seed="1")
     start(screen, 2, "train", arm="none", seed="1")
+    assert "rollout" not in screen.status_text()  # the rows may be an older run's
+    written_now(layout)
     assert screen.status_text().partition("; now: ")[2] == (
         "train aer seed 1 rollout 2/3 reward 0.250 entropy 1.500; train none seed 1"
     )
@@ -88,7 +96,8 @@ def test_time_left_follows_the_pace_of_the_runs(
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(
-        "experiments.workflow.progress.time", SimpleNamespace(monotonic=lambda: now[0])
+        "experiments.workflow.progress.time",
+        SimpleNamespace(monotonic=lambda: now[0], time=lambda: 0.0),
     )
     progress = StudyScreen(layout, io.StringIO()).progress
     progress.plan({"train": 3, "all": 1, "total": 4})
@@ -112,6 +121,7 @@ def test_live_view(layout: StudyLayout) -> None:
     screen = LiveScreen(layout, out)
     screen.progress.plan(STATS)
     start(screen, 1, "train", arm="aer", seed="1")
+    written_now(layout)
     screen.console.print(screen.view())
     assert "smoke: 0 of 8 jobs done" in out.getvalue()
     line = next(line for line in out.getvalue().splitlines() if "train aer" in line)

@@ -21,6 +21,7 @@ from typing import Any
 
 from experiments.workflow.layout import StudyLayout
 
+CLOCK_TICK = 0.1  # seconds by which the date of a file may lag behind the clock
 TAIL_BYTES = 1 << 18  # more than a row has
 
 
@@ -31,7 +32,8 @@ class ActiveJob:
     rule: str
     name: str  # rule and wildcards, for the screen
     logs: tuple[str, ...]
-    started: float  # seconds, as the clock of StudyProgress
+    started: float  # seconds of time.monotonic
+    date: float  # the same moment, seconds since 1970
     rows: Path | None = None  # train.jsonl of a training run
     rollouts: int = 0  # of the whole run
     resumed_at: int = -1  # rollouts that were done at the first look; -1 before it
@@ -56,7 +58,9 @@ class StudyProgress:
     def start(self, number: int, rule: str, wildcards: Mapping[str, Any], logs: Any) -> ActiveJob:
         """A job starts."""
         name = " ".join([rule, *(f"{key} {value}" for key, value in wildcards.items())])
-        job = ActiveJob(rule, name.replace("arm ", ""), tuple(logs or ()), time.monotonic())
+        job = ActiveJob(
+            rule, name.replace("arm ", ""), tuple(logs or ()), time.monotonic(), time.time()
+        )
         if rule == "train" and wildcards["arm"] in self.layout.experiment.arms:
             job.rows = self.layout.run(wildcards["arm"], wildcards["seed"]) / "train.jsonl"
             job.rollouts = self.layout.experiment.training_of(wildcards["arm"]).rollouts
@@ -106,7 +110,7 @@ class StudyProgress:
 
 def finished_share(job: ActiveJob) -> float:
     """Share of a training run's work of this start that is done, in [0, 1]; 0 for other jobs."""
-    row = last_row(job.rows) if job.rows else None
+    row = row_of(job)
     done = row["rollout"] + 1 if row else 0
     if job.resumed_at < 0 or done < job.resumed_at:
         job.resumed_at = done
@@ -116,7 +120,7 @@ def finished_share(job: ActiveJob) -> float:
 
 def run_status(job: ActiveJob) -> dict[str, str]:
     """Rollout, reward and entropy (nats) of a training run, as text; empty before the first row."""
-    row = last_row(job.rows) if job.rows else None
+    row = row_of(job)
     if row is None:
         return {}
     shown = {"rollout": f"{row['rollout'] + 1}/{job.rollouts}"}
@@ -124,6 +128,17 @@ def run_status(job: ActiveJob) -> dict[str, str]:
         value = row.get(name)
         shown[name] = "-" if value is None else f"{value:.3f}"
     return shown
+
+
+def row_of(job: ActiveJob) -> dict[str, Any] | None:
+    """The last row of a training run that this job has kept or written.
+
+    A job writes its file anew before its first rollout; until then the rows may be an older run's.
+    """
+    with suppress(OSError):
+        if job.rows and job.rows.stat().st_mtime > job.date - CLOCK_TICK:
+            return last_row(job.rows)
+    return None
 
 
 def last_row(path: Path) -> dict[str, Any] | None:
