@@ -79,7 +79,7 @@ include: "experiments/rules/sweep.smk"
 
 onstart:
     with exit_with_message():
-        started(STUDY)
+        started(STUDY, workflow.dag)
 
 
 onsuccess:

@@ -1,7 +1,8 @@
 """Installs the suite's environment, with uv where it can be had and with pip elsewhere.
 
     .venv/bin/python experiments/install.py [--test]     what `make` calls
-    .venv/bin/python experiments/install.py --lock       writes the lock files anew: `make update`
+    .venv/bin/python experiments/install.py --lock       writes the lock files anew: `make update`,
+                                                         and the environment of the rules for conda
 
 1. torch, whose build depends on the machine. With TORCH_INDEX, the build of that index; with pip
    configured for an index or a folder of wheels, the build that is found there; otherwise uv's
@@ -33,6 +34,8 @@ UV = "uv==0.13.*"
 CPU_BUILD = ["--index-url", "https://download.pytorch.org/whl/cpu", "--timeout=15", "--retries=1"]
 """pip's options for PyTorch's CPU build, a fifth of the download. pip cannot choose by driver."""
 OLDEST_PYTHON = "3.11"
+CONDA_PYTHON = "3.12"
+CONDA = HERE / "experiments" / "rules" / "environment.yaml"
 BUILDS = ("torch", "triton", "nvidia-", "cuda-")  # packages that torch's build brings
 UV_NAMES = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -157,6 +160,19 @@ def count(lock: Path) -> int:
     return len(re.findall(r"^\S+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
 
 
+def conda_environment(lock: str) -> str:
+    """The rules' environment as a file for conda: Python, and the lock file's versions by pip.
+
+    It has them all by itself: Snakemake copies the file, so that no path in it would hold.
+    """
+    pins = re.findall(r"^([\w.-]+==[^\s;]+(?: ; .*?)?) *\\?$", lock, re.MULTILINE)
+    listed = "".join(f'      - "{pin.strip()}"\n' for pin in [TORCH, *pins])
+    return (
+        "# Written by: make update\nname: entropy-control\nchannels: [conda-forge, nodefaults]\n"
+        f"dependencies:\n  - python={CONDA_PYTHON}\n  - pip\n  - pip:\n{listed}"
+    )
+
+
 def write_locks(uv: str) -> None:
     """Writes both lock files: the newest versions that pyproject.toml allows, on every platform."""
     resolve = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--upgrade"]
@@ -171,6 +187,7 @@ def write_locks(uv: str) -> None:
             sys.exit(f"{path.name}: uv found no set of packages:\n{done.stderr}")
         path.write_text("# Written by: make update\n" + without_builds(done.stdout))
         print(f"{path.relative_to(HERE)}: {count(path)} packages")
+    CONDA.write_text(conda_environment(LOCK.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def main() -> None:

@@ -1,11 +1,14 @@
 """What happens at the start of Snakemake and at its end.
 
 ask          what the command line asks for: experiment, sweep, processes, resources
-get_ready    before the graph is built: one run at a time, damage repaired, outdated marks gone
-started      before the first job: the spec, and MLflow's follower
+get_ready    before the graph is built: one run at a time, damage repaired, outdated marks gone,
+             the live view instead of Snakemake's texts
+started      before the first job: the spec, what is forced, MLflow's follower
+finished     after a success: the verdicts
 failed       after a failure: tables and report of what is finished
 """
 
+import logging
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,11 +24,14 @@ from experiments.tracking.command import start_following
 from experiments.workflow.claim import claim, only_sweeps, runs_jobs
 from experiments.workflow.closing import closing_lines
 from experiments.workflow.config import results_folder, whole_number
+from experiments.workflow.forcing import forced_jobs, start_anew
 from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
 from experiments.workflow.layout import StudyLayout, prepare_environment
 from experiments.workflow.outdated import forget_outdated
+from experiments.workflow.refusals import NoRetryOfRefusals, job_with
 from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, needs
+from experiments.workflow.screen import end_view, show_progress
 from experiments.workflow.steps import Digests
 
 
@@ -78,23 +84,31 @@ def get_ready(asked: Asked, arguments: Sequence[str]) -> None:
     """
     if not runs_jobs(arguments):
         return
+    show_progress(asked.layout, arguments)
     claim(asked.layout.root)
     repair(asked.layout.root, asked.layout.runs)
     forget_outdated(asked.layout)
     write_spec(asked.experiment, asked.layout.spec)
 
 
-def started(asked: Asked) -> None:
-    """Writes the spec, which every job reads, and starts the process that logs to MLflow.
+def started(asked: Asked, dag: Any) -> None:
+    """Writes the spec, which every job reads, deletes what forced jobs would keep, sees to it that
+    refusals are not retried, and starts the process that logs to MLflow.
 
-    The spec is no rule: Snakemake would let it, as an upstream job, hide which runs it concerns.
+    `dag`: Snakemake's graph of jobs. The spec is no rule: Snakemake would let it, as an upstream
+    job, hide which runs it concerns.
     """
     write_spec(asked.experiment, asked.layout.spec)
+    start_anew(forced_jobs(dag))
+    logging.getLogger("snakemake.logging").addHandler(
+        NoRetryOfRefusals(lambda jobid: job_with(dag, jobid))
+    )
     start_following(asked.layout.root)
 
 
 def finished(asked: Asked) -> None:
     """Prints the verdicts and where the report is."""
+    end_view()
     for line in closing_lines(asked.layout.root):
         print(line)
 
@@ -104,6 +118,7 @@ def failed(asked: Asked) -> None:
 
     Their marks record which runs they were made from, so the next start makes them again.
     """
+    end_view()
     root = asked.layout.root
     with (root / "logs" / "partial.log").open("ab") as log:
         for step in ("tables", "figures", "report"):

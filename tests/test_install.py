@@ -5,13 +5,16 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from experiments.install import (
     BUILDS,
+    CONDA,
     CPU_BUILD,
     LOCK,
     TEST_LOCK,
     TORCH,
+    conda_environment,
     count,
     pip_settings,
     torch_ways,
@@ -93,3 +96,23 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
         names = {re.split(r"[=<>]", each)[0].lower() for each in asked} - {"torch"}
         assert names <= locked
     assert TORCH in project["dependencies"]
+
+
+def test_the_environment_of_the_rules_is_the_lock_file() -> None:
+    text = CONDA.read_text(encoding="utf-8")
+    assert text == conda_environment(LOCK.read_text(encoding="utf-8"))
+    *rest, pip = yaml.safe_load(text)["dependencies"]
+    assert [each.split("=")[0] for each in rest] == ["python", "pip"]
+    assert len(pip["pip"]) == count(LOCK) + 1
+    assert pip["pip"][0] == TORCH
+
+
+def test_the_container_copies_files_that_exist_before_it_installs() -> None:
+    """`make .venv/installed` needs these and nothing else."""
+    lines = Path("Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = [name for line in lines if line.startswith("COPY") for name in line.split()[1:-1]]
+    assert all(Path(name).exists() for name in copied)
+    assert {"requirements.lock", "pyproject.toml", "experiments/install.py"} <= set(copied)
+    assert re.fullmatch(
+        r"FROM python:3\.\d+\.\d+-slim-\w+", next(x for x in lines if x[:4] == "FROM")
+    )

@@ -173,9 +173,9 @@ def test_the_number_of_processes_changes_no_run() -> None:
         (ROOT / "experiments" / "rules" / "policies.smk").read_text().rpartition("rule train:")[2]
     )
     params = rule.partition("params:")[2].partition("shell:")[0]
-    assert "LAUNCHER" not in params
-    assert "PROCESSES" not in params
-    assert "{STUDY.launcher} experiments.train" in rule
+    assert "launcher" not in params
+    assert "processes" not in params.lower()
+    assert "{resources.launcher} experiments.train" in rule
 
 
 def test_snakemake_launches_a_run_on_two_processes(tmp_path: Path) -> None:

@@ -215,14 +215,7 @@ def test_what_is_made_again_equal_costs_no_training(checkout: Path, tmp_path: Pa
 
 
 def test_lint_graph_and_report(checkout: Path) -> None:
-    lints = set(
-        re.findall(r"^ +\* (.+)$", snakemake(checkout, "--lint", check=False).stdout, re.MULTILINE)
-    )
-    # The project's own environment is the environment; rules do not name another. How a run is
-    # launched is no parameter of it: as one, a run on another number of processes would be made
-    # again.
-    launcher = "Shell command directly uses variable STUDY from outside of the rule:"
-    assert lints <= {"Specify a conda environment or container for each rule.:", launcher}
+    assert "Congratulations" in snakemake(checkout, "--lint").stdout
     assert "digraph" in snakemake(checkout, "all", "--rulegraph").stdout
     snakemake(checkout, "all", "--report", "report.zip")
     assert (checkout / "report.zip").stat().st_size > 0

@@ -15,6 +15,8 @@ rule tables:
         f"{RESULTS}/logs/tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/tables.tsv"
+    conda:
+        "environment.yaml"
     params:
         results=subpath(output.mark, ancestor=2),
         digest=DIGEST(LAYOUT.analysis_marks["analysis.tables"]),
@@ -41,6 +43,8 @@ rule figures:
         f"{RESULTS}/logs/figures.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures.tsv"
+    conda:
+        "environment.yaml"
     params:
         results=subpath(output.mark, ancestor=2),
         digest=DIGEST(LAYOUT.analysis_marks["analysis.figures"]),
@@ -60,6 +64,8 @@ rule report_page:
         f"{RESULTS}/logs/report.log",
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        "environment.yaml"
     params:
         results=subpath(output.page, parent=True),
         digest=DIGEST(LAYOUT.analysis_marks["analysis.report"]),

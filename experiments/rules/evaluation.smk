@@ -14,6 +14,8 @@ rule sample:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_sample.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_sample.tsv"
+    conda:
+        "environment.yaml"
     threads: NEEDS["sample"].threads
     resources:
         gpu=NEEDS["sample"].gpu,
@@ -54,6 +56,8 @@ rule score:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_score.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_score.tsv"
+    conda:
+        "environment.yaml"
     threads: NEEDS["score"].threads
     resources:
         gpu=NEEDS["score"].gpu,
@@ -84,6 +88,8 @@ use rule sample as base_sample with:
         f"{RESULTS}/logs/base_{{set}}_sample.log",
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_sample.tsv"
+    conda:
+        "environment.yaml"
     params:
         policy=lambda wildcards: LAYOUT.base_policy(),
         problems=lambda wildcards: f"{RESULTS}/problems/{wildcards.set}.jsonl",
@@ -106,6 +112,8 @@ use rule score as base_score with:
         f"{RESULTS}/logs/base_{{set}}_score.log",
     benchmark:
         f"{RESULTS}/benchmarks/base_{{set}}_score.tsv"
+    conda:
+        "environment.yaml"
     params:
         out=lambda wildcards: f"{RESULTS}/base/eval",
         ks=LAYOUT.ks,

@@ -15,6 +15,8 @@ rule problems:
         f"{RESULTS}/logs/problems.log",
     benchmark:
         f"{RESULTS}/benchmarks/problems.tsv"
+    conda:
+        "environment.yaml"
     params:
         spec=LAYOUT.spec,
         out=subpath(output.train, parent=True),
@@ -34,6 +36,8 @@ rule base_policy:
     benchmark:
         f"{RESULTS}/benchmarks/base_policy.tsv"
     localrule: EXPERIMENT.model.source == "pretrained"  # is fetched: a cluster's nodes may have no network
+    conda:
+        "environment.yaml"
     threads: NEEDS["base_policy"].threads
     resources:
         gpu=NEEDS["base_policy"].gpu,
@@ -66,16 +70,19 @@ rule train:
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_train.tsv"
     retries: STUDY.retries
+    conda:
+        "environment.yaml"
     threads: NEEDS["train"].threads
     resources:
         gpu=NEEDS["train"].gpu,
         mem_mb=NEEDS["train"].mem_mb,
         runtime=NEEDS["train"].runtime,
+        # A resource and no parameter: a run that is launched on more processes is the same run.
+        launcher=STUDY.launcher,
     params:
         spec=LAYOUT.spec,
         digest=lambda wildcards: DIGEST(LAYOUT.run(**wildcards) / CHECKSUMS),
     shell:
-        # A global and no parameter: a run that is launched on more processes is the same run.
         "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.workflow.devices"
-        " --gpus {resources.gpu} -- {STUDY.launcher} experiments.train"
+        " --gpus {resources.gpu} -- {resources.launcher} experiments.train"
         " --spec {params.spec:q} --arm {wildcards.arm} --seed {wildcards.seed} > {log:q} 2>&1"

@@ -20,6 +20,8 @@ if SWEPT:
             study=f"{SWEEP}/study.yaml",
         log:
             f"{RESULTS}/logs/sweep_prepare.log",
+        conda:
+            "environment.yaml"
         params:
             folder=subpath(output.study, parent=True),
             study=asked_sweep(config),
@@ -41,18 +43,21 @@ if SWEPT:
             f"{RESULTS}/logs/sweep_worker_{{worker}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/sweep_worker_{{worker}}.tsv"
+        conda:
+            "environment.yaml"
         threads: NEEDS["train"].threads
         resources:
             gpu=NEEDS["train"].gpu,
             mem_mb=NEEDS["train"].mem_mb,
             runtime=NEEDS["train"].runtime * SWEPT.trainings_per_worker,
+            launcher=STUDY.launcher,
         params:
             folder=subpath(input.study, parent=True),
             digest=SWEEP_DIGEST,
         shell:
             "exec python -m experiments.workflow.devices --gpus {resources.gpu} --"
             " python -m experiments.sweep work {params.folder:q} --worker {wildcards.worker}"
-            " --launcher {STUDY.launcher:q} >> {log:q} 2>&1"
+            " --launcher {resources.launcher:q} >> {log:q} 2>&1"
 
     rule sweep_gather:
         """Trials as a table, importance of the settings, and the best arm of each search that has one."""
@@ -65,6 +70,8 @@ if SWEPT:
             importance=f"{SWEEP}/importance.csv",
         log:
             f"{RESULTS}/logs/sweep_gather.log",
+        conda:
+            "environment.yaml"
         params:
             folder=subpath(input.study, parent=True),
             digest=SWEEP_DIGEST,
@@ -80,6 +87,8 @@ if SWEPT:
             page=f"{SWEEP}/report.html",
         log:
             f"{RESULTS}/logs/sweep_report.log",
+        conda:
+            "environment.yaml"
         params:
             folder=subpath(output.page, parent=True),
             digest=[SWEEP_DIGEST, code_digest("analysis.sweep")],
@@ -95,6 +104,8 @@ if SWEPT:
         log:
             f"{RESULTS}/logs/sweep_tracked.log",
         localrule: True
+        conda:
+            "environment.yaml"
         params:
             results=RESULTS,
         shell:

@@ -10,6 +10,8 @@ rule tracked:
         logged=f"{RESULTS}/mlflow.logged",
     log:
         f"{RESULTS}/logs/tracked.log",
+    conda:
+        "environment.yaml"
     params:
         results=subpath(output.logged, parent=True),
     shell:

@@ -188,6 +188,9 @@ def prepare_environment() -> None:
     # Jobs run in the environment that snakemake runs in, whether or not it has been activated.
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     os.environ["PATH"] = os.pathsep.join(path)
+    # In an environment of Snakemake's own (--sdm conda) the suite is not installed.
+    path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
     # Freshly mapped pages are slow on small virtual machines: the allocator keeps what it has.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 34))

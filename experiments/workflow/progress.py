@@ -1,0 +1,164 @@
+"""How far a start of Snakemake is: jobs done, what each training run shows, time left.
+
+The numbers of a training run are those of the last row of its train.jsonl, which the run appends
+to after each rollout.
+
+Time left = (sum of what is left of every job) / (jobs side by side)
+
+where a rule's jobs are taken to last as long as the mean of those that are done, and a training run
+as long as its own pace says. Rules of which nothing is known count nothing; the answer is then a
+lower bound.
+"""
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiments.workflow.layout import StudyLayout
+
+CLOCK_TICK = 0.1  # seconds by which the date of a file may lag behind the clock
+TAIL_BYTES = 1 << 18  # more than a row has
+
+
+@dataclass
+class ActiveJob:
+    """A job that runs now."""
+
+    rule: str
+    name: str  # rule and wildcards, for the screen
+    logs: tuple[str, ...]
+    started: float  # seconds of time.monotonic
+    date: float  # the same moment, seconds since 1970
+    rows: Path | None = None  # train.jsonl of a training run
+    rollouts: int = 0  # of the whole run
+    resumed_at: int = -1  # rollouts that were done at the first look; -1 before it
+
+
+@dataclass
+class StudyProgress:
+    """Jobs of one start of Snakemake."""
+
+    layout: StudyLayout
+    total: int = 0
+    done: int = 0
+    left: Counter[str] = field(default_factory=Counter)  # rule → jobs that are not done
+    active: dict[int, ActiveJob] = field(default_factory=dict)  # number of the job → job
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def plan(self, stats: Mapping[str, int]) -> None:
+        """Takes the number of jobs per rule, and `total`."""
+        self.total = stats.get("total", 0)
+        self.left = Counter({rule: count for rule, count in stats.items() if rule != "total"})
+
+    def start(self, number: int, rule: str, wildcards: Mapping[str, Any], logs: Any) -> ActiveJob:
+        """A job starts."""
+        name = " ".join([rule, *(f"{key} {value}" for key, value in wildcards.items())])
+        job = ActiveJob(
+            rule, name.replace("arm ", ""), tuple(logs or ()), time.monotonic(), time.time()
+        )
+        if rule == "train" and wildcards["arm"] in self.layout.experiment.arms:
+            job.rows = self.layout.run(wildcards["arm"], wildcards["seed"]) / "train.jsonl"
+            job.rollouts = self.layout.experiment.training_of(wildcards["arm"]).rollouts
+        self.active[number] = job
+        return job
+
+    def finish(self, number: int) -> tuple[ActiveJob, float] | None:
+        """A job is done: the job and its seconds; None if its start was not seen."""
+        job = self.active.pop(number, None)
+        if job is None:
+            return None
+        taken = time.monotonic() - job.started
+        self.done += 1
+        self.left[job.rule] -= 1
+        self.seconds[job.rule].append(taken)
+        return job, taken
+
+    def time_left(self) -> tuple[float, bool]:
+        """Seconds, and whether every job that is left is counted in them."""
+        now, waiting = time.monotonic(), Counter(+self.left)
+        sums: float = 0
+        is_whole = True
+        paces: dict[str, list[float]] = defaultdict(list)
+        for job in [*self.active.values()]:
+            waiting[job.rule] -= 1
+            spent, share = now - job.started, finished_share(job)
+            # Rollouts that another start has done cost this one nothing.
+            whole = spent / share if share else self.mean_seconds(job.rule)
+            if whole is None:
+                is_whole = False
+            else:
+                paces[job.rule].append(whole)
+                sums += max(0.0, whole - spent)
+        for rule, count in (+waiting).items():
+            known = self.seconds[rule] or paces[rule]
+            if known:
+                sums += count * sum(known) / len(known)
+            elif rule != "all":
+                is_whole = False
+        return sums / max(1, len(self.active)), is_whole
+
+    def mean_seconds(self, rule: str) -> float | None:
+        """Of the jobs of a rule that are done; None if there is none."""
+        known = self.seconds[rule]
+        return sum(known) / len(known) if known else None
+
+
+def finished_share(job: ActiveJob) -> float:
+    """Share of a training run's work of this start that is done, in [0, 1]; 0 for other jobs."""
+    row = row_of(job)
+    done = row["rollout"] + 1 if row else 0
+    if job.resumed_at < 0 or done < job.resumed_at:
+        job.resumed_at = done
+    left = job.rollouts - job.resumed_at
+    return (done - job.resumed_at) / left if left > 0 else 0.0
+
+
+def run_status(job: ActiveJob) -> dict[str, str]:
+    """Rollout, reward and entropy (nats) of a training run, as text; empty before the first row."""
+    row = row_of(job)
+    if row is None:
+        return {}
+    shown = {"rollout": f"{row['rollout'] + 1}/{job.rollouts}"}
+    for name in ("reward", "entropy"):
+        value = row.get(name)
+        shown[name] = "-" if value is None else f"{value:.3f}"
+    return shown
+
+
+def row_of(job: ActiveJob) -> dict[str, Any] | None:
+    """The last row of a training run that this job has kept or written.
+
+    A job writes its file anew before its first rollout; until then the rows may be an older run's.
+    """
+    with suppress(OSError):
+        if job.rows and job.rows.stat().st_mtime > job.date - CLOCK_TICK:
+            return last_row(job.rows)
+    return None
+
+
+def last_row(path: Path) -> dict[str, Any] | None:
+    """The last whole row of a file that is being appended to; None if there is none."""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+        lines = file.read().split(b"\n")[:-1]
+        for line in reversed(lines):
+            with suppress(ValueError):
+                row = json.loads(line)
+                return row if isinstance(row, dict) and "rollout" in row else None
+    return None
+
+
+def clock_text(seconds: float) -> str:
+    """Seconds as `45 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
