@@ -3,9 +3,9 @@
     python -m experiments.train --spec results/arithmetic/spec.yaml --arm aer --seed 1
 
 It reads the base policy and the problems in the experiment's results folder, and writes run.json,
-train.jsonl, method_state.json and policy/ into <arm>/seed-<seed>/ of that folder. After a crash the
-same command resumes from the last checkpoint; later rows of train.jsonl are deleted and written
-again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
+train.jsonl, completions/, method_state.json and policy/ into <arm>/seed-<seed>/ of that folder.
+After a crash the same command resumes from the last checkpoint; what belongs to later rollouts is
+deleted and written again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
 """
 
 import eval.sampling.lean_imports  # noqa: F401  # isort: skip
@@ -25,6 +25,7 @@ from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row, dump, read_rows
 from eval.files.locks import locked
 from eval.files.marks import mark_folder
+from eval.files.results_layout import COMPLETIONS_FOLDER
 from eval.questions.problems import read_problems
 from eval.sampling.gpus import check_gpus
 from eval.verify.verifier import Verifier
@@ -40,6 +41,7 @@ from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
 from experiments.spec.schema import Experiment, Training, load_experiment
 from experiments.tasks.dataset import make_dataset
 from experiments.tasks.strata import RATES, strata_of
+from experiments.training.completions_log import KeptRollouts, drop_rollouts_from
 from experiments.training.grpo_config import grpo_config
 from experiments.training.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
@@ -126,6 +128,12 @@ def make_trainer(
             save,
         ),
         limits=explosion_limits(training, model.config.vocab_size),
+        completions=KeptRollouts(
+            out / COMPLETIONS_FOLDER,
+            training.completions_every,
+            training.rollouts,
+            training.stop_exploded,
+        ),
         model=model,
         processing_class=tokenizer,
         reward_funcs=reward_functions(training),
@@ -201,6 +209,7 @@ def train_rollouts(
     on_main(lambda: refuse_after_fault(out / FAULT_FOLDER))
     checkpoint = on_main(lambda: resume_point(out / "checkpoints", mine, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
+    on_main(lambda: drop_rollouts_from(out / COMPLETIONS_FOLDER, done))
     rollouts = experiment.training_of(arm).rollouts
     log = RolloutLog(out / "train.jsonl", rollouts, done) if state.is_main_process else None
     trainer = make_trainer(experiment, arm, seed, inputs, out, log or ignore_row, stop)

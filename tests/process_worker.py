@@ -24,6 +24,7 @@ from torch.distributed.tensor import DTensor
 
 from experiments.policies.load_save import lora_config, save_policy
 from experiments.spec.training_settings import Lora
+from experiments.training.completions_log import KeptRollouts
 from experiments.training.trainer import EntropyControlTrainer
 from methods import AER, SIREN, ClipCov, FixedCoefficient, Method, NoEntropy
 from tests.grpo_runs import small_policy, trainer_arguments, training
@@ -128,8 +129,11 @@ def run(name: str, out: Path, resume: str | None = None, label: str | None = Non
     label = label or name
     rows: list[dict[str, Any]] = []
     adapters = {"peft_config": lora_config(Lora(rank=4, alpha=8))} if name == "adapted" else {}
+    kept: dict[str, Any] = {
+        "completions": KeptRollouts(out / f"{label}.completions", every=2, rollouts=3)
+    }
     trainer = Given(
-        **trainer_arguments(method, training(**changes), out / label, rows.append) | adapters
+        **trainer_arguments(method, training(**changes), out / label, rows.append) | adapters | kept
     )
     trainer.asks = name == "asked"
     trainer.train(resume_from_checkpoint=resume)

@@ -7,6 +7,7 @@ clips above, `fixed_low` does little.
 """
 
 import csv
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def write_run(root: Path, arm: str, seed: int, rollouts: int) -> None:
     folder = root / arm / f"seed-{seed}"
     rows = log(arm, seed, rollouts)
     folder.mkdir(parents=True)
+    write_completions(folder / "completions", rows)
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     write_json(
         folder / "run.json",
@@ -126,6 +128,41 @@ def log(arm: str, seed: int, rollouts: int) -> list[dict[str, Any]]:
         row(arm, i, entropy[i], accuracy[i], length[i], alpha[i], int(tokens[i]))
         for i in range(rollouts)
     ]
+
+
+def write_completions(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Of the first, a middle and the last rollout: two prompts with four completions each, whose
+    tokens have entropies of a wide range around the rollout's.
+    """
+    folder.mkdir()
+    for row in (rows[0], rows[len(rows) // 2], rows[-1]):
+        rng = np.random.default_rng(row["rollout"])
+        found = [completion(row, group, i, rng) for group in range(2) for i in range(4)]
+        text = "".join(json.dumps(each) + "\n" for each in found)
+        path = folder / f"rollout-{row['rollout']:04d}.jsonl.gz"
+        path.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def completion(row: dict[str, Any], group: int, i: int, rng: np.random.Generator) -> dict[str, Any]:
+    pieces = [*f"{12 + group}+{30 + i}=4{i}\n\\boxed{{4{i}}}", "<end>"]
+    entropy = np.minimum(row["entropy"] * rng.lognormal(0, 2, len(pieces)), 5.0)
+    right = group == 1 and i == 2
+    return {
+        "rollout": row["rollout"],
+        "group": group,
+        "prompt": f"What is {12 + group} + 30?\n",
+        "answer": str(42 + group),
+        "text": "".join(pieces[:-1]),
+        "verdict": float(right),
+        "reward": float(right),
+        "advantage": 1.5 if right else -0.5 * group,
+        "length": len(pieces),
+        "truncated": False,
+        "tokens": list(range(len(pieces))),
+        "pieces": pieces,
+        "entropy": [round(value, 4) for value in entropy.tolist()],
+        "logp": [round(-value, 4) for value in entropy.tolist()],
+    }
 
 
 def course(arm: str, t: np.ndarray) -> np.ndarray:

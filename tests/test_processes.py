@@ -5,6 +5,7 @@ Both read the same completions (tests/process_worker.py), short ones on the firs
 ones on the second, so that a token which weighed differently there would show in the gradient.
 """
 
+import gzip
 import json
 import os
 import subprocess
@@ -130,6 +131,24 @@ def test_before_its_updates_a_rollout_is_the_same_however_it_is_split(
         "state",
     ):
         assert close(one[key], two[key]), key
+
+
+@pytest.mark.parametrize("name", ["one_update", "two_updates"])
+def test_completions_of_all_processes_are_kept(name: str, folders: dict[int, Path]) -> None:
+    """In the order of the rows, with each token's numbers at its own token."""
+    kept = f"{name}.completions/rollout-0000.jsonl.gz"
+    one, two = (
+        [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+        for path in (folders[count] / kept for count in (1, 2))
+    )
+    assert len(one) == len(two) == 16
+    for a, b in zip(one, two, strict=True):
+        for key in a.keys() - {"entropy", "logp", "advantage"}:
+            assert a[key] == b[key], key
+        assert a["advantage"] == pytest.approx(b["advantage"], abs=1e-5)
+        for key in ("entropy", "logp"):
+            assert a[key] == pytest.approx(b[key], abs=2e-4)
+    assert len({row["length"] for row in one}) > 3
 
 
 @pytest.mark.parametrize("name", ["one_update", "masked", "shaped"])

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from analysis.figures.captions import CAPTIONS
 from analysis.report.brought import brought_section
+from analysis.report.completions import completions_section, shade_legend
 from analysis.report.facts import provenance_facts, run_facts, spec_settings
 from analysis.report.html_page import Picture, figure_picture, render_page
 from analysis.report.opening import opening_panels
@@ -61,6 +62,8 @@ def report_page(results: Results) -> str:
         cards=arm_cards(results, tables["comparisons"]),
         tables={name: Markup(to_html(table)) if table else None for name, table in tables.items()},
         categories=by_category(pictures),
+        moments=completions_section(results),
+        shades=shade_legend(),
         settings=spec_settings(results),
         runs=run_facts(results),
         facts=provenance_facts(results),

@@ -25,9 +25,10 @@ MACHINE = {
     "vllm_gpu_memory_utilization",
     "checkpoint_every",
     "checkpoints_kept",
+    "completions_every",
 }
 """Settings of the machine, which do not determine a run and are left out of its spec: where the
-vLLM engine is and how much memory it gets, how often a run is saved.
+vLLM engine is and how much memory it gets, how often a run and its completions are saved.
 
 Settings that save memory during updates (per_device_train_batch_size, gradient_checkpointing,
 vllm_enable_sleep_mode) do belong to the spec. They change a result by rounding, and two runs of one
@@ -117,6 +118,9 @@ class Training(BaseModel, extra="forbid", frozen=True):
     gradient_share_every: Natural = 0
     checkpoint_every: Natural = 10  # rollouts between checkpoints; 0 = none
     checkpoints_kept: Count = 2
+    # rollouts between those whose completions are kept to be read, the last one always; 0 = none;
+    # not part of the run's spec
+    completions_every: Natural = 20
 
     @property
     def completions_per_rollout(self) -> int:

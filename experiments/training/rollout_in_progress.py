@@ -38,6 +38,24 @@ class Scores(NamedTuple):
 
 
 @dataclass
+class TokenScores:
+    """Of a rollout whose completions are kept (completions_log.py): nats, 0 until measured."""
+
+    entropy_BT: Tensor
+    logp_BT: Tensor
+
+    @classmethod
+    def like(cls, ids_BT: Tensor) -> "TokenScores":
+        nothing_BT = torch.zeros_like(ids_BT, dtype=torch.float32)
+        return cls(nothing_BT, nothing_BT.clone())
+
+    def measure(self, rows: slice | Tensor, scores: Scores) -> None:
+        tokens = scores.logp_BT.shape[1]
+        self.entropy_BT[rows, :tokens] = scores.entropy_BT.float()
+        self.logp_BT[rows, :tokens] = scores.logp_BT.float()
+
+
+@dataclass
 class RolloutInProgress:
     """Filled from top to bottom as the rollout goes on."""
 
@@ -56,6 +74,7 @@ class RolloutInProgress:
     levers: dict[str, dict[str, float]] = field(default_factory=dict)  # their numbers, for the log
     note: Mapping[str, float] = field(default_factory=dict)  # of `shape`
     # the updates: this process' rows
+    tokens: TokenScores | None = None  # where the completions are kept
     rows: Rows = field(default_factory=lambda: Rows(*(EMPTY for _ in fields(Rows))))
     totals: UpdateTotals = field(default_factory=UpdateTotals)
     share: GradientShare | None = None  # until the first update is over, where it is measured
@@ -67,3 +86,5 @@ class RolloutInProgress:
         self.rows.entropy_B[rows] = (scores.entropy_BT.double() * mask_BT).sum(1)
         self.rows.own_entropy_B[rows] = (scores.of_the_method().double() * mask_BT).sum(1)
         self.rows.logp_B[rows] = (scores.logp_BT.double() * mask_BT).sum(1)
+        if self.tokens:
+            self.tokens.measure(rows, scores)

@@ -46,6 +46,7 @@ from experiments.run.explosion import Limits, observe
 from experiments.run.numerics import FAULT_FOLDER, UNDRAWABLE, Guard
 from experiments.run.stopping import AfterUpdate, StopRequest
 from experiments.training.acted import added_to_plain, lever_numbers, unlike_plain
+from experiments.training.completions_log import CompletionsLog, KeptRollouts
 from experiments.training.data_order import skip_passes
 from experiments.training.flipped_verdicts import flip_verdicts
 from experiments.training.generation import complete_prompts, prepare_generation
@@ -77,7 +78,7 @@ class EntropyControlTrainer(GRPOTrainer):
     `labels`). The first reward function is the verifier's verdict. `on_row` receives each finished
     rollout's row, on the main process. Once any process' `stop` is asked, all save at the end of
     the rollout and `train` returns, with `interrupted` set. `guard` ends the run at a number that
-    is not finite; `limits` say what an explosion is.
+    is not finite; `limits` say what an explosion is. `completions`: which rollouts keep theirs.
     """
 
     args: GRPOConfig
@@ -94,6 +95,7 @@ class EntropyControlTrainer(GRPOTrainer):
         stop: StopRequest | None = None,
         guard: Guard | None = None,
         limits: Limits | None = None,
+        completions: KeptRollouts | None = None,
         **trl: Any,
     ) -> None:
         # One device per process: where a machine has more, transformers would spread the batch over
@@ -107,6 +109,7 @@ class EntropyControlTrainer(GRPOTrainer):
         self.gradient_share_every, self.mask_truncated = gradient_share_every, mask_truncated
         self.flipped = flipped_verdicts
         self.stop, self.interrupted, self.limits = stop or StopRequest(), False, limits or Limits()
+        self.completions = CompletionsLog(completions or KeptRollouts())
         self.guard = guard or Guard(Path(str(self.args.output_dir)) / FAULT_FOLDER, "this run")
         if isinstance(method, OwnEntropy):
             attach_own_entropy(self.model, method.entropy_of, self.temperature)
@@ -213,6 +216,7 @@ class EntropyControlTrainer(GRPOTrainer):
             own_entropy_B=nothing_B.clone(),
             logp_B=nothing_B.clone(),
         )
+        self.completions.begin(self, inputs, batch)
         if rollout.scores is None and needs_scoring(self.method):
             self._score(batch)
         if rollout.scores is not None:
@@ -387,6 +391,7 @@ class EntropyControlTrainer(GRPOTrainer):
                 self.progress.vitals, self.limits, number, entropy, cast(Any, summary["reward"])
             ),
         )
+        self.completions.end(self)
         if self.accelerator.is_main_process:
             self.on_row(self._row(number, summary))
 

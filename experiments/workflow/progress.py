@@ -118,7 +118,7 @@ def finished_share(job: ActiveJob) -> float:
     return (done - job.resumed_at) / left if left > 0 else 0.0
 
 
-def run_status(job: ActiveJob) -> dict[str, str]:
+def progress_values(job: ActiveJob) -> dict[str, str]:
     """Rollout, reward and entropy (nats) of a training run, as text; empty before the first row."""
     row = row_of(job)
     if row is None:

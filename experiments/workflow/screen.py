@@ -20,17 +20,17 @@ from typing import Any, TextIO
 from experiments.workflow.claim import parsed
 from experiments.workflow.closing import closing_lines
 from experiments.workflow.layout import StudyLayout
-from experiments.workflow.progress import ActiveJob, StudyProgress, clock_text, run_status
+from experiments.workflow.progress import ActiveJob, StudyProgress, clock_text, progress_values
 from experiments.workflow.refusals import log_tail, refusal
 
 DEFAULT_HANDLER = "DefaultStreamHandler"  # Snakemake's name for its own
 OWN_TEXTS = ("quiet", "verbose", "debug_dag", "printshellcmds", "logger")
 """Options of Snakemake's whose user wants its own texts."""
-NOTHING = "Nothing to be done"
-KEPT = (NOTHING, "Trying to restart job", "Terminating processes", "Complete log", "Shutting down")
+NOTHING_TO_DO = "Nothing to be done"
+KEPT = (NOTHING_TO_DO, "Trying to restart job", "Terminating processes", "Complete log", "Shutting down")
 """Beginnings of Snakemake's messages that the screen shows."""
 FAILED_LINES = 20  # of the log of a job that has failed
-EVERY = 60.0  # seconds between two plain lines on what runs
+PLAIN_LINE_EVERY = 60.0  # seconds between two plain lines on what runs
 
 
 def show_progress(layout: StudyLayout, arguments: Sequence[str]) -> None:
@@ -87,7 +87,7 @@ class StudyScreen(logging.Handler):
             self.say(failure_text(job.name if job else given["rule_name"], given["log"]))
         elif record.levelno >= logging.WARNING or str(record.msg or "").startswith(KEPT):
             self.say(record.getMessage())
-            if str(record.msg).startswith(NOTHING):
+            if str(record.msg).startswith(NOTHING_TO_DO):
                 for line in closing_lines(self.layout.root):
                     self.say(line)
 
@@ -102,7 +102,7 @@ class StudyScreen(logging.Handler):
         threading.Thread(target=self.each_minute, daemon=True).start()
 
     def each_minute(self) -> None:
-        while not self.ended.wait(EVERY):
+        while not self.ended.wait(PLAIN_LINE_EVERY):
             if self.progress.active:
                 self.say(self.status_text())
 
@@ -123,7 +123,7 @@ class StudyScreen(logging.Handler):
         """Called for each job that is done."""
         if job.rule == "all":
             return
-        what = " ".join(f"{name} {value}" for name, value in run_status(job).items())
+        what = " ".join(f"{name} {value}" for name, value in progress_values(job).items())
         self.say(
             f"[{time.strftime('%H:%M:%S')}] {self.progress.done} of {self.progress.total}"
             f" {job.name}: {clock_text(seconds)}{', ' + what if what else ''}"
@@ -180,7 +180,7 @@ class LiveScreen(StudyScreen):
         for title in ("now", "for", "rollout", "reward", "entropy"):
             table.add_column(title, justify="left" if title == "now" else "right")
         for job in [*progress.active.values()]:
-            status, spent = run_status(job), clock_text(time.monotonic() - job.started)
+            status, spent = progress_values(job), clock_text(time.monotonic() - job.started)
             table.add_row(
                 job.name,
                 spent,
@@ -199,7 +199,7 @@ class LiveScreen(StudyScreen):
 
 def job_text(job: ActiveJob) -> str:
     """A job that runs, with the last numbers of a training run."""
-    what = " ".join(f"{name} {value}" for name, value in run_status(job).items())
+    what = " ".join(f"{name} {value}" for name, value in progress_values(job).items())
     return f"{job.name}{' ' + what if what else ''}"
 
 
