@@ -20,7 +20,7 @@ ifneq ($(origin TORCH_INDEX),undefined)
 export TORCH_INDEX
 endif
 
-.PHONY: all update check lint test test-faults test-slurm test-vllm smoke sweep battery plan doctor ui fuzz audit clean
+.PHONY: all update check lint test test-faults test-slurm test-vllm smoke sweep battery certificate plan doctor ui fuzz audit clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -36,6 +36,10 @@ sweep: .venv/installed
 # All probes, or a part: make battery OPTIONS="--config probes=rare,placebo methods=aer"
 battery: .venv/installed
 	snakemake battery $(OPTIONS)
+
+# Arms of which the truth is known, with 60 seeds: does the suite call what is there?
+certificate: .venv/installed
+	snakemake certificate --config experiment=certificate
 
 # The estimated cost of an experiment before it runs: make plan EXPERIMENT=qwen3_4b
 plan: .venv/installed

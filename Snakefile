@@ -5,6 +5,7 @@
 #   snakemake sweep                               tunes arms of the default experiment on validation questions
 #   snakemake sweep --config sweep=NAME           experiments/sweep_NAME.yaml, or the path of any YAML file
 #   snakemake battery                             all probes with the same arms, on one scorecard
+#   snakemake certificate --config experiment=certificate      does the suite call what is there?
 #   … --config gpus=N launch=fsdp2                each training run on N GPUs (docs/scale.md)
 #
 # Stages meet in files (docs/metrics.md). Each step leaves a mark with a digest of all that it was
@@ -76,6 +77,7 @@ include: "experiments/rules/evaluation.smk"
 include: "experiments/rules/analysis.smk"
 include: "experiments/rules/tracking.smk"
 include: "experiments/rules/sweep.smk"
+include: "experiments/rules/certificate.smk"
 include: "experiments/rules/battery.smk"
 
 
@@ -85,7 +87,11 @@ onstart:
 
 
 onsuccess:
-    finished(STUDY) if BATTERY is None else print(f"Report: {BATTERY_FOLDER}/report.html")
+    (
+        finished(STUDY)
+        if BATTERY is None
+        else print(f"Report: {BATTERY_FOLDER}/report.html")
+    )
 
 
 onerror:

@@ -28,14 +28,13 @@ if BATTERY:
         PROBE = member.prefix
 
         module:
-            name:
-                PROBE
+            name: PROBE
             snakefile:
                 "../../Snakefile"
             config:
                 {**PASSED_ON, "experiment": member.file, "results": str(BATTERY_FOLDER)}
 
-        use rule * from PROBE exclude tracked, sweep, battery as PROBE*
+        use rule * from PROBE exclude tracked, sweep, certificate, battery as PROBE*
 
     LAYOUTS = [workflow.globals[member.prefix].LAYOUT for member in MEMBERS]
 
@@ -65,3 +64,5 @@ else:
 
     rule battery:
         """All probes with the same arms, their reports, and the scorecard."""
+        input:
+            [],
