@@ -179,8 +179,8 @@ def power_note(size: int, power: list[PowerPoint]) -> str:
         else f"none up to {points(found[-1].planted)} points"
     )
     return (
-        f"With {size} seeds per arm the smallest difference that is called {percent(SEEN_SHARE)} times in"
-        f" 100 is {said}; the comparisons themselves computed"
+        f"With {size} seeds per arm the smallest difference that is called {percent(SEEN_SHARE)}"
+        f" times in 100 is {said}; the comparisons themselves computed"
         f" {points(sum(each.computed for each in found) / len(found))} on average."
     )
 
