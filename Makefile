@@ -1,5 +1,6 @@
 # make all    from a fresh clone: environment, default experiment, tables and figures
 # make sweep  the default sweep over AER's target ratio, and its report
+# make battery  all probes with the same arms, on one scorecard
 # make check  linters, types and unit tests: minutes
 # make test   linters, types and all tests
 # make test-faults   a small study is killed, interrupted, runs out of disk: docs/reliability.md
@@ -19,7 +20,7 @@ ifneq ($(origin TORCH_INDEX),undefined)
 export TORCH_INDEX
 endif
 
-.PHONY: all update check lint test test-faults test-slurm test-vllm smoke sweep plan doctor ui fuzz audit clean
+.PHONY: all update check lint test test-faults test-slurm test-vllm smoke sweep battery certificate plan doctor ui fuzz audit clean
 .DELETE_ON_ERROR:
 
 all: .venv/installed
@@ -31,6 +32,14 @@ smoke: .venv/installed
 # Tunes arms of an experiment with equal budgets: experiments/sweep_$(SWEEP).yaml
 sweep: .venv/installed
 	snakemake sweep --config sweep=$(SWEEP)
+
+# All probes, or a part: make battery OPTIONS="--config probes=rare,placebo methods=aer"
+battery: .venv/installed
+	snakemake battery $(OPTIONS)
+
+# Arms of which the truth is known, with 60 seeds: does the suite call what is there?
+certificate: .venv/installed
+	snakemake certificate --config experiment=certificate
 
 # The estimated cost of an experiment before it runs: make plan EXPERIMENT=qwen3_4b
 plan: .venv/installed
@@ -49,7 +58,7 @@ ui: .venv/installed
 # Tests that train nothing and start at most a Python process.
 UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture bring_checks bring_tools bring_traps \
     closing compare config contamination diagnostics families golden install jsonl marks measures \
-    method_table methods objective pass_at_k planning policy_folder problems prompts rollout \
+    method_table methods objective pass_at_k planning policy_folder problems prompts reach rollout \
     schema score statistics sweep_statistics sweep_study tables tasks tracking_sweep \
     training_settings verify_extract)
 

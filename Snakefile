@@ -4,6 +4,8 @@
 #   snakemake all --config experiment=NAME        experiments/NAME.yaml, or the path of any YAML file
 #   snakemake sweep                               tunes arms of the default experiment on validation questions
 #   snakemake sweep --config sweep=NAME           experiments/sweep_NAME.yaml, or the path of any YAML file
+#   snakemake battery                             all probes with the same arms, on one scorecard
+#   snakemake certificate --config experiment=certificate      does the suite call what is there?
 #   … --config gpus=N launch=fsdp2                each training run on N GPUs (docs/scale.md)
 #
 # Stages meet in files (docs/metrics.md). Each step leaves a mark with a digest of all that it was
@@ -75,6 +77,8 @@ include: "experiments/rules/evaluation.smk"
 include: "experiments/rules/analysis.smk"
 include: "experiments/rules/tracking.smk"
 include: "experiments/rules/sweep.smk"
+include: "experiments/rules/certificate.smk"
+include: "experiments/rules/battery.smk"
 
 
 onstart:
@@ -83,8 +87,15 @@ onstart:
 
 
 onsuccess:
-    finished(STUDY)
+    (
+        finished(STUDY)
+        if BATTERY is None
+        else print(f"Report: {BATTERY_FOLDER}/report.html")
+    )
 
 
 onerror:
-    failed(STUDY)
+    if BATTERY is None:
+        failed(STUDY)
+    else:
+        print("Some jobs failed. Fix the cause and run the same command again.")

@@ -143,7 +143,9 @@ def test_csvs_hold_what_the_logs_say(folder: Path) -> None:
 def test_every_figure_has_a_caption_and_numbers(folder: Path) -> None:
     assert set(figures.FIGURES) == set(CAPTIONS)
     drawn: dict[str, Any] = {
-        name: figure(load_results(folder)).numbers for name, figure in figures.FIGURES.items()
+        name: figure(load_results(folder)).numbers
+        for name, figure in figures.FIGURES.items()
+        if name != "reach"  # of skills: tests/test_reach.py
     }
     assert all(len(frame) for frame in drawn.values())
     assert set(drawn["levels"]["part"]) == {"2", "3", "4", "5"}

@@ -26,6 +26,13 @@ CAPTIONS: dict[str, Caption] = {
         " over seeds and questions. Dashed grey: the base policy. Below each panel: the smallest k"
         " from which the base policy solves more questions than the arm, where there is one.",
     ),
+    "reach": Caption(
+        "Evaluation",
+        "Reach",
+        "Accuracy on questions that want a skill, against how often the base policy was taught to"
+        " use it; logarithmic axis. Band: 95 % bootstrap interval over seeds and questions. Where a"
+        " curve crosses one half (dotted) is the arm's reach. Dashed grey: the base policy.",
+    ),
     "entropy": Caption(
         "Training",
         "Policy entropy",

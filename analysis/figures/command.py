@@ -15,6 +15,7 @@ from analysis.figures.captions import CAPTIONS
 from analysis.figures.figure_files import figure_origin, write_figure
 from analysis.figures.forest import plot_forest
 from analysis.figures.plotting import Drawn
+from analysis.figures.reach import plot_reach
 from analysis.results.folder import Results, load_results
 from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
@@ -24,6 +25,7 @@ from eval.files.marks import mark_folder
 FIGURES: dict[str, Callable[[Results], Drawn]] = {
     "forest": plot_forest,
     "pass_at_k": figures_evaluation.plot_pass_at_k,
+    "reach": plot_reach,
     "entropy": figures_training.plot_entropy,
     "entropy_tokens": partial(figures_training.plot_entropy, over="tokens"),
     "reward": figures_training.plot_reward,
@@ -38,7 +40,7 @@ FIGURES: dict[str, Callable[[Results], Drawn]] = {
     "questions": figures_evaluation.plot_questions,
     "histograms": figures_evaluation.plot_histograms,
 }
-COUNTS_FIGURES = ("forest", "pass_at_k", "questions", "histograms")
+COUNTS_FIGURES = ("forest", "pass_at_k", "reach", "questions", "histograms")
 """Figures made from counts; the others are made from training logs."""
 
 

@@ -3,6 +3,7 @@
     main         benchmark × arm: pass@1, pass@k, maj@k, length, truncation, final entropy
     comparisons  every arm against the reference, with a verdict
     training     every arm against the base policy that it started from, with a verdict
+    reach        how rare a behaviour of the base policy every arm finds
     precision    what each interval comes from: seeds, questions, samples, and what more would buy
     budget       what each arm spent: equal, or flagged
     diagnostics  what each run did, with flags
@@ -34,6 +35,7 @@ from analysis.tables.cells import (
 )
 from analysis.tables.diagnostics import diagnose
 from analysis.tables.precision import precision_frame
+from analysis.tables.reach import reach_frame, reach_notes
 from analysis.tables.render import from_csv
 from analysis.tables.training import training_frame
 from eval.files.errors import BadInput
@@ -110,6 +112,12 @@ TRAINING_COLUMNS = (
     Column("flips between seeds %", "flips_between_seeds", percent),
     Column("flips since base %", "flips_from_base", percent),
 )
+REACH_COLUMNS = (
+    text_column("benchmark", "benchmark"),
+    text_column("arm", "arm"),
+    text_column("reach", "reach"),
+    Column("seeds", "seeds", decimals(0)),
+)
 BUDGET_COLUMNS = (
     text_column("arm", "arm"),
     Column("seeds", "seeds", decimals(0)),
@@ -163,6 +171,13 @@ LAYOUTS = {
         "Did training change anything?",
         TRAINING_COLUMNS,
         footnotes.training_notes,
+        "benchmark",
+    ),
+    "reach": Layout(
+        reach_frame,
+        "How rare a skill every arm finds",
+        REACH_COLUMNS,
+        reach_notes,
         "benchmark",
     ),
     "precision": Layout(

@@ -11,7 +11,10 @@ from typing import Any
 
 from eval.files.errors import BadInput
 
-KEYS = ("experiment", "sweep", "results", "gpus", "processes", "launch", "retries")
+KEYS = (
+    *("experiment", "sweep", "results", "gpus", "processes", "launch", "retries"),
+    *("battery", "probes", "methods"),
+)
 
 
 def check_config(config: Mapping[str, Any]) -> None:

@@ -1,0 +1,17 @@
+# What the suite says where the truth is known: snakemake certificate --config experiment=certificate
+
+
+rule certificate:
+    """Verdicts over repetitions with other seeds, and how small a difference is seen."""
+    input:
+        LAYOUT.evidence(),
+    output:
+        f"{RESULTS}/certificate/{CHECKSUMS}",
+        page=f"{RESULTS}/certificate/report.html",
+    log:
+        f"{RESULTS}/logs/certificate.log",
+    params:
+        results=RESULTS,
+        digest=code_digest("analysis.certificate"),
+    shell:
+        "python -m analysis.certificate {params.results:q} > {log:q} 2>&1"
