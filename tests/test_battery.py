@@ -186,8 +186,7 @@ def test_two_tiny_probes_from_nothing_to_the_scorecard(tmp_path: Path) -> None:
     trained = folder / "two" / "aer" / "seed-1" / "run.json"
     before = trained.stat().st_mtime_ns
     shutil.rmtree(folder / "one" / "aer" / "seed-1")
-    said = battery(checkout, "probes=one", "methods=aer")
-    assert "rule one_train" in said
-    assert "rule two_" not in said
+    battery(checkout, "probes=one", "methods=aer")
+    assert (folder / "one" / "aer" / "seed-1" / "run.json").is_file()
     assert set(pd.read_csv(folder / "tables" / "cells.csv")["probe"]) == {"one"}
     assert trained.stat().st_mtime_ns == before

@@ -162,8 +162,8 @@ def share_interval(count: int, of: int) -> tuple[float, float]:
 
 
 def smallest_seen(points: Sequence[PowerPoint]) -> float:
-    """The planted difference that is called in a share SEEN_SHARE of repetitions, linear between those
-    measured; NaN where none is. `points`: of one number of seeds, ascending.
+    """The planted difference that is called in a share SEEN_SHARE of repetitions, linear between
+    those measured; NaN where none is. `points`: of one number of seeds, ascending.
     """
     shares = [point.called / point.repetitions for point in points]
     for i, share in enumerate(shares):

@@ -27,7 +27,13 @@ DEFAULT_HANDLER = "DefaultStreamHandler"  # Snakemake's name for its own
 OWN_TEXTS = ("quiet", "verbose", "debug_dag", "printshellcmds", "logger")
 """Options of Snakemake's whose user wants its own texts."""
 NOTHING_TO_DO = "Nothing to be done"
-KEPT = (NOTHING_TO_DO, "Trying to restart job", "Terminating processes", "Complete log", "Shutting down")
+KEPT = (
+    NOTHING_TO_DO,
+    "Trying to restart job",
+    "Terminating processes",
+    "Complete log",
+    "Shutting down",
+)
 """Beginnings of Snakemake's messages that the screen shows."""
 FAILED_LINES = 20  # of the log of a job that has failed
 PLAIN_LINE_EVERY = 60.0  # seconds between two plain lines on what runs
