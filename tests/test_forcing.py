@@ -1,6 +1,7 @@
 """What Snakemake's options do to a study, each through the real Snakefile at miniature size."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -89,13 +90,18 @@ def test_a_refusal_is_said_once_and_not_retried(checkout: Path) -> None:
     assert call(checkout, mark)[0] == 0
 
 
-def test_archive_has_the_rules(checkout: Path) -> None:
+def test_archive_has_the_rules_and_needs_conda(checkout: Path) -> None:
+    """Snakemake packs the packages of the rules' `conda:` environment as well."""
     for command in (
         ["git", "init", "-q"],
         ["git", "add", "Snakefile", "profiles", "methods", "experiments", "eval", "analysis"],
     ):
         subprocess.run(command, cwd=checkout, check=True)
     code, said = call(checkout, str(RUN / "checksums.json"), "--archive", "study.tar.gz")
+    if shutil.which("conda") is None:
+        assert code != 0
+        assert "conda" in said
+        return
     assert code == 0, said
     with tarfile.open(checkout / "study.tar.gz") as archive:
         names = set(archive.getnames())

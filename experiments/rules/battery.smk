@@ -47,6 +47,8 @@ if BATTERY:
             page=f"{BATTERY_FOLDER}/report.html",
         log:
             f"{BATTERY_FOLDER}/report.log",
+        conda:
+            "environment.yaml"
         params:
             folder=subpath(output.page, parent=True),
             digest=[battery_hash(BATTERY), code_digest("analysis.battery")],

@@ -10,8 +10,10 @@ rule certificate:
         page=f"{RESULTS}/certificate/report.html",
     log:
         f"{RESULTS}/logs/certificate.log",
+    conda:
+        "environment.yaml"
     params:
-        results=RESULTS,
+        results=subpath(output.page, ancestor=2),
         digest=code_digest("analysis.certificate"),
     shell:
         "python -m analysis.certificate {params.results:q} > {log:q} 2>&1"
