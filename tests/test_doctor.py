@@ -4,6 +4,7 @@ one.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -170,3 +171,23 @@ def test_whatever_the_driver_says(
     found = machine.installed_gpus()
     assert len(found) == count
     assert all(round(device.memory) == 80 for device in found)
+
+
+def test_a_gpu_without_a_driver_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, vendor, kind in (("gpu", "0x10de", "0x030200"), ("sound", "0x10de", "0x040300")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vendor").write_text(f"{vendor}\n")
+        (tmp_path / name / "class").write_text(f"{kind}\n")
+    assert machine.pci_gpus(tmp_path) == 1
+    monkeypatch.setattr(machine, "pci_gpus", lambda: 1)
+    monkeypatch.setattr(machine, "installed_gpus", list)
+    found = machine.gpu()[0]
+    assert (found.status, found.found) == ("missing", "1 from NVIDIA, and nvidia-smi shows none")
+    assert "driver" in found.add
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(machine, "UI_PORT", server.getsockname()[1])
+        found = next(check for check in machine.tools() if check.name.startswith("port"))
+        assert (found.status, found.add) == ("missing", "make ui PORT=another number")

@@ -29,6 +29,7 @@ CORE = (
     "mlflow",
     "pydantic",
 )
+UI_PORT = 5000  # of MLflow's pages, as in the Makefile
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 CheckStatus = Literal["ok", "missing", "note"]
@@ -91,6 +92,29 @@ def installed_gpus() -> list[InstalledGpu]:
         return [InstalledGpu(name, float(mib) / 1024, driver) for name, mib, driver in rows]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
+
+
+def pci_gpus(devices: Path = Path("/sys/bus/pci/devices")) -> int:
+    """Number of NVIDIA's display controllers in the machine, with a driver or without."""
+    count = 0
+    for device in devices.glob("*"):
+        try:
+            vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
+        except OSError:
+            continue
+        count += vendor == "0x10de" and kind.startswith("0x03")
+    return count
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server of this machine alone could use the port."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def reachable(address: str) -> bool:
@@ -166,6 +190,9 @@ def gpu() -> list[Check]:
     cards = f"{names}; driver {gpus[0].driver}" if gpus else "none"
     usable = torch is not None and not (gpus and "+cpu" in torch)
     machine = "a machine with an NVIDIA GPU and its driver"
+    if not gpus and (count := pci_gpus()):
+        cards = f"{count} from NVIDIA, and nvidia-smi shows none"
+        machine = "NVIDIA's driver, until nvidia-smi lists the GPU"
     build = "pip install --force-reinstall 'torch==2.13.*'"
     return [
         check_result("gpu", bool(gpus), cards, "pretrained policies", machine),
@@ -223,10 +250,14 @@ def tools() -> list[Check]:
     """Programs for tests and clusters."""
     browser = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     slurm = shutil.which("sbatch")
+    port = "free" if port_is_free(UI_PORT) else "is used by another program"
     pages, node = "tests of report and MLflow pages", "run on a cluster's login node"
     return [
         check_result(
             "chromium", bool(browser), browser or "none", pages, "apt-get install chromium"
+        ),
+        check_result(
+            f"port {UI_PORT}", port == "free", port, "make ui", "make ui PORT=another number"
         ),
         check_result("slurm", bool(slurm), slurm or "none", "profiles/slurm", node),
     ]
