@@ -194,7 +194,7 @@ def test_data_sets_and_artifacts(root: Path) -> None:
     ]
     assert names == ["arithmetic_hard", "arithmetic_test", "train"]
     assert found["comparison"]["artifacts"] == ["spec.yaml", "tables"]
-    assert found["aer/seed-1"]["artifacts"] == ["run.json"]
+    assert found["aer/seed-1"]["artifacts"] == ["completions.json", "run.json"]
 
 
 def test_a_rebuilt_database_equals_the_live_one(root: Path) -> None:

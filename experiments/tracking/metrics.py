@@ -133,6 +133,37 @@ def arm_points(tables: Path, arm: str) -> tuple[Point, ...]:
     return tuple(found)
 
 
+def diagnosed_rows(tables: Path, arm: str, seed: int) -> list[dict[str, str]]:
+    """The run's row of the table of diagnostics, if there is one."""
+    rows = csv_rows(tables / "diagnostics.csv", arm)
+    return [row for row in rows if row.get("seed") == str(seed)]
+
+
+def diagnosed_points(tables: Path, arm: str, seed: int) -> list[Point]:
+    """A run's final entropy, under the name that it has for an arm."""
+    return [
+        point
+        for row in diagnosed_rows(tables, arm, seed)
+        for point in cell_points(
+            {"final_entropy": row.get("final_entropy", "")}, file_time(tables / "diagnostics.csv")
+        )
+    ]
+
+
+def flag_tags(tables: Path, arm: str, seed: int) -> dict[str, str]:
+    """{"flags": "collapsed"}; "none" where the diagnostics raised none, nothing without them."""
+    rows = diagnosed_rows(tables, arm, seed)
+    return {"flags": rows[0].get("flags") or "none"} if rows else {}
+
+
+def verdict_tags(tables: Path, arm: str) -> dict[str, str]:
+    """{"verdict": "math: better"}: of pass@1, per benchmark."""
+    rows = csv_rows(tables / "comparisons.csv", arm)
+    first = [row for row in rows if csv_number(row["k"]) == 1 and row.get("verdict")]
+    told = "; ".join(f"{row['benchmark']}: {row['verdict']}" for row in first)
+    return {"verdict": told} if told else {}
+
+
 def main_points(row: Mapping[str, str], time: int) -> list[Point]:
     values = {"final_entropy": row["final_entropy"]}
     for score in ARM_SCORES:

@@ -4,6 +4,7 @@ This is the only module that imports MLflow, inside functions, because the impor
 hundreds of megabytes.
 """
 
+import json
 import os
 import shutil
 import sqlite3
@@ -16,6 +17,12 @@ from typing import Any
 
 from experiments.tracking.brought import brought_views, is_brought
 from experiments.tracking.metrics import Point
+from experiments.tracking.opening_view import (
+    NOTE_TAG,
+    VIEW_TAG,
+    opening_note,
+    opening_view,
+)
 from experiments.tracking.runs import RUN_RUNNING, RunView, run_views
 from experiments.tracking.store_address import (
     ANSWER_SECONDS,
@@ -74,9 +81,11 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
         os.environ.setdefault(key, value)
     if is_brought(root):
         name, runs = brought_views(root)
+        benchmarks, question = [], ""
     else:
         experiment, runs = run_views(root, alive)
         name, runs = experiment.name, runs + sweep_views(root, alive)
+        benchmarks, question = [*experiment.evaluation.benchmarks], experiment.question
     uri = uri or store_uri(root.parent)
     with write_lock(root.parent):
         check_answers(uri)
@@ -87,6 +96,8 @@ def make_view(root: Path, alive: bool, whole: bool, uri: str | None = None) -> N
             for run in runs:
                 store.write(run, whole)
             store.forget({run.key for run in runs})
+            if benchmarks:
+                store.open_with(benchmarks, question, runs)
 
 
 def make_database(uri: str) -> None:
@@ -232,6 +243,18 @@ class Store:
             log(run, str(path), folder or None)
         if view.data:
             self.client.log_inputs(run, datasets=dataset_inputs(view))
+        for name, text in view.texts:
+            self.client.log_text(run, text, name)
+
+    def open_with(self, benchmarks: list[str], question: str, runs: list[RunView]) -> None:
+        """Sets what the experiment's link shows. A description that somebody wrote is kept."""
+        view = opening_view(metric_names(runs), benchmarks)
+        now = self.client.get_experiment(self.experiment).tags
+        wanted = {VIEW_TAG: json.dumps(view)}
+        wanted |= {NOTE_TAG: opening_note(question, self.experiment)} if NOTE_TAG not in now else {}
+        for key, value in wanted.items():
+            if now.get(key) != value:
+                self.client.set_experiment_tag(self.experiment, key, value)
 
     def set_status(self, run: Any, status: str) -> None:
         if run.info.status == status:
@@ -254,6 +277,12 @@ def entropy_of(row: tuple[Point, ...]) -> tuple[int, float]:
         ((p.step, p.value) for p in row if p.name == "entropy"),
         (row[0].step if row else -1, float("nan")),
     )
+
+
+def metric_names(runs: list[RunView]) -> set[str]:
+    return {
+        point.name for run in runs for points in (run.points, *run.rollouts) for point in points
+    }
 
 
 def entropy_last(points: list[Point]) -> list[Point]:

@@ -20,7 +20,23 @@ from eval.files.json_text import object_or_none
 from eval.files.jsonl import read_rows
 from eval.files.results_layout import run_name
 from experiments.spec.schema import Experiment, base_spec, load_experiment, run_spec, spec_hash
-from experiments.tracking.metrics import Point, arm_points, row_points, score_points, system_points
+from experiments.tracking.completions_table import (
+    TABLE_NAME,
+    TABLE_TAG,
+    TABLE_TAG_VALUE,
+    completions_table,
+)
+from experiments.tracking.metrics import (
+    Point,
+    arm_points,
+    diagnosed_points,
+    flag_tags,
+    row_points,
+    score_points,
+    system_points,
+    verdict_tags,
+)
+from experiments.tracking.opening_view import CURVES
 from experiments.workflow.layout import run_folder
 
 RUN_RUNNING, RUN_FINISHED, RUN_FAILED, RUN_KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
@@ -50,6 +66,7 @@ class RunView:
     points: tuple[Point, ...] = ()  # values of the whole run
     data: tuple[DataSet, ...] = ()
     artifacts: tuple[tuple[Path, str], ...] = ()  # (file or folder, its folder in MLflow)
+    texts: tuple[tuple[str, str], ...] = ()  # (name in MLflow, content)
 
 
 def run_views(root: Path, alive: bool) -> tuple[Experiment, list[RunView]]:
@@ -94,16 +111,21 @@ def seed_view(
     data = data_sets(root, ["train"], "training") + data_sets(
         root, experiment.evaluation.benchmarks, "evaluation"
     )
+    table = completions_table(folder)
     return RunView(
         key=f"{spec_hash(settings)}/{arm}/{seed}",
         name=run_name(arm, seed),
         status=run_status(record, alive),
-        tags=arm_tags(experiment, arm) | seed_tags(seed, settings, record),
+        tags=arm_tags(experiment, arm)
+        | seed_tags(seed, settings, record)
+        | flag_tags(root / "tables", arm, seed)
+        | ({TABLE_TAG: TABLE_TAG_VALUE} if table else {}),
         params=dotted_params(settings),
         parent=arm_key(experiment, arm),
         rollouts=row_points(rows, log.stat().st_mtime),
         points=(
             *evaluation_points(experiment, folder / "eval"),
+            *diagnosed_points(root / "tables", arm, seed),
             *system_points(root / "benchmarks", arm, seed),
         ),
         data=tuple(data),
@@ -112,6 +134,7 @@ def seed_view(
             for path in (folder / "run.json", folder / "method_state.json")
             if path.exists()
         ),
+        texts=((TABLE_NAME, table),) if table else (),
     )
 
 
@@ -126,10 +149,29 @@ def arm_view(
         key=arm_key(experiment, arm),
         name=arm,
         status=RUN_FINISHED if finished else run_status({}, alive),
-        tags=arm_tags(experiment, arm) | {"kind": "arm"},
+        tags=arm_tags(experiment, arm) | {"kind": "arm"} | verdict_tags(root / "tables", arm),
         params=dotted_params(arm_spec(experiment, arm)),
+        rollouts=mean_curves(children) if finished else (),
         points=arm_points(root / "tables", arm),
     )
+
+
+def mean_curves(children: list[RunView]) -> tuple[tuple[Point, ...], ...]:
+    """Of the metrics that the opening view draws: the mean over the seeds at each rollout that all
+    have, at the latest of their times.
+    """
+    found = []
+    for rows in zip(*(child.rollouts for child in children), strict=False):
+        points = []
+        for name in CURVES:
+            values = [point for row in rows for point in row if point.name == name]
+            if len(values) == len(children):
+                mean = sum(point.value for point in values) / len(values)
+                latest = max(point.time for point in values)
+                points.append(Point(name, mean, values[0].step, latest))
+        if points:
+            found.append(tuple(points))
+    return tuple(found)
 
 
 def base_view(experiment: Experiment, root: Path) -> RunView | None:
