@@ -57,7 +57,8 @@ ui: .venv/installed
 
 # Tests that train nothing and start at most a Python process.
 UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture bring_checks bring_tools bring_traps \
-    closing compare config contamination diagnostics families golden install jsonl marks measures \
+    certificate closing compare config contamination diagnostics families golden install \
+    jsonl marks measures \
     method_table methods objective pass_at_k planning policy_folder problems prompts reach rollout \
     schema score statistics sweep_statistics sweep_study tables tasks tracking_sweep \
     training_settings verify_extract)
