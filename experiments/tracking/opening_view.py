@@ -14,7 +14,7 @@ VIEW_KEY = "entropy"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 NOTE_TAG = "mlflow.note.content"
 SECTION = "Entropy, reward, score"
-CURVES = ("entropy", "reward")
+TRAINING_CURVES = ("entropy", "reward")
 MOST_SCORES = 3  # benchmarks with a column and a chart
 
 
@@ -34,7 +34,7 @@ def opening_view(metrics: Iterable[str], benchmarks: Sequence[str]) -> dict[str,
     shown = benchmarks[:MOST_SCORES]
     scores = [name for each in shown if (name := f"{each}/pass_at_1") in names]
     charts = [
-        *(line_chart(name) for name in CURVES if name in names),
+        *(line_chart(name) for name in TRAINING_CURVES if name in names),
         *(bar_chart(name) for name in scores),
     ]
     others = {name.partition("/")[0] for name in names if "/" in name}
@@ -46,8 +46,8 @@ def opening_view(metrics: Iterable[str], benchmarks: Sequence[str]) -> dict[str,
         ],
         "compareRunCharts": charts,
         "compareRunSections": [
-            section(SECTION, True),
-            *(section(name, False) for name in rest),
+            chart_section(SECTION, True),
+            *(chart_section(name, False) for name in rest),
         ],
         "isAccordionReordered": True,
         "viewMaximized": False,
@@ -57,7 +57,7 @@ def opening_view(metrics: Iterable[str], benchmarks: Sequence[str]) -> dict[str,
     }
 
 
-def section(name: str, is_open: bool) -> dict[str, Any]:
+def chart_section(name: str, is_open: bool) -> dict[str, Any]:
     return {
         "uuid": f"section {name}",
         "name": name,
