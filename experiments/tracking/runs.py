@@ -36,7 +36,7 @@ from experiments.tracking.metrics import (
     system_points,
     verdict_tags,
 )
-from experiments.tracking.opening_view import CURVES
+from experiments.tracking.opening_view import TRAINING_CURVES
 from experiments.workflow.layout import run_folder
 
 RUN_RUNNING, RUN_FINISHED, RUN_FAILED, RUN_KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
@@ -163,7 +163,7 @@ def mean_curves(children: list[RunView]) -> tuple[tuple[Point, ...], ...]:
     found = []
     for rows in zip(*(child.rollouts for child in children), strict=False):
         points = []
-        for name in CURVES:
+        for name in TRAINING_CURVES:
             values = [point for row in rows for point in row if point.name == name]
             if len(values) == len(children):
                 mean = sum(point.value for point in values) / len(values)
