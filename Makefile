@@ -66,8 +66,9 @@ UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture bring_checks bring_tools
 check: lint
 	python -m pytest $(UNIT_TESTS)
 
+# Files run side by side, a process per core; the slowest are named at the end.
 test: lint
-	python -m pytest
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: .venv/installed-test
 	ruff check .
