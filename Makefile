@@ -76,8 +76,7 @@ lint: .venv/installed-test
 	snakefmt --check Snakefile experiments/rules
 	basedpyright --level error
 
-# Tests the Slurm profile on a Slurm of one node, which it starts: apt-get install slurm-wlm munge, as
-# root
+# Tests the Slurm profile on a Slurm of one node, which it starts, as root; needs slurm-wlm and munge
 test-slurm: .venv/installed-test
 	python -m pytest tests/test_slurm.py -m slurm -rs
 
