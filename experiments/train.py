@@ -8,7 +8,7 @@ After a crash the same command resumes from the last checkpoint; what belongs to
 deleted and written again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
 """
 
-import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+from eval.sampling import lean_imports  # isort: skip
 
 import time
 from collections.abc import Callable
@@ -245,6 +245,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logging.disable_progress_bar()
+    lean_imports.begin_work()
     with exit_with_message():
         check_gpus()
         experiment = load_experiment(arguments.spec)
