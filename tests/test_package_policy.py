@@ -180,7 +180,7 @@ def test_a_run_on_word_problems_with_its_own_chat_template(
         "template": "boxed_chat",
         **dict.fromkeys(("family", "levels", "per_level")),
     }
-    content["evaluation"]["benchmarks"] = {"gsm8k_test": {"samples": 1, "k": [1]}}
+    content["evaluation"]["benchmarks"] = {"gsm8k": {"samples": 1, "k": [1]}}
     content["training"] |= {"rollouts": 2, "num_generations": 2, "max_completion_length": 6}
     content["training"] |= {"prompts_per_rollout": 2, "per_device_train_batch_size": 4}
     if source == "pretrained":

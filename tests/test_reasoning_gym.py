@@ -108,7 +108,8 @@ def test_problem_files_keep_problems_that_differ_by_a_sign(tmp_path: Path) -> No
 
 @needs_package
 def test_settings_that_the_generator_refuses_are_named() -> None:
-    for settings in ({"max_term": 2}, {"min_terms": 9, "max_terms": 2}):
+    refused: tuple[dict[str, Any], ...] = ({"max_term": 2}, {"min_terms": 9, "max_terms": 2})
+    for settings in refused:
         family = ReasoningGym(difficulty=(settings,))
         with pytest.raises(BadInput, match=r"chain_sum refuses .* of level 1"):
             family.question(1, random.Random(0))

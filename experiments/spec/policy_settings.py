@@ -18,6 +18,8 @@ Levels = Annotated[tuple[Count, ...], Len(1)]
 # A commit and never a branch or a tag, because those can be moved to other weights.
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+GgufPath = Annotated[str, StringConstraints(pattern=r"^[^/].*\.gguf$")]
 
 
 class TinyPolicy(BaseModel, extra="forbid", frozen=True):
@@ -92,8 +94,8 @@ class PackagePolicy(BaseModel, extra="forbid", frozen=True):
     """A pretrained policy, from a GGUF file inside an installed Python package."""
 
     source: Literal["package"]
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]  # package
-    file: Annotated[str, StringConstraints(pattern=r"^[^/].*\.gguf$")]  # path in the package
+    name: PackageName  # as pip calls it
+    file: GgufPath  # as the package lists it
     sha256: Sha256  # of the file
     # of the trained weights; docs/planning.md compares the two
     dtype: Literal["float32", "bfloat16"] = "float32"
