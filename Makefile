@@ -68,7 +68,7 @@ check: lint
 
 # Files run side by side, a process per core; the slowest are named at the end.
 test: lint
-	python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=25
+	python -m pytest -n logical --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: .venv/installed-test
 	ruff check .
