@@ -21,6 +21,7 @@ from analysis.calibrate.ceilings import CLIMBS, ceilings
 from analysis.calibrate.designs import CORRELATED, DESIGNS, EQUAL, ONE_SEED, SEEDS, UNEQUAL
 from analysis.calibrate.measure import coverage, hard_coverage, one_seed, paired_or_not, power
 from analysis.calibrate.moderated import CELLS, trial
+from analysis.calibrate.seeds_alone import NU_WAYS, SEED_PAIRS, degrees_coverage
 from analysis.calibrate.sequential import EFFECTS, LOOKED_AT, SEQUENCES, STOPPING_RULES, sequential
 from analysis.calibrate.simulated_studies import Study
 from eval.files.errors import BadInput, exit_with_message
@@ -94,6 +95,19 @@ def alternatives_table(measure: Measure) -> str:
         ranges = [f"{100 * way.min():.1f} to {100 * way.max():.1f} %" for way in found_SW.T]
         rows.append([", ".join(map(str, limit.seeds)), f"{limit.share:.1f}", *ranges])
     return markdown_table(["seeds", "share of the first", *WAYS], rows)
+
+
+def degrees_table(measure: Measure) -> str:
+    head = ["seeds", *(f"{way}: lowest" for way in NU_WAYS), *(f"{way}: ±" for way in NU_WAYS)]
+    rows = [
+        [
+            ", ".join(map(str, seeds)),
+            *(in_percent(lowest) for lowest in found_W3[:, 0]),
+            *(f"{half:.2f}" for half in found_W3[:, 2]),
+        ]
+        for seeds, found_W3 in zip(SEED_PAIRS, measure(degrees_coverage, SEED_PAIRS), strict=True)
+    ]
+    return markdown_table(head, rows)
 
 
 def one_seed_table(measure: Measure) -> str:
@@ -177,6 +191,7 @@ TABLES = {
     "unequal": unequal_table,
     "pairing": pairing_table,
     "alternatives": alternatives_table,
+    "degrees": degrees_table,
     "moderated": moderated_table,
     "one-seed": one_seed_table,
     "power": power_table,
