@@ -1,4 +1,6 @@
 # From policies to counts: sampling needs the policy, scoring only the samples.
+#
+# update(): samples that are complete and made from the same parts are not made again (eval.sample looks).
 
 
 rule sample:
@@ -7,8 +9,10 @@ rule sample:
         LAYOUT.problems,
         run=rules.train.output.run,
     output:
-        sampled=LAYOUT.marks(
-            f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks, "sampled"
+        sampled=update(
+            LAYOUT.marks(
+                f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks, "sampled"
+            )
         ),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_sample.log",
@@ -83,7 +87,7 @@ use rule sample as base_sample with:
         LAYOUT.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:
-        sampled=[f"{RESULTS}/base/eval/{{set}}.sampled"],
+        sampled=[update(f"{RESULTS}/base/eval/{{set}}.sampled")],
     log:
         f"{RESULTS}/logs/base_{{set}}_sample.log",
     benchmark:
