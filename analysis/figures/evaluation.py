@@ -229,7 +229,7 @@ def long_rates(rates: pd.DataFrame, benchmark: str) -> pd.DataFrame:
     return long
 
 
-MOST_ACROSS = 6  # arms in one row
+MOST_ACROSS = 5  # arms in one row
 
 
 def plot_histograms(results: Results) -> Drawn:
