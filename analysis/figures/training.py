@@ -24,7 +24,7 @@ from analysis.results.folder import Results, Run
 from analysis.tables import diagnostics
 
 MOST_TOGETHER = 8  # arms in one panel; more get a panel each
-COLUMNS = 4
+PANELS_ACROSS = 4
 
 
 def plot_entropy(results: Results, over: str = "rollouts") -> Drawn:
@@ -54,11 +54,13 @@ def plot_apart(results: Results, key: str, over: str, title: str) -> Drawn:
     numbers = concatenated(
         [curve_rows(found, quantity=key, arm=arm) for arm, found in measured.items()]
     )
-    rows = -(-len(measured) // COLUMNS)
-    figure, axes = panels(rows, COLUMNS, 1.25, sharex=True, sharey=True)
+    rows = -(-len(measured) // PANELS_ACROSS)
+    figure, axes = panels(rows, PANELS_ACROSS, 1.25, sharex=True, sharey=True)
     for panel in axes.flat[len(measured) :]:
         panel.set_visible(False)
-    for panel in axes.flat[max(0, len(measured) - COLUMNS) : len(measured)]:  # lowest of its column
+    for panel in axes.flat[
+        max(0, len(measured) - PANELS_ACROSS) : len(measured)
+    ]:  # lowest of its column
         panel.tick_params(labelbottom=True)
     looks, behind = style.arm_looks(results), measured.get(results.reference)
     for panel, (arm, found) in zip(axes.flat, measured.items(), strict=False):
