@@ -50,7 +50,7 @@ Generator = Literal[
     "simple_geometry",
 ]
 LevelSetting = bool | int | float | str | tuple[int | float | str, ...]
-DRAWN_FROM = 2**31  # from which problems of a generator are drawn
+PROBLEM_INDICES = 2**31  # from which problems of a generator are drawn
 
 
 class ReasoningGym(BaseModel, extra="forbid", frozen=True):
@@ -83,13 +83,13 @@ class ReasoningGym(BaseModel, extra="forbid", frozen=True):
 
     def count(self, level: int) -> int:
         """Different questions among `counted`, so there are at least as many."""
-        return _different(self, level)
+        return _count_different(self, level)
 
     def question(self, level: int, rng: random.Random) -> str:
         """A random question of a level."""
-        drawn = generator_of(self, level)[rng.randrange(DRAWN_FROM)]
+        drawn = generator_of(self, level)[rng.randrange(PROBLEM_INDICES)]
         question, gold = drawn["question"].strip(), str(drawn["answer"])
-        known = _answers(self).setdefault(question, gold)
+        known = _drawn_golds(self).setdefault(question, gold)
         if known != gold:
             raise BadInput(
                 f"reasoning_gym {self.dataset} has two answers, {known} and {gold}, to"
@@ -99,12 +99,12 @@ class ReasoningGym(BaseModel, extra="forbid", frozen=True):
 
     def gold(self, question: str) -> str:
         """The answer to a question that has been drawn in this process."""
-        return _answers(self)[question]
+        return _drawn_golds(self)[question]
 
 
 @cache
 def generator_of(family: ReasoningGym, level: int) -> Any:
-    """reasoning-gym's data set of a level, of DRAWN_FROM problems, each made when it is asked for.
+    """reasoning-gym's data set of a level, of PROBLEM_INDICES problems, each made when it is asked for.
 
     Raises:
         BadInput: reasoning-gym is not installed, or refuses the settings.
@@ -118,7 +118,7 @@ def generator_of(family: ReasoningGym, level: int) -> Any:
         ) from None
     settings = family.difficulty[level - 1]
     try:
-        return create_dataset(family.dataset, seed=0, size=DRAWN_FROM, **settings)
+        return create_dataset(family.dataset, seed=0, size=PROBLEM_INDICES, **settings)
     except (TypeError, AssertionError, ValueError) as error:
         raise BadInput(
             f"task.family.difficulty: reasoning_gym {family.dataset} refuses {settings} of level"
@@ -127,12 +127,12 @@ def generator_of(family: ReasoningGym, level: int) -> Any:
 
 
 @cache
-def _answers(family: ReasoningGym) -> dict[str, str]:
+def _drawn_golds(family: ReasoningGym) -> dict[str, str]:
     """Question → answer, of the problems that have been drawn."""
     return {}
 
 
 @cache
-def _different(family: ReasoningGym, level: int) -> int:
+def _count_different(family: ReasoningGym, level: int) -> int:
     rng = random.Random(f"count/{level}")
     return len({family.question(level, rng) for _ in range(family.counted)})
