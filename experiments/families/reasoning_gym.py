@@ -104,7 +104,7 @@ class ReasoningGym(BaseModel, extra="forbid", frozen=True):
 
 @cache
 def generator_of(family: ReasoningGym, level: int) -> Any:
-    """reasoning-gym's data set of a level, of PROBLEM_INDICES problems, each made when it is asked for.
+    """reasoning-gym's data set of a level; each of its problems is made when it is asked for.
 
     Raises:
         BadInput: reasoning-gym is not installed, or refuses the settings.
