@@ -49,8 +49,8 @@ Generator = Literal[
     "simple_equations",
     "simple_geometry",
 ]
-Setting = bool | int | float | str | tuple[int | float | str, ...]
-PLACES = 2**31  # from which problems of a generator are drawn
+LevelSetting = bool | int | float | str | tuple[int | float | str, ...]
+PROBLEM_INDICES = 2**31  # from which problems of a generator are drawn
 
 
 class ReasoningGym(BaseModel, extra="forbid", frozen=True):
@@ -59,14 +59,14 @@ class ReasoningGym(BaseModel, extra="forbid", frozen=True):
     name: Literal["reasoning_gym"] = "reasoning_gym"
     dataset: Generator = "chain_sum"
     # settings of level 1, 2, …: what differs from the generator's defaults
-    difficulty: Annotated[tuple[dict[str, Setting], ...], Len(1)] = ({},)
+    difficulty: Annotated[tuple[dict[str, LevelSetting], ...], Len(1)] = ({},)
     counted: Count = 4000  # problems drawn to count how many different ones a level has at least
 
     @field_validator("difficulty")
     @classmethod
     def leaves_the_draw_alone(
-        cls, difficulty: tuple[dict[str, Setting], ...]
-    ) -> tuple[dict[str, Setting], ...]:
+        cls, difficulty: tuple[dict[str, LevelSetting], ...]
+    ) -> tuple[dict[str, LevelSetting], ...]:
         if any({"seed", "size"} & set(settings) for settings in difficulty):
             raise ValueError("seed and size are not settings of a level: use task.seed, per_level")
         return difficulty
@@ -83,13 +83,13 @@ class ReasoningGym(BaseModel, extra="forbid", frozen=True):
 
     def count(self, level: int) -> int:
         """Different questions among `counted`, so there are at least as many."""
-        return _distinct(self, level)
+        return _count_different(self, level)
 
     def question(self, level: int, rng: random.Random) -> str:
         """A random question of a level."""
-        drawn = generator_of(self, level)[rng.randrange(PLACES)]
+        drawn = generator_of(self, level)[rng.randrange(PROBLEM_INDICES)]
         question, gold = drawn["question"].strip(), str(drawn["answer"])
-        known = _golds(self).setdefault(question, gold)
+        known = _drawn_golds(self).setdefault(question, gold)
         if known != gold:
             raise BadInput(
                 f"reasoning_gym {self.dataset} has two answers, {known} and {gold}, to"
@@ -99,12 +99,12 @@ class ReasoningGym(BaseModel, extra="forbid", frozen=True):
 
     def gold(self, question: str) -> str:
         """The answer to a question that has been drawn in this process."""
-        return _golds(self)[question]
+        return _drawn_golds(self)[question]
 
 
 @cache
 def generator_of(family: ReasoningGym, level: int) -> Any:
-    """reasoning-gym's data set of a level, of PLACES problems, each made when it is asked for.
+    """reasoning-gym's data set of a level; each of its problems is made when it is asked for.
 
     Raises:
         BadInput: reasoning-gym is not installed, or refuses the settings.
@@ -118,7 +118,7 @@ def generator_of(family: ReasoningGym, level: int) -> Any:
         ) from None
     settings = family.difficulty[level - 1]
     try:
-        return create_dataset(family.dataset, seed=0, size=PLACES, **settings)
+        return create_dataset(family.dataset, seed=0, size=PROBLEM_INDICES, **settings)
     except (TypeError, AssertionError, ValueError) as error:
         raise BadInput(
             f"task.family.difficulty: reasoning_gym {family.dataset} refuses {settings} of level"
@@ -127,12 +127,12 @@ def generator_of(family: ReasoningGym, level: int) -> Any:
 
 
 @cache
-def _golds(family: ReasoningGym) -> dict[str, str]:
+def _drawn_golds(family: ReasoningGym) -> dict[str, str]:
     """Question → answer, of the problems that have been drawn."""
     return {}
 
 
 @cache
-def _distinct(family: ReasoningGym, level: int) -> int:
+def _count_different(family: ReasoningGym, level: int) -> int:
     rng = random.Random(f"count/{level}")
     return len({family.question(level, rng) for _ in range(family.counted)})

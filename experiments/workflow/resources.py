@@ -54,7 +54,7 @@ SMALL = Need(gpu=0, threads=1, mem_mb=4_000, runtime=2 * HOUR)
 GPU_MEM_MB = 64_000
 
 
-THREADS = 8  # of a process of a pretrained policy, where there are as many
+POLICY_THREADS = 8  # of a process of a pretrained policy, where there are as many
 
 
 def needs(
@@ -82,9 +82,9 @@ def needs(
     split = max(processes, trains_on)
     asked = {
         "base_policy": Need(gpu=0, threads=1, mem_mb=16_000, runtime=6 * HOUR),
-        "train": Need(trains_on, THREADS * split, GPU_MEM_MB * split, DAY, split, on_cpu),
-        "sample": Need(min(1, trains_on), THREADS, GPU_MEM_MB, DAY, on_cpu=on_cpu),
-        "score": Need(gpu=0, threads=THREADS, mem_mb=16_000, runtime=6 * HOUR),
+        "train": Need(trains_on, POLICY_THREADS * split, GPU_MEM_MB * split, DAY, split, on_cpu),
+        "sample": Need(min(1, trains_on), POLICY_THREADS, GPU_MEM_MB, DAY, on_cpu=on_cpu),
+        "score": Need(gpu=0, threads=POLICY_THREADS, mem_mb=16_000, runtime=6 * HOUR),
     }
     if machine is None:
         return asked
