@@ -203,12 +203,13 @@ def draw(found: Mapping[str, Seconds], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 1.4 + 0.5 * len(found)), layout="constrained")
-    left = dict.fromkeys(found, 0.0)
+    left, colours = dict.fromkeys(found, 0.0), plt.get_cmap("tab20")
     for number, part in enumerate(PARTS):
         for name, each in found.items():
             label = part if name == "now" else None
-            axes.barh(name, each[part], left=left[name], color=f"C{number}", label=label)
+            axes.barh(name, each[part], left=left[name], color=colours(number), label=label)
             left[name] += each[part]
+    axes.invert_yaxis()
     axes.set_xlabel("seconds of all jobs")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)
