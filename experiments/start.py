@@ -9,6 +9,7 @@ failed       after a failure: tables and report of what is finished
 """
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from shutil import disk_usage
 from typing import Any
 
 from experiments.spec.data_folder import load_ready
+from experiments.spec.policy_settings import PretrainedPolicy
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
@@ -36,7 +38,7 @@ from experiments.workflow.layout import StudyLayout, prepare_environment
 from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.refusals import NoRetryOfRefusals, job_with
 from experiments.workflow.repair import repair
-from experiments.workflow.resources import Need, needs
+from experiments.workflow.resources import Need, local_machine, needs
 from experiments.workflow.screen import end_view, show_progress
 from experiments.workflow.steps import Digests
 
@@ -67,13 +69,15 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
     layout = StudyLayout(experiment, results_folder(config))
     count = processes(config)
     gpus = whole_number(config, "gpus", 0, 0) if "gpus" in config else None
+    is_pretrained = isinstance(experiment.model, PretrainedPolicy)
+    machine = local_machine(arguments, os.environ) if is_pretrained else None
     prepare_environment()
     prepare_launches()
     return Asked(
         experiment,
         layout,
         asked_study(config, experiment),
-        needs(experiment, gpus, count),
+        needs(experiment, gpus, count, machine),
         launcher(config),
         run_launcher(config, experiment),
         retries(config),

@@ -10,6 +10,7 @@ deleted and written again. At SIGTERM or Ctrl-C it saves a checkpoint and exits 
 
 from eval.sampling import lean_imports  # isort: skip
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -43,16 +44,23 @@ from experiments.tasks.dataset import make_dataset
 from experiments.tasks.strata import RATES, strata_of
 from experiments.training.completions_log import KeptRollouts, drop_rollouts_from
 from experiments.training.grpo_config import grpo_config
+from experiments.training.on_the_way import KeptPolicies
 from experiments.training.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
 from experiments.workflow.layout import run_folder
+from experiments.workflow.learnable import doubts_of_row
 
 
 class RolloutLog:
-    """Writes train.jsonl and shows a progress bar on a terminal."""
+    """Writes train.jsonl, shows a progress bar on a terminal, and says after the first rollout if
+    there is nothing to learn.
 
-    def __init__(self, path: Path, rollouts: int, done: int) -> None:
+    limit: tokens of a completion.
+    """
+
+    def __init__(self, path: Path, rollouts: int, done: int, limit: int) -> None:
         keep_rows(path, done)
+        self.limit = limit
         self.file = Appender(path)
         self.bar = tqdm(
             total=rollouts, initial=done, desc=path.parent.parent.name, unit="rollout", disable=None
@@ -62,6 +70,9 @@ class RolloutLog:
         self.file.write([row])
         # A checkpoint of this rollout may be written next, and must not be on the disk without it.
         self.file.sync()
+        if row["rollout"] == 0:
+            for doubt in doubts_of_row(row, self.limit):
+                self.bar.write(f"warning: first rollout: {doubt}", file=sys.stderr)
         self.bar.update()
         shown = {"reward": row["reward"], "entropy": row["entropy"], "length": row["length_mean"]}
         self.bar.set_postfix(
@@ -113,7 +124,7 @@ def make_trainer(
     def save(trainer: Any, folder: Path) -> None:
         save_policy(trainer, folder, policy_source(experiment, inputs))
 
-    return EntropyControlTrainer(
+    trainer = EntropyControlTrainer(
         method=experiment.arms[arm].method,
         labels={"level": levels, "stratum": RATES},
         on_row=on_row,
@@ -141,6 +152,9 @@ def make_trainer(
         args=grpo_config(training, seed, out / "checkpoints", world().num_processes),
         train_dataset=dataset,
     )
+    if wanted := experiment.evaluation.checkpoints:
+        trainer.add_callback(KeptPolicies(trainer, out, wanted, save))
+    return trainer
 
 
 def explosion_limits(training: Training, vocabulary: int) -> Limits:
@@ -179,7 +193,7 @@ def train_run(
     with lock, stop_on_signal() as stop:
         mine = on_main(lambda: identity(experiment, arm, seed, inputs))
         on_main(lambda: check_base(experiment, inputs, out, mine))
-        if on_main(lambda: is_finished(out, mine)):
+        if on_main(lambda: is_finished(out, mine, experiment.evaluation.checkpoints)):
             print(f"{out}: is complete, and was trained from the same {' and '.join(mine)}")
             on_main(lambda: discard(out / "checkpoints"))  # it may have died before that
             return
@@ -190,7 +204,8 @@ def train_run(
         save_policy(trainer, policy, policy_source(experiment, inputs))
         if state.is_main_process:
             publish_policy(out, policy, trainer.progress)
-            finish_run(out, mine, run_record(experiment, arm, seed, trainer, started))
+            record = run_record(experiment, arm, seed, trainer, started)
+            finish_run(out, mine, record, experiment.evaluation.checkpoints)
 
 
 def train_rollouts(
@@ -210,8 +225,10 @@ def train_rollouts(
     checkpoint = on_main(lambda: resume_point(out / "checkpoints", mine, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
     on_main(lambda: drop_rollouts_from(out / COMPLETIONS_FOLDER, done))
-    rollouts = experiment.training_of(arm).rollouts
-    log = RolloutLog(out / "train.jsonl", rollouts, done) if state.is_main_process else None
+    training, log = experiment.training_of(arm), None
+    if state.is_main_process:
+        rows, limit = out / "train.jsonl", training.max_completion_length
+        log = RolloutLog(rows, training.rollouts, done, limit)
     trainer = make_trainer(experiment, arm, seed, inputs, out, log or ignore_row, stop)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if log:

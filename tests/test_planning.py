@@ -459,6 +459,18 @@ def test_the_total_is_the_sum_of_all_policies() -> None:
     assert plan.total.generated == 2 * sum(cost.generated for cost in per_run) + evaluation + strata
 
 
+def test_policies_on_the_way_are_evaluated_like_the_last_ones() -> None:
+    content = load_experiment("smoke").model_dump(mode="json")
+    content["evaluation"]["checkpoints"] = [1, 2]
+    without, with_them = (
+        make_plan(each, "cpu", Assumed(GPUS["cpu"], Speed(), 1.0, 10), None, 40)
+        for each in (load_experiment("smoke"), type(load_experiment("smoke"))(**content))
+    )
+    more = 12 * 10 * 4 * 16  # policies, questions, samples, tokens
+    assert with_them.total.generated == without.total.generated + more
+    assert with_them.policies == 3 * without.policies == 18
+
+
 def test_enough_samples_by_hand() -> None:
     """100 questions, 3 seeds: .11 / (100 · .01² + 4 · .09 · .02) = .11 / .0172."""
     assert enough_samples(3, 100) == pytest.approx(0.11 / 0.0172)

@@ -2,6 +2,9 @@
 #
 # update(): samples that are complete and made from the same parts are not made again (eval.sample looks).
 
+# folder of a run's policy on the way
+ON_THE_WAY = str(on_the_way_folder(LAYOUT.run("{arm}", "{seed}"), "{rollouts}"))
+
 
 rule sample:
     """Answer every benchmark's questions with one policy. The samples are append-only and no declared output."""
@@ -79,6 +82,54 @@ rule score:
     shell:
         "python -m eval.score --out {params.out:q} --problems {input.problems:q} --k {params.ks}"
         " --workers {threads} > {log:q} 2>&1"
+
+
+use rule sample as sample_on_the_way with:
+    """Answer every benchmark's questions with a run's policy after some of its rollouts."""
+    output:
+        sampled=LAYOUT.marks(ON_THE_WAY, LAYOUT.benchmarks, "sampled"),
+    log:
+        f"{RESULTS}/logs/{{arm}}_{{seed}}_{{rollouts}}_sample.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_{{rollouts}}_sample.tsv"
+    params:
+        policy=lambda wildcards: f"{ON_THE_WAY.format(**wildcards)}/policy",
+        problems=LAYOUT.problems,
+        samples=LAYOUT.samples,
+        out=lambda wildcards: f"{ON_THE_WAY.format(**wildcards)}/eval",
+        sampling=LAYOUT.sampling(),
+        seed=lambda wildcards: wildcards.seed,
+        labels=lambda wildcards: f"--label run={EXPERIMENT.name} --label arm={wildcards.arm}"
+        f" --label train_seed={wildcards.seed} --label step={int(wildcards.rollouts)}",
+        digest=lambda wildcards: [
+            DIGEST(mark)
+            for mark in LAYOUT.marks(
+                ON_THE_WAY.format(**wildcards), LAYOUT.benchmarks, "sampled"
+            )
+        ],
+
+
+use rule score as score_on_the_way with:
+    """Verify the samples of a run's policy after some of its rollouts."""
+    input:
+        problems=LAYOUT.problems,
+        sampled=rules.sample_on_the_way.output.sampled,
+    output:
+        LAYOUT.outcome(ON_THE_WAY, LAYOUT.benchmarks),
+        scored=LAYOUT.marks(ON_THE_WAY, LAYOUT.benchmarks, "scored"),
+    log:
+        f"{RESULTS}/logs/{{arm}}_{{seed}}_{{rollouts}}_score.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_{{rollouts}}_score.tsv"
+    params:
+        out=lambda wildcards: f"{ON_THE_WAY.format(**wildcards)}/eval",
+        ks=LAYOUT.ks,
+        digest=lambda wildcards: [
+            DIGEST(mark)
+            for mark in LAYOUT.marks(
+                ON_THE_WAY.format(**wildcards), LAYOUT.benchmarks, "scored"
+            )
+        ],
 
 
 use rule sample as base_sample with:

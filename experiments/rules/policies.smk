@@ -80,10 +80,12 @@ rule train:
         runtime=NEEDS["train"].runtime,
         # A resource and no parameter: a run that is launched on more processes is the same run.
         launcher=STUDY.run_launcher,
+        computing=lambda wildcards, threads: NEEDS["train"].computing_threads(threads),
     params:
         spec=LAYOUT.spec,
         digest=lambda wildcards: DIGEST(LAYOUT.run(**wildcards) / CHECKSUMS),
     shell:
-        "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.workflow.devices"
+        "OMP_NUM_THREADS={resources.computing} MKL_NUM_THREADS={resources.computing}"
+        " exec python -m experiments.workflow.devices"
         " --gpus {resources.gpu} -- {resources.launcher} experiments.train"
         " --spec {params.spec:q} --arm {wildcards.arm} --seed {wildcards.seed} > {log:q} 2>&1"
