@@ -21,7 +21,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 CLASSES = [
     *get_args(AnyMethod),
     *FAMILIES.values(),
-    *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy, schema.Task),
+    *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy),
+    *(schema.PackagePolicy, schema.Task),
     *(training_settings.Training, training_settings.Lora, schema.Arm),
     *(schema.Benchmark, schema.Evaluation, schema.Analysis),
     *(sweep_file.TuningStudy, sweep_file.SearchSpace, settings.Range, settings.Choices),
@@ -51,6 +52,9 @@ RANGES = {
     "Trials": "integer in [1, 100,000]",
     "Workers": "integer in [1, 1,000]",
     "Commit | None": "40 hexadecimal digits",
+    "Sha256": "64 hexadecimal digits",
+    "PackageName": "name",
+    "GgufPath": "relative path of a .gguf file",
 }
 TABLE_MARK = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -9,6 +9,7 @@ failed       after a failure: tables and report of what is finished
 """
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from shutil import disk_usage
 from typing import Any
 
 from experiments.spec.data_folder import load_ready
+from experiments.spec.policy_settings import PretrainedPolicy
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
@@ -25,12 +27,18 @@ from experiments.workflow.claim import claim, only_sweeps, runs_jobs
 from experiments.workflow.closing import closing_lines
 from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.forcing import forced_jobs, start_anew
-from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
+from experiments.workflow.launcher import (
+    launcher,
+    prepare_launches,
+    processes,
+    retries,
+    run_launcher,
+)
 from experiments.workflow.layout import StudyLayout, prepare_environment
 from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.refusals import NoRetryOfRefusals, job_with
 from experiments.workflow.repair import repair
-from experiments.workflow.resources import Need, needs
+from experiments.workflow.resources import Need, local_machine, needs
 from experiments.workflow.screen import end_view, show_progress
 from experiments.workflow.steps import Digests
 
@@ -44,6 +52,7 @@ class Asked:
     sweep: TuningStudy | None  # the sweep of this experiment, if it has one
     needs: dict[str, Need]  # rule → resources of its jobs
     launcher: str  # command that starts a training run
+    run_launcher: str  # the same for a run of the study itself, and not for a sweep's
     retries: int  # of a training run
     digest: Digests
 
@@ -60,14 +69,17 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
     layout = StudyLayout(experiment, results_folder(config))
     count = processes(config)
     gpus = whole_number(config, "gpus", 0, 0) if "gpus" in config else None
+    is_pretrained = isinstance(experiment.model, PretrainedPolicy)
+    machine = local_machine(arguments, os.environ) if is_pretrained else None
     prepare_environment()
     prepare_launches()
     return Asked(
         experiment,
         layout,
         asked_study(config, experiment),
-        needs(experiment, gpus, count),
+        needs(experiment, gpus, count, machine),
         launcher(config),
+        run_launcher(config, experiment),
         retries(config),
         Digests(layout),
     )

@@ -8,8 +8,9 @@ After a crash the same command resumes from the last checkpoint; what belongs to
 deleted and written again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
 """
 
-import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+from eval.sampling import lean_imports  # isort: skip
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -47,13 +48,19 @@ from experiments.training.on_the_way import KeptPolicies
 from experiments.training.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
 from experiments.workflow.layout import run_folder
+from experiments.workflow.learnable import doubts_of_row
 
 
 class RolloutLog:
-    """Writes train.jsonl and shows a progress bar on a terminal."""
+    """Writes train.jsonl, shows a progress bar on a terminal, and says after the first rollout if
+    there is nothing to learn.
 
-    def __init__(self, path: Path, rollouts: int, done: int) -> None:
+    limit: tokens of a completion.
+    """
+
+    def __init__(self, path: Path, rollouts: int, done: int, limit: int) -> None:
         keep_rows(path, done)
+        self.limit = limit
         self.file = Appender(path)
         self.bar = tqdm(
             total=rollouts, initial=done, desc=path.parent.parent.name, unit="rollout", disable=None
@@ -63,6 +70,9 @@ class RolloutLog:
         self.file.write([row])
         # A checkpoint of this rollout may be written next, and must not be on the disk without it.
         self.file.sync()
+        if row["rollout"] == 0:
+            for doubt in doubts_of_row(row, self.limit):
+                self.bar.write(f"warning: first rollout: {doubt}", file=sys.stderr)
         self.bar.update()
         shown = {"reward": row["reward"], "entropy": row["entropy"], "length": row["length_mean"]}
         self.bar.set_postfix(
@@ -215,8 +225,10 @@ def train_rollouts(
     checkpoint = on_main(lambda: resume_point(out / "checkpoints", mine, state.num_processes))
     done = read_progress(checkpoint).rollouts if checkpoint else 0
     on_main(lambda: drop_rollouts_from(out / COMPLETIONS_FOLDER, done))
-    rollouts = experiment.training_of(arm).rollouts
-    log = RolloutLog(out / "train.jsonl", rollouts, done) if state.is_main_process else None
+    training, log = experiment.training_of(arm), None
+    if state.is_main_process:
+        rows, limit = out / "train.jsonl", training.max_completion_length
+        log = RolloutLog(rows, training.rollouts, done, limit)
     trainer = make_trainer(experiment, arm, seed, inputs, out, log or ignore_row, stop)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if log:
@@ -250,6 +262,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logging.disable_progress_bar()
+    lean_imports.begin_work()
     with exit_with_message():
         check_gpus()
         experiment = load_experiment(arguments.spec)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from eval.files.errors import BadInput
 from eval.questions.problems import Problem
-from experiments.families import AnyFamily, Arithmetic, Skills
+from experiments.families import Arithmetic, Skills, TaughtFamily
 from experiments.families.family import Stream, draw_problems, largest_draw, stream_of
 
 STREAMS: tuple[Stream, ...] = get_args(Stream)
@@ -229,7 +229,7 @@ def test_settings_out_of_range_are_refused(given: dict[str, object], says: str) 
 
 
 @pytest.mark.parametrize("family", [Arithmetic(), Skills(kinds=3, chains=(6,), unused=2)])
-def test_every_family_keeps_the_contract(family: AnyFamily) -> None:
+def test_every_family_keeps_the_contract(family: TaughtFamily) -> None:
     rng = random.Random(1)
     assert len(set(family.vocabulary)) == len(family.vocabulary)
     for level in list(family.levels)[:4]:

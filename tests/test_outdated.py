@@ -274,7 +274,7 @@ def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(
         ("eval.score", SCORED),
         ("eval.sampling.engine_transformers", SAMPLED),
         ("eval.sampling.engine_vllm", set()),
-        ("eval.verify.worker", RUNS | SCORED | BASE),
+        ("eval.verify.workers.worker", RUNS | SCORED | BASE),
         ("experiments.families.arithmetic", PROBLEMS | BASE),
         ("experiments.families.family", PROBLEMS | BASE),
         ("experiments.families.skills", set()),  # another family

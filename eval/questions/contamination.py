@@ -35,7 +35,7 @@ from eval.files.command_line import command_parser
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
-from eval.questions.duplicates import drop_repeats, normal_form
+from eval.questions.duplicates import Repeats, drop_repeats, normal_form
 from eval.questions.problems import Problem, read_problems
 
 WINDOW = 13  # words
@@ -125,23 +125,34 @@ def overlap_counts(
 
 
 def clean_training_rows(
-    train: Sequence[Problem], pairs: Sequence[Overlap], action: Literal["drop", "flag"]
+    train: Sequence[Problem],
+    pairs: Sequence[Overlap],
+    action: Literal["drop", "flag"],
+    distinct: bool = False,
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Rows of the cleaned training set, and their counts.
 
     Of repeated problems the first row is kept, of conflicting ones none. Overlapping rows are
     dropped (`drop`), or kept with the names of the benchmarks they overlap with (`flag`).
+
+    `distinct`: the problems are known to be distinct, so that none is taken for a repeat.
     """
     hit: dict[str, list[str]] = {}
     for pair in pairs:
         hit.setdefault(pair.train_id, []).append(pair.benchmark)
-    positions, repeats = drop_repeats([p.text for p in train], [p.answer for p in train])
-    distinct = [asdict(train[position]) for position in positions]
-    overlapping = sum(row["id"] in hit for row in distinct)
+    positions, repeats = (
+        (range(len(train)), Repeats(0, 0))
+        if distinct
+        else drop_repeats([p.text for p in train], [p.answer for p in train])
+    )
+    different = [asdict(train[position]) for position in positions]
+    overlapping = sum(row["id"] in hit for row in different)
     if action == "drop":
-        rows = [row for row in distinct if row["id"] not in hit]
+        rows = [row for row in different if row["id"] not in hit]
     else:
-        rows = [row | {"overlaps": list(dict.fromkeys(hit.get(row["id"], [])))} for row in distinct]
+        rows = [
+            row | {"overlaps": list(dict.fromkeys(hit.get(row["id"], [])))} for row in different
+        ]
     return rows, {
         "rows": len(train),
         **repeats._asdict(),
@@ -164,14 +175,15 @@ def examine(
     benchmarks: Mapping[str, Sequence[Problem]],
     action: Literal["drop", "flag"] = "drop",
     both_directions: bool = False,
+    distinct: bool = False,
 ) -> Examination:
-    """Finds the overlaps of one training set and cleans it.
+    """Finds the overlaps of one training set and cleans it. `distinct`: as in clean_training_rows.
 
     Raises:
         BadInput: no row is left after cleaning.
     """
     pairs = find_overlaps(train, benchmarks, both_directions)
-    rows, totals = clean_training_rows(train, pairs, action)
+    rows, totals = clean_training_rows(train, pairs, action, distinct)
     if not rows:
         raise BadInput(
             f"{name}: no row is left after cleaning: keep overlapping rows (action `flag`), or use"

@@ -45,6 +45,11 @@ TEMPLATES: dict[str, Template] = {
         f"<|im_start|>system\n{BOXED_INSTRUCTION}<|im_end|>\n<|im_start|>user\n",
         "<|im_end|>\n<|im_start|>assistant\n",
     ),
+    "sum_one_shot": Template(
+        "<|im_start|>user\n5 + 3 =<|im_end|>\n<|im_start|>assistant\n5 + 3 = 8, so \\boxed{8}"
+        "<|im_end|>\n<|im_start|>user\n",
+        "<|im_end|>\n<|im_start|>assistant\n",
+    ),
     "plain": Template("", f"\n\n{BOXED_INSTRUCTION}\n\n"),
     "plain_bos": Template("", f"\n\n{BOXED_INSTRUCTION}\n\n", bos=True),
 }

@@ -7,15 +7,16 @@ So two streams never share a problem, whatever the seeds and sizes of the draws:
 taught on `base`, prompts are `train`, settings are chosen on `validation`, arms tested on `test`.
 
 A family is a frozen pydantic model: its fields are the settings of the experiment's `task.family`,
-its methods what stands in `Family`. It lives in one file of this folder and one line of `AnyFamily`
-in __init__.py.
+its methods what stands in `Family`, and in `TaughtFamily` if a tiny policy can learn it. It lives
+in one file of this folder and one line of `AnyFamily` in __init__.py.
 """
 
 import hashlib
 import random
+import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from eval.files.errors import BadInput
 from eval.questions.problems import Problem
@@ -31,24 +32,14 @@ STREAM_SHARES: dict[Stream, range] = {  # per cent of all questions
 
 
 class Family(Protocol):
-    """Problems and demonstrations with settings."""
+    """Problems with settings."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def vocabulary(self) -> list[str]:
-        """Tokens of all questions and answers: single characters, `\\boxed{`, `<unused0>`, …"""
-        ...
-
-    @property
     def levels(self) -> range:
         """All levels that there are."""
-        ...
-
-    @property
-    def shown(self) -> Sequence[int]:
-        """The levels of the demonstrations."""
         ...
 
     def model_dump(self, *, mode: str) -> dict[str, Any]:
@@ -57,10 +48,6 @@ class Family(Protocol):
 
     def count(self, level: int) -> int:
         """Number of different questions of a level, at least."""
-        ...
-
-    def longest(self, level: int) -> int:
-        """Tokens that an answer to a question of the level may need."""
         ...
 
     def every(self, level: int) -> list[str] | None:
@@ -73,6 +60,25 @@ class Family(Protocol):
 
     def gold(self, question: str) -> str:
         """The right answer, as it stands in the box."""
+        ...
+
+
+@runtime_checkable
+class TaughtFamily(Family, Protocol):
+    """A family with demonstrations, from which a tiny policy learns."""
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """Tokens of all questions and answers: single characters, `\\boxed{`, `<unused0>`, …"""
+        ...
+
+    @property
+    def shown(self) -> Sequence[int]:
+        """The levels of the demonstrations."""
+        ...
+
+    def longest(self, level: int) -> int:
+        """Tokens that an answer to a question of the level may need."""
         ...
 
     def level_to_teach(self, progress: float, rng: random.Random) -> int:
@@ -146,7 +152,10 @@ def check_level(family: Family, level: int) -> None:
 
 
 def as_problem(family: Family, level: int, question: str) -> Problem:
-    name = f"{family.name}-L{level}-{''.join(filter(str.isalnum, question))}"
+    spelled = "".join(filter(str.isalnum, question))
+    if not re.fullmatch(r"[\w+=]+", question):  # signs that the name would lose: 5-3, 5+3
+        spelled = hashlib.sha256(question.encode()).hexdigest()[:16]
+    name = f"{family.name}-L{level}-{spelled}"
     gold = family.gold(question)
     return Problem(name, question, gold, level=str(level), subject=family.name)
 

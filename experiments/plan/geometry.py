@@ -14,8 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.errors import BadInput
-from experiments.families import Arithmetic, Family
-from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
+from experiments.families import Arithmetic, Family, TaughtFamily
+from experiments.spec.policy_settings import (
+    HubPolicy,
+    MiniaturePolicy,
+    PackagePolicy,
+    TinyPolicy,
+)
 
 SPECIAL_TOKENS = 2  # of a tiny policy: padding and the end of an answer
 
@@ -91,24 +96,31 @@ QWEN3 = {  # of the Base models; the others have 40,960 positions
     "Qwen/Qwen3-8B": Geometry(4096, 36, 32, 8, 128, 12288, 151_936, tied=False),
 }
 
+IN_PACKAGES = {  # by the name of the checkpoint; a Llama, whose heads have no norms
+    "SmolLM2-135M-Instruct": Geometry(576, 30, 9, 3, 64, 1536, 49_152, tied=True, positions=8192),
+}
+
 
 def geometry_of(
-    model: TinyPolicy | MiniaturePolicy | HubPolicy,
+    model: TinyPolicy | MiniaturePolicy | HubPolicy | PackagePolicy,
     family: Family = Arithmetic(),  # noqa: B008
 ) -> Geometry:
     """The shape of an experiment's policy. family: what a tiny policy is taught.
 
     Raises:
-        BadInput: the policy is pretrained, and neither a folder with a config.json nor in QWEN3.
+        BadInput: the policy is pretrained, and neither a folder with a config.json nor in QWEN3
+            or IN_PACKAGES; or a tiny one whose family has no demonstrations.
     """
     if isinstance(model, HubPolicy):
         return _pretrained(model)
+    if isinstance(model, PackagePolicy):
+        return _in_package(model)
+    if isinstance(model, TinyPolicy):
+        assert isinstance(family, TaughtFamily), "the schema refuses others"
+        vocabulary, expansion = SPECIAL_TOKENS + len(family.vocabulary), 2
+    else:
+        vocabulary, expansion = model.vocabulary, 3
     # As in experiments/policies/tiny.py and miniature.py; a test compares them.
-    vocabulary, expansion = (
-        (SPECIAL_TOKENS + len(family.vocabulary), 2)
-        if isinstance(model, TinyPolicy)
-        else (model.vocabulary, 3)
-    )
     width, heads = model.hidden_size, model.heads
     return Geometry(
         width,
@@ -133,6 +145,16 @@ def _pretrained(model: HubPolicy) -> Geometry:
             f" experiments/plan/geometry.py, which has {', '.join(QWEN3)}"
         )
     return known if model.name.endswith("-Base") else replace(known, positions=40_960)
+
+
+def _in_package(model: PackagePolicy) -> Geometry:
+    for name, shape in IN_PACKAGES.items():
+        if model.checkpoint.startswith(name):
+            return shape
+    raise BadInput(
+        f"the shape of {model.checkpoint} is not known: add it to experiments/plan/geometry.py,"
+        f" which has {', '.join(IN_PACKAGES)}"
+    )
 
 
 def read_config(path: Path) -> Geometry:

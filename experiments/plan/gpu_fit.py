@@ -9,7 +9,8 @@ from experiments.plan.activations import cache_bytes
 from experiments.plan.geometry import geometry_of
 from experiments.plan.memory import RESERVED_SHARE, Estimate, Launch, Load, estimate_memory
 from experiments.plan.throughput import Gpu
-from experiments.spec.schema import Experiment, HubPolicy
+from experiments.spec.policy_settings import PretrainedPolicy
+from experiments.spec.schema import Experiment
 from experiments.spec.training_settings import Lora, Training
 from experiments.training.micro_batches import batch
 
@@ -31,7 +32,7 @@ class Case:
     @property
     def dtype(self) -> str:
         model = self.experiment.model
-        return model.dtype if isinstance(model, HubPolicy) else "float32"
+        return model.dtype if isinstance(model, PretrainedPolicy) else "float32"
 
 
 class Fit(NamedTuple):

@@ -8,7 +8,9 @@ from experiments.plan.gpu_fit import Fit
 from experiments.plan.make_plan import Plan, launch_words
 from experiments.plan.memory import RESERVED_SHARE, Launch
 from experiments.plan.samples import sample_notes
-from experiments.spec.schema import HubPolicy
+from experiments.spec.policy_settings import HubPolicy, PackagePolicy, PretrainedPolicy
+from experiments.spec.schema import Experiment
+from experiments.workflow.learnable import base_notes
 
 
 def plan_text(plan: Plan) -> str:
@@ -20,7 +22,13 @@ def plan_text(plan: Plan) -> str:
 def heading(plan: Plan) -> Iterator[str]:
     experiment, model = plan.experiment, plan.experiment.model
     arms, seeds = len(plan.arms), len(experiment.seeds)
-    name = model.name if isinstance(model, HubPolicy) else f"a {model.source} policy"
+    name = (
+        model.name
+        if isinstance(model, HubPolicy)
+        else model.checkpoint
+        if isinstance(model, PackagePolicy)
+        else f"a {model.source} policy"
+    )
     yield f"{experiment.name}: {arms} arms x {seeds} seeds = {plan.runs} runs"
     yield f"policy: {name}, {quantity(plan.shape.parameters)} parameters"
 
@@ -98,6 +106,21 @@ def closing_notes(plan: Plan) -> Iterator[str]:
         f" generation at {rate}"
     )
     yield from sample_notes(plan.experiment, Path("results"))
+    yield from policy_notes(plan.experiment, Path("results"))
+
+
+def policy_notes(experiment: Experiment, results: Path) -> Iterator[str]:
+    """What is known of the base policy's answers, and warnings if there is nothing to learn."""
+    limit = experiment.evaluation.max_tokens
+    sets = dict.fromkeys(("train", *experiment.evaluation.benchmarks), limit)
+    found = base_notes(results / experiment.name, sets)
+    yield from found
+    if not found and isinstance(experiment.model, PretrainedPolicy):
+        yield (
+            "the base policy has not answered yet: whether it solves some of the prompts and not"
+            f" all is seen after `snakemake all --config experiment={experiment.name} --until"
+            " base_score`, by this plan"
+        )
 
 
 def start_command(plan: Plan, experiment: str) -> str:

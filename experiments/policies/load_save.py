@@ -17,6 +17,7 @@ from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_
 
 from eval.files.errors import BadInput
 from eval.sampling.policy_folder import check_weights, end_ids
+from experiments.spec.policy_settings import PretrainedPolicy
 from experiments.spec.schema import Experiment, HubPolicy
 from experiments.spec.training_settings import Attention, Lora
 
@@ -47,7 +48,7 @@ def policy_source(experiment: Experiment, root: Path) -> dict[str, Any]:
 def load_policy(experiment: Experiment, attention: Attention, root: Path) -> tuple[Any, Any]:
     """(model, tokenizer) of the base policy, from the experiment's results folder `root`."""
     source = policy_source(experiment, root)
-    dtype = experiment.model.dtype if isinstance(experiment.model, HubPolicy) else "float32"
+    dtype = experiment.model.dtype if isinstance(experiment.model, PretrainedPolicy) else "float32"
     attends = attention_for(attention, dtype)
     model = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype, attn_implementation=attends)
     tokenizer = AutoTokenizer.from_pretrained(**source)

@@ -35,7 +35,7 @@ from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from eval.files.marks import Record, known_parts
 from eval.verify.verifier import Verifier
-from experiments.families import Arithmetic, Family
+from experiments.families import Arithmetic, TaughtFamily
 from experiments.families.family import draw_problems, largest_draw, question_of_stream
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.schema import TinyPolicy, load_experiment
@@ -49,12 +49,12 @@ PARTS = 4  # into which a batch of different lengths is split
 IGNORED = -100  # label of tokens without a loss: prompt and padding
 
 
-def tokens_of(family: Family) -> list[str]:
+def tokens_of(family: TaughtFamily) -> list[str]:
     """The vocabulary of a policy that answers questions of the family."""
     return [PADDING, END_OF_ANSWER, *family.vocabulary]
 
 
-def make_tiny_tokenizer(family: Family = Arithmetic()) -> PreTrainedTokenizerFast:  # noqa: B008
+def make_tiny_tokenizer(family: TaughtFamily = Arithmetic()) -> PreTrainedTokenizerFast:  # noqa: B008
     """One token per character, and one for `\\boxed{`. Decoding joins tokens without blanks."""
     core = Tokenizer(
         models.WordLevel({token: i for i, token in enumerate(tokens_of(family))}, unk_token=PADDING)
@@ -70,7 +70,7 @@ def make_tiny_tokenizer(family: Family = Arithmetic()) -> PreTrainedTokenizerFas
     )
 
 
-def make_tiny_model(policy: TinyPolicy, family: Family = Arithmetic()) -> Qwen3ForCausalLM:  # noqa: B008
+def make_tiny_model(policy: TinyPolicy, family: TaughtFamily = Arithmetic()) -> Qwen3ForCausalLM:  # noqa: B008
     """An untrained Qwen3 of the policy's size. Its weights come from torch's global generator."""
     tokens = tokens_of(family)
     return Qwen3ForCausalLM(
@@ -95,7 +95,7 @@ TaughtPair = tuple[list[int], list[int]]  # token ids of a question and of its a
 
 
 def draw_pair(
-    family: Family, codes: Mapping[str, int], progress: float, rng: random.Random
+    family: TaughtFamily, codes: Mapping[str, int], progress: float, rng: random.Random
 ) -> TaughtPair:
     """codes: token → its id."""
     level = family.level_to_teach(progress, rng)
@@ -109,7 +109,7 @@ def encode(text: str, codes: Mapping[str, int]) -> list[int]:
 
 
 def draw_batch(
-    family: Family, size: int, progress: float, rng: random.Random
+    family: TaughtFamily, size: int, progress: float, rng: random.Random
 ) -> list[tuple[Tensor, Tensor]]:
     """A batch of demonstrations as PARTS pairs (ids_BT, labels_BT).
 
@@ -153,7 +153,7 @@ def accumulate_gradient(model: Qwen3ForCausalLM, parts: Sequence[tuple[Tensor, T
     return total
 
 
-def teach_policy(policy: TinyPolicy, family: Family) -> Qwen3ForCausalLM:
+def teach_policy(policy: TinyPolicy, family: TaughtFamily) -> Qwen3ForCausalLM:
     """Trains the model, on a GPU if there is one.
 
     On a CPU the same settings give the same weights bit for bit, on a GPU up to rounding.
@@ -182,7 +182,9 @@ def teach_policy(policy: TinyPolicy, family: Family) -> Qwen3ForCausalLM:
     return model
 
 
-def accuracy_by_level(model: Any, family: Family, seed: int, samples: int = 16) -> dict[str, float]:
+def accuracy_by_level(
+    model: Any, family: TaughtFamily, seed: int, samples: int = 16
+) -> dict[str, float]:
     """Share of correct answers in [0, 1] per level, at temperature 1 on new problems.
 
     `samples`: answers to each problem, of which there are at most 20 per level.
@@ -212,7 +214,7 @@ def accuracy_by_level(model: Any, family: Family, seed: int, samples: int = 16) 
     return rates
 
 
-def make_tiny_policy(policy: TinyPolicy, family: Family, folder: Path) -> Record:
+def make_tiny_policy(policy: TinyPolicy, family: TaughtFamily, folder: Path) -> Record:
     """Trains the policy and saves it in the folder; reports its accuracy by level."""
     model = teach_policy(policy, family)
     model.save_pretrained(folder)
@@ -234,6 +236,7 @@ def main() -> None:
         assert isinstance(policy, TinyPolicy), "this module trains policies with source: tiny"
         parts = known_parts(base_parts(StudyLayout(experiment, arguments.spec.parent.parent)))
         family = experiment.task.generator
+        assert isinstance(family, TaughtFamily), "the schema refuses others"
         make_policy_folder(
             arguments.out, parts, lambda folder: make_tiny_policy(policy, family, folder)
         )

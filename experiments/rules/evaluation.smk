@@ -1,4 +1,6 @@
 # From policies to counts: sampling needs the policy, scoring only the samples.
+#
+# update(): samples that are complete and made from the same parts are not made again (eval.sample looks).
 
 # folder of a run's policy on the way
 ON_THE_WAY = str(on_the_way_folder(LAYOUT.run("{arm}", "{seed}"), "{rollouts}"))
@@ -10,8 +12,10 @@ rule sample:
         LAYOUT.problems,
         run=rules.train.output.run,
     output:
-        sampled=LAYOUT.marks(
-            f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks, "sampled"
+        sampled=update(
+            LAYOUT.marks(
+                f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks, "sampled"
+            )
         ),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_sample.log",
@@ -134,7 +138,7 @@ use rule sample as base_sample with:
         LAYOUT.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:
-        sampled=[f"{RESULTS}/base/eval/{{set}}.sampled"],
+        sampled=[update(f"{RESULTS}/base/eval/{{set}}.sampled")],
     log:
         f"{RESULTS}/logs/base_{{set}}_sample.log",
     benchmark:

@@ -57,6 +57,7 @@ rule base_policy:
 rule train:
     """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them.
 
+    Where the policy is tiny the same process goes on to sample it (run_launcher), so that rule sample finds it done.
     Snakemake retries whatever the exit code: a run that was stopped or killed resumes, bad input is refused again at once.
     """
     input:
@@ -78,11 +79,13 @@ rule train:
         mem_mb=NEEDS["train"].mem_mb,
         runtime=NEEDS["train"].runtime,
         # A resource and no parameter: a run that is launched on more processes is the same run.
-        launcher=STUDY.launcher,
+        launcher=STUDY.run_launcher,
+        computing=lambda wildcards, threads: NEEDS["train"].computing_threads(threads),
     params:
         spec=LAYOUT.spec,
         digest=lambda wildcards: DIGEST(LAYOUT.run(**wildcards) / CHECKSUMS),
     shell:
-        "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 exec python -m experiments.workflow.devices"
+        "OMP_NUM_THREADS={resources.computing} MKL_NUM_THREADS={resources.computing}"
+        " exec python -m experiments.workflow.devices"
         " --gpus {resources.gpu} -- {resources.launcher} experiments.train"
         " --spec {params.spec:q} --arm {wildcards.arm} --seed {wildcards.seed} > {log:q} 2>&1"

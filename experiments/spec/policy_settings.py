@@ -1,7 +1,8 @@
 """The `model` block of an experiment: where its base policy comes from.
 
 `source: tiny` is trained here on a family of generated problems, `source: miniature` is trained
-here on the training problems, `source: pretrained` comes from the Hugging Face hub or a folder.
+here on the training problems, `source: pretrained` comes from the Hugging Face hub or a folder,
+`source: package` from a file inside an installed Python package.
 """
 
 import re
@@ -16,6 +17,9 @@ from methods.common.ranges import Count, Natural, Positive
 Levels = Annotated[tuple[Count, ...], Len(1)]
 # A commit and never a branch or a tag, because those can be moved to other weights.
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+GgufPath = Annotated[str, StringConstraints(pattern=r"^[^/].*\.gguf$")]
 
 
 class TinyPolicy(BaseModel, extra="forbid", frozen=True):
@@ -84,6 +88,26 @@ class HubPolicy(BaseModel, extra="forbid", frozen=True):
                 f"name {self.name[:80]!r} is neither a folder nor an id of the hub: correct it"
             )
         return self
+
+
+class PackagePolicy(BaseModel, extra="forbid", frozen=True):
+    """A pretrained policy, from a GGUF file inside an installed Python package."""
+
+    source: Literal["package"]
+    name: PackageName  # as pip calls it
+    file: GgufPath  # as the package lists it
+    sha256: Sha256  # of the file
+    # of the trained weights; docs/planning.md compares the two
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+    @property
+    def checkpoint(self) -> str:
+        """The file's name without folder and ending."""
+        return Path(self.file).stem
+
+
+PretrainedPolicy = HubPolicy | PackagePolicy
+"""Those with a tokenizer and weights that nobody trained here."""
 
 
 def check_heads(hidden_size: int, heads: int) -> None:

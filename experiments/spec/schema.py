@@ -27,13 +27,14 @@ from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
 from eval.questions.named_sets import SOURCES
 from eval.sampling.prompts import TEMPLATES
-from experiments.families import FAMILIES, AnyFamily, Arithmetic, Family
+from experiments.families import FAMILIES, AnyFamily, Arithmetic, Family, TaughtFamily
 from experiments.spec.policy_settings import (
     Count,
     HubPolicy,
     Levels,
     MiniaturePolicy,
     Natural,
+    PackagePolicy,
     TinyPolicy,
 )
 from experiments.spec.training_settings import MACHINE, Training
@@ -209,7 +210,9 @@ class Experiment(Closed):
     name: FolderName
     question: str
     reference: FolderName  # the arm that the others are compared with
-    model: Annotated[TinyPolicy | MiniaturePolicy | HubPolicy, Field(discriminator="source")]
+    model: Annotated[
+        TinyPolicy | MiniaturePolicy | HubPolicy | PackagePolicy, Field(discriminator="source")
+    ]
     task: Task
     training: Training
     arms: Annotated[dict[FolderName, Arm], Len(1)]
@@ -242,6 +245,12 @@ class Experiment(Closed):
             raise ValueError(
                 "model: a miniature policy needs a named training set as prompts, not"
                 f" {self.task.prompts}"
+            )
+        family = self.task.generator
+        if isinstance(self.model, TinyPolicy) and not isinstance(family, TaughtFamily):
+            raise ValueError(
+                f"model: a tiny policy cannot be taught {family.name}, which has no demonstrations:"
+                " choose another source"
             )
         self._check_levels()
         self._check_checkpoints()

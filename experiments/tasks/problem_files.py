@@ -33,16 +33,20 @@ def training_problems(
     """The training prompts, and the report on the set that they come from.
 
     Duplicate, conflicting and overlapping rows are removed before the first `limit` rows are taken.
-    Generated streams have no problem in common by construction, but are examined, too.
+    Problems of one family differ by construction, though an examination that leaves signs out, and
+    counts shared words, may take them for one: they are compared with named sets alone.
     """
     task = experiment.task
-    if task.prompts in FAMILIES:
+    is_generated = task.prompts in FAMILIES
+    if is_generated:
+        sets = experiment.evaluation.benchmarks
+        benchmarks = {name: benchmarks[name] for name in benchmarks if not sets[name].levels}
         levels, count = required(task.levels), required(task.per_level)
         drawn = draw_problems(task.generator, levels, count, "train", task.seed)
         repeats = Repeats(0, 0)
     else:
         drawn, repeats = load_counted(task.prompts, data_dir(experiment))
-    found = examine(task.prompts, drawn, benchmarks, task.contamination)
+    found = examine(task.prompts, drawn, benchmarks, task.contamination, distinct=is_generated)
     before = {"rows": len(drawn) + sum(repeats), **repeats._asdict()}  # loading removed duplicates
     kept = {row["id"] for row in found.rows}
     return [p for p in drawn if p.id in kept][: task.limit], found._replace(

@@ -151,6 +151,18 @@ class StudyLayout:
         options = self.sampling_settings().items()
         return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options)
 
+    def sampling_arguments(self, arm: str, seed: int) -> list[str]:
+        """The command line of eval.sample on a run's policy, as rule `sample` has it."""
+        run = self.run(arm, seed)
+        labels = {"run": self.experiment.name, "arm": arm, "train_seed": seed}
+        return [
+            *("--policy", f"{run}/policy", "--problems", *self.problems),
+            *("--samples", *map(str, self.samples), "--out", f"{run}/eval"),
+            *(*self.sampling().split(), "--seed", str(seed), "--threads", "1"),
+            *("--stale", "replace"),
+            *(part for label in labels.items() for part in ("--label", "{}={}".format(*label))),
+        ]
+
     def outcome(self, folder: str, names: list[str]) -> list[str]:
         """Counts files of the named sets in a run's folder."""
         return [f"{folder}/eval/{name}.counts.csv" for name in names]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.workflow.layout import StudyLayout
+from experiments.workflow.learnable import doubts_of_row
 
 CLOCK_TICK = 0.1  # seconds by which the date of a file may lag behind the clock
 TAIL_BYTES = 1 << 18  # more than a row has
@@ -37,6 +38,8 @@ class ActiveJob:
     rows: Path | None = None  # train.jsonl of a training run
     rollouts: int = 0  # of the whole run
     resumed_at: int = -1  # rollouts that were done at the first look; -1 before it
+    limit: int = 0  # tokens of a completion, of a training run
+    judged: bool = False  # whether it has been said that there is nothing to learn, if so
 
 
 @dataclass
@@ -63,7 +66,8 @@ class StudyProgress:
         )
         if rule == "train" and wildcards["arm"] in self.layout.experiment.arms:
             job.rows = self.layout.run(wildcards["arm"], wildcards["seed"]) / "train.jsonl"
-            job.rollouts = self.layout.experiment.training_of(wildcards["arm"]).rollouts
+            training = self.layout.experiment.training_of(wildcards["arm"])
+            job.rollouts, job.limit = training.rollouts, training.max_completion_length
         self.active[number] = job
         return job
 
@@ -101,6 +105,17 @@ class StudyProgress:
             elif rule != "all":
                 is_whole = False
         return sums / max(1, len(self.active)), is_whole
+
+    def new_doubts(self) -> list[str]:
+        """Lines on training runs that, by their first row, have nothing to learn; each once."""
+        lines = []
+        for job in [*self.active.values()]:
+            if not job.judged and (row := row_of(job)):
+                job.judged = True
+                lines += [
+                    f"warning: {job.name}: {doubt}" for doubt in doubts_of_row(row, job.limit)
+                ]
+        return lines
 
     def mean_seconds(self, rule: str) -> float | None:
         """Of the jobs of a rule that are done; None if there is none."""

@@ -109,8 +109,18 @@ class StudyScreen(logging.Handler):
 
     def each_minute(self) -> None:
         while not self.ended.wait(PLAIN_LINE_EVERY):
-            if self.progress.active:
-                self.say(self.status_text())
+            self.say_doubts()
+            self.say_status()
+
+    def say_doubts(self) -> None:
+        """Lines on training runs that have nothing to learn."""
+        for line in self.progress.new_doubts():
+            self.say(line)
+
+    def say_status(self) -> None:
+        """Called once a minute."""
+        if self.progress.active:
+            self.say(self.status_text())
 
     def status_text(self) -> str:
         """What runs now, on one line."""
@@ -169,6 +179,10 @@ class LiveScreen(StudyScreen):
             redirect_stderr=False,
         )
         self.live.start()
+        threading.Thread(target=self.each_minute, daemon=True).start()
+
+    def say_status(self) -> None:
+        """Nothing: the view shows it."""
 
     def job_done(self, job: ActiveJob, seconds: float) -> None:
         """Nothing: the view counts it."""
