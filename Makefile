@@ -66,8 +66,9 @@ UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture bring_checks bring_tools
 check: lint
 	python -m pytest $(UNIT_TESTS)
 
+# Files run side by side, a process per core; the slowest are named at the end.
 test: lint
-	python -m pytest
+	python -m pytest -n logical --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: .venv/installed-test
 	ruff check .
@@ -75,8 +76,7 @@ lint: .venv/installed-test
 	snakefmt --check Snakefile experiments/rules
 	basedpyright --level error
 
-# Tests the Slurm profile on a Slurm of one node, which it starts: apt-get install slurm-wlm munge, as
-# root
+# Tests the Slurm profile on a Slurm of one node, which it starts, as root; needs slurm-wlm and munge
 test-slurm: .venv/installed-test
 	python -m pytest tests/test_slurm.py -m slurm -rs
 

@@ -22,6 +22,7 @@ min_version("9.0")
 from analysis.figures.captions import CAPTIONS
 from eval.files.errors import exit_with_message
 from eval.files.marks import CHECKSUMS
+from eval.files.results_layout import on_the_way_folder
 from experiments.workflow.config import check_config
 
 with exit_with_message():
@@ -51,6 +52,7 @@ FIGURES = [f"{RESULTS}/figures/{name}.png" for name in CAPTIONS]
 wildcard_constraints:
     arm="|".join(EXPERIMENT.arms),
     seed=r"\d+",
+    rollouts=r"\d+",
 
 
 # On a cluster these run where snakemake does: it has the network, and MLflow's store is no file

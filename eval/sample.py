@@ -3,7 +3,8 @@
 For each problems file it writes OUT/<set>.samples.jsonl, one row per completion, and then
 OUT/<set>.sampled, the mark with its checksum. Rows are only appended. After an interruption the
 same command keeps the rows of the file and makes the missing ones; it refuses a file with rows of
-another policy, prompt or setting. The seed of a sample is sha256(run seed, set, problem id, sample
+another policy, prompt or setting. Where all marks are as they would be written today it ends before
+it loads anything. The seed of a sample is sha256(run seed, set, problem id, sample
 index); engine_transformers.py and engine_vllm.py say under which conditions its text repeats.
 """
 
@@ -20,9 +21,17 @@ from tqdm import tqdm
 
 from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
-from eval.files.jsonl import Appender, Row
+from eval.files.jsonl import Appender, Row, read_rows
 from eval.files.locks import locked
-from eval.files.marks import Parts, check_folder, known_parts, sha256, write_mark
+from eval.files.marks import (
+    Parts,
+    check_folder,
+    damage,
+    known_parts,
+    made_from,
+    sha256,
+    write_mark,
+)
 from eval.sampling.engine_interface import (
     Completion,
     Engine,
@@ -55,18 +64,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if arguments.batch < 1 or arguments.threads < 1:
         raise BadInput("--batch and --threads must be 1 or more")
+    files = list(zip(arguments.problems, samples_per_file(arguments), strict=True))
+    if all(is_sampled(arguments, path, samples) for path, samples in files):
+        names = ", ".join(path.stem for path, _ in files)
+        print(f"{names}: complete, and sampled from the same policy and settings", file=sys.stderr)
+        return
     tokenizer, dtype, limit = load_tokenizer(arguments.policy, arguments.dtype)
     shared = shared_fields(arguments, sampling, dtype)
     engine: Engine | None = None
-    for path, samples in zip(arguments.problems, samples_per_file(arguments), strict=True):
+    for path, samples in files:
         job = plan_job(path, samples, arguments.out, shared, arguments.seed, tokenizer)
         refuse_long_prompts(job, sampling.max_tokens, limit)
         with locked(job.file.with_name(f".{path.stem}.lock")):
+            mark = job.file.with_name(f"{path.stem}.sampled")
+            mark.unlink(missing_ok=True)
             done = kept_keys(job, arguments.stale)
             if engine is None and len(done) < len(job.requests):
                 engine = make_engine(arguments, sampling, tokenizer, dtype)
             sample_file(job, engine, done)
-            mark = job.file.with_name(f"{path.stem}.sampled")
             write_mark(mark, [job.file], sampled_from(arguments, path, samples))
 
 
@@ -75,6 +90,18 @@ def sampled_from(arguments: argparse.Namespace, problems: Path, samples: int) ->
     settings = {name: getattr(arguments, name) for name in SAMPLING_SETTINGS}
     policy = policy_digest(arguments.policy)
     return known_parts(sampling_parts(settings | {"samples": samples}, policy, sha256(problems)))
+
+
+def is_sampled(arguments: argparse.Namespace, problems: Path, samples: int) -> bool:
+    """Whether the samples of one problems file are complete, undamaged, and made from the same
+    parts under the same labels. Loads no tokenizer.
+    """
+    labels, mark = parse_labels(arguments.label), arguments.out / f"{problems.stem}.sampled"
+    begun = made_from(mark)
+    if begun is None or begun != sampled_from(arguments, problems, samples) or damage(mark):
+        return False
+    rows = read_rows(arguments.out / f"{problems.stem}.samples.jsonl")
+    return all(row.get(name) == value for row in rows for name, value in labels.items())
 
 
 def kept_keys(job: Job, stale: str) -> set[Key]:

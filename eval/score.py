@@ -7,6 +7,7 @@ It needs neither a GPU nor the policy. Scoring again, for example with another v
 these files and leaves the samples as they are.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,6 +73,7 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
         "benchmark": name,
         "verifier": VERIFIER_VERSION,
         "settings": {key: first.get(key) for key in SETTINGS},
+        "prompts": prompts_hash(problems, samples),
     }
     measures = about | measure_all(
         scored, sorted(set(ks or powers_of_two(max(p.n for p in scored))))
@@ -88,6 +90,16 @@ def score_file(path: Path, out: Path, ks: Sequence[int] | None, verifier: Verifi
         write_text(file, text)
     parts = scoring_parts(ks, sha256(path), sha256(out / f"{name}.samples.jsonl"))
     write_mark(out / f"{name}.scored", written, known_parts(parts))
+
+
+def prompts_hash(problems: Sequence[Problem], samples: dict[Key, Row]) -> str | None:
+    """One hash of the prompts of all problems, which is equal where policies can be compared. None
+    if a problem has no sample, or a sample does not record its prompt.
+    """
+    asked = {(key.problem_id, row.get("prompt_hash")) for key, row in samples.items()}
+    if {problem.id for problem in problems} - {name for name, prompt in asked if prompt}:
+        return None
+    return hashlib.sha256(json.dumps(sorted(asked, key=repr)).encode()).hexdigest()[:16]
 
 
 def powers_of_two(largest: int) -> list[int]:

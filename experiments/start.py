@@ -27,7 +27,13 @@ from experiments.workflow.claim import claim, only_sweeps, runs_jobs
 from experiments.workflow.closing import closing_lines
 from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.forcing import forced_jobs, start_anew
-from experiments.workflow.launcher import launcher, prepare_launches, processes, retries
+from experiments.workflow.launcher import (
+    launcher,
+    prepare_launches,
+    processes,
+    retries,
+    run_launcher,
+)
 from experiments.workflow.layout import StudyLayout, prepare_environment
 from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.refusals import NoRetryOfRefusals, job_with
@@ -46,6 +52,7 @@ class Asked:
     sweep: TuningStudy | None  # the sweep of this experiment, if it has one
     needs: dict[str, Need]  # rule → resources of its jobs
     launcher: str  # command that starts a training run
+    run_launcher: str  # the same for a run of the study itself, and not for a sweep's
     retries: int  # of a training run
     digest: Digests
 
@@ -72,6 +79,7 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
         asked_study(config, experiment),
         needs(experiment, gpus, count, machine),
         launcher(config),
+        run_launcher(config, experiment),
         retries(config),
         Digests(layout),
     )

@@ -8,7 +8,7 @@ After a crash the same command resumes from the last checkpoint; what belongs to
 deleted and written again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
 """
 
-import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+from eval.sampling import lean_imports  # isort: skip
 
 import sys
 import time
@@ -44,6 +44,7 @@ from experiments.tasks.dataset import make_dataset
 from experiments.tasks.strata import RATES, strata_of
 from experiments.training.completions_log import KeptRollouts, drop_rollouts_from
 from experiments.training.grpo_config import grpo_config
+from experiments.training.on_the_way import KeptPolicies
 from experiments.training.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
 from experiments.workflow.layout import run_folder
@@ -123,7 +124,7 @@ def make_trainer(
     def save(trainer: Any, folder: Path) -> None:
         save_policy(trainer, folder, policy_source(experiment, inputs))
 
-    return EntropyControlTrainer(
+    trainer = EntropyControlTrainer(
         method=experiment.arms[arm].method,
         labels={"level": levels, "stratum": RATES},
         on_row=on_row,
@@ -151,6 +152,9 @@ def make_trainer(
         args=grpo_config(training, seed, out / "checkpoints", world().num_processes),
         train_dataset=dataset,
     )
+    if wanted := experiment.evaluation.checkpoints:
+        trainer.add_callback(KeptPolicies(trainer, out, wanted, save))
+    return trainer
 
 
 def explosion_limits(training: Training, vocabulary: int) -> Limits:
@@ -189,7 +193,7 @@ def train_run(
     with lock, stop_on_signal() as stop:
         mine = on_main(lambda: identity(experiment, arm, seed, inputs))
         on_main(lambda: check_base(experiment, inputs, out, mine))
-        if on_main(lambda: is_finished(out, mine)):
+        if on_main(lambda: is_finished(out, mine, experiment.evaluation.checkpoints)):
             print(f"{out}: is complete, and was trained from the same {' and '.join(mine)}")
             on_main(lambda: discard(out / "checkpoints"))  # it may have died before that
             return
@@ -200,7 +204,8 @@ def train_run(
         save_policy(trainer, policy, policy_source(experiment, inputs))
         if state.is_main_process:
             publish_policy(out, policy, trainer.progress)
-            finish_run(out, mine, run_record(experiment, arm, seed, trainer, started))
+            record = run_record(experiment, arm, seed, trainer, started)
+            finish_run(out, mine, record, experiment.evaluation.checkpoints)
 
 
 def train_rollouts(
@@ -257,6 +262,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logging.disable_progress_bar()
+    lean_imports.begin_work()
     with exit_with_message():
         check_gpus()
         experiment = load_experiment(arguments.spec)

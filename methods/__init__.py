@@ -4,6 +4,7 @@ AnyMethod.
 
 from methods.aent import AEnt
 from methods.aer import AER
+from methods.aer_permuted import AERPermuted
 from methods.ce_gppo import CEGPPO
 from methods.cispo import CISPO
 from methods.clip_cov import ClipCov
@@ -47,6 +48,7 @@ AnyMethod = (
     | Proportional
     | RepoR
     | MAIClip
+    | AERPermuted
 )
 
 __all__ = [
@@ -56,9 +58,8 @@ __all__ = [
     "QAE",
     "SIREN",
     "STARE",
-    "STARE",
     "STEER",
-    "STEER",
+    "AERPermuted",
     "AEnt",
     "AnyMethod",
     "ClipCov",

@@ -1,4 +1,4 @@
-"""Shared fixtures, and the device that the tests run on."""
+"""Shared fixtures, the device that the tests run on, and their order."""
 
 import os
 from pathlib import Path
@@ -31,6 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
             "--device cuda: torch finds no GPU here: leave the option out, or install a CUDA build"
         )
     torch.use_deterministic_algorithms(True)
+
+
+LONGEST = ("pipeline", "resume", "processes", "forcing", "outdated", "parity", "screen", "battery")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts files that train or run whole studies first, so that no core idles at the end."""
+    items.sort(key=lambda item: not any(name in item.path.stem for name in LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -52,11 +52,11 @@ from eval.files.yaml_file import read_yaml
 from eval.questions import hub
 from eval.questions.problems import read_problems, write_problems
 from eval.score import read_samples
-from eval.verify import normal_form, normalise
-from eval.verify.compare import compare
-from eval.verify.extract import extract
+from eval.verify.comparing.compare import compare
+from eval.verify.kinds.text_answers import is_words, same_words
 from eval.verify.outcome import NeedsAlgebra
-from eval.verify.text_answers import is_words, same_words
+from eval.verify.spelling import normal_form, normalise
+from eval.verify.spelling.extract import extract
 from eval.verify.verifier import Verifier
 from experiments.run.fault_dump import INPUTS, read_batches, read_fault
 from experiments.spec.resolved import resolved_yaml

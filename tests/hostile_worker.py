@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from eval.verify.worker import main
+from eval.verify.workers.worker import main
 
 
 def judge(gold: str, answer: str) -> tuple[bool, str]:

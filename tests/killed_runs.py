@@ -42,14 +42,14 @@ TRAINING = {
 }
 
 
-def make_root(folder: Path, **training: Any) -> Path:
+def make_root(folder: Path, checkpoints: tuple[int, ...] = (), **training: Any) -> Path:
     """A results folder that a run can start from: 8 prompts, so that the third rollout begins a
-    second pass.
+    second pass. `checkpoints`: of the evaluation.
     """
 
     from experiments.policies.tiny import make_tiny_tokenizer
 
-    experiment = small(**training)
+    experiment = small(checkpoints, **training)
     (folder / "spec.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json")))
     write_problems(
         folder / "problems" / "train.jsonl", draw_problems(Arithmetic(), [1, 2], 4, "test", 0)
@@ -72,7 +72,7 @@ def taught_policy() -> Any:
     return teach_policy(experiment.model, experiment.task.generator)
 
 
-def small(**training: Any) -> Experiment:
+def small(checkpoints: tuple[int, ...] = (), **training: Any) -> Experiment:
     content = load_experiment("smoke").model_dump(mode="json")
     acting = {
         "name": "aer",
@@ -82,6 +82,7 @@ def small(**training: Any) -> Experiment:
         "alpha_0": 0.05,
     }  # from the first rollout on
     content["arms"]["aer"]["method"] = acting
+    content["evaluation"]["checkpoints"] = checkpoints
     return Experiment.model_validate(content | {"training": TRAINING | training})
 
 

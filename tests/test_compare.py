@@ -199,6 +199,16 @@ def test_broken_counts_are_named(tmp_path, monkeypatch, capsys):
     assert "not readable as YAML" in refused(monkeypatch, capsys, folder)
 
 
+def test_arms_that_were_asked_other_prompts_are_not_compared(tmp_path, monkeypatch, capsys):
+    folder = results(tmp_path / "a")
+    for counts in folder.glob("*/seed-*/eval/aime.counts.csv"):
+        asked = "today" if counts.parts[-4:-2] == ("aer", "seed-1") else "yesterday"
+        counts.with_name("aime.measures.json").write_text(json.dumps({"prompts": asked}))
+    message = refused(monkeypatch, capsys, folder)
+    assert "was asked other prompts than" in message
+    assert "today and yesterday" in message or "yesterday and today" in message
+
+
 def test_an_arm_is_named_alone_where_one_experiment_has_it(tmp_path, monkeypatch, capsys):
     a, b = results(tmp_path / "a"), results(tmp_path / "b")
     one = run(monkeypatch, capsys, a, "--reference", "aer")

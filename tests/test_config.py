@@ -28,6 +28,13 @@ def test_an_experiment_that_is_given_as_a_configuration_is_recognised() -> None:
         check_config({"name": "mine", "arms": {}, "training": {}, "model": {}})
 
 
+@pytest.mark.parametrize("key", ["results", "experiment", "probes"])
+def test_a_key_without_a_value_is_refused(key: str) -> None:
+    """Snakemake reads `results=` as null, and a folder was called None."""
+    with pytest.raises(BadInput, match=f"--config {key}=: give a value"):
+        check_config({key: None})
+
+
 def test_known_keys_pass() -> None:
     check_config({"experiment": "smoke", "gpus": 2, "results": "/x", "retries": 0})
 

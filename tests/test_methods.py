@@ -22,6 +22,7 @@ from methods import (
     STARE,
     STEER,
     AEnt,
+    AERPermuted,
     AnyMethod,
     ClipCov,
     ClipHigher,
@@ -49,6 +50,7 @@ from methods.aer import (
     sign,
     target_entropy,
 )
+from methods.aer_permuted import permuted_groups
 from methods.common.control import OwnEntropy, OwnSurrogate, is_shaping
 from methods.common.objective import Loss, grpo_objective
 from methods.common.uniform import keyed_uniform
@@ -87,6 +89,7 @@ METHODS: list[AnyMethod] = [
     RepoR(),
     RepoR(target=1.0, zeta=1e-4),
     MAIClip(),
+    AERPermuted(alpha_0=0.1),
 ]
 """A method of yours: add one entry per way in which it computes something else."""
 
@@ -323,6 +326,7 @@ NEUTRAL: list[AnyMethod] = [
     SIREN(beta=0.0),
     Proportional(K_p=0.0),
     MAIClip(k_max=0.0),
+    AERPermuted(alpha_max=0.0),
 ]
 """Methods with their levers at the value that changes nothing. QAE, REPO-R, CE-GPPO and CISPO have
 no such value.
@@ -431,7 +435,30 @@ def test_proportional_by_hand() -> None:
     assert applied == pytest.approx([0.0, 0.05, 0.0])
 
 
+def test_permuted_groups_by_hand() -> None:
+    """Groups 7, 3, 5 by number: 3, 5, 7, of values 2, 3, 1; by their smallest keys: 5, 7, 3."""
+    value, group = tensor([1.0, 2.0, 3.0, 1.0, 2.0]), tensor([7, 3, 5, 7, 3])
+    key = tensor([0.5, 0.9, 0.1, 0.4, 0.6])
+    assert permuted_groups(value, group, key).tolist() == [2.0, 3.0, 1.0, 2.0, 3.0]
+
+
+@given(batches())
+def test_permuted_weights_are_those_of_aer_on_other_questions(batch: Batch) -> None:
+    """The control of difficulty may change nothing but which question gets which weight."""
+    method, state = AERPermuted(rho=1.0), {"alpha": 0.25}
+    weight_B = AER(rho=1.0).control(state, batch.seen.accuracy_B).weight_B
+    worth_BT = shape_of(method, state, batch.seen).worth_BT
+    assert worth_BT is not None
+    of_question = {
+        int(g): (w.item(), o.item())
+        for g, w, o in zip(batch.seen.group_B, weight_B, worth_BT[:, 0], strict=True)
+    }
+    before, after = zip(*of_question.values(), strict=True)
+    assert sorted(before) == pytest.approx(sorted(after))
+
+
 REFUSED = [
+    (AERPermuted, {"alpha_0": 0.5}, "is above alpha_max"),
     (Skywork, {"c_0": 0.2, "c_max": 0.1}, "c_0 = 0.2 is not in"),
     (ClipCov, {"omega_low": 5.0, "omega_high": 1.0}, "no token could be cut"),
     (STEER, {"w_min": 1.0, "w_max": 0.5}, "above w_max"),

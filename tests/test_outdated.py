@@ -171,6 +171,21 @@ def test_a_results_folder_can_be_moved_and_copied(done: StudyLayout, tmp_path: P
     assert lost(moved, moved) == set()
 
 
+def test_policies_on_the_way_that_were_not_kept_are_trained_for(tmp_path: Path) -> None:
+    """One that was kept and is no longer asked for is no reason to train again."""
+    both = study_layout(tmp_path / "results", evaluation__checkpoints=[1, 2])
+    finish_all(both)
+    assert len([step for step in steps(both) if "on_the_way" in str(step.mark)]) == 6 * 2 * 2
+    assert lost(both, both) == set()
+    assert lost(both, study_layout(both.results, evaluation__checkpoints=[2])) == PAGES
+    finish_all(both)
+    for step in steps(both):
+        if str(step.mark.relative_to(both.root)) in AER:
+            parts = {name: d for name, d in step.parts.items() if not name.startswith("policy")}
+            write_mark(step.mark, [], known_parts(parts))
+    assert lost(both, both) == AER | PAGES
+
+
 # ---- code
 
 
@@ -259,7 +274,7 @@ def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(
         ("eval.score", SCORED),
         ("eval.sampling.engine_transformers", SAMPLED),
         ("eval.sampling.engine_vllm", set()),
-        ("eval.verify.worker", RUNS | SCORED | BASE),
+        ("eval.verify.workers.worker", RUNS | SCORED | BASE),
         ("experiments.families.arithmetic", PROBLEMS | BASE),
         ("experiments.families.family", PROBLEMS | BASE),
         ("experiments.families.skills", set()),  # another family

@@ -15,12 +15,13 @@ from pydantic import TypeAdapter
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from eval.files.errors import BadInput
+from eval.sampling.batched_generation import DRAWN_TOGETHER
 from experiments.plan.activations import BYTES, Precision, cache_bytes, layer_bytes
 from experiments.plan.cost import Assumed, question_count, training_cost
 from experiments.plan.geometry import QWEN3, Geometry, geometry_of, read_config
 from experiments.plan.gpu_fit import Case, engine_needs, fit_on_gpu, least_launch, load_of, remedies
 from experiments.plan.make_plan import make_plan
-from experiments.plan.memory import Launch, Load, estimate_memory
+from experiments.plan.memory import DRAWN_AT_ONCE, Launch, Load, estimate_memory
 from experiments.plan.samples import enough_samples, sample_notes
 from experiments.plan.throughput import GPUS, Speed, generation_seconds, update_seconds
 from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
@@ -217,6 +218,19 @@ def test_an_engine_that_sleeps_leaves_its_memory_to_the_update() -> None:
     )
     assert difference == 10**10
     assert estimate_memory(asleep, Launch("single")).generation == 10**10
+
+
+def test_generation_holds_a_bounded_number_of_probabilities() -> None:
+    """However many rows: beyond the bound a row adds its logits and its cache alone."""
+    assert DRAWN_AT_ONCE == DRAWN_TOGETHER
+
+    def of(rows: int) -> int:
+        load = replace(SHORT, generated_rows=rows)
+        return estimate_memory(load, Launch("single")).generation
+
+    few = DRAWN_AT_ONCE // SHORT.shape.vocabulary
+    per_row_below, per_row_above = of(2) - of(1), of(few + 3) - of(few + 2)
+    assert per_row_below - per_row_above == pytest.approx(6 * 8 * SHORT.shape.vocabulary)
 
 
 def test_bfloat16_weights_lose_the_updates_of_the_published_learning_rate() -> None:
@@ -443,6 +457,18 @@ def test_the_total_is_the_sum_of_all_policies() -> None:
     evaluation = 7 * 10 * 4 * 16  # policies, questions, samples, tokens
     strata = 16 * 2 * 16
     assert plan.total.generated == 2 * sum(cost.generated for cost in per_run) + evaluation + strata
+
+
+def test_policies_on_the_way_are_evaluated_like_the_last_ones() -> None:
+    content = load_experiment("smoke").model_dump(mode="json")
+    content["evaluation"]["checkpoints"] = [1, 2]
+    without, with_them = (
+        make_plan(each, "cpu", Assumed(GPUS["cpu"], Speed(), 1.0, 10), None, 40)
+        for each in (load_experiment("smoke"), type(load_experiment("smoke"))(**content))
+    )
+    more = 12 * 10 * 4 * 16  # policies, questions, samples, tokens
+    assert with_them.total.generated == without.total.generated + more
+    assert with_them.policies == 3 * without.policies == 18
 
 
 def test_enough_samples_by_hand() -> None:

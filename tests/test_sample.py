@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,23 @@ def test_a_whole_file_needs_no_policy_loaded(
     file_of(tmp_path).write_bytes(file_of(home / "quiet").read_bytes())
     monkeypatch.setattr("eval.sample.make_engine", lambda *_: pytest.fail("loaded"))
     main(arguments(home, tmp_path))
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
+def test_complete_samples_are_known_before_the_tokenizer_is_loaded(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+):
+    shutil.copytree(home / "quiet", tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr("eval.sample.load_tokenizer", lambda *_: pytest.fail("loaded"))
+    if damaged:
+        file_of(tmp_path).write_bytes(file_of(tmp_path).read_bytes()[:-40])
+        with pytest.raises(pytest.fail.Exception, match="loaded"):
+            main(arguments(home, tmp_path))
+        return
+    main(arguments(home, tmp_path))
+    for changed in ({"label": "arm=aer"}, {"samples": SAMPLES + 1}, {"temperature": 0.5}):
+        with pytest.raises(pytest.fail.Exception, match="loaded"):
+            main(arguments(home, tmp_path, **changed))
 
 
 def test_more_samples_extend_a_file(home: Path, tmp_path: Path):

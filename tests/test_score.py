@@ -127,6 +127,30 @@ def test_measures_say_how_they_were_made_and_what_is_missing(folder: Path):
     assert found["accuracy_finished"] == 3 / 4
 
 
+def test_the_prompts_are_one_hash(tmp_path: Path):
+    """It is that of prompts by problem, whatever the order and number of the samples."""
+
+    def prompts_of(name: str, *samples: tuple[str, int, str | None]) -> str | None:
+        out = tmp_path / name / "out"
+        write_problems(tmp_path / name / "problems.jsonl", [Problem("a", "1+1=", "2")])
+        with Appender(out / "problems.samples.jsonl") as file:
+            file.write(
+                row(problem, index, "\\boxed{2}", 5, "stop")
+                | ({"prompt_hash": hashed} if hashed else {})
+                for problem, index, hashed in samples
+            )
+        return json.loads((score(tmp_path / name) / "problems.measures.json").read_text())[
+            "prompts"
+        ]
+
+    once = prompts_of("once", ("a", 0, "x"))
+    assert once is not None
+    assert once == prompts_of("twice", ("a", 1, "x"), ("a", 0, "x"))
+    assert once != prompts_of("other", ("a", 0, "y"))
+    assert once != prompts_of("mixed", ("a", 0, "x"), ("a", 1, "y"))
+    assert prompts_of("unknown", ("a", 0, None)) is None
+
+
 class Doubtful:
     """A verifier that takes long over everything."""
 

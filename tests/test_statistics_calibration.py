@@ -161,11 +161,11 @@ def test_moderation_breaks_where_the_compared_arm_spreads_more_than_the_others()
 
 def test_ways_of_adding_the_seeds_part_order_as_they_must():
     """More is added always than sometimes; with many seeds all ways are the normal interval."""
-    found_SW = coverage_of_ways(Limit((3, 3), 0.5), studies=300, draws=200, seed=0)
+    found_SW = coverage_of_ways(Limit((3, 3), 0.5), studies=80, draws=200, seed=0)
     by_way = dict(zip(WAYS, found_SW.T, strict=True))
     assert (by_way["V > E"] <= by_way["ours"]).all()
     assert (by_way["ours"] <= by_way["always"]).all()
     assert (by_way["always"] <= by_way["two t"] + 0.02).all()
-    many_SW = coverage_of_ways(Limit((300, 300), 0.5), studies=300, draws=200, seed=0)
+    many_SW = coverage_of_ways(Limit((300, 300), 0.5), studies=80, draws=200, seed=0)
     assert np.ptp(many_SW[-1]) < 0.02
     assert many_SW[-1].mean() == pytest.approx(0.95, abs=0.04)

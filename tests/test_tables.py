@@ -157,6 +157,20 @@ def test_one_seed_has_no_precision(broken: Path) -> None:
     assert frame["remarks"].eq("one seed of an arm tells nothing of its seeds").all()
 
 
+def test_an_arm_that_was_asked_other_prompts_has_no_score(broken: Path) -> None:
+    """A chat template that prints today's date asks arms of two days two different things."""
+    for path in broken.glob("*/**/eval/*_test.measures.json"):
+        asked = "today" if path.is_relative_to(broken / "aer" / "seed-2") else "yesterday"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"prompts": asked}))
+    frame: Any = scores.main_frame(load_results(broken))
+    row = frame[frame["benchmark"].str.endswith("_test") & (frame["arm"] == "aer")].iloc[0]
+    assert np.isnan(row["pass_at_1"])
+    assert "seed-2/eval" in row["remarks"]
+    assert "was asked other prompts than" in row["remarks"]
+    other = frame[frame["benchmark"].str.endswith("_test") & (frame["arm"] == "none")].iloc[0]
+    assert np.isfinite(other["pass_at_1"])
+
+
 def test_equal_arms_are_all_the_best(broken: Path) -> None:
     for seed in (0, 1, 2):
         here = broken / f"aer/seed-{seed}/eval/arithmetic_test.counts.csv"

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eval.files.errors import BadInput
-from eval.verify.compare import compare
-from eval.verify.normalise import clean
+from eval.verify.comparing.compare import compare
 from eval.verify.outcome import Outcome
+from eval.verify.spelling.normalise import clean
 from eval.verify.verifier import VERIFIER_VERSION, Verdict, Verifier
 from tests.verdicts import NOT_TOLERATED, REPAIRED_RIGHT, REPAIRED_WRONG, RIGHT, TOLERATED, WRONG
 
@@ -138,7 +138,7 @@ INTEGERS.extend(
 
 
 def test_the_exact_rules_agree_with_math_verify(verifier: Verifier) -> None:
-    from eval.verify.equality import same_mathematics
+    from eval.verify.comparing.equality import same_mathematics
 
     answers = [*INTEGERS, r"\frac{14}{2}", "-7/1", r"7 \cdot 10^{0}", "0.07", r"\frac{7}{100}"]
     pairs = [(gold, answer) for gold in answers for answer in answers]
@@ -152,7 +152,7 @@ def test_the_exact_rules_agree_with_math_verify(verifier: Verifier) -> None:
 def test_two_stage_parsing_changes_no_expression() -> None:
     from latex2sympy2_extended.latex2sympy2 import latex2sympy
 
-    from eval.verify.latex_parser import two_stage
+    from eval.verify.comparing.latex_parser import two_stage
 
     pairs = RIGHT + WRONG + REPAIRED_RIGHT + TOLERATED
     answers = sorted({clean(answer) for pair in pairs for answer in pair})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.verify.extract import extract
+from eval.verify.spelling.extract import extract
 
 
 @pytest.mark.parametrize(

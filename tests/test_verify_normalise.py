@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.verify.normal_form import MAX_ANSWER, MAX_DEPTH, integer, is_parsable, normal
-from eval.verify.normalise import clean
-from eval.verify.text_answers import is_words, same_words
+from eval.verify.kinds.text_answers import is_words, same_words
+from eval.verify.spelling.normal_form import MAX_ANSWER, MAX_DEPTH, integer, is_parsable, normal
+from eval.verify.spelling.normalise import clean
 
 
 @given(st.text(alphabet="\\{}boxed[]()$ 1x", max_size=40))

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from eval.verify.normalise import clean
-from eval.verify.polynomials import read_polynomial, same_polynomial
+from eval.verify.kinds.polynomials import read_polynomial, same_polynomial
+from eval.verify.spelling.normalise import clean
 
 
 def test_the_form_by_hand() -> None:
@@ -56,7 +56,7 @@ def test_letters_of_both_cases_and_powers_of_i_are_left_to_computer_algebra() ->
 
 
 def test_it_agrees_with_computer_algebra() -> None:
-    from eval.verify.equality import same_mathematics
+    from eval.verify.comparing.equality import same_mathematics
 
     rng = random.Random(0)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.verify.pool import Pool
 from eval.verify.verifier import Verifier
+from eval.verify.workers.pool import Pool
 from tests.hostile import PATHOLOGICAL
 
 HALF = (r"\frac{1}{2}", "0.5")

@@ -17,13 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from analysis.calibrate.alternatives import LIMITS, WAYS, coverage_of_ways
+from analysis.calibrate.ceilings import CLIMBS, ceilings
 from analysis.calibrate.designs import CORRELATED, DESIGNS, EQUAL, ONE_SEED, SEEDS, UNEQUAL
-from analysis.calibrate.measure import coverage, one_seed, paired_or_not, power
+from analysis.calibrate.measure import coverage, hard_coverage, one_seed, paired_or_not, power
 from analysis.calibrate.moderated import CELLS, trial
+from analysis.calibrate.seeds_alone import NU_WAYS, SEED_PAIRS, degrees_coverage
+from analysis.calibrate.sequential import EFFECTS, LOOKED_AT, SEQUENCES, STOPPING_RULES, sequential
 from analysis.calibrate.simulated_studies import Study
 from eval.files.errors import BadInput, exit_with_message
 
 ENOUGH = 0.8  # power
+FEWEST_PRINTED = 0.05  # of the studies, for a statement about the ceilings that are printed
 
 Measure = Callable[[Callable, Sequence], Iterable]  # maps a function of a study over studies
 
@@ -43,10 +47,9 @@ def coverage_table(measure: Measure) -> str:
 
 def unequal_table(measure: Measure) -> str:
     head = ["questions", "seeds", "n", "seed sd", "score", "difference", "A/A called", "width"]
-    plain = partial(coverage, textbook=False)
     rows = [
         [*described(study), *(in_percent(share) for share in found[:3]), in_points(found[3])]
-        for study, found in zip(UNEQUAL, measure(plain, UNEQUAL), strict=True)
+        for study, found in zip(UNEQUAL, measure(hard_coverage, UNEQUAL), strict=True)
     ]
     return markdown_table(head, rows)
 
@@ -92,6 +95,19 @@ def alternatives_table(measure: Measure) -> str:
         ranges = [f"{100 * way.min():.1f} to {100 * way.max():.1f} %" for way in found_SW.T]
         rows.append([", ".join(map(str, limit.seeds)), f"{limit.share:.1f}", *ranges])
     return markdown_table(["seeds", "share of the first", *WAYS], rows)
+
+
+def degrees_table(measure: Measure) -> str:
+    head = ["seeds", *(f"{way}: lowest" for way in NU_WAYS), *(f"{way}: ±" for way in NU_WAYS)]
+    rows = [
+        [
+            ", ".join(map(str, seeds)),
+            *(in_percent(lowest) for lowest in found_W3[:, 0]),
+            *(f"{half:.2f}" for half in found_W3[:, 2]),
+        ]
+        for seeds, found_W3 in zip(SEED_PAIRS, measure(degrees_coverage, SEED_PAIRS), strict=True)
+    ]
+    return markdown_table(head, rows)
 
 
 def one_seed_table(measure: Measure) -> str:
@@ -142,15 +158,46 @@ def promise_table(measure: Measure) -> str:
     )
 
 
+def ceiling_table(measure: Measure) -> str:
+    head = ["questions", "steepness", "training, in half points", "printed"]
+    head += ["printed and wrong", "off by", "±"]
+    rows = []
+    for climb, found in zip(CLIMBS, measure(ceilings, CLIMBS), strict=True):
+        printed, wrong, off, half_width = found.tolist()
+        shown = [in_points(off), in_points(half_width)]
+        # of hardly any studies nothing can be said
+        shown = shown if printed >= FEWEST_PRINTED else ["–"] * 2
+        shape = [str(climb.questions), f"{climb.steepness:.0f}", f"{climb.budget:g}"]
+        rows.append([*shape, in_percent(printed), in_percent(wrong), *shown])
+    return markdown_table(head, rows)
+
+
+def looks_table(measure: Measure) -> str:
+    head = ["questions", "rule", "A/A called", "seeds"]
+    head += [f"{in_points(e)} points: {word}" for e in EFFECTS[1:] for word in ("called", "seeds")]
+    found_NR2 = np.array(list(measure(sequential, SEQUENCES)))
+    rows = []
+    for i, shape in enumerate(LOOKED_AT):
+        here_ER2 = found_NR2[i * len(EFFECTS) :][: len(EFFECTS)]
+        for rule, found_E2 in zip(STOPPING_RULES, here_ER2.transpose(1, 0, 2), strict=True):
+            cells = [[in_percent(called), f"{seeds:.1f}"] for called, seeds in found_E2]
+            size = f"{shape.questions} {shape.population.name}"
+            rows.append([size, rule, *(cell for pair in cells for cell in pair)])
+    return markdown_table(head, rows)
+
+
 TABLES = {
     "coverage": coverage_table,
     "unequal": unequal_table,
     "pairing": pairing_table,
     "alternatives": alternatives_table,
+    "degrees": degrees_table,
     "moderated": moderated_table,
     "one-seed": one_seed_table,
     "power": power_table,
     "promise": promise_table,
+    "looks": looks_table,
+    "ceiling": ceiling_table,
 }
 
 

@@ -1,12 +1,15 @@
 """Every arm against the reference, on every benchmark that both were evaluated on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from analysis.compare.arms import Arms, Sources, full_name, on
+from analysis.inference.looks import Spending, family_level
 from analysis.inference.statistics import (
+    ALPHA,
     Comparison,
     Interval,
     Judged,
@@ -27,6 +30,24 @@ class Settings:
     draws: int = 10_000
     seed: int = 0
     pairing: Pairing = "none"
+    looks: tuple[int, ...] = ()  # seeds per arm at each look; () = looked at once
+    spending: Spending = "pocock"
+
+    def level(self, comparisons: Sequence[Comparison]) -> float:
+        """The level that all comparisons are tested at.
+
+        Raises:
+            BadInput: there are several looks, and the arms are not all at the same one.
+        """
+        if not self.looks:
+            return ALPHA
+        seeds = {count for each in comparisons for count in (each.seeds, each.reference_seeds)}
+        if len(seeds) > 1:
+            raise BadInput(
+                f"--looks: the arms have {', '.join(map(str, sorted(seeds)))} seeds: name the arms"
+                " that are at the reference's look with --arm"
+            )
+        return family_level(self.looks, seeds.pop(), len(comparisons), self.spending)
 
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
@@ -52,25 +73,33 @@ class Compared:
     rows: tuple[ComparedArm, ...]
     missing: tuple[str, ...]
     settings: Settings
+    level: float  # at which the comparisons are tested
 
 
 def compare_all(
-    sources: Sources, reference: str, benchmarks: list[str], settings: Settings
+    sources: Sources,
+    reference: str,
+    benchmarks: list[str],
+    settings: Settings,
+    only: Sequence[str] = (),
 ) -> Compared:
-    """Each arm against the reference wherever both were evaluated."""
+    """Each arm, or each of those in `only`, against the reference wherever both were evaluated."""
     arms = sources.arms
     reference = full_name(arms, reference)
+    asked = {full_name(arms, arm) for arm in only} or arms.keys()
     pairs = [
         (benchmark, arm)
         for benchmark in benchmarks
         for arm in sorted(on(arms, benchmark))
-        if arm != reference and reference in on(arms, benchmark)
+        if arm in asked and arm != reference and reference in on(arms, benchmark)
     ]
     if not pairs:
         raise BadInput(
             f"nothing shares a benchmark with {reference}. Give at least two arms on one benchmark."
         )
-    judged = judge([comparison(arms, arm, reference, name, settings) for name, arm in pairs])
+    comparisons = [comparison(arms, arm, reference, name, settings) for name, arm in pairs]
+    level = settings.level(comparisons)
+    judged = judge(comparisons, level)
     rows = [
         ComparedArm(
             name,
@@ -84,7 +113,7 @@ def compare_all(
     compared_on = dict.fromkeys(row.benchmark for row in rows)
     scores = {name: score(arms, reference, name, settings) for name in compared_on}
     missing = (*sources.missing, *gaps(arms, reference, rows))
-    return Compared(reference, scores, tuple(rows), missing, settings)
+    return Compared(reference, scores, tuple(rows), missing, settings, level)
 
 
 def score(arms: Arms, arm: str, benchmark: str, settings: Settings) -> Interval:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.results.asked_prompts import require_same_prompts
 from analysis.results.counts import Counts, load_counts, read_run_counts, read_runs, tabulate
 from analysis.results.spec import read_spec, seeds_of_arm
 from eval.files.errors import BadInput
@@ -54,12 +55,14 @@ def load_sources(sources: Iterable[str]) -> Sources:
 def experiment(folder: Path, name: str) -> Arms:
     """Every arm of results/NAME that has been evaluated, as NAME/ARM."""
     files: dict[str, dict[str, dict[int, Path]]] = {}
+    first: dict[str, Path] = {}
     for path in sorted(folder.glob(f"*/seed-*/eval/*{SUFFIX}")):
         arm, run, benchmark = path.parts[-4], path.parts[-3], path.name.removesuffix(SUFFIX)
         seed = run.removeprefix("seed-")
         if not seed.isdecimal():
             raise BadInput(f"{path}: the folder {run} names no seed; expected seed-<number>.")
         files.setdefault(f"{name}/{arm}", {}).setdefault(benchmark, {})[int(seed)] = path
+        require_same_prompts([path], than=first.setdefault(benchmark, path))
     if not files:
         raise BadInput(
             f"{folder} holds no ARM/seed-N/eval/BENCHMARK{SUFFIX}. Is it an experiment that was"

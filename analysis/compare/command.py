@@ -18,6 +18,7 @@ import sys
 from analysis.compare.against import Settings, compare_all
 from analysis.compare.arms import load_sources, shared_benchmarks
 from analysis.compare.page import page, record
+from analysis.inference.looks import SPENDINGS
 from eval.files.errors import exit_with_message
 
 FAILS = {
@@ -29,7 +30,14 @@ GATE_FAILED = 1
 
 def main(argv: list[str] | None = None) -> None:
     arguments = compare_arguments(argv)
-    settings = Settings(arguments.k, arguments.draws, arguments.seed, arguments.pairing)
+    settings = Settings(
+        arguments.k,
+        arguments.draws,
+        arguments.seed,
+        arguments.pairing,
+        tuple(arguments.looks),
+        arguments.spending,
+    )
     with exit_with_message():
         sources = load_sources(arguments.sources)
         found = compare_all(
@@ -37,6 +45,7 @@ def main(argv: list[str] | None = None) -> None:
             arguments.reference or sources.reference,
             shared_benchmarks(sources.arms, arguments.benchmark),
             settings,
+            arguments.arm,
         )
         print(json.dumps(record(found), indent=2) if arguments.json else page(found))
     verdicts = {row.judged.verdict for row in found.rows}
@@ -58,6 +67,12 @@ def compare_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="arm the others are compared with, NAME/ARM, or ARM where one experiment has it"
         " (default: the first experiment's)",
     )
+    parser.add_argument(
+        "--arm",
+        action="append",
+        default=[],
+        help="compare this one with the reference, and no others (repeatable)",
+    )
     parser.add_argument("--benchmark", help="compare on this one only")
     parser.add_argument("--k", type=at_least_one, default=1, help="score is pass@k; 1 is avg@n")
     parser.add_argument("--draws", type=at_least_one, default=10_000, help="bootstrap draws")
@@ -67,6 +82,18 @@ def compare_arguments(argv: list[str] | None) -> argparse.Namespace:
         choices=("none", "seed"),
         default="none",
         help="seed: runs with one seed number are pairs, and only these count",
+    )
+    parser.add_argument(
+        "--looks",
+        type=int,
+        nargs="+",
+        default=(),
+        metavar="SEEDS",
+        help="seeds per arm at each look that was fixed beforehand: tests at the level of the one"
+        " that the arms are at (docs/statistics.md)",
+    )
+    parser.add_argument(
+        "--spending", choices=SPENDINGS, default="pocock", help="how looks share the 5 %%"
     )
     parser.add_argument("--json", action="store_true", help="print what the page holds as JSON")
     parser.add_argument(

@@ -99,8 +99,16 @@ def fine_print(found: Compared) -> str:
         if len(found.rows) > 1
         else ""
     )
+    looks = found.settings.looks
+    at = (
+        f" Looks after {', '.join(map(str, looks))} seeds: tested at {found.level:.2g} instead"
+        f" of .05 ({found.settings.spending}), so that all together give a false alarm in 5 %;"
+        " the intervals of differences hold over all looks."
+        if looks
+        else ""
+    )
     return (
-        f"95 % intervals over {covers}.{family} {found.settings.draws:,} draws, seed"
+        f"95 % intervals over {covers}.{family}{at} {found.settings.draws:,} draws, seed"
         f" {found.settings.seed}, seeds {pairing_in_words(found)}."
     )
 
@@ -125,6 +133,8 @@ def record(found: Compared) -> dict[str, Any]:
         "draws": settings.draws,
         "seed": settings.seed,
         "pairing": settings.pairing,
+        "looks": list(settings.looks),
+        "level": found.level,
         "reference_scores": {name: scored(each) for name, each in found.scores.items()},
         "comparisons": [compared_row(row, found) for row in found.rows],
         "missing": list(found.missing),

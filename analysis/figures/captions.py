@@ -26,6 +26,13 @@ CAPTIONS: dict[str, Caption] = {
         " over seeds and questions. Dashed grey: the base policy. Below each panel: the smallest k"
         " from which the base policy solves more questions than the arm, where there is one.",
     ),
+    "curves": Caption(
+        "Evaluation",
+        "Score over training",
+        "pass@1 and pass@k of the policies on the way, against the completions that a run has"
+        " generated for training. The first point is the base policy. Band: 95 % bootstrap"
+        " interval over seeds and questions, of each point.",
+    ),
     "reach": Caption(
         "Evaluation",
         "Reach",

@@ -1,5 +1,6 @@
 """Figures of evaluation: pass@k curves, questions by arm, success-rate histograms."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -228,24 +229,30 @@ def long_rates(rates: pd.DataFrame, benchmark: str) -> pd.DataFrame:
     return long
 
 
+MOST_ACROSS = 5  # arms in one row
+
+
 def plot_histograms(results: Results) -> Drawn:
-    """Questions by success rate, a row per benchmark and a column per arm, the base policy as an
-    outline.
+    """Questions by success rate, a row per benchmark and a column per arm (several rows where there
+    are many arms), the base policy as an outline.
     """
     found = evaluated_counts(results)
     arms = [arm for arm in results.arms if any(arm in counts for counts in found.values())]
     if not arms:
         raise NothingToPlot("no arm has been evaluated")
-    figure, axes = panels(len(found), len(arms), 1.45, sharex=True, sharey="row")
+    width = min(len(arms), MOST_ACROSS)
+    lines = [arms[start : start + width] for start in range(0, len(arms), width)]
+    figure, axes = panels(len(found) * len(lines), width, 1.45, sharex=True, sharey="row")
     frames = []
-    for row, (benchmark, counts) in zip(axes, found.items(), strict=True):
-        for panel, arm in zip(row, arms, strict=True):
-            frames += histogram_panel(results, panel, benchmark, arm, counts)
+    for row, (benchmark, line) in zip(axes, product(found, lines), strict=True):
         row[0].set_ylabel(benchmark)
-    for panel, arm in zip(axes[0], arms, strict=True):
-        panel.set_title(
-            arm, color=style.arm_looks(results)[arm].color, fontweight="bold", loc="left"
-        )
+        for panel in row[len(line) :]:
+            panel.set_visible(False)
+        for panel, arm in zip(row, line, strict=False):
+            frames += histogram_panel(results, panel, benchmark, arm, found[benchmark])
+            if row is axes[0] or len(lines) > 1:
+                look = style.arm_looks(results)[arm]
+                panel.set_title(arm, color=look.color, fontweight="bold", loc="left")
     figure.supxlabel("success rate of a question", fontsize=9)
     figure.supylabel("questions", fontsize=9)
     return Drawn(figure, concatenated(frames))

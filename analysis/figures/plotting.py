@@ -124,7 +124,8 @@ def arm_legend(
     ]
     handles = [*named, *extra]
     if handles:
-        columns = min(len(handles), 7)
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        columns = max(1, min(len(handles), 7, int(style.WIDTH / (0.5 + 0.07 * longest))))  # inches
         figure.legend(
             handles=handles,
             loc="outside upper center",

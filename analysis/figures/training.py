@@ -23,9 +23,14 @@ from analysis.figures.plotting import (
 from analysis.results.folder import Results, Run
 from analysis.tables import diagnostics
 
+MOST_TOGETHER = 8  # arms in one panel; more get a panel each
+PANELS_ACROSS = 4
+
 
 def plot_entropy(results: Results, over: str = "rollouts") -> Drawn:
     """Policy entropy on a logarithmic axis, each arm's target dashed in its colour."""
+    if len(results.arms) > MOST_TOGETHER:
+        return plot_apart(results, "entropy", over, "entropy (nats per token)")
     figure, axes = panels(1, 1, 3.1)
     arms, frames = draw_arms(results, axes[0, 0], ("entropy",), over)
     numbers = concatenated(frames)
@@ -39,6 +44,36 @@ def plot_entropy(results: Results, over: str = "rollouts") -> Drawn:
         else []
     )
     arm_legend(figure, results, arms, extra)
+    return Drawn(figure, numbers)
+
+
+def plot_apart(results: Results, key: str, over: str, title: str) -> Drawn:
+    """A quantity of many arms: a panel per arm, with the reference behind it in grey."""
+    curves = {arm: arm_curve(results.of(arm), (key,), over) for arm in results.arms}
+    measured = {arm: found for arm, found in curves.items() if found is not None}
+    numbers = concatenated(
+        [curve_rows(found, quantity=key, arm=arm) for arm, found in measured.items()]
+    )
+    rows = -(-len(measured) // PANELS_ACROSS)
+    figure, axes = panels(rows, PANELS_ACROSS, 1.25, sharex=True, sharey=True)
+    for panel in axes.flat[len(measured) :]:
+        panel.set_visible(False)
+    for panel in axes.flat[
+        max(0, len(measured) - PANELS_ACROSS) : len(measured)
+    ]:  # lowest of its column
+        panel.tick_params(labelbottom=True)
+    looks, behind = style.arm_looks(results), measured.get(results.reference)
+    for panel, (arm, found) in zip(axes.flat, measured.items(), strict=False):
+        if behind is not None:
+            panel.plot(behind.x, behind.mean, color=style.BASE_COLOUR, linewidth=0.8)
+        draw_curve(panel, found, style.Look(looks[arm].color))
+        if key == "entropy":
+            draw_target(results, panel, arm, over)
+        panel.set_title(arm, color=looks[arm].color, loc="left")
+    if key == "entropy":
+        log_axis(axes[0, 0])  # the axis is shared
+    figure.supxlabel("generated tokens (millions)" if over == "tokens" else "rollout", fontsize=9)
+    figure.supylabel(title, fontsize=9)
     return Drawn(figure, numbers)
 
 
@@ -81,6 +116,8 @@ def log_axis(axes: Axes) -> None:
 
 def plot_reward(results: Results, over: str = "rollouts") -> Drawn:
     """Mean reward."""
+    if len(results.arms) > MOST_TOGETHER:
+        return plot_apart(results, "reward", over, "mean reward")
     figure, axes = panels(1, 1, 3.1)
     arms, frames = draw_arms(results, axes[0, 0], ("reward",), over)
     label_x_axis(axes[0, 0], over)

@@ -17,7 +17,7 @@ from the pairs' differences.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -108,7 +108,11 @@ def estimate_score(counts: Counts, k: int, *, draws: int, rng: np.random.Generat
     Raises:
         BadInput: a question has fewer than k samples, or there is only one question.
     """
-    y_SQ = _scores(_by_content(counts), k)
+    return estimate_mean(_scores(_by_content(counts), k), draws=draws, rng=rng)
+
+
+def estimate_mean(y_SQ: np.ndarray, *, draws: int, rng: np.random.Generator) -> Interval:
+    """Mean of (S, Q) scores with its 95 % interval; the order of seeds is that of the sums."""
     drawn = mean_draws(y_SQ.mean(axis=0), [y_SQ], (0.0, 1.0), draws, rng)
     value = float(y_SQ.mean())
     low, high = _interval(value, drawn, ALPHA, lowest=0.0)
@@ -147,8 +151,39 @@ def compare_arms(
         a, b = _by_content(a), _by_content(b)
         a_SQ, b_SQ = _scores(a, k), _scores(b, k)
         samples_SQ = [a_SQ] if fixed_reference else [a_SQ, b_SQ]
+    found = compare_means(
+        a_SQ,
+        b_SQ,
+        samples_SQ,
+        (tries_variance(a, k) + tries_variance(b, k)) ** 0.5,
+        draws=draws,
+        rng=rng,
+        fixed_reference=fixed_reference,
+    )
+    paired = pairing == "seed" and not fixed_reference
+    correlation = _correlation(a_SQ, b_SQ) if paired else None
+    return replace(found, left_out=left_out, correlation=correlation)
+
+
+def compare_means(
+    a_SQ: np.ndarray,
+    b_SQ: np.ndarray,
+    samples_SQ: Sequence[np.ndarray],
+    sampling_sd: float,
+    *,
+    draws: int,
+    rng: np.random.Generator,
+    fixed_reference: bool = False,
+) -> Comparison:
+    """Difference of the means of two arms' scores, (S, Q) each, on the same questions.
+
+    Args:
+        samples_SQ: the independent samples of seeds behind the difference: both arms, or the
+            differences of pairs, or a alone where b is one given policy.
+        sampling_sd: largest standard deviation that sampling can give to a question's difference.
+    """
     d_Q = a_SQ.mean(axis=0) - b_SQ.mean(axis=0)
-    difference, step = float(d_Q.mean()), _sampling_sd(a, b, k)
+    difference, step = float(d_Q.mean()), min(1.0, sampling_sd)
     drawn = np.sort(mean_draws(d_Q, samples_SQ, (-step, step), draws, rng))
     low, high = _interval(difference, drawn, ALPHA)
     reference_seeds = 0 if fixed_reference else len(b_SQ)
@@ -162,8 +197,6 @@ def compare_arms(
         covers=_covers(len(a_SQ), reference_seeds),
         seeds=len(a_SQ),
         reference_seeds=reference_seeds,
-        left_out=left_out,
-        correlation=_correlation(a_SQ, b_SQ) if pairing == "seed" and not fixed_reference else None,
         drawn=drawn,
     )
 
@@ -258,14 +291,12 @@ def _correlation(a_SQ: np.ndarray, b_SQ: np.ndarray) -> float:
     return float(np.corrcoef(a_S, b_S)[0, 1])
 
 
-def _sampling_sd(a: Counts, b: Counts, k: int) -> float:
-    """Largest standard deviation that sampling can give to a question's difference: a score has at
-    most 1/2.
+def tries_variance(counts: Counts, k: int) -> float:
+    """Largest variance that sampling can give to a question's score: a try's has at most 1/4.
 
     k samples make one try at pass@k, so a question has had Σ_s n / k tries.
     """
-    variance = sum(float((k / arm.n_SQ.sum(axis=0)).mean()) / 4 for arm in (a, b))
-    return min(1.0, variance**0.5)
+    return float((k / counts.n_SQ.sum(axis=0)).mean()) / 4
 
 
 def _sign_flip_p(

@@ -15,7 +15,7 @@ import numpy as np
 from analysis.results.spec import read_spec, seeds_of_arm
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none, object_or_problem, parse
-from eval.files.results_layout import run_folder
+from eval.files.results_layout import on_the_way_folder, run_folder
 
 BASE = "base"
 """Folder and display name of the policy that every arm starts from."""
@@ -79,6 +79,11 @@ class Results:
     @property
     def benchmarks(self) -> tuple[str, ...]:
         return tuple(map(str, self.spec.get("evaluation", {}).get("benchmarks", {})))
+
+    @property
+    def checkpoints(self) -> tuple[int, ...]:
+        """Rollouts after which policies on the way are evaluated."""
+        return tuple(self.spec.get("evaluation", {}).get("checkpoints") or ())
 
     def method(self, arm: str) -> dict[str, Any]:
         """The arm's method and settings, as a run recorded them; without a run, as in the spec."""
@@ -171,8 +176,18 @@ def shortfalls(folder: Path, info: dict[str, Any], rollouts: int) -> list[str]:
 
 def missing_evaluations(results: Results) -> list[MissingPart]:
     """Missing counts files. Runs that do not exist are not listed, `read_run` has listed them."""
-    wanted = [(BASE, 0)] + [(run.arm, run.seed) for run in results.runs if run.folder.is_dir()]
-    return [
+    made = [run for run in results.runs if run.folder.is_dir()]
+    wanted = [(BASE, 0)] + [(run.arm, run.seed) for run in made]
+    on_the_way = [
+        MissingPart(
+            f"{run.arm}, seed {run.seed}", f"no evaluation on {benchmark} after {after} rollouts"
+        )
+        for run in made
+        for benchmark in results.benchmarks
+        for after in results.checkpoints
+        if not counts_on_the_way(run.folder, after, benchmark).is_file()
+    ]
+    return on_the_way + [
         MissingPart(
             f"{arm}, seed {seed}" if arm != BASE else "base policy", f"no evaluation on {benchmark}"
         )
@@ -180,6 +195,11 @@ def missing_evaluations(results: Results) -> list[MissingPart]:
         for benchmark in results.benchmarks
         if seed not in results.evaluation(arm, benchmark, "counts.csv")
     ]
+
+
+def counts_on_the_way(run: Path, rollouts: int, benchmark: str) -> Path:
+    """Counts of a run's policy after so many rollouts."""
+    return on_the_way_folder(run, rollouts) / "eval" / f"{benchmark}.counts.csv"
 
 
 def is_within(path: Path, folder: Path) -> bool:

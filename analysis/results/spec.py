@@ -34,12 +34,14 @@ class _Benchmark(_Shape):
 
 class _Evaluation(_Shape):
     benchmarks: dict[Folder, _Benchmark | None] = {}
+    checkpoints: list[Annotated[int, Ge(1)]] = []
 
 
 class _Analysis(_Shape):
     seed: NonNegativeInt = 0
     draws: Annotated[int, Ge(1), Le(1_000_000)] = 1
     pairing: Literal["none", "seed"] = "none"
+    target_score: float | None = None
 
 
 class _Spec(_Shape):

@@ -4,6 +4,7 @@
     comparisons  every arm against the reference, with a verdict
     training     every arm against the base policy that it started from, with a verdict
     reach        how rare a behaviour of the base policy every arm finds
+    curves       score over training: its mean, completions to reach a score, the ceiling
     precision    what each interval comes from: seeds, questions, samples, and what more would buy
     budget       what each arm spent: equal, or flagged
     diagnostics  what each run did, with flags
@@ -33,6 +34,7 @@ from analysis.tables.cells import (
     significant,
     text_or_dash,
 )
+from analysis.tables.curves import curve_notes, curves_frame
 from analysis.tables.diagnostics import diagnose
 from analysis.tables.precision import precision_frame
 from analysis.tables.reach import reach_frame, reach_notes
@@ -118,6 +120,19 @@ REACH_COLUMNS = (
     text_column("reach", "reach"),
     Column("seeds", "seeds", decimals(0)),
 )
+CURVE_COLUMNS = (
+    text_column("benchmark", "benchmark"),
+    Column("k", "k", decimals(0)),
+    text_column("arm", "arm"),
+    Column("mean of the curve", "mean", points, "mean_low", "mean_high"),
+    Column("difference", "difference", signed, "low_holm", "high_holm"),
+    Column("p", "p_holm", p_value),
+    text_column("verdict", "verdict"),
+    Column("target", "target", points),
+    text_column("completions to reach it", "to_reach"),
+    Column("ceiling", "ceiling", points, "ceiling_low", "ceiling_high"),
+    Column("seeds", "seeds", decimals(0)),
+)
 BUDGET_COLUMNS = (
     text_column("arm", "arm"),
     Column("seeds", "seeds", decimals(0)),
@@ -180,6 +195,7 @@ LAYOUTS = {
         reach_notes,
         "benchmark",
     ),
+    "curves": Layout(curves_frame, "Score over training", CURVE_COLUMNS, curve_notes, "benchmark"),
     "precision": Layout(
         precision_frame,
         "Where the intervals come from, and what would narrow them",

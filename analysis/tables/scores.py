@@ -7,6 +7,7 @@ numbers computed before it. If a row lacks a number, its `remarks` say why.
 
 import zlib
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from analysis.inference.statistics import (
     judge,
     load_counts,
 )
+from analysis.results.asked_prompts import require_same_prompts
 from analysis.results.folder import BASE, Results, as_number, nested
 from analysis.tables import diagnostics
 from eval.files.errors import BadInput
@@ -60,7 +62,10 @@ def counts_of(results: Results, arm: str, benchmark: str) -> tuple[Counts | None
     files = results.evaluation(arm, benchmark, "counts.csv")
     if not files:
         return None, "not evaluated"
+    of_reference = results.evaluation(results.reference, benchmark, "counts.csv")
     try:
+        for first in islice(of_reference.values(), 1):
+            require_same_prompts(files.values(), than=first)
         return load_counts(files), ""
     except BadInput as error:
         return None, str(error)

@@ -11,6 +11,7 @@ EVIDENCE = (
     "base/eval/*.scored",
     "*/seed-*/checksums.json",
     "*/seed-*/eval/*.scored",
+    "*/seed-*/on_the_way/*/eval/*.scored",
 )
 """Marks of the steps that an analysis reads. A mark lists the digests of its step's files."""
 

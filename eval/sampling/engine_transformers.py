@@ -5,7 +5,7 @@ rows exist already. With the same batch size, threads, library versions and mach
 therefore the same bit for bit; on a GPU this has not been tested.
 """
 
-import eval.sampling.lean_imports  # noqa: F401  # isort: skip
+from eval.sampling import lean_imports  # isort: skip
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +39,7 @@ class TransformersEngine:
         self.sampling, self.tokenizer, self.batch = sampling, tokenizer, batch
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = load_model(policy, dtype).to(device)
+        lean_imports.begin_work()
         self.end_ids = end_ids(policy, tokenizer)
 
     def complete(

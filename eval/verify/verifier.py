@@ -1,9 +1,9 @@
 r"""Is this completion right? One verifier for the training reward and for the evaluation.
 
-A completion's answer is the content of its last complete box (`eval.verify.extract`), brought to
-one spelling (`eval.verify.normalise`). The rules of `eval.verify.compare` decide what needs no
+A completion's answer is the content of its last complete box (`spelling/extract.py`), brought to
+one spelling (`spelling/normalise.py`). The rules of `comparing/compare.py` decide what needs no
 computer algebra in this process; everything else goes to worker processes that add math-verify,
-with a wall-clock and a memory limit per answer (`eval.verify.pool`), each distinct (gold, answer)
+with a wall-clock and a memory limit per answer (`workers/pool.py`), each distinct (gold, answer)
 once. The verdict depends on the two strings only: not on order, batch, or number of workers. A
 strict verdict (equal integers or equal normalised strings) is given beside it, so that their
 disagreement can be reported.
@@ -19,12 +19,12 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 from eval.files.errors import BadInput
-from eval.verify.compare import compare
-from eval.verify.extract import extract
-from eval.verify.normal_form import integer, normal
-from eval.verify.normalise import clean
+from eval.verify.comparing.compare import compare
 from eval.verify.outcome import NeedsAlgebra, Status
-from eval.verify.pool import Pair, Pool, Result
+from eval.verify.spelling.extract import extract
+from eval.verify.spelling.normal_form import integer, normal
+from eval.verify.spelling.normalise import clean
+from eval.verify.workers.pool import Pair, Pool, Result
 
 VERIFIER_VERSION = f"2 (math-verify {version('math-verify')}, sympy {version('sympy')})"
 CACHED = 200_000  # (gold, answer) pairs kept over calls

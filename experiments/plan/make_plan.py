@@ -43,12 +43,19 @@ class Plan:
         return len(self.arms) * len(self.experiment.seeds)
 
     @property
+    def policies(self) -> int:
+        """That training makes and that are evaluated: the last of each run, and those on the
+        way.
+        """
+        return self.runs * (1 + len(self.experiment.evaluation.checkpoints))
+
+    @property
     def total(self) -> Cost:
         """Cost of all runs, and of evaluating their policies and the base policy."""
         trained = NOTHING
         for _, _, cost in self.arms.values():
             trained = trained.plus(cost.times(len(self.experiment.seeds)))
-        return trained.plus(self.evaluation.times(self.runs + 1)).plus(self.strata)
+        return trained.plus(self.evaluation.times(self.policies + 1)).plus(self.strata)
 
 
 def make_plan(

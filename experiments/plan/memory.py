@@ -35,6 +35,9 @@ from experiments.plan.geometry import Geometry
 # share of a GPU: for context, fragments, and the estimate's measured error (docs/planning.md)
 RESERVED_SHARE = 0.12
 TILE = (4096, 32_768)  # tokens and vocabulary entries that TRL's fused head multiplies at a time
+# probabilities that eval/sampling/batched_generation.py holds at a time, and its copies of them in
+# float64: divided, normalised, sorted with their order, cut, summed
+DRAWN_AT_ONCE, DRAWN_COPIES = 1 << 22, 6
 # largest number of parameters that DeepSpeed gathers at once (stage3_max_live_parameters)
 LIVE_ZERO3 = 1_000_000_000
 
@@ -218,8 +221,8 @@ def _head(load: Load, launch: Launch, precision: Precision, device: str) -> tupl
 
 
 def _generation(load: Load, launch: Launch, precision: Precision) -> int:
-    """Bytes for transformers' generate: all completions of the process at once, and a cache that
-    grows to the longest.
+    """Bytes for the suite's own generation: all completions of the process at once, and a cache
+    that grows to the longest. (Rows that have ended leave; here none has.)
     """
     shape, size, rows, length = load.shape, BYTES[precision], load.generated_rows, load.length
     cache = cache_bytes(shape, rows, length, precision)
@@ -231,7 +234,9 @@ def _generation(load: Load, launch: Launch, precision: Precision) -> int:
         * shape.query_size
         * (size.cache + (size.compute if precision == "mixed" else 0))
     )
-    # four float32 copies: logits, divided by the temperature, probabilities, sorted or summed
-    logits = 4 * 4 * rows * shape.vocabulary
+    logits = 2 * size.compute * rows * shape.vocabulary  # of the prompts, and of each row
+    drawn = DRAWN_COPIES * 8 * min(rows * shape.vocabulary, DRAWN_AT_ONCE)
     whole = BYTES[precision].compute * shape.parameters if launch.kind == "zero3" else 0
-    return cache + joined + repeated + logits + max(whole, _working(load, launch, precision))
+    return (
+        cache + joined + repeated + logits + drawn + max(whole, _working(load, launch, precision))
+    )

@@ -70,7 +70,7 @@ def cost_table(plan: Plan) -> Iterator[str]:
     yield f"{'':24}{'runs':>6}{columns}"
     for arm, (_, _, cost) in plan.arms.items():
         yield cost_line(arm, seeds, cost.times(seeds))
-    yield cost_line("evaluation of the runs", plan.runs, plan.evaluation.times(plan.runs))
+    yield cost_line("evaluation of the runs", plan.runs, plan.evaluation.times(plan.policies))
     yield cost_line("base policy", 1, plan.evaluation.plus(plan.strata))
     yield cost_line("total", plan.runs + 1, plan.total)
 
@@ -91,7 +91,7 @@ def closing_notes(plan: Plan) -> Iterator[str]:
     # weights and two moments of each.
     kept = case.training.checkpoints_kept + 1 if case.training.checkpoint_every else 0
     yield (
-        f"disk: {gb(policy)} GB per policy, {gb(policy * (plan.runs + 1))} GB for all;"
+        f"disk: {gb(policy)} GB per policy, {gb(policy * (plan.policies + 1))} GB for all;"
         f" {gb(3 * policy * kept)} GB of checkpoints during a run"
     )
     assumed, speed = plan.assumed, plan.assumed.speed

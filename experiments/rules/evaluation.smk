@@ -1,4 +1,9 @@
 # From policies to counts: sampling needs the policy, scoring only the samples.
+#
+# update(): samples that are complete and made from the same parts are not made again (eval.sample looks).
+
+# folder of a run's policy on the way
+ON_THE_WAY = str(on_the_way_folder(LAYOUT.run("{arm}", "{seed}"), "{rollouts}"))
 
 
 rule sample:
@@ -7,8 +12,10 @@ rule sample:
         LAYOUT.problems,
         run=rules.train.output.run,
     output:
-        sampled=LAYOUT.marks(
-            f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks, "sampled"
+        sampled=update(
+            LAYOUT.marks(
+                f"{RESULTS}/{{arm}}/seed-{{seed}}", LAYOUT.benchmarks, "sampled"
+            )
         ),
     log:
         f"{RESULTS}/logs/{{arm}}_{{seed}}_sample.log",
@@ -77,13 +84,61 @@ rule score:
         " --workers {threads} > {log:q} 2>&1"
 
 
+use rule sample as sample_on_the_way with:
+    """Answer every benchmark's questions with a run's policy after some of its rollouts."""
+    output:
+        sampled=LAYOUT.marks(ON_THE_WAY, LAYOUT.benchmarks, "sampled"),
+    log:
+        f"{RESULTS}/logs/{{arm}}_{{seed}}_{{rollouts}}_sample.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_{{rollouts}}_sample.tsv"
+    params:
+        policy=lambda wildcards: f"{ON_THE_WAY.format(**wildcards)}/policy",
+        problems=LAYOUT.problems,
+        samples=LAYOUT.samples,
+        out=lambda wildcards: f"{ON_THE_WAY.format(**wildcards)}/eval",
+        sampling=LAYOUT.sampling(),
+        seed=lambda wildcards: wildcards.seed,
+        labels=lambda wildcards: f"--label run={EXPERIMENT.name} --label arm={wildcards.arm}"
+        f" --label train_seed={wildcards.seed} --label step={int(wildcards.rollouts)}",
+        digest=lambda wildcards: [
+            DIGEST(mark)
+            for mark in LAYOUT.marks(
+                ON_THE_WAY.format(**wildcards), LAYOUT.benchmarks, "sampled"
+            )
+        ],
+
+
+use rule score as score_on_the_way with:
+    """Verify the samples of a run's policy after some of its rollouts."""
+    input:
+        problems=LAYOUT.problems,
+        sampled=rules.sample_on_the_way.output.sampled,
+    output:
+        LAYOUT.outcome(ON_THE_WAY, LAYOUT.benchmarks),
+        scored=LAYOUT.marks(ON_THE_WAY, LAYOUT.benchmarks, "scored"),
+    log:
+        f"{RESULTS}/logs/{{arm}}_{{seed}}_{{rollouts}}_score.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_{{rollouts}}_score.tsv"
+    params:
+        out=lambda wildcards: f"{ON_THE_WAY.format(**wildcards)}/eval",
+        ks=LAYOUT.ks,
+        digest=lambda wildcards: [
+            DIGEST(mark)
+            for mark in LAYOUT.marks(
+                ON_THE_WAY.format(**wildcards), LAYOUT.benchmarks, "scored"
+            )
+        ],
+
+
 use rule sample as base_sample with:
     """The base policy answers one set: a benchmark, or the training prompts for the strata."""
     input:
         LAYOUT.base_folder(),
         problems=f"{RESULTS}/problems/{{set}}.jsonl",
     output:
-        sampled=[f"{RESULTS}/base/eval/{{set}}.sampled"],
+        sampled=[update(f"{RESULTS}/base/eval/{{set}}.sampled")],
     log:
         f"{RESULTS}/logs/base_{{set}}_sample.log",
     benchmark:

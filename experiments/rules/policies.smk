@@ -57,6 +57,7 @@ rule base_policy:
 rule train:
     """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them.
 
+    Where the policy is tiny the same process goes on to sample it (run_launcher), so that rule sample finds it done.
     Snakemake retries whatever the exit code: a run that was stopped or killed resumes, bad input is refused again at once.
     """
     input:
@@ -78,7 +79,7 @@ rule train:
         mem_mb=NEEDS["train"].mem_mb,
         runtime=NEEDS["train"].runtime,
         # A resource and no parameter: a run that is launched on more processes is the same run.
-        launcher=STUDY.launcher,
+        launcher=STUDY.run_launcher,
         computing=lambda wildcards, threads: NEEDS["train"].computing_threads(threads),
     params:
         spec=LAYOUT.spec,

@@ -13,7 +13,7 @@ Nobody asked for hours of training then, and runs from two base policies must no
 side, so this is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from eval.files.marks import (
     write_mark,
     write_recorded,
 )
+from eval.files.results_layout import on_the_way_folder
 from eval.questions.problems import read_problems
 from eval.sampling.made_from import policy_digest
 from experiments.policies.load_save import policy_source
@@ -37,7 +38,7 @@ from experiments.run.checkpoint import differences
 from experiments.spec.schema import Experiment, run_spec
 from experiments.tasks.strata import strata_of
 from experiments.workflow.layout import run_folder
-from experiments.workflow.steps import training_code
+from experiments.workflow.steps import policies_on_the_way, training_code
 
 Identity = dict[str, str]  # part → digest
 RECORD = "run.json"
@@ -57,7 +58,8 @@ def identity(experiment: Experiment, arm: str, seed: int, inputs: Path) -> Ident
 def own_parts(experiment: Experiment, arm: str, seed: int) -> Identity:
     """The parts in which the runs of an experiment differ."""
     settings = digest_of(run_spec(experiment, arm, seed))
-    return {"settings": settings, "code": training_code(experiment, arm)}
+    code = training_code(experiment, arm)
+    return {"settings": settings, "code": code, **policies_on_the_way(experiment)}
 
 
 def shared_parts(experiment: Experiment, inputs: Path) -> Identity:
@@ -100,19 +102,34 @@ def recomputed(run: Path, today: Mapping[str, str]) -> list[str]:
     return parts if set(parts) <= COMPUTED else []
 
 
-def finish_run(out: Path, mine: Identity, record: dict[str, Any]) -> None:
-    """Marks a run as complete whose policy, rows and state are in their places."""
+def finish_run(
+    out: Path, mine: Identity, record: dict[str, Any], on_the_way: Iterable[int] = ()
+) -> None:
+    """Marks a run as complete whose policy, rows and state are in their places.
+
+    `on_the_way`: numbers of rollouts after which its policy was kept.
+    """
     write_recorded(out, RECORD, record)
     files = [out / name for name in (RECORD, "train.jsonl", "method_state.json")]
+    files += kept_marks(out, on_the_way)
     write_mark(out / CHECKSUMS, files, mine, {RECORD: record})
     discard(out / "checkpoints")
 
 
-def is_finished(out: Path, mine: Identity) -> bool:
-    """Whether a run of this identity is complete and undamaged in the folder."""
+def is_finished(out: Path, mine: Identity, on_the_way: Iterable[int] = ()) -> bool:
+    """Whether a run of this identity is complete and undamaged in the folder. It may have kept more
+    policies on the way than are asked for.
+    """
     mark = out / CHECKSUMS
-    if made_from(mark) != mine:
+    begun = made_from(mark)
+    if begun is None or differences(begun, mine):
         return False
     if found := damage(mark):
         restore(mark, found)  # run.json may have been deleted alone
-    return not damage(mark) and not damage(out / "policy" / CHECKSUMS)
+    policies = [out / "policy" / CHECKSUMS, *kept_marks(out, on_the_way)]
+    return not any(damage(each) for each in (mark, *policies))
+
+
+def kept_marks(out: Path, on_the_way: Iterable[int]) -> list[Path]:
+    """Marks of the policies after these numbers of rollouts."""
+    return [on_the_way_folder(out, each) / "policy" / CHECKSUMS for each in on_the_way]

@@ -41,7 +41,7 @@ from experiments.spec.training_settings import MACHINE, Training
 from experiments.spec.validation_messages import describe_finding, describe_findings
 from methods import AnyMethod
 from methods.common.control import needs_ratio
-from methods.common.ranges import Positive
+from methods.common.ranges import Positive, Share
 
 FolderName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
@@ -168,6 +168,9 @@ class Evaluation(Closed):
     # of the policies that answer; auto = the type in which each is stored
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: Natural = 0
+    # policies on the way are evaluated, too: after so many rollouts each; a number alone asks for
+    # that many, equally far apart
+    checkpoints: tuple[Count, ...] = ()
 
     @model_validator(mode="after")
     def known_benchmarks(self) -> Self:
@@ -196,6 +199,9 @@ class Analysis(Closed):
     seed: Natural = 0
     # seed = the arms' runs of one seed number are pairs; none = their seeds are two samples
     pairing: Literal["none", "seed"] = "none"
+    # pass@1 of the question "after how many completions?", with evaluation.checkpoints;
+    # None = the reference's at the end of its training
+    target_score: Share | None = None
 
 
 class Experiment(Closed):
@@ -247,6 +253,7 @@ class Experiment(Closed):
                 " choose another source"
             )
         self._check_levels()
+        self._check_checkpoints()
         if (
             isinstance(self.model, HubPolicy)
             and self.model.revision is None
@@ -256,6 +263,41 @@ class Experiment(Closed):
                 f"model.revision is missing: pin {self.model.name!r} to a commit of the hub"
             )
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def checkpoints_of_a_number(cls, given: Any) -> Any:
+        """A number of checkpoints as the rollouts after which they are."""
+        blocks = [given.get(name) for name in ("evaluation", "training")] if given else []
+        if not all(isinstance(block, dict) for block in (given, *blocks)):
+            return given
+        number, rollouts = blocks[0].get("checkpoints"), blocks[1].get("rollouts")
+        if not (type(number) is type(rollouts) is int):
+            return given
+        if not 0 <= number < rollouts:
+            raise ValueError(
+                f"evaluation.checkpoints: {number} policies on the way do not fit into {rollouts}"
+                " rollouts: ask for fewer"
+            )
+        after = [round(rollouts * each / (number + 1)) for each in range(1, number + 1)]
+        return given | {"evaluation": blocks[0] | {"checkpoints": after}}
+
+    def _check_checkpoints(self) -> None:
+        after = self.evaluation.checkpoints
+        if list(after) != sorted(set(after)):
+            raise ValueError(f"evaluation.checkpoints {list(after)} are not ascending")
+        for name in self.arms if after else ():
+            training = self.training_of(name)
+            if after[-1] >= training.rollouts:
+                raise ValueError(
+                    f"evaluation.checkpoints: {after[-1]} is not before the end of arm {name},"
+                    f" which has {training.rollouts} rollouts: its last policy is evaluated anyway"
+                )
+            if training.stop_exploded:
+                raise ValueError(
+                    f"evaluation.checkpoints: an exploded run of arm {name} may end before them:"
+                    " set training.stop_exploded to false, or leave them out"
+                )
 
     def _check_levels(self) -> None:
         known = self.task.generator.levels

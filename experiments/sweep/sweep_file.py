@@ -279,6 +279,7 @@ def trial_experiment(
         here[last] = value
     spec |= {"arms": {search: arm}, "reference": search, "seeds": list(study.seeds)}
     spec["evaluation"]["benchmarks"] = study.model_dump(mode="json")["validation"]
+    spec["evaluation"]["checkpoints"] = []  # a trial is judged by its last policy
     try:
         return Experiment.model_validate(spec)
     except ValidationError as error:

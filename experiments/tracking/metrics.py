@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def finite_numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tupl
             yield prefix + metric_name(key), float(value)
 
 
+@lru_cache(4096)  # each rollout of each run has the same names
 def metric_name(key: str) -> str:
     """A name that MLflow allows: `(0, 0.25]` → `0_to_0.25`. Allowed names stay unchanged.
 

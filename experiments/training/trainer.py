@@ -51,6 +51,7 @@ from experiments.training.data_order import skip_passes
 from experiments.training.flipped_verdicts import flip_verdicts
 from experiments.training.generation import complete_prompts, prepare_generation
 from experiments.training.gradient_share import GradientShare
+from experiments.training.lean_updates import head_tile, train_once
 from experiments.training.own_entropy import attach_own_entropy, own_scores
 from experiments.training.rollout_checks import are_checked, check_rollout, check_scores
 from experiments.training.rollout_in_progress import RolloutInProgress, Scores
@@ -111,14 +112,21 @@ class EntropyControlTrainer(GRPOTrainer):
         self.stop, self.interrupted, self.limits = stop or StopRequest(), False, limits or Limits()
         self.completions = CompletionsLog(completions or KeptRollouts())
         self.guard = guard or Guard(Path(str(self.args.output_dir)) / FAULT_FOLDER, "this run")
-        if isinstance(method, OwnEntropy):
-            attach_own_entropy(self.model, method.entropy_of, self.temperature)
+        # asked in every update, and slow to ask of a protocol
+        self.own_entropy = method if isinstance(method, OwnEntropy) else None
+        self.own_surrogate = method if isinstance(method, OwnSurrogate) else None
+        # whether it sets the surrogate or the clip itself, rather than trains with one
+        self.sets_surrogate = acts_on_the_ratio(method) or self.own_surrogate is not None
+        if self.own_entropy:
+            attach_own_entropy(self.model, self.own_entropy.entropy_of, self.temperature)
+        train_once(cast(Any, self.model).train())
         prepare_shards(self)
         prepare_generation(self)
         self.progress = Progress(rollouts=0, tokens_generated=0, state=method.init())
         self.rollout, self.was_checked = RolloutInProgress(), False
         self._ends = cast(list[int], [*self.eos_token_ids, self._tokenizer.pad_token_id])
         steps = cast(int, self.args.steps_per_generation) * self.num_iterations
+        self.vocabulary = cast(Any, self.model).config.get_text_config().vocab_size  # tokens
         self.updates_per_rollout = steps // self.args.gradient_accumulation_steps
         self._seconds = {"rollout": 0.0, "scoring": 0.0, "update": 0.0}
         self._row_written = time.perf_counter()
@@ -144,7 +152,9 @@ class EntropyControlTrainer(GRPOTrainer):
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         # as evaluation does; TRL would let the tokenizer add special tokens of its own
-        return encode_prompts(prompts, self.processing_class), None, {}
+        distinct = list(dict.fromkeys(prompts))
+        ids = dict(zip(distinct, encode_prompts(distinct, self.processing_class), strict=True))
+        return [ids[prompt] for prompt in prompts], None, {}
 
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
@@ -183,13 +193,14 @@ class EntropyControlTrainer(GRPOTrainer):
 
         The third stands where TRL returns a mixture of experts' loss, which no run here asks for.
         """
-        if isinstance(self.method, OwnEntropy):
-            scores = own_scores(cast(Any, self.accelerator.autocast), *args, **kwargs)
-        else:
-            logp_BT, entropy_BT, _ = super()._get_per_token_logps_and_entropies(
-                *args, compute_entropy=True, **kwargs
-            )
-            scores = Scores(logp_BT, entropy_BT, None)
+        with head_tile(self.vocabulary):
+            if self.own_entropy:
+                scores = own_scores(cast(Any, self.accelerator.autocast), *args, **kwargs)
+            else:
+                logp_BT, entropy_BT, _ = super()._get_per_token_logps_and_entropies(
+                    *args, compute_entropy=True, **kwargs
+                )
+                scores = Scores(logp_BT, entropy_BT, None)
         if not compute_entropy:  # a pass before the rollout's first update
             self.rollout.scores = scores.detached()
         return tuple(scores)
@@ -295,7 +306,7 @@ class EntropyControlTrainer(GRPOTrainer):
         old_logp_BT = scores.logp_BT.detach() if old_logp_BT is None else old_logp_BT
         control = Control(inputs["weight"], rollout.control.clip)
         tokens = self._tokens_per_update(inputs["num_items_in_batch"])
-        shape, own = levers_in(inputs), self._own_surrogate()
+        shape, own = levers_in(inputs), self.own_surrogate
         common = (
             scores.logp_BT,
             old_logp_BT,
@@ -308,7 +319,7 @@ class EntropyControlTrainer(GRPOTrainer):
         self.guard.saw(inputs, tokens, control.clip, loss.total, scores.entropy_BT)
         self._note_update(scores, old_logp_BT, mask_BT, control, inputs, shape)
         if rollout.share is not None and self._measures_share():
-            kinds = bool(shape.tensors()), self._sets_surrogate()
+            kinds = bool(shape.tensors()), self.sets_surrogate
             added = added_to_plain(loss, common, control, tokens, correction_BT, *kinds)
             rollout.share.add(added)
         return loss.total
@@ -327,18 +338,9 @@ class EntropyControlTrainer(GRPOTrainer):
         ratio = scores.logp_BT.detach(), old_logp_BT, advantage
         low_BT, high_BT = clipped(*ratio, control.clip)
         sums = {"entropy": scores.entropy_BT, "clipped_low": low_BT, "clipped_high": high_BT}
-        if self._sets_surrogate():
-            sums["unlike_plain"] = unlike_plain(
-                *ratio, mask_BT, control.clip, self._own_surrogate()
-            )
+        if self.sets_surrogate:
+            sums["unlike_plain"] = unlike_plain(*ratio, mask_BT, control.clip, self.own_surrogate)
         self.rollout.totals.add(mask_BT, **sums)
-
-    def _own_surrogate(self) -> OwnSurrogate | None:
-        return self.method if isinstance(self.method, OwnSurrogate) else None
-
-    def _sets_surrogate(self) -> bool:
-        """Whether the method sets the surrogate or the clip itself, rather than trains with one."""
-        return acts_on_the_ratio(self.method) or isinstance(self.method, OwnSurrogate)
 
     def _tokens_per_update(self, tokens_of_rollout: Tensor) -> Tensor:
         """T of the objective, as this process' share: the order of operations is TRL's, for
@@ -378,7 +380,7 @@ class EntropyControlTrainer(GRPOTrainer):
         rows = Rows.from_columns(self._gathered(self.rollout.rows.columns()).cpu())
         totals = self.rollout.totals.vector().to(self.accelerator.device).unsqueeze(0)
         summary = summarise(rows, self._gathered(totals).sum(0).cpu(), self.labels)
-        if not isinstance(self.method, OwnEntropy):
+        if not self.own_entropy:
             summary["own_entropy"] = None
         entropy, own_entropy = (cast(float, summary[key]) for key in ("entropy", "own_entropy"))
         number = self.progress.rollouts
@@ -430,7 +432,7 @@ class EntropyControlTrainer(GRPOTrainer):
         sets, treats unlike plain GRPO.
         """
         touched = summary.pop("unlike_plain")
-        if self._own_surrogate():
+        if self.own_surrogate:
             return {"surrogate": {"touched": touched}}
         return {"clip": {"touched": touched}} if acts_on_the_ratio(self.method) else {}
 
@@ -462,6 +464,11 @@ class EntropyControlTrainer(GRPOTrainer):
         if checkpoint is not None:
             self.progress = read_progress(Path(checkpoint))
             skip_passes(self._prompt_order, self.progress.rollouts)
+
+    def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        loader = super()._get_dataloader(dataset.to_list(), *args, **kwargs)  # see lean_updates.py
+        loader.device = None  # text and whole numbers: nothing to move
+        return loader
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         self._prompt_order = super()._get_train_sampler(dataset)

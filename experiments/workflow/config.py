@@ -18,7 +18,7 @@ KEYS = (
 
 
 def check_config(config: Mapping[str, Any]) -> None:
-    """Refuses keys that mean nothing.
+    """Refuses keys that mean nothing, and keys without a value.
 
     Raises:
         BadInput: naming the key, and the nearest known one.
@@ -28,7 +28,9 @@ def check_config(config: Mapping[str, Any]) -> None:
             "--configfile: this file is an experiment, not a configuration of Snakemake: run"
             " snakemake all --config experiment=FILE"
         )
-    for key in config:
+    for key, value in config.items():
+        if key in KEYS and value is None:  # Snakemake reads `key=` so
+            raise BadInput(f"--config {key}=: give a value, or leave the key out")
         if key not in KEYS:
             close = difflib.get_close_matches(str(key), KEYS, n=1)
             hint = f"did you mean {close[0]}? " if close else ""

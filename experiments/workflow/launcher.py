@@ -16,10 +16,12 @@ from typing import Any
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file
+from experiments.spec.schema import Experiment, HubPolicy
 from experiments.workflow.config import whole_number
 
 LAUNCH_FOLDER = Path(__file__).parents[1] / "launch"
 ONE = "python -m"
+TRAIN_THEN_SAMPLE = "python -m experiments.workflow.train_then_sample"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads a process computes with. Snakemake sets both to the threads of the
 whole job, so each process of a run on N processes would start N, which took 18 times as long on 2
@@ -41,6 +43,16 @@ def launcher(config: Mapping[str, Any]) -> str:
     return (
         f"accelerate launch --config_file {file} --num_processes {count} --main_process_port 0 -m"
     )
+
+
+def run_launcher(config: Mapping[str, Any], experiment: Experiment) -> str:
+    """The same for a run of the study itself. A policy that the study makes is so small that
+    loading torch takes longer than its answers: the process that has trained it samples it.
+    """
+    started = launcher(config)
+    is_small = not isinstance(experiment.model, HubPolicy) and not config.get("gpus")
+    samples_here = is_small and experiment.evaluation.engine == "transformers"
+    return TRAIN_THEN_SAMPLE if samples_here and started == ONE else started
 
 
 def processes(config: Mapping[str, Any]) -> int:

@@ -4,6 +4,7 @@ of.
 results/<experiment>/problems/<set>.jsonl
                     /base/policy/            /base/eval/<set>.…
                     /<arm>/seed-<seed>/      policy/, eval/<set>.…, run.json, train.jsonl, …
+                        on_the_way/rollout-<r>/      policy/, eval/<set>.…
                     /tables/  /figures/  /report.html
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.marks import CHECKSUMS
-from eval.files.results_layout import run_folder
+from eval.files.results_layout import on_the_way_folder, run_folder
 from eval.questions.named_sets import SOURCES
 from eval.sampling.made_from import policy_files
 from experiments.spec.data_folder import named_sets
@@ -74,8 +75,19 @@ class StudyLayout:
             for seed in self.experiment.seeds
         ]
 
+    @property
+    def evaluated(self) -> list[str]:
+        """Folders of all policies that training made: the last of each run, and those on the
+        way.
+        """
+        return [str(folder) for run in self.runs for folder in (run, *self.on_the_way(run))]
+
     def run(self, arm: str, seed: int | str) -> Path:
         return run_folder(self.root, arm, seed)
+
+    def on_the_way(self, run: str | Path) -> list[Path]:
+        """Folders of a run's policies on the way."""
+        return [on_the_way_folder(Path(run), r) for r in self.experiment.evaluation.checkpoints]
 
     def hash(self) -> str:
         return spec_hash(self.experiment.model_dump(mode="json"))
@@ -139,6 +151,18 @@ class StudyLayout:
         options = self.sampling_settings().items()
         return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options)
 
+    def sampling_arguments(self, arm: str, seed: int) -> list[str]:
+        """The command line of eval.sample on a run's policy, as rule `sample` has it."""
+        run = self.run(arm, seed)
+        labels = {"run": self.experiment.name, "arm": arm, "train_seed": seed}
+        return [
+            *("--policy", f"{run}/policy", "--problems", *self.problems),
+            *("--samples", *map(str, self.samples), "--out", f"{run}/eval"),
+            *(*self.sampling().split(), "--seed", str(seed), "--threads", "1"),
+            *("--stale", "replace"),
+            *(part for label in labels.items() for part in ("--label", "{}={}".format(*label))),
+        ]
+
     def outcome(self, folder: str, names: list[str]) -> list[str]:
         """Counts files of the named sets in a run's folder."""
         return [f"{folder}/eval/{name}.counts.csv" for name in names]
@@ -155,7 +179,7 @@ class StudyLayout:
         """
         made = [
             (f"{self.root}/base", self.base_sets),
-            *((run, self.benchmarks) for run in self.runs),
+            *((run, self.benchmarks) for run in self.evaluated),
         ]
         kinds = ("sampled", "scored")
         evaluated = [self.marks(folder, names, kind) for folder, names in made for kind in kinds]
@@ -173,9 +197,10 @@ class StudyLayout:
 
     def evidence(self) -> list[str]:
         """Every file that the analysis rests on."""
-        runs = [(f"{run}/run.json", *self.outcome(run, self.benchmarks)) for run in self.runs]
-        base = self.outcome(f"{self.root}/base", self.benchmarks)
-        return [*(path for paths in runs for path in paths), *base, self.contamination]
+        records = [f"{run}/run.json" for run in self.runs]
+        folders = [*self.evaluated, f"{self.root}/base"]
+        counts = [path for folder in folders for path in self.outcome(folder, self.benchmarks)]
+        return [*records, *counts, self.contamination]
 
     @property
     def contamination(self) -> str:

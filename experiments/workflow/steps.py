@@ -7,6 +7,7 @@
     base/eval/<set>.scored            k                    scoring        problems, samples
     <arm>/seed-<s>/checksums.json     run                  training       prompts, (*)
     <arm>/seed-<s>/eval/<set>.…       as for the base policy
+    <arm>/seed-<s>/on_the_way/rollout-<r>/eval/<set>.…   as for the base policy
     tables, figures, report           the experiment       analysis       marks of all steps above
 
 Code is the closure of imports of the step's entry point (eval/files/code_digest.py). A part whose
@@ -55,7 +56,8 @@ def steps(layout: StudyLayout) -> Iterator[Step]:
         for seed in layout.experiment.seeds:
             run = layout.run(arm, seed)
             yield Step(run / CHECKSUMS, training_parts(layout, arm, seed))
-            yield from _evaluations(layout, run, layout.benchmarks, run / "policy", seed)
+            for folder in (run, *layout.on_the_way(run)):
+                yield from _evaluations(layout, folder, layout.benchmarks, folder / "policy", seed)
     spec = resolved_yaml(layout.experiment).encode()
     for entry, mark in layout.analysis_marks.items():
         yield Step(Path(mark), {**analysis_parts(layout.root, entry, spec)})
@@ -102,9 +104,17 @@ def training_parts(layout: StudyLayout, arm: str, seed: int) -> Today:
         "settings": digest_of(run_spec(layout.experiment, arm, seed)),
         "code": training_code(layout.experiment, arm),
         "prompts": _problems_file(layout, "train"),
+        **policies_on_the_way(layout.experiment),
     }
     # A base policy that no job makes differs only if somebody has put another one there.
     return parts | ({"base policy": local_policy(layout)} if layout.policy_files() else {})
+
+
+def policies_on_the_way(experiment: Experiment) -> dict[str, str]:
+    """A part for each policy on the way: a run that kept more of them than are asked for today is
+    not out of date.
+    """
+    return {f"policy after {each} rollouts": "kept" for each in experiment.evaluation.checkpoints}
 
 
 def training_code(experiment: Experiment, arm: str) -> str:

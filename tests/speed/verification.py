@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from eval.verify.normal_form import integer
-from eval.verify.normalise import clean
+from eval.verify.spelling.normal_form import integer
+from eval.verify.spelling.normalise import clean
 from eval.verify.verifier import VERIFIER_VERSION, Verifier
 from tests.hostile import PATHOLOGICAL
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from eval.verify import structure
-from eval.verify.normal_form import normal
-from eval.verify.numbers import read_number, rounds_to, same_number
+from eval.verify.kinds import structure
+from eval.verify.kinds.numbers import read_number, rounds_to, same_number
+from eval.verify.kinds.quantities import is_number, read_quantity
+from eval.verify.kinds.units import separate
 from eval.verify.outcome import RIGHT, UNPARSED, WRONG, Outcome, Same
-from eval.verify.quantities import is_number, read_quantity
-from eval.verify.units import separate
+from eval.verify.spelling.normal_form import normal
 
 
 def without_name(text: str) -> str:

@@ -5,7 +5,7 @@ Workers are fresh interpreters started when first needed: no fork of a multithre
 alarm signal in the parent, no terminal (own session, so Ctrl-C reaches the parent alone). An
 answer's clock starts when it is handed to an idle, ready worker, and its limit is one of wall clock
 that waits for a starved machine: a verdict must not depend on the load. A child (see
-`eval.verify.worker`) that oversteps the limit is killed and costs its own answer only; after one
+`worker.py`) that oversteps the limit is killed and costs its own answer only; after one
 that dies in the middle of an answer without having overstepped, the answer is tried once more.
 """
 
@@ -29,7 +29,7 @@ from eval.verify.outcome import Status
 # times its limit of wall clock that an answer may take on a machine too busy to run it
 STARVED = 10
 START_LIMIT_S = 120.0  # importing sympy on a busy machine
-WORKER = "eval.verify.worker"
+WORKER = "eval.verify.workers.worker"
 STARTS = 3  # failures to start in a row before giving up
 _KEPT = (
     "PATH",
@@ -56,7 +56,7 @@ def _environment() -> dict[str, str]:
     seed.
     """
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    roots = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+    roots = [str(Path(__file__).resolve().parents[3]), os.environ.get("PYTHONPATH", "")]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, roots)), "PYTHONHASHSEED": "0"}
 
 
@@ -164,7 +164,7 @@ class _Worker:
 class Pool:
     """At most `workers` processes; `compare` may be called again, `close` ends them.
 
-    `program`: the module that a worker runs; it speaks the protocol of `eval.verify.worker`.
+    `program`: the module that a worker runs; it speaks the protocol of `worker.py`.
     Not thread-safe.
     """
 

@@ -2,7 +2,7 @@ r"""Is an answer the same mathematics as the gold? math-verify on the box, false
 
 Gold and answer are each wrapped exactly once in \boxed{}: given bare, math-verify misreads every
 fifth gold of MATH. Its rule for units is off, because it drops everything from the first \text to
-the last brace; `eval.verify.units` has a narrow one. Version 0.9 takes 1/2004! and 1/2006! for
+the last brace; `kinds/units.py` has a narrow one. Version 0.9 takes 1/2004! and 1/2006! for
 equal, because both are zero to fifteen decimals, and 0.0000001 and 0.0000002, which round to the
 same six. So numbers must also agree relative to their size:
 
@@ -25,9 +25,9 @@ from typing import Any
 from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Eq, Expr, Float, Symbol, UnevaluatedExpr, cancel, nsimplify, simplify
 
-from eval.verify import latex_parser
-from eval.verify.normal_form import is_parsable
+from eval.verify.comparing import latex_parser
 from eval.verify.outcome import RIGHT, UNPARSED, WRONG, Outcome
+from eval.verify.spelling.normal_form import is_parsable
 
 EXACT, DECIMAL = 1e-9, 1e-5  # relative tolerances
 PARSED = 512  # expressions kept: a gold is compared with many answers

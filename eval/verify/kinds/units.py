@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from eval.verify.unit_names import FRACTION, MEANING, POWER_WORDS, SCALES, UNITS
+from eval.verify.kinds.unit_names import FRACTION, MEANING, POWER_WORDS, SCALES, UNITS
 
 
 class Quantity(NamedTuple):

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from eval.verify.normal_form import MAX_ANSWER
-from eval.verify.unicode_signs import from_unicode
+from eval.verify.spelling.normal_form import MAX_ANSWER
+from eval.verify.spelling.unicode_signs import from_unicode
 
 # a balanced group, up to three braces deep; possessive, so that it stays linear
 _GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})*+)\}"

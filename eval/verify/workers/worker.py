@@ -32,14 +32,14 @@ _WARM_UP = [
 
 def judge_mathematics(gold: str, answer: str) -> tuple[bool, str]:
     """(correct, status) by all rules, computer algebra included."""
-    from eval.verify.compare import compare
-    from eval.verify.equality import same_mathematics
+    from eval.verify.comparing.compare import compare
+    from eval.verify.comparing.equality import same_mathematics
 
     return compare(gold, answer, same_mathematics)
 
 
 def _warm_up() -> None:
-    from eval.verify.equality import same_mathematics
+    from eval.verify.comparing.equality import same_mathematics
 
     for gold, answer in _WARM_UP:
         same_mathematics(gold, answer)

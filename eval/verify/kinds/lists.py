@@ -3,10 +3,10 @@ r"""Lists, tuples, sets, intervals and ratios, compared member by member."""
 import re
 from collections.abc import Sequence
 
-from eval.verify import structure
-from eval.verify.numbers import read_number
+from eval.verify.kinds import structure
+from eval.verify.kinds.numbers import read_number
+from eval.verify.kinds.quantities import is_number
 from eval.verify.outcome import RIGHT, UNPARSED, WRONG, Outcome, Same
-from eval.verify.quantities import is_number
 
 MAX_MEMBERS = 60  # of a list that is matched member by member: pairs grow with the square
 _AMBIGUOUS = re.compile(r"[0-9]{1,3}(?:,[1-9][0-9]{2})+")  # 70,110: a number, or a list of two

@@ -1,8 +1,8 @@
 """Numbers with units and percentages, compared exactly."""
 
-from eval.verify.numbers import Number, read_number, same_number
+from eval.verify.kinds.numbers import Number, read_number, same_number
+from eval.verify.kinds.units import Quantity, conflict, has_variables, separate
 from eval.verify.outcome import WRONG, Outcome, Same
-from eval.verify.units import Quantity, conflict, has_variables, separate
 
 
 def separated(gold: str, answer: str) -> tuple[Quantity, Quantity]:

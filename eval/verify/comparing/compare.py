@@ -6,23 +6,23 @@ r"""Is an answer the same as the gold? Rules from the cheap and exact to the gen
                                                    7. The rest: computer algebra.
 
 Rules 1 to 6 are string operations and exact fractions. The last one is handed in by the caller: a
-worker process has `eval.verify.equality.same_mathematics`, the main process has none and learns
+worker process has `equality.same_mathematics`, the main process has none and learns
 from `NeedsAlgebra` that the pair belongs to a worker. Both run the same rules, so that a verdict
 does not depend on where it was reached.
 """
 
 import re
 
-from eval.verify.chains import compare_assigned, compare_chains, without_name
-from eval.verify.lists import compare_lists, compare_ratios
-from eval.verify.normal_form import integer, is_parsable, normal
-from eval.verify.numbers import canonical_digits, read_based
+from eval.verify.kinds.chains import compare_assigned, compare_chains, without_name
+from eval.verify.kinds.lists import compare_lists, compare_ratios
+from eval.verify.kinds.numbers import canonical_digits, read_based
+from eval.verify.kinds.polynomials import same_polynomial
+from eval.verify.kinds.quantities import compare_quantities, separated
+from eval.verify.kinds.structure import is_balanced, without_parentheses
+from eval.verify.kinds.text_answers import is_words, same_letters, same_words, segments
+from eval.verify.kinds.units import conflict, separate
 from eval.verify.outcome import RIGHT, UNPARSED, WRONG, NeedsAlgebra, Outcome, Same
-from eval.verify.polynomials import same_polynomial
-from eval.verify.quantities import compare_quantities, separated
-from eval.verify.structure import is_balanced, without_parentheses
-from eval.verify.text_answers import is_words, same_letters, same_words, segments
-from eval.verify.units import conflict, separate
+from eval.verify.spelling.normal_form import integer, is_parsable, normal
 
 _SIDE_BY_SIDE = re.compile(r"(?<![_^.0-9])[0-9]+(?:\.[0-9]*)?\s+[0-9.]")  # 12 13
 _ELLIPSIS = re.compile(r"\\(?:[lcv]?dots|dotsc|dotsb)(?![a-zA-Z])|\.\.\.")

@@ -1,0 +1,94 @@
+"""Looking at a study several times, and stopping where it is decided: at which level to test.
+
+A comparison that is tested at .05 at each of three looks gives a false alarm in 11 % of the
+studies. With levels α_1, α_2, … of the looks that are fixed beforehand it gives one in 5 % of them,
+at whichever look it stops:
+
+    P(a false alarm at look j or before) = α*(t_j),     t_j = seeds at look j / seeds at the last
+
+α*, how fast the 5 % may be spent, is one of (Lan and DeMets, Biometrika 70, 1983)
+
+    obrien_fleming   4 − 4 Φ(z_{1 − α/4} / √t)      late: the last look is tested at nearly .05
+    pocock           α log(1 + (e − 1) t)           evenly: early looks can decide
+
+The statistics of the looks are a Brownian motion B at the times t_j, and |B(t_j)| > c_j stops. The
+c_j come from the densities of B that has not been stopped yet, from look to look (Armitage,
+McPherson and Rowe, JRSS A 132, 1969); α_j = 2 − 2 Φ(c_j / √t_j).
+
+Seeds count as information. Where questions limit an interval, looks share more than that, and the
+levels are careful. docs/statistics.md has the simulated false alarms.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from analysis.inference.statistics import ALPHA
+from eval.files.errors import BadInput
+
+Spending = Literal["obrien_fleming", "pocock"]
+SPENDINGS: tuple[Spending, ...] = get_args(Spending)
+DENSITY_POINTS = 1_001  # points of a density
+
+
+def spent(share: float, spending: Spending, alpha: float = ALPHA) -> float:
+    """False alarms that may have happened after this share of the seeds."""
+    if spending == "pocock":
+        return alpha * float(np.log1p((np.e - 1) * share))
+    return 4 * float(norm.sf(norm.isf(alpha / 4) / share**0.5))  # half of it on each side
+
+
+def look_levels(
+    looks: Sequence[int], spending: Spending = "pocock", alpha: float = ALPHA
+) -> list[float]:
+    """The level at which each look is tested. `looks`: seeds per arm at each, ascending.
+
+    Raises:
+        BadInput: the looks are not ascending, or the first has less than two seeds.
+    """
+    if not looks or list(looks) != sorted(set(looks)) or looks[0] < 2:
+        raise BadInput(f"looks {list(looks)}: give ascending numbers of seeds, from 2 on")
+    share = np.array(looks) / looks[-1]
+    allowed = np.diff([0.0, *(spent(each, spending, alpha) for each in share)])
+    steps = np.diff([0.0, *share]) ** 0.5  # standard deviations of B between looks
+    levels, at, density = [], np.zeros(1), np.ones(1)  # B(0) = 0
+    for t, step, may_stop in zip(share, steps, allowed, strict=True):
+
+        def stops(c: float, step: float = step, at: np.ndarray = at, p: np.ndarray = density):
+            return float(p @ (norm.sf((c - at) / step) + norm.cdf((-c - at) / step)))
+
+        c = float(brentq(lambda c, stop=stops, a=may_stop: stop(c) - a, 0, 12 * t**0.5))
+        levels.append(2 * float(norm.sf(c / t**0.5)))
+        on = np.linspace(-c, c, DENSITY_POINTS)
+        weight = np.full(DENSITY_POINTS, on[1] - on[0])
+        weight[[0, -1]] /= 2  # trapezoidal rule
+        density = norm.pdf((on[:, None] - at) / step) @ density / step * weight
+        at = on
+    return levels
+
+
+def family_level(
+    looks: Sequence[int], seeds: int, family: int, spending: Spending = "pocock"
+) -> float:
+    """The level at which Holm's correction tests `family` comparisons at the look with so many
+    seeds.
+
+    The step with k comparisons left may test at the level that looks at .05 / k have; Holm tests it
+    at a k-th of the returned level, which is the largest that no step exceeds. Comparisons that are
+    decided leave the family at the next look, as they do in Holm's steps (Ye, Li, Liu and Yao,
+    Statistics in Medicine 32, 2013).
+
+    Raises:
+        BadInput: no look has so many seeds.
+    """
+    if seeds not in looks:
+        raise BadInput(
+            f"{seeds} seeds are none of the looks {list(looks)} that were fixed beforehand: train"
+            " up to the next one"
+        )
+    look = list(looks).index(seeds)
+    steps = range(1, family + 1)
+    return min(k * look_levels(looks, spending, ALPHA / k)[look] for k in steps)

@@ -1,0 +1,106 @@
+"""Levels of several looks: published boundaries, laws, and through the command."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from analysis.calibrate.sequential import LOOKS, STOPPING_RULES, compared_at_looks, stopped
+from analysis.calibrate.simulated_studies import MATH, Study
+from analysis.compare.command import main as compare
+from analysis.inference.looks import family_level, look_levels, spent
+from eval.files.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("spending", "looks", "z"),
+    [  # the boundaries of ldbounds for equally spaced looks, two-sided .05
+        ("obrien_fleming", [2, 4, 6], [3.7103, 2.5114, 1.9930]),
+        ("obrien_fleming", [2, 4, 6, 8, 10], [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]),
+        ("pocock", [2, 4, 6, 8, 10], [2.4380, 2.4268, 2.4101, 2.3966, 2.3859]),
+    ],
+)
+def test_levels_are_the_published_ones(spending, looks, z):
+    found = norm.isf(np.array(look_levels(looks, spending)) / 2)
+    assert found == pytest.approx(z, abs=2e-3)
+
+
+def test_all_is_spent_at_the_end_and_one_look_is_tested_as_ever():
+    for spending in ("obrien_fleming", "pocock"):
+        assert spent(1.0, spending) == pytest.approx(0.05)
+        assert look_levels([5], spending) == pytest.approx([0.05])
+
+
+def test_a_walk_without_drift_is_stopped_in_five_percent():
+    looks = [3, 6, 12]
+    levels = np.array(look_levels(looks, "pocock"))
+    rng = np.random.default_rng(0)
+    walk = rng.standard_normal((100_000, 12)).cumsum(axis=1)[:, np.array(looks) - 1]
+    z = np.abs(walk) / np.sqrt(looks)
+    stopped = z > norm.isf(levels / 2)
+    shares = [stopped[:, : j + 1].any(axis=1).mean() for j in range(3)]
+    assert shares == pytest.approx([spent(s / 12, "pocock") for s in looks], abs=0.003)
+
+
+def test_looks_that_make_no_sense_are_refused():
+    for looks in ([], [3, 3], [6, 3], [1, 4]):
+        with pytest.raises(BadInput, match="ascending numbers of seeds"):
+            look_levels(looks)
+    with pytest.raises(BadInput, match="4 seeds are none of the looks"):
+        family_level([3, 6], 4, 1)
+    assert family_level([3, 6], 3, 1) == look_levels([3, 6])[0]
+
+
+@pytest.mark.parametrize("spending", ["obrien_fleming", "pocock"])
+def test_each_of_many_comparisons_is_tested_at_its_share(spending):
+    """Holm's step with k comparisons left tests at a k-th of the level: not above that of .05/k."""
+    for look, seeds in enumerate((3, 6, 12)):
+        level = family_level([3, 6, 12], seeds, 10, spending)
+        own = [k * look_levels([3, 6, 12], spending, 0.05 / k)[look] for k in (1, 2, 5, 10)]
+        assert all(level <= each + 1e-9 for each in own)
+        assert min(own) == pytest.approx(level)
+
+
+def test_the_command_tests_at_the_level_of_the_look(tmp_path, capsys):
+    """p is between the two looks' levels and .05: called as the only look, not as the first."""
+    rng = np.random.default_rng(3)
+    sources = []
+    for arm, rate in (("a", 0.50), ("b", 0.42)):
+        rows = [f"q{q},8,{rng.binomial(8, rate)},{seed}" for seed in range(3) for q in range(60)]
+        path = tmp_path / f"{arm}.csv"
+        path.write_text("\n".join(["problem_id,n,correct,seed", *rows]) + "\n")
+        sources.append(f"{arm}={path}")
+    common = [*sources, "--reference", "b", "--json", "--draws", "2000"]
+
+    def told(*more):
+        compare([*common, *more])
+        return json.loads(capsys.readouterr().out)
+
+    plain, first = told(), told("--looks", "3", "12", "--spending", "obrien_fleming")
+    p = plain["comparisons"][0]["p"]
+    assert look_levels([3, 12], "obrien_fleming")[0] < p < 0.05
+    assert plain["comparisons"][0]["verdict"] == "better"
+    assert first["comparisons"][0]["verdict"] == "not distinguishable"
+    assert first["level"] == pytest.approx(look_levels([3, 12], "obrien_fleming")[0])
+    assert told("--arm", "a") == plain
+    with pytest.raises(SystemExit) as refused:
+        compare([*common, "--looks", "4", "8"])
+    assert refused.value.code == 2
+    assert "3 seeds are none of the looks" in capsys.readouterr().err
+
+
+def test_a_study_stops_at_the_first_look_that_decides():
+    """A difference of 20 points is plain at 3 seeds, but not at the level of O'Brien and Fleming's
+    first look; none is never called.
+    """
+    clear = Study(MATH, 100, LOOKS[-1], 8, 0.01, effect=0.2)
+    compared = compared_at_looks(clear, 1000, np.random.default_rng(0))
+    found = {rule: stopped(compared, levels) for rule, levels in STOPPING_RULES.items()}
+    assert found == {
+        "12 seeds at once": (True, 12),
+        "each look at .05": (True, 3),
+        "O'Brien and Fleming": (True, 6),
+        "Pocock": (True, 3),
+    }
+    assert stopped(compared, [0, 0, 0]) == (False, 12)
