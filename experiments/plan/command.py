@@ -15,8 +15,9 @@ from experiments.plan.cost import LONGEST_OF, LONGEST_PROMPT, MEAN_PROMPT, Assum
 from experiments.plan.make_plan import Plan, make_plan
 from experiments.plan.memory import Launch
 from experiments.plan.plan_text import plan_text, start_command
-from experiments.plan.throughput import GPUS, Speed
-from experiments.spec.schema import Experiment, HubPolicy, load_experiment
+from experiments.plan.throughput import CPU_OF_PRETRAINED, GPUS, Speed
+from experiments.spec.policy_settings import HubPolicy, PretrainedPolicy
+from experiments.spec.schema import Experiment, load_experiment
 
 
 def main() -> None:
@@ -35,7 +36,10 @@ def plan_from(experiment: Experiment, arguments: argparse.Namespace) -> Plan:
     speed = Speed(arguments.mfu, tokens_per_second=arguments.tokens_per_second)
     longest = arguments.longest_prompt or LONGEST_OF.get(experiment.task.prompts, LONGEST_PROMPT)
     mean = arguments.prompt_tokens or min(MEAN_PROMPT, longest // 2)
-    assumed = Assumed(GPUS[gpu_name], speed, arguments.mean_length, mean)
+    device = GPUS[gpu_name]
+    if device.is_cpu and isinstance(experiment.model, PretrainedPolicy):
+        device = CPU_OF_PRETRAINED
+    assumed = Assumed(device, speed, arguments.mean_length, mean)
     launch = None
     if arguments.launch or arguments.processes > 1:
         launch = Launch(arguments.launch or "fsdp2", arguments.processes)

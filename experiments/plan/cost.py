@@ -27,7 +27,7 @@ MEAN_PROMPT, LONGEST_PROMPT = 120, 1024  # tokens of a problem with its instruct
 LONGEST_OF = {
     "arithmetic": 40,
     "skills": 40,
-    "reasoning_gym": 80,
+    "reasoning_gym": 120,
     "gsm8k_train": 400,
     "math_train": 1536,
     "dapo_math_17k": 1200,

@@ -17,7 +17,7 @@ decoding code on current GPUs; this project has not measured them. `--tokens-per
 the formula for generation by a measured rate, `--mfu` sets another share of the peak.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.plan.geometry import Geometry
@@ -55,6 +55,9 @@ GPUS = {
     # one core, and as much of a laptop's memory as a run may use
     "cpu": Gpu(8, 0.03, 10, launch=0.006, is_cpu=True),
 }
+# The same core on matrices that fill it, as those of SmolLM2-135M (docs/language_model.md), unlike
+# those of the policies that are made here.
+CPU_OF_PRETRAINED = replace(GPUS["cpu"], teraflops=0.2, launch=0.002)
 
 
 @dataclass(frozen=True)
