@@ -69,7 +69,8 @@ def taught_policy() -> Any:
 
     experiment = load_experiment(ROOT / "tests" / "faults" / "faults.yaml")
     assert isinstance(experiment.model, TinyPolicy)
-    return teach_policy(experiment.model, experiment.task.generator)
+    family: Any = experiment.task.generator
+    return teach_policy(experiment.model, family)
 
 
 def small(checkpoints: tuple[int, ...] = (), **training: Any) -> Experiment:
