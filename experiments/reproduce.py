@@ -29,7 +29,7 @@ from experiments.run.fault_dump import Batch, Fault, read_batches, read_fault, u
 from experiments.run.numerics import fault_words
 from experiments.spec.training_settings import Training
 from experiments.training.grpo_config import grpo_config
-from experiments.training.rollout_in_progress import EMPTY, RolloutInProgress, Scores
+from experiments.training.rollout.rollout_in_progress import EMPTY, RolloutInProgress, Scores
 from experiments.training.trainer import EntropyControlTrainer
 from methods import Control
 

@@ -42,10 +42,10 @@ from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
 from experiments.spec.schema import Experiment, Training, load_experiment
 from experiments.tasks.dataset import make_dataset
 from experiments.tasks.strata import RATES, strata_of
-from experiments.training.completions_log import KeptRollouts, drop_rollouts_from
 from experiments.training.grpo_config import grpo_config
 from experiments.training.on_the_way import KeptPolicies
-from experiments.training.rewards import SoftOverlong, VerifiedReward
+from experiments.training.rollout.completions_log import KeptRollouts, drop_rollouts_from
+from experiments.training.rollout.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
 from experiments.workflow.layout import run_folder
 from experiments.workflow.learnable import doubts_of_row

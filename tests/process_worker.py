@@ -24,7 +24,7 @@ from torch.distributed.tensor import DTensor
 
 from experiments.policies.load_save import lora_config, save_policy
 from experiments.spec.training_settings import Lora
-from experiments.training.completions_log import KeptRollouts
+from experiments.training.rollout.completions_log import KeptRollouts
 from experiments.training.trainer import EntropyControlTrainer
 from methods import AER, SIREN, ClipCov, FixedCoefficient, Method, NoEntropy
 from tests.grpo_runs import small_policy, trainer_arguments, training

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from eval.files.jsonl import Row
 from experiments.run.explosion import Limits
-from experiments.training.completions_log import (
+from experiments.training.rollout.completions_log import (
     KeptRollouts,
     drop_rollouts_from,
     token_texts,

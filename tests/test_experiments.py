@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,8 @@ def test_a_probe_says_beforehand_what_would_refute_it(name: str) -> None:
     ]
     experiment = load_experiment(name)
     assert experiment.name == name
-    family, longest = experiment.task.generator, 0
+    family: Any = experiment.task.generator
+    longest = 0
     for level in experiment.task.levels or ():
         longest = max(longest, family.longest(level))
     if name != "arithmetic":  # where a tenth of the steps is written twice

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.training.flipped_verdicts import flip_verdicts
+from experiments.training.rollout.flipped_verdicts import flip_verdicts
 from methods.no_entropy import NoEntropy
 from tests.grpo_runs import digits_reward, ours, training
 

@@ -44,7 +44,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert "Select jobs" not in said
     assert (copy / RUN / "run.json").exists()
-    assert not (copy / RUN / "eval").exists()  # --until is obeyed
+    # --until is obeyed: nothing is scored. The samples come from the process that trains.
+    assert (copy / RUN / "eval" / "arithmetic_test.sampled").exists()
+    assert not (copy / RUN / "eval" / "arithmetic_test.scored").exists()
     return copy
 
 

@@ -16,7 +16,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from eval.sampling.batched_generation import NonFiniteLogits, cut_at_ends, generate_batch
 from eval.sampling.engine_interface import Sampling
 from experiments.policies.tiny import make_tiny_tokenizer
-from experiments.training.generation import complete_prompts, completion_seed
+from experiments.training.rollout.generation import complete_prompts, completion_seed
 from methods import FixedCoefficient, NoEntropy
 from tests import grpo_runs
 from tests.grpo_runs import PROMPTS, ours, small_policy, stock, training

@@ -17,7 +17,7 @@ from accelerate.utils import DistributedType
 
 from eval.files.errors import BadInput
 from experiments.spec.schema import load_experiment
-from experiments.training.micro_batches import batch
+from experiments.training.update.micro_batches import batch
 from experiments.workflow.launcher import (
     LAUNCH_FOLDER,
     ONE,

@@ -1,11 +1,11 @@
-"""What experiments/training/lean_updates.py takes away around an update, and that nothing else
+"""What experiments/training/update/lean_updates.py takes away around an update, and that nothing else
 changes.
 """
 
 import torch
 from trl.trainer import utils
 
-from experiments.training.lean_updates import HEAD_TILE, head_tile, train_once
+from experiments.training.update.lean_updates import HEAD_TILE, head_tile, train_once
 from tests.grpo_runs import small_policy
 
 PROMPT, WORDS = 3, 12

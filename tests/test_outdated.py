@@ -260,10 +260,10 @@ def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(
 @pytest.mark.parametrize(
     ("module", "marks"),
     [
-        ("experiments.training.micro_batches", RUNS),
-        ("experiments.training.generation", RUNS),
-        ("experiments.training.data_order", RUNS),
-        ("experiments.training.gradient_share", RUNS),
+        ("experiments.training.update.micro_batches", RUNS),
+        ("experiments.training.rollout.generation", RUNS),
+        ("experiments.training.rollout.data_order", RUNS),
+        ("experiments.training.update.gradient_share", RUNS),
         ("experiments.policies.load_save", RUNS),
         ("experiments.train", RUNS),
         ("methods.common.objective", RUNS),

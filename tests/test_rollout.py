@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import tensor
 
-from experiments.training.rollout_row import RATES, Rows, UpdateTotals, rate_code, summarise
+from experiments.training.rollout.rollout_row import RATES, Rows, UpdateTotals, rate_code, summarise
 
 LABELS = {"level": ["1", "2"], "stratum": RATES}
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eval.files.errors import BadInput
-from experiments.training import rollout_checks
+from experiments.training.rollout import rollout_checks
 from experiments.training.trainer import EntropyControlTrainer
 from methods import NoEntropy
 from tests.grpo_runs import small_policy, trainer_arguments, training

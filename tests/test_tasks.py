@@ -23,7 +23,7 @@ from experiments.spec.resolved import resolved_yaml
 from experiments.spec.schema import Experiment, Task, load_experiment
 from experiments.tasks.dataset import UNKNOWN, make_dataset
 from experiments.tasks.problem_files import write_all
-from experiments.training.rewards import VerifiedReward
+from experiments.training.rollout.rewards import VerifiedReward
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import problem_parts
 

@@ -9,8 +9,8 @@ import torch
 from trl.trainer.grpo_config import GRPOConfig
 
 from experiments.train import keep_rows
-from experiments.training.gradient_share import GradientShare
 from experiments.training.grpo_config import grpo_config
+from experiments.training.update.gradient_share import GradientShare
 from methods import (
     AER,
     CEGPPO,

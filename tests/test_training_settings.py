@@ -15,8 +15,8 @@ from experiments.spec.schema import load_experiment, run_spec
 from experiments.spec.training_settings import MACHINE, Lora, Training
 from experiments.train import reward_functions
 from experiments.training.grpo_config import PASSED_ON, grpo_config
-from experiments.training.micro_batches import batch
-from experiments.training.rewards import SoftOverlong, soft_overlong
+from experiments.training.rollout.rewards import SoftOverlong, soft_overlong
+from experiments.training.update.micro_batches import batch
 from tests.grpo_runs import training
 
 OTHER: dict[str, Any] = {

@@ -22,8 +22,8 @@ from experiments.policies.load_save import lora_config
 from experiments.spec.schema import load_experiment
 from experiments.spec.training_settings import Lora
 from experiments.training import trainer as trainer_module
-from experiments.training.generation import LOGPROBS, check_server, engine_seed
-from experiments.training.sharding import prepare_shards
+from experiments.training.rollout.generation import LOGPROBS, check_server, engine_seed
+from experiments.training.update.sharding import prepare_shards
 from experiments.training.vllm_server import serve_command
 from methods import FixedCoefficient
 from methods.common.objective import Loss, grpo_objective
@@ -87,7 +87,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[Any, ...], Loss]]
     made: list[tuple[tuple[Any, ...], Loss]] = []
 
     # this engine's log-probabilities are off on purpose; rollout_checks.py would end the run
-    monkeypatch.setattr("experiments.training.rollout_checks.ROUNDED_NATS", math.inf)
+    monkeypatch.setattr("experiments.training.rollout.rollout_checks.ROUNDED_NATS", math.inf)
 
     def recorded(*arguments: Any) -> Loss:
         made.append((arguments, grpo_objective(*arguments)))

@@ -27,7 +27,7 @@ from analysis.results.counts import scores
 POWER_STUDIES = 0.4
 # and where an interval may be too narrow: one that holds 94.5 % and one that holds 93 % are told
 # apart
-HARD_STUDIES = 3
+HARD_STUDIES = 2
 
 
 def called(comparison: Comparison) -> str:

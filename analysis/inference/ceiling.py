@@ -17,7 +17,7 @@ rise beyond doubt, where the best fit lies at a bound, where training ended befo
 that the fit sees, and where a ceiling 5 points off fits nearly as well: each with its reason.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -92,7 +92,7 @@ def fitted_ceiling(curve: TrainingCurve) -> tuple[Ceiling | None, str]:
     below, above = fit.ceiling - WIDEST, fit.ceiling + WIDEST
     if min(excess(below), excess(above)) <= 0:
         return None, "a ceiling 5 points off fits nearly as well"
-    low, high = (float(brentq(excess, fit.ceiling, end, xtol=1e-4)) for end in (below, above))
+    low, high = (cast(float, brentq(excess, fit.ceiling, end, xtol=1e-4)) for end in (below, above))
     if fit.ceiling > 1:
         return None, "the best fit is above 100"
     return Ceiling(fit.ceiling, max(0.0, low), min(1.0, high)), ""

@@ -104,9 +104,9 @@ def compare_curves(
         raise BadInput(
             "its curve has other points than the reference's: their means are not compared"
         )
-    arms, squared = [mean_scores(each) for each in (a, b)], mean_weights(a.x) ** 2
+    a_SQ, b_SQ, squared = mean_scores(a), mean_scores(b), mean_weights(a.x) ** 2
     variance = float(squared @ (a.tries_X + b.tries_X))
-    return compare_means(*arms, arms, variance**0.5, draws=draws, rng=rng)
+    return compare_means(a_SQ, b_SQ, [a_SQ, b_SQ], variance**0.5, draws=draws, rng=rng)
 
 
 def completions_to_reach(curve: TrainingCurve, score: float) -> tuple[float, float, float]:

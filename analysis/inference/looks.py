@@ -20,7 +20,7 @@ levels are careful. docs/statistics.md has the simulated false alarms.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from scipy.optimize import brentq
@@ -60,7 +60,7 @@ def look_levels(
         def stops(c: float, step: float = step, at: np.ndarray = at, p: np.ndarray = density):
             return float(p @ (norm.sf((c - at) / step) + norm.cdf((-c - at) / step)))
 
-        c = float(brentq(lambda c, stop=stops, a=may_stop: stop(c) - a, 0, 12 * t**0.5))
+        c = cast(float, brentq(lambda c, stop=stops, a=may_stop: stop(c) - a, 0, 12 * t**0.5))
         levels.append(2 * float(norm.sf(c / t**0.5)))
         on = np.linspace(-c, c, DENSITY_POINTS)
         weight = np.full(DENSITY_POINTS, on[1] - on[0])

@@ -21,6 +21,7 @@ those with several right answers, as countdown, are left out.
 import json
 import random
 from functools import cache
+from importlib import import_module
 from typing import Annotated, Any, Literal
 
 from annotated_types import Len
@@ -110,7 +111,7 @@ def generator_of(family: ReasoningGym, level: int) -> Any:
         BadInput: reasoning-gym is not installed, or refuses the settings.
     """
     try:
-        from reasoning_gym import create_dataset
+        create_dataset: Any = import_module("reasoning_gym").create_dataset
     except ImportError:
         raise BadInput(
             "prompts: reasoning_gym needs the package reasoning-gym: pip install"

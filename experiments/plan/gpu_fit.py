@@ -12,7 +12,7 @@ from experiments.plan.throughput import Gpu
 from experiments.spec.policy_settings import PretrainedPolicy
 from experiments.spec.schema import Experiment
 from experiments.spec.training_settings import Lora, Training
-from experiments.training.micro_batches import batch
+from experiments.training.update.micro_batches import batch
 
 LAUNCHES = (Launch("single"), *(Launch("fsdp2", n) for n in (2, 4, 8)))
 """Launches that are tried if none is named, the cheapest first."""

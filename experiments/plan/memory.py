@@ -11,7 +11,7 @@ float32 copy, and an update smaller than 1/256 of the weight is lost to rounding
 adds autocast and no copy; float32 weights under autocast are the usual "mixed precision". FSDP2
 (accelerate) makes trained weights float32 when mixed precision is on. DeepSpeed keeps a float32
 copy of bfloat16 weights. With sharding, gradients are shards during the whole update
-(experiments/training/sharding.py).
+(experiments/training/update/sharding.py).
 
 Source: the code of TRL 1.16, accelerate and torch 2.13; ZeRO's 16 bytes per parameter from
 arXiv 1910.02054. tests/speed/memory.py compares the estimate with measured peaks. Not included are

@@ -22,6 +22,7 @@ import eval.sampling.lean_imports  # noqa: F401  # isort: skip
 
 import hashlib
 import os
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,7 +101,7 @@ def read_gguf(path: Path) -> tuple[Any, Any]:
 
 def correct_tokenizer(tokenizer: Any, path: Path) -> None:
     """Gives the tokenizer the end, padding, splitting and decoding that the file names."""
-    from gguf import GGUFReader
+    GGUFReader: Any = import_module("gguf").GGUFReader
     from tokenizers import decoders, pre_tokenizers
 
     fields = GGUFReader(path).fields

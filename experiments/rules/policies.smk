@@ -48,9 +48,10 @@ rule base_policy:
         out=subpath(output.mark, parent=True),
         module=LAYOUT.base_module(),
         digest=DIGEST(f"{RESULTS}/base/policy/{CHECKSUMS}"),
+    # Passive: threads that wait for each other sleep. On a busy machine they would spin for minutes.
     shell:
-        "exec python -m experiments.workflow.devices --gpus {resources.gpu} --"
-        " python -m experiments.policies.{params.module}"
+        "OMP_WAIT_POLICY=passive exec python -m experiments.workflow.devices"
+        " --gpus {resources.gpu} -- python -m experiments.policies.{params.module}"
         " --spec {params.spec:q} --out {params.out:q} > {log:q} 2>&1"
 
 
@@ -86,6 +87,7 @@ rule train:
         digest=lambda wildcards: DIGEST(LAYOUT.run(**wildcards) / CHECKSUMS),
     shell:
         "OMP_NUM_THREADS={resources.computing} MKL_NUM_THREADS={resources.computing}"
+        " OMP_WAIT_POLICY=passive"
         " exec python -m experiments.workflow.devices"
         " --gpus {resources.gpu} -- {resources.launcher} experiments.train"
         " --spec {params.spec:q} --arm {wildcards.arm} --seed {wildcards.seed} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 """TRL's settings for one run: what the experiment says, plus what the shared objective needs
 switched off.
 
-How its batches become TRL's stands in experiments/training/micro_batches.py.
+How its batches become TRL's stands in experiments/training/update/micro_batches.py.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from experiments.run.processes import PATIENCE
 from experiments.spec.training_settings import Training
-from experiments.training.micro_batches import batch
+from experiments.training.update.micro_batches import batch
 
 PASSED_ON = {
     "num_generations", "num_iterations", "max_completion_length", "temperature", "top_p",

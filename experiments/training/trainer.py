@@ -45,19 +45,19 @@ from experiments.run.checkpoint import Progress, read_progress, seal, staging_in
 from experiments.run.explosion import Limits, observe
 from experiments.run.numerics import FAULT_FOLDER, UNDRAWABLE, Guard
 from experiments.run.stopping import AfterUpdate, StopRequest
-from experiments.training.acted import added_to_plain, lever_numbers, unlike_plain
-from experiments.training.completions_log import CompletionsLog, KeptRollouts
-from experiments.training.data_order import skip_passes
-from experiments.training.flipped_verdicts import flip_verdicts
-from experiments.training.generation import complete_prompts, prepare_generation
-from experiments.training.gradient_share import GradientShare
-from experiments.training.lean_updates import head_tile, train_once
-from experiments.training.own_entropy import attach_own_entropy, own_scores
-from experiments.training.rollout_checks import are_checked, check_rollout, check_scores
-from experiments.training.rollout_in_progress import RolloutInProgress, Scores
-from experiments.training.rollout_row import Labels, Rows, summarise, truncated
-from experiments.training.sharding import prepare_shards
-from experiments.training.token_levers import levers_in, local_rows, whole_rollout
+from experiments.training.rollout.completions_log import CompletionsLog, KeptRollouts
+from experiments.training.rollout.data_order import skip_passes
+from experiments.training.rollout.flipped_verdicts import flip_verdicts
+from experiments.training.rollout.generation import complete_prompts, prepare_generation
+from experiments.training.rollout.rollout_checks import are_checked, check_rollout, check_scores
+from experiments.training.rollout.rollout_in_progress import RolloutInProgress, Scores
+from experiments.training.rollout.rollout_row import Labels, Rows, summarise, truncated
+from experiments.training.update.acted import added_to_plain, lever_numbers, unlike_plain
+from experiments.training.update.gradient_share import GradientShare
+from experiments.training.update.lean_updates import head_tile, train_once
+from experiments.training.update.own_entropy import attach_own_entropy, own_scores
+from experiments.training.update.sharding import prepare_shards
+from experiments.training.update.token_levers import levers_in, local_rows, whole_rollout
 from methods.common.control import (
     Control,
     Method,

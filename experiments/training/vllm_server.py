@@ -16,7 +16,7 @@ from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from experiments.policies.load_save import policy_source
 from experiments.spec.schema import Experiment, load_experiment
-from experiments.training.generation import LOGPROBS, engine_seed
+from experiments.training.rollout.generation import LOGPROBS, engine_seed
 
 
 def serve_command(

@@ -3,9 +3,9 @@
 A policy and its samples are dear, so their jobs keep what is complete and resume what is not, and
 Snakemake's `update` marks such outputs. A job whose user has asked for it by force starts anew:
 
-    base_policy            the mark of the policy
-    train                  the mark of the run, and its checkpoints
-    sample, base_sample    the samples
+    base_policy                               the mark of the policy
+    train                                     the mark of the run, and its checkpoints
+    sample, sample_on_the_way, base_sample    the samples
 
 Called once per start of Snakemake and after it has decided what runs. So a forced job that fails or
 is interrupted resumes at a retry, and at the next start without force.
@@ -18,7 +18,7 @@ from typing import Any
 from eval.files.durable import discard
 from eval.files.marks import CHECKSUMS
 
-KEEPERS = ("base_policy", "train", "sample", "base_sample")
+KEEPERS = ("base_policy", "train", "sample", "sample_on_the_way", "base_sample")
 """Rules whose jobs keep what is complete."""
 
 

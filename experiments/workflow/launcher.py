@@ -16,7 +16,8 @@ from typing import Any
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file
-from experiments.spec.schema import Experiment, HubPolicy
+from experiments.spec.policy_settings import PretrainedPolicy
+from experiments.spec.schema import Experiment
 from experiments.workflow.config import whole_number
 
 LAUNCH_FOLDER = Path(__file__).parents[1] / "launch"
@@ -50,7 +51,7 @@ def run_launcher(config: Mapping[str, Any], experiment: Experiment) -> str:
     loading torch takes longer than its answers: the process that has trained it samples it.
     """
     started = launcher(config)
-    is_small = not isinstance(experiment.model, HubPolicy) and not config.get("gpus")
+    is_small = not isinstance(experiment.model, PretrainedPolicy) and not config.get("gpus")
     samples_here = is_small and experiment.evaluation.engine == "transformers"
     return TRAIN_THEN_SAMPLE if samples_here and started == ONE else started
 

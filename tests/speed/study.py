@@ -75,8 +75,9 @@ def main() -> None:
         own = 0.0
         if arguments.run:
             arguments.results, own = run_study(arguments, Path(scratch))
-        found = {"now": seconds_of(arguments.results)}
-        found["now"]["Snakemake itself"] = own
+        now = "now" if arguments.before else arguments.results.name
+        found = {now: seconds_of(arguments.results)}
+        found[now]["Snakemake itself"] = own
         if arguments.before:
             found = {"before": seconds_of(arguments.before)} | found
         print(table(found))
@@ -203,12 +204,13 @@ def draw(found: Mapping[str, Seconds], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 1.4 + 0.5 * len(found)), layout="constrained")
-    left = dict.fromkeys(found, 0.0)
+    left, colours = dict.fromkeys(found, 0.0), plt.get_cmap("tab20")
     for number, part in enumerate(PARTS):
         for name, each in found.items():
-            label = part if name == "now" else None
-            axes.barh(name, each[part], left=left[name], color=f"C{number}", label=label)
+            label = part if name == [*found][-1] else None
+            axes.barh(name, each[part], left=left[name], color=colours(number), label=label)
             left[name] += each[part]
+    axes.invert_yaxis()
     axes.set_xlabel("seconds of all jobs")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8)

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from eval.files.errors import BadInput
 from eval.sampling.prompts import encode_prompts
-from experiments.training.rollout_in_progress import RolloutInProgress, Scores
+from experiments.training.rollout.rollout_in_progress import RolloutInProgress, Scores
 
 EVERY = 50
 """Rollouts between checks, after the run's first and that after a resume."""

@@ -25,7 +25,7 @@ from torch.utils.checkpoint import checkpoint
 from trl.trainer.utils import FusedCausalLMOutput
 
 from eval.files.errors import BadInput
-from experiments.training.rollout_in_progress import Scores
+from experiments.training.rollout.rollout_in_progress import Scores
 
 CHUNK = 1024  # tokens whose logits exist at a time
 UNSUPPORTED = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from experiments.training.gradient_share import GradientShare
-from experiments.training.rollout_row import Rows, UpdateTotals
+from experiments.training.rollout.rollout_row import Rows, UpdateTotals
+from experiments.training.update.gradient_share import GradientShare
 from methods.common.control import Control
 
 EMPTY = torch.empty(0)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.training.rollout_row import Rows
+from experiments.training.rollout.rollout_row import Rows
 from methods.common.control import LEVERS, Rollout, Shape
 from methods.common.uniform import keyed_uniform
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from eval.files.durable import write_bytes
 from eval.files.jsonl import Row, dump
 from eval.files.results_layout import COMPLETIONS_FOLDER, completions_file, completions_files
-from experiments.training.rollout_in_progress import TokenScores
+from experiments.training.rollout.rollout_in_progress import TokenScores
 
 DECIMALS = 4
 """Of entropy and log-probability: 1e-4 nats, less than bfloat16 can tell apart."""
