@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from eval.questions.problems import write_problems
-from experiments.families import Arithmetic
+from experiments.families import Arithmetic, TaughtFamily
 from experiments.families.family import draw_problems
 from experiments.spec.schema import Experiment, TinyPolicy, load_experiment
 
@@ -68,8 +68,9 @@ def taught_policy() -> Any:
     from experiments.policies.tiny import teach_policy
 
     experiment = load_experiment(ROOT / "tests" / "faults" / "faults.yaml")
+    family = experiment.task.generator
     assert isinstance(experiment.model, TinyPolicy)
-    family: Any = experiment.task.generator
+    assert isinstance(family, TaughtFamily)
     return teach_policy(experiment.model, family)
 
 

@@ -38,7 +38,6 @@ Generator = Literal[
     "count_bits",
     "count_primes",
     "gcd",
-    "gsm_symbolic",
     "largest_island",
     "lcm",
     "leg_counting",
