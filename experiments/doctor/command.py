@@ -22,6 +22,7 @@ from experiments.doctor.machine import (
     cores,
     in_hub_cache,
     installed_gpus,
+    installed_version,
     total_memory,
 )
 
@@ -97,6 +98,12 @@ def _missing_for(
         yield "vllm is not installed"
     if experiment.training.lora is not None and given["peft"].status == "missing":
         yield "peft is not installed"
+    if experiment.model.source == "package":
+        for package in ("gguf", experiment.model.name):
+            if installed_version(package) is None:
+                yield f"{package} is not installed"
+    if experiment.task.prompts == "reasoning_gym" and given["reasoning-gym"].status == "missing":
+        yield "reasoning-gym is not installed"
 
 
 def _price(experiment: Any, gpus: list[InstalledGpu]) -> str:

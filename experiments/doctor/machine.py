@@ -209,6 +209,8 @@ def extras() -> list[Check]:
             "pip install flash-attn --no-build-isolation",
         ),
         "peft": ("training.lora", "pip install -e '.[lora]'"),
+        "gguf": ("model.source: package", "pip install -e '.[lm]'"),
+        "reasoning-gym": ("task.prompts: reasoning_gym", "pip install -e '.[lm]'"),
         "deepspeed": ("ZeRO-3", "pip install deepspeed"),
     }
     versions = {package: installed_version(package) for package in wanted}
