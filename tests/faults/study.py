@@ -30,7 +30,7 @@ RULES = {
     "base_policy": r"-m experiments\.policies\.tiny",
     "base_sample": r"-m eval\.sample .*--label arm=base",
     "base_score": r"-m eval\.score --out \S+/base/eval",
-    "train": r"-m experiments\.train ",
+    "train": r"-m experiments\.(workflow\.train_then_sample experiments\.)?train ",
     "sample": r"-m eval\.sample (?!.*arm=base)",
     "score": r"-m eval\.score --out \S+/seed-",
     "tables": r"-m analysis\.tables",
