@@ -96,6 +96,17 @@ def test_the_screen_says_it_once_for_each_run(tmp_path: Path) -> None:
     assert progress.new_doubts() == []
 
 
+def test_a_policy_that_explodes_later_on_is_not_doubted(tmp_path: Path) -> None:
+    """The screen looks once a minute, and may see the first row beside hopeless later ones."""
+    progress = StudyProgress(StudyLayout(SMOLLM2, tmp_path))
+    progress.start(0, "train", {"arm": "none", "seed": "1"}, [])
+    rows = progress.layout.run("none", 1) / "train.jsonl"
+    rows.parent.mkdir(parents=True)
+    seen = [{**HOPELESS, "accuracy": 0.3, "truncated": 0.1}, {**HOPELESS, "rollout": 1}]
+    rows.write_text("".join(json.dumps(row) + "\n" for row in seen))
+    assert progress.new_doubts() == []
+
+
 def test_a_row_without_verdicts_is_not_doubted() -> None:
     assert doubts_of_row({"accuracy": None, "truncated": 0.0}, 24) == []
 

@@ -110,7 +110,8 @@ class StudyProgress:
         """Lines on training runs that, by their first row, have nothing to learn; each once."""
         lines = []
         for job in [*self.active.values()]:
-            if not job.judged and (row := row_of(job)):
+            # The first row, for a policy that exploded later on had something to learn from.
+            if not job.judged and row_of(job) and job.rows and (row := first_row(job.rows)):
                 job.judged = True
                 lines += [
                     f"warning: {job.name}: {doubt}" for doubt in doubts_of_row(row, job.limit)
@@ -153,6 +154,14 @@ def row_of(job: ActiveJob) -> dict[str, Any] | None:
     with suppress(OSError):
         if job.rows and job.rows.stat().st_mtime > job.date - CLOCK_TICK:
             return last_row(job.rows)
+    return None
+
+
+def first_row(path: Path) -> dict[str, Any] | None:
+    """The first row of a file that is being appended to; None if there is none yet."""
+    with suppress(OSError, ValueError), path.open("rb") as file:
+        row = json.loads(file.readline())
+        return row if isinstance(row, dict) and "rollout" in row else None
     return None
 
 
