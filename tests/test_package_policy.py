@@ -82,7 +82,7 @@ def test_without_gguf_the_command_that_installs_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(package, "find_spec", lambda _: None)
-    with pytest.raises(BadInput, match=r"pip install 'entropy-control\[lm\]'"):
+    with pytest.raises(BadInput, match=r"pip install -e '\.\[lm\]'"):
         package.read_gguf(tmp_path / "x.gguf")
 
 

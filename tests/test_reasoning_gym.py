@@ -125,7 +125,7 @@ def test_settings_that_the_suite_sets_itself_are_refused() -> None:
 def test_without_the_package_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)
     family = ReasoningGym(counted=7)  # not in the cache of this process
-    with pytest.raises(BadInput, match=r"pip install 'entropy-control\[lm\]'"):
+    with pytest.raises(BadInput, match=r"pip install -e '\.\[lm\]'"):
         family.question(1, random.Random(0))
 
 

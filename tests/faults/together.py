@@ -69,6 +69,8 @@ def outlived(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> 
     study = quiet.copy(folder)
     shutil.rmtree(study.run(1))
     for made in HELD:
+        # The job that trained has sampled, too: without its samples rule sample has a job.
+        shutil.rmtree(study.run(1) / "eval", ignore_errors=True)
         run = until_begun(study, made)
         signal_to(run.main.pid, signal.SIGKILL)
         run.main.wait()
