@@ -113,8 +113,7 @@ def generator_of(family: ReasoningGym, level: int) -> Any:
         create_dataset: Any = import_module("reasoning_gym").create_dataset
     except ImportError:
         raise BadInput(
-            "prompts: reasoning_gym needs the package reasoning-gym: pip install"
-            " 'entropy-control[lm]'"
+            "prompts: reasoning_gym needs the package reasoning-gym: pip install -e '.[lm]'"
         ) from None
     settings = family.difficulty[level - 1]
     try:
