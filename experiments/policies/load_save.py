@@ -112,7 +112,7 @@ def lora_config(lora: Lora | None) -> Any:
         from peft import LoraConfig
     except ImportError:
         raise BadInput(
-            "training.lora needs the package peft: pip install 'entropy-control[lora]'"
+            "training.lora needs the package peft: pip install -e '.[lora]'"
         ) from None
     targets = (
         lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)

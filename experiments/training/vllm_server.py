@@ -59,7 +59,7 @@ def main() -> None:
         try:
             os.execvp(command[0], command)
         except FileNotFoundError:
-            raise BadInput("vllm is not installed: pip install 'entropy-control[vllm]'") from None
+            raise BadInput("vllm is not installed: pip install -e '.[vllm]'") from None
 
 
 if __name__ == "__main__":

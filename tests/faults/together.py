@@ -75,7 +75,7 @@ def outlived(quiet: Study, taken: dict[str, float], folder: Path, seed: int) -> 
         signal_to(run.main.pid, signal.SIGKILL)
         run.main.wait()
         left = [process.pid for process in run.processes()]
-        require(bool(left), "its job died with it")
+        require(bool(left), f"its job died with it, or was over: {made}")
         try:
             for pid in left:
                 signal_to(pid, signal.SIGSTOP)
