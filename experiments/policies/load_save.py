@@ -111,9 +111,7 @@ def lora_config(lora: Lora | None) -> Any:
     try:
         from peft import LoraConfig
     except ImportError:
-        raise BadInput(
-            "training.lora needs the package peft: pip install -e '.[lora]'"
-        ) from None
+        raise BadInput("training.lora needs the package peft: pip install -e '.[lora]'") from None
     targets = (
         lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
     )
