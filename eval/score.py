@@ -7,7 +7,6 @@ It needs neither a GPU nor the policy. Scoring again, for example with another v
 these files and leaves the samples as they are.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Row, dump, read_rows
-from eval.files.marks import known_parts, sha256, write_mark
+from eval.files.marks import digest_of, known_parts, sha256, write_mark
 from eval.questions.problems import Problem, read_problems
 from eval.sampling.engine_interface import Key
 from eval.sampling.missing_samples import row_key
@@ -99,7 +98,7 @@ def prompts_hash(problems: Sequence[Problem], samples: dict[Key, Row]) -> str | 
     asked = {(key.problem_id, row.get("prompt_hash")) for key, row in samples.items()}
     if {problem.id for problem in problems} - {name for name, prompt in asked if prompt}:
         return None
-    return hashlib.sha256(json.dumps(sorted(asked, key=repr)).encode()).hexdigest()[:16]
+    return digest_of(sorted(asked, key=repr))
 
 
 def powers_of_two(largest: int) -> list[int]:

@@ -64,8 +64,9 @@ def probes(names: list[str]) -> Iterator[tuple[str, TinyPolicy, Skills]]:
         experiment = load_experiment(str(path))
         family: Family | None = experiment.task.family
         policy = experiment.model
-        wanted = path.stem in (names or [path.stem]) and not getattr(family, "filler", 0)
-        if wanted and isinstance(policy, TinyPolicy) and isinstance(family, Skills):
+        if not isinstance(policy, TinyPolicy) or not isinstance(family, Skills) or family.filler:
+            continue
+        if path.stem in (names or [path.stem]):
             yield path.stem, policy, family
 
 

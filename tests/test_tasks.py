@@ -100,12 +100,13 @@ def test_limits_count_what_is_left(data_dir: Path, tmp_path: Path) -> None:
     assert ids == ["t-0", "t-4"], "t-4 overlaps with a question that is not asked"
 
 
-def test_generated_sets_of_one_family_are_distinct_and_not_examined(tmp_path: Path) -> None:
-    """Their streams share no problem (tests/test_families.py); 5+3 and 5-3 would be near ones."""
+def test_arithmetic_streams_are_examined_too(tmp_path: Path) -> None:
     experiment = load_experiment("smoke")
     ids, report = written(experiment, tmp_path / "problems")
     assert len(ids) == report["rows"] == report["kept"] == 16
-    assert report["benchmarks"] == {}
+    assert report["benchmarks"] == {
+        "arithmetic_test": {"problems": 10, "exact": 0, "near": 0, "contained": 0, "train_rows": 0}
+    }
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:

@@ -55,19 +55,20 @@ def load_sources(sources: Iterable[str]) -> Sources:
 def experiment(folder: Path, name: str) -> Arms:
     """Every arm of results/NAME that has been evaluated, as NAME/ARM."""
     files: dict[str, dict[str, dict[int, Path]]] = {}
-    first: dict[str, Path] = {}
     for path in sorted(folder.glob(f"*/seed-*/eval/*{SUFFIX}")):
         arm, run, benchmark = path.parts[-4], path.parts[-3], path.name.removesuffix(SUFFIX)
         seed = run.removeprefix("seed-")
         if not seed.isdecimal():
             raise BadInput(f"{path}: the folder {run} names no seed; expected seed-<number>.")
         files.setdefault(f"{name}/{arm}", {}).setdefault(benchmark, {})[int(seed)] = path
-        require_same_prompts([path], than=first.setdefault(benchmark, path))
     if not files:
         raise BadInput(
             f"{folder} holds no ARM/seed-N/eval/BENCHMARK{SUFFIX}. Is it an experiment that was"
             " evaluated?"
         )
+    for benchmark in sorted({each for sets in files.values() for each in sets}):
+        by_seed = [sets.get(benchmark, {}) for sets in files.values()]
+        require_same_prompts([path for seeds in by_seed for path in seeds.values()])
     return {
         arm: {each: load_counts(seeds) for each, seeds in sets.items()}
         for arm, sets in files.items()

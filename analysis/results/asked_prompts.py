@@ -2,7 +2,7 @@
 may differ, or print a date. eval.score records one hash per run and benchmark.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from eval.files.errors import BadInput
@@ -15,13 +15,15 @@ def asked_prompts(counts: Path) -> str:
     return str((object_or_none(measures) or {}).get("prompts") or "")
 
 
-def require_same_prompts(files: Iterable[Path], than: Path) -> None:
-    """Raises BadInput, which names both files, if one was asked other prompts than `than`."""
-    expected = asked_prompts(than)
-    for path in files:
-        found = asked_prompts(path)
-        if expected and found and found != expected:
+def require_same_prompts(files: Sequence[Path]) -> None:
+    """Raises BadInput, which names both files, if one was asked other prompts than the first that
+    records its prompts.
+    """
+    known = [(path, asked) for path in files if (asked := asked_prompts(path))]
+    for path, asked in known[1:]:
+        first, expected = known[0]
+        if asked != expected:
             raise BadInput(
-                f"{path} was asked other prompts than {than} (hashes {found} and {expected}):"
+                f"{path} was asked other prompts than {first} (hashes {asked} and {expected}):"
                 " sample both with one chat template, which may not print today's date"
             )

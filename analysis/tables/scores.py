@@ -7,7 +7,6 @@ numbers computed before it. If a row lacks a number, its `remarks` say why.
 
 import zlib
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +61,9 @@ def counts_of(results: Results, arm: str, benchmark: str) -> tuple[Counts | None
     files = results.evaluation(arm, benchmark, "counts.csv")
     if not files:
         return None, "not evaluated"
-    of_reference = results.evaluation(results.reference, benchmark, "counts.csv")
+    of_reference = [*results.evaluation(results.reference, benchmark, "counts.csv").values()]
     try:
-        for first in islice(of_reference.values(), 1):
-            require_same_prompts(files.values(), than=first)
+        require_same_prompts([*of_reference[:1], *files.values()])
         return load_counts(files), ""
     except BadInput as error:
         return None, str(error)

@@ -19,7 +19,7 @@ from eval.files.marks import known_parts, mark_folder
 from eval.questions.contamination import Examination, examine, write_report
 from eval.questions.duplicates import Repeats
 from eval.questions.problems import Problem, load_counted, load_set, write_problems
-from experiments.families import FAMILIES
+from experiments.families import FAMILIES, TaughtFamily
 from experiments.families.family import draw_problems
 from experiments.spec.data_folder import load_ready
 from experiments.spec.schema import Benchmark, Experiment
@@ -33,20 +33,23 @@ def training_problems(
     """The training prompts, and the report on the set that they come from.
 
     Duplicate, conflicting and overlapping rows are removed before the first `limit` rows are taken.
-    Problems of one family differ by construction, though an examination that leaves signs out, and
-    counts shared words, may take them for one: they are compared with named sets alone.
+    Generated streams have no problem in common by construction, but are examined, too. Only where
+    problems are told in words and signs (5+3, 5-3) would an examination that leaves signs out, and
+    counts shared words, take many for one: these are compared with named sets alone.
     """
     task = experiment.task
     is_generated = task.prompts in FAMILIES
-    if is_generated:
+    has_signs = is_generated and not isinstance(task.generator, TaughtFamily)
+    if has_signs:
         sets = experiment.evaluation.benchmarks
         benchmarks = {name: benchmarks[name] for name in benchmarks if not sets[name].levels}
+    if is_generated:
         levels, count = required(task.levels), required(task.per_level)
         drawn = draw_problems(task.generator, levels, count, "train", task.seed)
         repeats = Repeats(0, 0)
     else:
         drawn, repeats = load_counted(task.prompts, data_dir(experiment))
-    found = examine(task.prompts, drawn, benchmarks, task.contamination, distinct=is_generated)
+    found = examine(task.prompts, drawn, benchmarks, task.contamination, distinct=has_signs)
     before = {"rows": len(drawn) + sum(repeats), **repeats._asdict()}  # loading removed duplicates
     kept = {row["id"] for row in found.rows}
     return [p for p in drawn if p.id in kept][: task.limit], found._replace(
