@@ -1,5 +1,8 @@
 """One process that trains a run and samples its policy: equal to two, whatever happens between."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from experiments.workflow.layout import StudyLayout
 from experiments.workflow.train_then_sample import main
 from tests.killed_runs import make_root, small, start
 
+ROOT = Path(__file__).parents[1]
 SEED = 1
 
 
@@ -91,3 +95,24 @@ def test_only_a_policy_that_is_made_here_on_a_cpu_is_sampled_where_it_was_traine
     assert run_launcher({"gpus": 1}, tiny) == ONE
     assert run_launcher({"processes": 2}, tiny).startswith("accelerate launch")
     assert run_launcher({}, load_experiment("qwen3_0_6b_one_gpu")) == ONE
+
+
+def test_it_samples_by_the_command_of_rule_sample(tmp_path: Path) -> None:
+    """A dry run prints that. Were they different, rule sample would do all of it again."""
+    options = ["-n", "-p", "--cores", "1", "--snakefile", str(ROOT / "Snakefile")]
+    target = "results/smoke/aer/seed-1/eval/arithmetic_test.sampled"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", *options, "--directory", str(tmp_path)),
+            *("--config", "experiment=smoke", "--", target),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 0, said[-2000:]
+    mine = StudyLayout(load_experiment("smoke"), Path("results")).sampling_arguments("aer", 1)
+    assert f"-m eval.sample {' '.join(mine)} > " in said
