@@ -30,12 +30,13 @@ from experiments.spec.schema import load_experiment
 from tests import synthetic
 from tests.test_pipeline import copied
 
+MINI = str(Path(__file__).with_name("forcing.yaml"))
 TINY = {
     "question": "Does the battery run?",
     "reference": "none",
     "probes": {
-        "one": {"experiment": "smoke"},
-        "two": {"experiment": "smoke", "score": "holding", "control": True},
+        "one": {"experiment": MINI},
+        "two": {"experiment": MINI, "score": "holding", "control": True},
     },
     "arms": {
         "none": {"method": {"name": "no_entropy"}},
