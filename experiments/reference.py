@@ -49,6 +49,7 @@ RANGES = {
     "AtLeastOne": "≥ 1",
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
+    "Allocation": "equal or neyman",
     "Trials": "integer in [1, 100,000]",
     "Workers": "integer in [1, 1,000]",
     "Commit | None": "40 hexadecimal digits",

@@ -47,6 +47,11 @@ FolderName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
 ]  # becomes a folder
 
+# left out of a spec where it is equal, so that older results folders keep their settings
+Allocation = Annotated[
+    Literal["equal", "neyman"], Field(exclude_if=lambda allocation: allocation == "equal")
+]
+
 DEFAULT_EXPERIMENT = "rare"  # of `snakemake all`; the Makefile names it, too
 
 # These folders are in a results folder beside those of the arms, so no arm may have their names.
@@ -135,7 +140,7 @@ class Benchmark(Closed):
 
     samples: Count  # completions per question
     # neyman = of the trained policies only in the mean: more where the base policy's answers vary
-    allocation: Literal["equal", "neyman"] = "equal"
+    allocation: Allocation = "equal"
     k: Annotated[tuple[Count, ...], Len(1)]  # of pass@k
     levels: Levels | None = None  # generated sets: their levels
     per_level: Count | None = None  # generated sets: questions per level

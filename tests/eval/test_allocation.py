@@ -24,16 +24,17 @@ from eval.plan_samples import main as plan_samples
 from eval.sample import main as sample
 from eval.scoring.allocation import jeffreys_variance, neyman_allocation
 from experiments.plan.samples import sample_notes
+from experiments.spec.resolved import resolved_yaml
 from experiments.spec.schema import Experiment, load_experiment
 from experiments.sweep.sweep_file import TuningStudy
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import Step, steps
-from tests import synthetic
-from tests.test_outdated import finish_all, lost, study_layout
-from tests.test_sample import arguments
-from tests.tiny_policy import write_policy, write_sums
+from tests.eval.test_sample import arguments
+from tests.support import synthetic
+from tests.support.tiny_policy import write_policy, write_sums
+from tests.workflow.test_outdated import finish_all, lost, study_layout
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_variances_and_plans_by_hand() -> None:
@@ -225,6 +226,8 @@ def test_without_the_key_no_step_changes(tmp_path: Path) -> None:
     """And with it only the samples of trained policies and what comes after them."""
     before, after = study_layout(tmp_path), study_layout(tmp_path, **planned(k=[1, 2, 3]))
     assert before.plans == before.plan_options == []
+    assert "allocation" not in resolved_yaml(before.experiment)
+    assert "allocation: neyman" in resolved_yaml(after.experiment)
     old, new = marks_of(before), marks_of(after)
     assert new.keys() - old.keys() == {"base/eval/arithmetic_test.planned"}
     asked = {n for n in old if old[n].parts["settings"] != new[n].parts["settings"]}
