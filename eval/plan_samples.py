@@ -14,7 +14,7 @@ from eval.files.command_line import command_parser
 from eval.files.durable import write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import known_parts, sha256, write_mark
-from eval.sampling.sample_plan import PLAN_ENDING, plan_text
+from eval.sampling.sample_plan import PLAN_ENDING, sample_plan_text
 from eval.scoring.allocation import neyman_allocation
 from eval.scoring.counts import read_counts
 from eval.scoring.made_from import plan_parts
@@ -49,7 +49,7 @@ def write_plan(counts: Path, samples: int, least: int) -> None:
     plan, mark = (counts.with_name(name + ending) for ending in (PLAN_ENDING, ".planned"))
     mark.unlink(missing_ok=True)
     ids = [row.problem_id for row in rows]
-    write_text(plan, plan_text(zip(ids, planned, strict=True)))
+    write_text(plan, sample_plan_text(zip(ids, planned, strict=True)))
     write_mark(mark, [plan], known_parts(plan_parts(samples, least, sha256(counts))))
 
 

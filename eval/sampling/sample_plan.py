@@ -10,13 +10,13 @@ from eval.files.csv_text import csv_text, read_csv
 from eval.files.errors import BadInput
 
 PLAN_ENDING = ".samples_per_question.csv"
-COLUMNS = ("problem_id", "samples")
-_REMEDY = "plan again with python -m eval.plan_samples"
+PLAN_COLUMNS = ("problem_id", "samples")
+_PLAN_AGAIN = "plan again with python -m eval.plan_samples"
 
 
-def plan_text(planned: Iterable[tuple[str, int]]) -> str:
+def sample_plan_text(planned: Iterable[tuple[str, int]]) -> str:
     """The text of the file."""
-    return csv_text([COLUMNS, *planned])
+    return csv_text([PLAN_COLUMNS, *planned])
 
 
 def plans_by_set(files: Sequence[Path]) -> dict[str, Path]:
@@ -42,21 +42,21 @@ def read_plan(path: Path, problem_ids: Sequence[str], samples: int) -> dict[str,
             whole number of 1 or more, or their mean is not `samples`.
     """
     planned: dict[str, int] = {}
-    for place, row in read_csv(path, COLUMNS):
+    for place, row in read_csv(path, PLAN_COLUMNS):
         problem_id, text = row["problem_id"], row["samples"]
         if problem_id in planned:
-            raise BadInput(f"{place}: a second row of problem {problem_id}: {_REMEDY}")
+            raise BadInput(f"{place}: a second row of problem {problem_id}: {_PLAN_AGAIN}")
         if not (text.isascii() and text.isdecimal() and int(text) >= 1):
-            raise BadInput(f"{place}: samples is {text!r}, not 1 or more: {_REMEDY}")
+            raise BadInput(f"{place}: samples is {text!r}, not 1 or more: {_PLAN_AGAIN}")
         planned[problem_id] = int(text)
     if other := sorted(set(planned) ^ set(problem_ids)):
         raise BadInput(
             f"{path}: {len(other)} question(s) are in the plan or in the problems file and not in"
-            f" both, {other[0]!r} among them: {_REMEDY}"
+            f" both, {other[0]!r} among them: {_PLAN_AGAIN}"
         )
     if sum(planned.values()) != samples * len(planned):
         raise BadInput(
             f"{path}: plans {sum(planned.values())} samples of {len(planned)} questions, not"
-            f" {samples} of each in the mean: {_REMEDY}"
+            f" {samples} of each in the mean: {_PLAN_AGAIN}"
         )
     return {problem_id: planned[problem_id] for problem_id in problem_ids}

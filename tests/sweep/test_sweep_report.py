@@ -232,7 +232,7 @@ def test_figures_hold_the_numbers_of_the_files(made: Path) -> None:
 def test_another_process_writes_the_same_bytes(made: Path) -> None:
     paths = sorted(path for path in made.rglob("*") if path.is_file())
     before = {path: path.read_bytes() for path in paths}
-    code = "import sys\nfrom analysis.sweep.command import main\nmain(sys.argv[1:])\n"
+    code = "import sys\nfrom analysis.sweep.__main__ import main\nmain(sys.argv[1:])\n"
     code += "heavy = {'torch', 'optuna', 'experiments', 'methods'} & set(sys.modules)\nassert not heavy, heavy"
     subprocess.run(
         [sys.executable, "-c", code, str(made)], check=True, cwd=Path(__file__).parents[2]
