@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.results.folder import load_results
-from analysis.tables.scores import counts_of, per_completion
+from analysis.tables.precision import precision_frame
+from analysis.tables.scores import comparisons_frame, counts_of, main_frame, per_completion
 from eval.files.errors import BadInput
 from eval.files.jsonl import read_rows
 from eval.files.marks import known_parts, made_from, write_mark
@@ -318,6 +319,35 @@ def test_the_jobs_of_a_study_know_the_plan(tmp_path: Path) -> None:
 
 
 # ---- the analysis
+
+
+def test_tables_of_planned_samples_have_every_number(tmp_path: Path) -> None:
+    """Every second question of the trained policies has four samples more than the others."""
+    root = synthetic.make(tmp_path / "study", questions=6)
+    spec = yaml.safe_load((root / "spec.yaml").read_text())
+    spec["evaluation"]["benchmarks"]["arithmetic_test"]["allocation"] = "neyman"
+    spec["analysis"] = {"draws": 200}
+    (root / "spec.yaml").write_text(yaml.safe_dump(spec))
+    for path in root.glob("*/seed-*/eval/arithmetic_test.counts.csv"):
+        head, *rows = (line.split(",") for line in path.read_text().splitlines())
+        for row in rows[::2]:
+            row[head.index("n")] = str(int(row[head.index("n")]) + 4)
+        path.write_text("\n".join(map(",".join, [head, *rows])) + "\n")
+    results = load_results(root)
+    for frame, numbers in (
+        (main_frame(results), ["pass_at_1", "pass_at_k_low", "length", "truncated"]),
+        (comparisons_frame(results), ["difference", "low", "p", "p_holm"]),
+        (precision_frame(results), ["half_width", "of_sampling"]),
+    ):
+        planned = frame[frame["benchmark"] == "arithmetic_test"]
+        assert len(planned) >= 4
+        assert planned[numbers].notna().all(axis=None)
+    counts, _ = counts_of(results, "aer", "arithmetic_test")
+    assert counts is not None
+    assert {*counts.n_SQ[0]} == {16, 20}
+    by_hand = np.mean(counts.correct_SQ / counts.n_SQ)
+    shown = main_frame(results).set_index(["benchmark", "arm"])["pass_at_1"]
+    assert shown["arithmetic_test", "aer"] == pytest.approx(by_hand, abs=1e-12)
 
 
 def test_an_arm_that_was_sampled_by_another_plan_has_no_score(tmp_path: Path) -> None:
