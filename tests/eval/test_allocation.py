@@ -341,7 +341,7 @@ def test_tables_of_planned_samples_have_every_number(tmp_path: Path) -> None:
     ):
         planned = frame[frame["benchmark"] == "arithmetic_test"]
         assert len(planned) >= 4
-        assert planned[numbers].notna().all(axis=None)
+        assert planned[numbers].notna().to_numpy().all()
     counts, _ = counts_of(results, "aer", "arithmetic_test")
     assert counts is not None
     assert {*counts.n_SQ[0]} == {16, 20}
