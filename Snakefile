@@ -1,4 +1,5 @@
 # The whole graph: spec → problems → base policy → runs → samples → verdicts → tables, figures, report.
+# With `seeds: {looks: …}` the graph grows: each look at the verdicts says which runs are due next.
 #
 #   snakemake all                                 the default experiment
 #   snakemake all --config experiment=NAME        experiments/NAME.yaml, or the path of any YAML file
@@ -49,10 +50,26 @@ TABLES = [
 FIGURES = [f"{RESULTS}/figures/{name}.png" for name in CAPTIONS]
 
 
+def runs_due(wildcards):
+    """Folders of the runs that are needed: all, or as many as the looks made so far ask for."""
+    return LAYOUT.runs_due(lambda seeds: checkpoints.look.get(look=seeds))
+
+
+def looks_due(wildcards):
+    """Marks of the looks that are needed by those made so far."""
+    return LAYOUT.looks_due(lambda seeds: checkpoints.look.get(look=seeds))
+
+
+def evidence(wildcards):
+    """Every file that the analysis rests on."""
+    return LAYOUT.evidence(runs_due(wildcards)) + looks_due(wildcards)
+
+
 wildcard_constraints:
     arm="|".join(EXPERIMENT.arms),
     seed=r"\d+",
     rollouts=r"\d+",
+    look=r"\d+",
 
 
 # On a cluster these run where snakemake does: it has the network, and MLflow's store is no file
@@ -69,13 +86,15 @@ rule all:
         f"{RESULTS}/report.html",
         TABLES,
         FIGURES,
-        LAYOUT.run_marks,
+        lambda wildcards: LAYOUT.run_marks(runs_due(wildcards)),
+        looks_due,
         [*LAYOUT.analysis_marks.values()],
         f"{RESULTS}/mlflow.logged",
 
 
 include: "experiments/rules/policies.smk"
 include: "experiments/rules/evaluation.smk"
+include: "experiments/rules/looks.smk"
 include: "experiments/rules/analysis.smk"
 include: "experiments/rules/tracking.smk"
 include: "experiments/rules/sweep.smk"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from experiments.families import FAMILIES
-from experiments.spec import schema, training_settings
+from experiments.spec import schema, seed_looks, training_settings
 from experiments.sweep import settings, sweep_file
 from methods import AnyMethod
 
@@ -22,7 +22,7 @@ CLASSES = [
     *get_args(AnyMethod),
     *FAMILIES.values(),
     *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy),
-    *(schema.PackagePolicy, schema.Task),
+    *(schema.PackagePolicy, schema.Task, seed_looks.AskedLooks),
     *(training_settings.Training, training_settings.Lora, schema.Arm),
     *(schema.Benchmark, schema.Evaluation, schema.Analysis),
     *(sweep_file.TuningStudy, sweep_file.SearchSpace, settings.Range, settings.Choices),
@@ -49,6 +49,8 @@ RANGES = {
     "AtLeastOne": "≥ 1",
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
+    "LookSizes": "list of integers ≥ 2",
+    "LooksOrNone": "block, or None",
     "Trials": "integer in [1, 100,000]",
     "Workers": "integer in [1, 1,000]",
     "Commit | None": "40 hexadecimal digits",
