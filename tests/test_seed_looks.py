@@ -4,7 +4,6 @@ due after it. Whole studies: test_look_pipeline.py.
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from analysis.certificate.command import write_certificate
+from analysis.compare.command import main as compare
 from analysis.inference.looks import family_level, judge_at_look, look_levels
 from analysis.inference.statistics import Comparison, judge
 from analysis.look.command import main as look
@@ -167,7 +167,7 @@ def unlooked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def study(unlooked: Path, tmp_path: Path) -> Iterator[Path]:
+def study(unlooked: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(unlooked, tmp_path / "demo"))
 
 
@@ -266,6 +266,38 @@ def test_no_table_says_another_verdict_than_the_look(study: Path) -> None:
     assert "Looks after 3, 6 seeds per arm, fixed beforehand (pocock)" in shown
     assert "fixed\\_high: pass@1: decided after 3 seeds" in shown
     assert "†" not in (study / "tables" / "main.md").read_text()
+
+
+def test_compare_says_what_the_looks_said(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        compare([str(study)])
+    assert "the first, after 3 seeds, has not been made" in capsys.readouterr().err
+    write_look(study, 3)
+    write_look(study, 6)
+    capsys.readouterr()
+
+    def said(*options: str) -> dict[str, Any]:
+        compare([str(study), "--json", "--draws", "500", *options])
+        return json.loads(capsys.readouterr().out)
+
+    recorded = by_pair(json.loads(look_file(study, 6).read_text()))
+    for k in (1, 8):
+        found = said("--k", str(k))["comparisons"]
+        assert len(found) == 8
+        for row in found:
+            looked = recorded[row["benchmark"], k, row["arm"].removeprefix("demo/")]
+            for key in ("verdict", "p_holm", "low_holm", "high_holm", "seeds", "reference_seeds"):
+                assert row[key] == looked[key]
+    page_of = (str(study), "--draws", "500")
+    compare([*page_of])
+    assert "are those of its looks, after 3, 6 seeds (pocock)" in capsys.readouterr().out
+    other = said("--reference", "aer", "--arm", "fixed_high")["comparisons"]
+    alone = {"arithmetic_test", "arithmetic_hard"}
+    assert {row["benchmark"] for row in other} == alone
+    assert {(row["seeds"], row["reference_seeds"]) for row in other} <= {(3, 3), (3, 6)}
+    with pytest.raises(SystemExit):
+        compare([str(study), "--looks", "3", "6"])
+    assert "in its spec.yaml: leave --looks out" in capsys.readouterr().err
 
 
 def test_the_certificate_needs_a_fixed_list(study: Path) -> None:

@@ -116,6 +116,7 @@ def judged_rows(
         rows[each] |= {
             **{"p_holm": verdict.p, "low_holm": verdict.low, "high_holm": verdict.high},
             "verdict": verdict.verdict,
+            "family": verdict.family,
             "sentence": sentence(verdict, each.arm, results.reference, each.benchmark, each.k),
         }
     return {each: json_row(row | {"look": seeds}) for each, row in rows.items()}
