@@ -56,7 +56,7 @@ ui: .venv/installed
 	    --backend-store-uri sqlite:///results/mlflow.db
 
 # Tests that train nothing and start at most a Python process.
-UNIT_TESTS := $(patsubst %,tests/test_%.py,architecture bring_checks bring_tools bring_traps \
+UNIT_TESTS := $(patsubst %,tests/*/test_%.py,architecture bring_checks bring_tools bring_traps \
     certificate closing compare config contamination diagnostics families golden install \
     jsonl marks measures \
     method_table methods objective pass_at_k planning policy_folder problems prompts reach rollout \
@@ -78,7 +78,7 @@ lint: .venv/installed-test
 
 # Tests the Slurm profile on a Slurm of one node, which it starts, as root; needs slurm-wlm and munge
 test-slurm: .venv/installed-test
-	python -m pytest tests/test_slurm.py -m slurm -rs
+	python -m pytest tests/workflow/test_slurm.py -m slurm -rs
 
 # Linux. A run without faults, then one per fault, and their table; as root also faults that need a
 # small disk.
@@ -104,7 +104,7 @@ audit: .venv-audit/installed
 # vLLM pins other versions, so it gets its own environment. Its CPU build cannot use these three
 # packages.
 test-vllm: .venv-vllm/installed
-	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest tests/test_vllm.py -p no:cacheprovider -W ignore
+	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest tests/eval/test_vllm.py -p no:cacheprovider -W ignore
 
 .venv-vllm/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-vllm

@@ -64,12 +64,12 @@ from experiments.spec.schema import load_experiment as load_experiment
 from experiments.sweep.sweep_file import TuningStudy, load_study
 from experiments.tasks.strata import read_pass_rates
 from experiments.tracking.metrics import metric_name, row_points
-from tests import synthetic_sweep
-from tests.foreign_files import FILES_BY_TOOL, ForeignFile
-from tests.hostile import COMPLETIONS, LATEX, TEXT, bitten, json_bytes, mutated, yaml_bytes
-from tests.synthetic import log, make
-from tests.test_numerics import a_dump
-from tests.test_sweep_study import SMOKE as SMOKE_STUDY
+from tests.support.foreign_files import FILES_BY_TOOL, ForeignFile
+from tests.support.hostile import COMPLETIONS, LATEX, TEXT, bitten, json_bytes, mutated, yaml_bytes
+from tests.support.synthetic import log, make
+from tests.sweep import synthetic_sweep
+from tests.sweep.test_sweep_study import SMOKE as SMOKE_STUDY
+from tests.training.test_numerics import a_dump
 
 LIMIT_S = 20.0  # processor time of one input
 MEMORY_GB = 6
@@ -371,7 +371,7 @@ def lines(row: dict[str, Any]) -> st.SearchStrategy[bytes]:
     )
 
 
-MAPPING = read_yaml(ROOT / "tests" / "foreign" / "xling.yaml")
+MAPPING = read_yaml(ROOT / "tests" / "analysis" / "foreign" / "xling.yaml")
 WHOLE = make(PLACE / "whole", seeds=(0,), rollouts=3, questions=4)
 VERIFIER = Verifier(workers=2, limit_s=2)
 FILES = st.fixed_dictionaries(

@@ -267,7 +267,7 @@ def fixed_loss(build: Build) -> Iterator[Difference]:
 
 
 def qae(build: Build) -> Iterator[Difference]:
-    """The README's line; the paper's rule is checked by hand in tests/test_golden.py."""
+    """The README's line; the paper's rule is checked by hand in tests/methods/test_golden.py."""
     for case in golden("qae")["cases"]:
         hyper = case["hyper"]
         method = build(QAE, K=hyper["K"], delta=hyper["epsilon"], baseline="interpolated")

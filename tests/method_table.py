@@ -34,7 +34,7 @@ FILES = {
     "kl_cov": "kl_cov.entmech",
 }
 """Golden files that are not called as their method."""
-STOCK = "TRL 1.16, whole runs bit for bit (tests/test_parity.py)"
+STOCK = "TRL 1.16, whole runs bit for bit (tests/training/test_parity.py)"
 LEVERS = (
     *("bonus", "clip", "advantage", "weight", "worth", "tether", "pull"),
     *("surrogate", "own entropy"),

@@ -14,7 +14,7 @@ of a question decides its stream, as in every family, so that training and evalu
 problem (reasoning-gym draws each set from a seed, and two seeds may draw the same problem). And the
 suite's verifier judges an answer, not the generator's `score_answer`: that one reads a whole text
 without a box, and gives parts of a point that depend on the text's length. Generators are taken
-only where the two agree on whole numbers, which tests/test_reasoning_gym.py holds for each; so
+only where the two agree on whole numbers (tests/experiments/test_reasoning_gym.py, for each); so
 those with several right answers, as countdown, are left out.
 """
 

@@ -107,7 +107,7 @@ def parity(job: Job, limit_s: float) -> Row:
     report = job.out / "parity.xml"
     report.unlink(missing_ok=True)
     one = ["-k", "constant_weight"] * job.toy
-    tests = ["tests/test_parity.py", *["tests/test_trainer.py"] * (not job.toy)]
+    tests = ["tests/training/test_parity.py", *["tests/training/test_trainer.py"] * (not job.toy)]
     options = [
         "--device",
         "cpu" if job.toy else "cuda",

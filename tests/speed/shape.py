@@ -20,7 +20,7 @@ import torch
 from experiments.policies.tiny import make_tiny_model
 from experiments.spec.schema import TinyPolicy
 from methods import STARE, STEER, ClipCov, EightyTwenty, EntropyAdvantage, Method, NoEntropy
-from tests.grpo_runs import ours, training
+from tests.support.grpo_runs import ours, training
 
 METHODS: list[Any] = [
     EightyTwenty(clip=(0.2, 0.2)),

@@ -20,7 +20,7 @@ from pathlib import Path
 from eval.verify.spelling.normal_form import integer
 from eval.verify.spelling.normalise import clean
 from eval.verify.verifier import VERIFIER_VERSION, Verifier
-from tests.hostile import PATHOLOGICAL
+from tests.support.hostile import PATHOLOGICAL
 
 SAMPLES = 64  # per problem
 TURN = 16  # problems judged by one contender before the other has its turn

@@ -1,0 +1,97 @@
+"""Reach: by hand, at its ends, and through a results folder to the table and the figure."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from analysis.figures.plotting import NothingToPlot
+from analysis.figures.reach import plot_reach
+from analysis.inference.reach import measure_reach, tries_at_half
+from analysis.results.counts import Counts
+from analysis.results.folder import BASE, load_results
+from analysis.results.rarity import skill_rates
+from analysis.tables.layouts import build_table
+from experiments.families import Skills
+from tests.support import synthetic
+
+RATES = np.array([0.001, 0.01, 0.1])
+
+
+def test_the_crossing_by_hand() -> None:
+    """Half way between .25 and .75, so half way between 10^-3 and 10^-2."""
+    assert tries_at_half(RATES, np.array([0.25, 0.75, 0.9])) == pytest.approx(10**2.5)
+    # a rarer level above a commoner one: both get their mean, .4
+    assert tries_at_half(RATES, np.array([0.6, 0.2, 0.9])) == pytest.approx(10**1.8)
+
+
+def test_an_arm_that_finds_all_or_nothing() -> None:
+    assert tries_at_half(RATES, np.array([0.5, 0.9, 1.0])) == np.inf
+    assert tries_at_half(RATES, np.array([0.0, 0.3, 0.49])) == 0
+
+
+def test_the_interval_comes_from_seeds_and_questions() -> None:
+    """Three seeds that answer alike, on questions that are alike within a level: no spread."""
+    names = tuple(f"q{i}" for i in range(6))
+    correct_SQ = np.array([[1, 1, 3, 3, 4, 4]] * 3)
+    counts = Counts((1, 2, 3), names, np.full((3, 6), 4), correct_SQ)
+    level_of = dict(zip(names, "332211", strict=True))
+    rates = {"1": 0.1, "2": 0.01, "3": 0.001}
+    found = measure_reach(counts, level_of, rates, 200, np.random.default_rng(0))
+    assert found.levels == ("3", "2", "1")
+    assert found.accuracy.tolist() == [0.25, 0.75, 1.0]
+    assert found.tries_low == found.tries == found.tries_high == pytest.approx(10**2.5)
+    # one seed of three finds the rarest level: the interval reaches beyond it
+    correct_SQ = np.array([[0, 0, 4, 4, 4, 4]] * 2 + [[4] * 6])
+    one_finds_it = Counts((1, 2, 3), names, np.full((3, 6), 4), correct_SQ)
+    found = measure_reach(one_finds_it, level_of, rates, 500, np.random.default_rng(0))
+    assert found.tries < np.inf == found.tries_high
+    assert found.tries_low == pytest.approx(10**2.5)  # all draws without that seed
+
+
+def test_rates_are_those_that_the_policy_is_taught() -> None:
+    for family in (Skills(), Skills(kinds=4, decay=0.15, hint=4.0, chains=(6, 8))):
+        rates = skill_rates({"task": {"family": family.model_dump(mode="json")}})
+        assert rates == {
+            str(level): pytest.approx(family.rate(level)) for level in range(1, family.kinds + 1)
+        }
+    assert skill_rates({"task": {"prompts": "arithmetic"}}) == {}
+
+
+def skilled(folder: Path) -> Path:
+    """A results folder whose questions want skills of three rates."""
+    root = synthetic.make(folder / "demo", questions=12)
+    spec = yaml.safe_load((root / "spec.yaml").read_text())
+    family = Skills(kinds=3, decay=0.1).model_dump(mode="json")
+    spec["task"] |= {"prompts": "skills", "family": family}
+    (root / "spec.yaml").write_text(yaml.safe_dump(spec))
+    for benchmark in synthetic.BENCHMARKS:
+        counts = (root / BASE / "eval" / f"{benchmark}.counts.csv").read_text().splitlines()
+        place = counts[0].split(",").index("problem_id")
+        ids = [line.split(",")[place] for line in counts[1:]]
+        rows = [{"id": name, "level": str(1 + i % 3)} for i, name in enumerate(ids)]
+        path = root / "problems" / f"{benchmark}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return root
+
+
+def test_table_and_figure_of_a_results_folder(tmp_path: Path) -> None:
+    results = load_results(skilled(tmp_path))
+    frame = build_table("reach", results).frame
+    assert len(frame) == 2 * (1 + len(results.arms))
+    assert frame["reach"].str.contains(r"1 in|none").all()
+    assert set(frame["tries_low"] <= frame["tries"]) == {True}
+    numbers = plot_reach(results).numbers
+    assert set(numbers["arm"]) == {BASE, *results.arms}
+    assert numbers["accuracy"].between(numbers["low"], numbers["high"]).mean() > 0.9
+
+
+def test_an_experiment_without_rates_has_no_reach(tmp_path: Path) -> None:
+    results = load_results(synthetic.make(tmp_path / "demo", questions=6))
+    table = build_table("reach", results)
+    assert table.frame.empty
+    assert "nothing at known rates" in table.notes[0]
+    with pytest.raises(NothingToPlot, match="known rates"):
+        plot_reach(results)

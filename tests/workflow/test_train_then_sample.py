@@ -1,0 +1,118 @@
+"""One process that trains a run and samples its policy: equal to two, whatever happens between."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eval.files.jsonl import read_rows
+from eval.questions.problems import write_problems
+from eval.sample import main as sample
+from experiments.families import Arithmetic
+from experiments.families.family import draw_problems
+from experiments.spec.schema import load_experiment
+from experiments.workflow.launcher import ONE, TRAIN_THEN_SAMPLE, run_launcher
+from experiments.workflow.layout import StudyLayout
+from experiments.workflow.train_then_sample import main
+from tests.training.killed_runs import make_root, small, start
+
+ROOT = Path(__file__).parents[2]
+SEED = 1
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with a complete run of arm aer, which was killed before it sampled."""
+    folder = tmp_path_factory.mktemp("results") / small().name
+    folder.mkdir()
+    root = make_root(folder, rollouts=1)
+    questions = draw_problems(Arithmetic(), [1, 2], 5, "test", 0)
+    write_problems(root / "problems" / "arithmetic_test.jsonl", questions)
+    assert start(root, seed=SEED) == 0
+    return root
+
+
+def train_and_sample(root: Path) -> None:
+    arguments = ["experiments.train", "--spec", f"{root}/spec.yaml", "--arm", "aer"]
+    main([*arguments, "--seed", str(SEED)])
+
+
+def layout(root: Path) -> StudyLayout:
+    return StudyLayout(load_experiment(root / "spec.yaml"), root.parent)
+
+
+def test_a_run_that_was_killed_before_it_sampled_is_sampled_and_not_trained(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained / "aer" / f"seed-{SEED}"
+    before = (run / "train.jsonl").read_bytes()
+    train_and_sample(trained)
+    assert "is complete" in capsys.readouterr().out
+    assert (run / "train.jsonl").read_bytes() == before
+    assert (run / "eval" / "arithmetic_test.sampled").exists()
+    apart = layout(trained).sampling_arguments("aer", SEED)
+    apart[apart.index("--out") + 1] = str(tmp_path)
+    sample(apart)
+    rows = read_rows(tmp_path / "arithmetic_test.samples.jsonl")
+    assert len(rows) == 2 * 5 * 4
+    assert read_rows(run / "eval" / "arithmetic_test.samples.jsonl") == rows
+
+
+def test_the_sample_job_finds_the_samples_complete(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_and_sample(trained)
+    capsys.readouterr()
+    monkeypatch.setattr("eval.sample.load_tokenizer", lambda *_: pytest.fail("loaded"))
+    sample(layout(trained).sampling_arguments("aer", SEED))
+    assert "arithmetic_test: complete" in capsys.readouterr().err
+
+
+def test_sampling_that_fails_is_left_to_its_own_job(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    questions = trained / "problems" / "arithmetic_test.jsonl"
+    kept = questions.read_bytes()
+    questions.unlink()
+    try:
+        train_and_sample(trained)
+    finally:
+        questions.write_bytes(kept)
+    assert "sampling failed and is left to its own job" in capsys.readouterr().err
+
+
+def test_a_run_that_is_refused_is_not_sampled(trained: Path) -> None:
+    arguments = ["experiments.train", "--spec", f"{trained}/spec.yaml", "--arm", "nobody"]
+    with pytest.raises(SystemExit, match="2"):
+        main([*arguments, "--seed", str(SEED)])
+
+
+def test_only_a_policy_that_is_made_here_on_a_cpu_is_sampled_where_it_was_trained() -> None:
+    tiny = small()
+    assert run_launcher({}, tiny) == TRAIN_THEN_SAMPLE
+    assert run_launcher({"gpus": 1}, tiny) == ONE
+    assert run_launcher({"processes": 2}, tiny).startswith("accelerate launch")
+    assert run_launcher({}, load_experiment("qwen3_0_6b_one_gpu")) == ONE
+
+
+def test_it_samples_by_the_command_of_rule_sample(tmp_path: Path) -> None:
+    """A dry run prints that. Were they different, rule sample would do all of it again."""
+    options = ["-n", "-p", "--cores", "1", "--snakefile", str(ROOT / "Snakefile")]
+    target = "results/smoke/aer/seed-1/eval/arithmetic_test.sampled"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", *options, "--directory", str(tmp_path)),
+            *("--config", "experiment=smoke", "--", target),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 0, said[-2000:]
+    mine = StudyLayout(load_experiment("smoke"), Path("results")).sampling_arguments("aer", 1)
+    assert f"-m eval.sample {' '.join(mine)} > " in said
