@@ -32,9 +32,9 @@ from experiments.spec.schema import Experiment, load_experiment
 from experiments.tracking.runs import arms_at_their_end
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import look_step_parts
-from tests.synthetic import make
+from tests.support.synthetic import make
 
-SMOKE = Path(__file__).parents[1] / "experiments" / "smoke.yaml"
+SMOKE = Path(__file__).parents[2] / "experiments" / "smoke.yaml"
 
 
 def smoke(tmp_path: Path, seeds: str) -> Experiment:

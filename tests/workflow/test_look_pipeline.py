@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.stand_ins import replace_steps
-from tests.test_pipeline import copied, edited, planned, results, snakemake
+from tests.support.stand_ins import replace_steps
+from tests.workflow.test_pipeline import copied, edited, planned, results, snakemake
 
 TABLES = "results/smoke/tables/checksums.json"
 
