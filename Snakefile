@@ -30,6 +30,12 @@ with exit_with_message():
     check_config(config)  # before all that takes seconds to load
 
 from experiments.start import ask, failed, finished, get_ready, started
+from experiments.workflow.due import (
+    inputs_of_look,
+    looks_asked,
+    runs_asked,
+    runs_of_fixed_seeds,
+)
 
 with exit_with_message():
     STUDY = ask(config, sys.argv[1:])
@@ -50,19 +56,15 @@ TABLES = [
 FIGURES = [f"{RESULTS}/figures/{name}.png" for name in CAPTIONS]
 
 
-def runs_due(wildcards):
-    """Folders of the runs that are needed: all, or as many as the looks made so far ask for."""
-    return LAYOUT.runs_due(lambda seeds: checkpoints.look.get(look=seeds))
-
-
-def looks_due(wildcards):
-    """Marks of the looks that are needed by those made so far."""
-    return LAYOUT.looks_due(lambda seeds: checkpoints.look.get(look=seeds))
+def look_done(seeds):
+    """Has Snakemake make a look first, if it has not been made."""
+    return checkpoints.look.get(look=seeds)
 
 
 def evidence(wildcards):
     """Every file that the analysis rests on."""
-    return LAYOUT.evidence(runs_due(wildcards)) + looks_due(wildcards)
+    looks = looks_asked(LAYOUT, look_done)
+    return LAYOUT.evidence(runs_asked(LAYOUT, look_done)) + looks
 
 
 wildcard_constraints:
@@ -86,8 +88,8 @@ rule all:
         f"{RESULTS}/report.html",
         TABLES,
         FIGURES,
-        lambda wildcards: LAYOUT.run_marks(runs_due(wildcards)),
-        looks_due,
+        lambda wildcards: LAYOUT.run_marks(runs_asked(LAYOUT, look_done)),
+        lambda wildcards: looks_asked(LAYOUT, look_done),
         [*LAYOUT.analysis_marks.values()],
         f"{RESULTS}/mlflow.logged",
 

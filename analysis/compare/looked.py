@@ -17,6 +17,10 @@ from eval.files.errors import BadInput
 from eval.files.looks import looks_reached, seeds_asked
 
 CALLED = ("better", "worse", UNDECIDED)
+NUMBERS_SHOWN = (
+    *("difference", "low", "high", "p", "probability_of_improvement", "minimal_difference"),
+    *("p_holm", "low_holm", "high_holm"),
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def is_whole(row: Any) -> bool:
             isinstance(row.get(key), int) for key in ("k", "seeds", "reference_seeds", "family")
         )
         and all(isinstance(row.get(key), str) for key in ("benchmark", "arm", "covers"))
+        and all(isinstance(row.get(key), int | float) for key in NUMBERS_SHOWN)
     )
 
 
@@ -87,20 +92,21 @@ def recorded_verdict(
         row = each.rows.get((benchmark, k, arm))
         if row is None or each.reference != reference:
             continue
-        numbers = {
-            key: as_number(row.get(key))
-            for key in ("difference", "low", "high", "p", "probability_of_improvement")
-        }
+        number = {key: as_number(value) for key, value in row.items()}
         comparison = Comparison(
-            **numbers,
-            minimal_difference=as_number(row.get("minimal_difference")),
+            difference=number["difference"],
+            low=number["low"],
+            high=number["high"],
+            p=number["p"],
+            probability_of_improvement=number["probability_of_improvement"],
+            minimal_difference=number["minimal_difference"],
             covers=row["covers"],
             seeds=row["seeds"],
             reference_seeds=row["reference_seeds"],
             correlation=row.get("correlation"),
         )
-        ends = (as_number(row.get(key)) for key in ("p_holm", "low_holm", "high_holm"))
-        return Judged(comparison, *ends, row["verdict"], row["family"])
+        p, low, high = (number[key] for key in ("p_holm", "low_holm", "high_holm"))
+        return Judged(comparison, p, low, high, row["verdict"], row["family"])
     return None
 
 

@@ -45,7 +45,7 @@ class _Analysis(_Shape):
 
 
 class _Looks(_Shape):
-    after: Annotated[list[Annotated[int, Ge(2)]], Len(1)]
+    after: Annotated[list[Annotated[int, Ge(2)]], Len(1, 20)]
     spending: Literal["pocock", "obrien_fleming"] = "pocock"
 
 

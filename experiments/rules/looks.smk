@@ -1,14 +1,12 @@
 # After each look at the verdicts: which arms have them, and which get more seeds. A checkpoint, since only
-# its file says which runs come next (runs_due in the Snakefile).
+# its file says which runs come next (experiments/workflow/due.py).
 
 if LAYOUT.looks:
 
     checkpoint look:
         """Compare every open arm with the reference after so many seeds, and write who gets the next ones."""
         input:
-            lambda wildcards: LAYOUT.inputs_of_look(
-                int(wildcards.look), lambda seeds: checkpoints.look.get(look=seeds)
-            ),
+            lambda wildcards: inputs_of_look(LAYOUT, int(wildcards.look), look_done),
         output:
             mark=LAYOUT.look_marks,
             found=LAYOUT.look_files,

@@ -18,7 +18,7 @@ from experiments.spec.validation_messages import describe_finding
 from methods.common.ranges import Natural
 
 # seeds per arm at each look: Student's t needs two
-LookSizes = Annotated[tuple[Annotated[int, Ge(2)], ...], Len(1)]
+LookSizes = Annotated[tuple[Annotated[int, Ge(2)], ...], Len(1, 20)]
 
 
 class AskedLooks(BaseModel, extra="forbid", frozen=True):

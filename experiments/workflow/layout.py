@@ -11,14 +11,12 @@ results/<experiment>/problems/<set>.jsonl
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.files.errors import BadInput
-from eval.files.json_text import read_object
-from eval.files.looks import look_file, look_mark, seeds_asked
+from eval.files.looks import look_file, look_mark
 from eval.files.marks import CHECKSUMS
 from eval.files.results_layout import on_the_way_folder, run_folder
 from eval.questions.named_sets import SOURCES
@@ -84,42 +82,6 @@ class StudyLayout:
         """Seeds per arm at each look; none where arms are compared once, at the end."""
         return self.experiment.looks.after if self.experiment.looks else ()
 
-    def runs_due(self, wait_for: Callable[[int], Any], before: int | None = None) -> list[str]:
-        """Folders of the runs that the looks ask for: all, where there are no looks.
-
-        wait_for: called with a look's number of seeds before its file is read; may raise.
-        before: a look whose own runs these are: only those before it count.
-        """
-        if not self.looks:
-            return self.runs
-        after = self.looks[: self.looks.index(before) + 1] if before else self.looks
-        asked = seeds_asked([*self.experiment.arms], after, self._found(after, wait_for))
-        return [
-            str(self.run(arm, seed))
-            for arm, seeds in asked.items()
-            if before is None or seeds == before  # an arm that has stopped is not looked at again
-            for seed in self.experiment.seeds[:seeds]
-        ]
-
-    def runs_of_fixed_seeds(self) -> list[str]:
-        """Folders of all runs, for what needs as many of each arm.
-
-        Raises:
-            BadInput: arms stop at looks, by what their runs have shown.
-        """
-        if self.looks:
-            raise BadInput(
-                f"{self.experiment.name}: its arms stop at looks, so that their seeds are chosen by"
-                " their scores: give a fixed list of seeds"
-            )
-        return self.runs
-
-    def inputs_of_look(self, seeds: int, wait_for: Callable[[int], Any]) -> list[str]:
-        """The files that the look after so many seeds reads: counts, and the looks before it."""
-        runs = self.runs_due(wait_for, before=seeds)
-        counts = [path for run in runs for path in self.outcome(run, self.benchmarks)]
-        return [*counts, *(str(look_file(self.root, each)) for each in self.looks if each < seeds)]
-
     @property
     def look_marks(self) -> str:
         """Marks of the looks, as a pattern with the wildcard `look`."""
@@ -129,22 +91,6 @@ class StudyLayout:
     def look_files(self) -> str:
         """What the looks write, as a pattern with the wildcard `look`."""
         return str(look_file(self.root, "{look}"))
-
-    def _found(
-        self, after: Iterable[int], wait_for: Callable[[int], Any]
-    ) -> Iterator[Mapping[str, Any]]:
-        for seeds in after:
-            wait_for(seeds)
-            yield read_object(look_file(self.root, seeds))
-
-    def looks_due(self, wait_for: Callable[[int], Any]) -> list[str]:
-        """Marks of the looks that are made: none comes after one that left no arm open."""
-        marks = []
-        for seeds, found in zip(self.looks, self._found(self.looks, wait_for), strict=True):
-            marks.append(str(look_mark(self.root, seeds)))
-            if not found.get("open"):
-                break
-        return marks
 
     def evaluated(self, runs: Iterable[str]) -> list[str]:
         """Folders of all policies that these runs made: the last of each, and those on the way."""

@@ -30,6 +30,12 @@ from eval.files.marks import made_from
 from experiments.spec.resolved import resolved_yaml
 from experiments.spec.schema import Experiment, load_experiment
 from experiments.tracking.runs import arms_at_their_end
+from experiments.workflow.due import (
+    inputs_of_look,
+    looks_asked,
+    runs_asked,
+    runs_of_fixed_seeds,
+)
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import look_step_parts
 from tests.support.synthetic import make
@@ -98,23 +104,37 @@ def test_an_arm_gets_the_next_seeds_while_it_is_open() -> None:
 
 def test_no_look_is_waited_for_that_is_not_needed(tmp_path: Path) -> None:
     layout = StudyLayout(smoke(tmp_path, "{looks: [2, 3, 5]}"), tmp_path)
-    asked: list[int] = []
-
-    def runs(before: int | None = None) -> dict[str, int]:
-        asked.clear()
-        found = layout.runs_due(asked.append, before)
-        arms = [Path(run).parent.name for run in found]
-        return {arm: arms.count(arm) for arm in dict.fromkeys(arms)}
-
     layout.root.joinpath("looks").mkdir(parents=True)
     look_file(layout.root, 2).write_text(json.dumps({"open": ["none", "aer"]}))
     look_file(layout.root, 3).write_text(json.dumps({"open": []}))
-    assert (runs(2), asked) == ({"none": 2, "clip_higher": 2, "aer": 2}, [])
-    assert (runs(3), asked) == ({"none": 3, "aer": 3}, [2])
-    assert (runs(), asked) == ({"none": 3, "clip_higher": 2, "aer": 3}, [2, 3])
-    assert layout.looks_due(asked.append) == [str(look_mark(layout.root, each)) for each in (2, 3)]
+    waited: list[int] = []
+
+    def seeds_of(paths: list[str]) -> dict[str, int]:
+        """Arm → number of its runs among the paths; and the looks that were waited for."""
+        arms = [path.parts[path.parts.index("smoke") + 1] for path in map(Path, paths)]
+        found = {arm: arms.count(arm) for arm in layout.experiment.arms if arm in arms}
+        return found | {"waited for": sum(waited)}
+
+    assert seeds_of(inputs_of_look(layout, 2, waited.append)) == {
+        **{"none": 2, "clip_higher": 2, "aer": 2},
+        "waited for": 0,
+    }
+    assert seeds_of(inputs_of_look(layout, 3, waited.append)) == {
+        **{"none": 3, "aer": 3},
+        "waited for": 2,
+    }
+    waited.clear()
+    assert seeds_of(runs_asked(layout, waited.append)) == {
+        **{"none": 3, "clip_higher": 2, "aer": 3},
+        "waited for": 2 + 3,
+    }
+    marks = [str(look_mark(layout.root, each)) for each in (2, 3)]
+    assert looks_asked(layout, waited.append) == marks
     with pytest.raises(BadInput, match="arms stop at looks"):
-        layout.runs_of_fixed_seeds()
+        runs_of_fixed_seeds(layout)
+    fixed = StudyLayout(load_experiment("smoke"), tmp_path)
+    assert runs_asked(fixed, waited.append) == runs_of_fixed_seeds(fixed) == fixed.runs
+    assert looks_asked(fixed, waited.append) == []
 
 
 # ---- what a look decides
