@@ -196,17 +196,14 @@ def looks_table(measure: Measure) -> str:
 
 
 def whole_studies_table(measure: Measure) -> str:
-    head = ["questions", "differ from the reference", "rule", "a false alarm"]
-    head += ["2 points called", "5 points called", "runs"]
+    head = ["differ from the reference", "rule", "a false alarm", "2 points called"]
+    head += ["5 points called", "runs"]
     rows = []
-    for (shape, name), found in zip(
-        WHOLE_STUDIES, measure(whole_studies, WHOLE_STUDIES), strict=True
-    ):
+    for (_, name), found in zip(WHOLE_STUDIES, measure(whole_studies, WHOLE_STUDIES), strict=True):
         for rule, (alarm, runs, *called_A) in found.items():
             by_effect = dict(zip(STUDY_EFFECTS[name], called_A, strict=True))
             shown = [in_percent(by_effect[e]) if e in by_effect else "–" for e in EFFECTS[1:]]
-            size = f"{shape.questions} {shape.population.name}"
-            rows.append([size, name, rule, in_percent(alarm), *shown, f"{runs:.1f}"])
+            rows.append([name, rule, in_percent(alarm), *shown, f"{runs:.1f}"])
     return markdown_table(head, rows)
 
 

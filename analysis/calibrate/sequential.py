@@ -77,8 +77,9 @@ STUDY_RULES: dict[str, tuple[tuple[int, ...], Spending]] = {
     "O'Brien and Fleming": (LOOKS, "obrien_fleming"),
     "Pocock": (LOOKS, "pocock"),
 }
-WHOLE_STUDIES = [(shape, name) for shape in LOOKED_AT for name in STUDY_EFFECTS]
-WHOLE_SHARE = 0.6  # of the studies: twelve analyses each
+WHOLE_STUDIES = [(LOOKED_AT[0], name) for name in STUDY_EFFECTS]
+WHOLE_SHARE = 0.48  # of the studies: twelve analyses each
+WHOLE_DRAWS = 5  # times the draws: Holm's steps at early looks ask for small p
 
 
 def whole_studies(
@@ -98,7 +99,7 @@ def whole_studies(
                 counts.of_seeds(counts.seeds[:seeds]),
                 reference.of_seeds(reference.seeds[:seeds]),
                 1,
-                draws=draws,
+                draws=WHOLE_DRAWS * draws,
                 rng=rng,
             )
             for arm, counts in enumerate(arms)

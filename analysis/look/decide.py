@@ -64,7 +64,9 @@ def at_look(results: Results, seeds: int) -> Results:
     before = results.looks.index(seeds)
     if len(results.reached) < before:
         missing = results.looks[len(results.reached)]
-        raise BadInput(f"{results.folder}: the look after {missing} seeds has not been made: first")
+        raise BadInput(
+            f"{results.folder}: the look after {missing} seeds has not been made: make it first"
+        )
     results = replace(results, reached=results.reached[:before])
     still = results.reached[-1]["open"] if before else results.arms
     for arm in still:
