@@ -19,6 +19,7 @@ RECORDED_NUMBERS = (
     *("difference", "low", "high", "p", "probability_of_improvement", "minimal_difference"),
     *("seeds", "reference_seeds", "correlation", "p_holm", "low_holm", "high_holm", "look"),
 )
+RECORDED_COUNTS = ("seeds", "reference_seeds", "look")
 
 
 def spending_of(results: Results) -> Spending:
@@ -54,6 +55,7 @@ def recorded_row(
         **dict(zip(PAIR, pair, strict=True)),
         "reference": results.reference,
         **{name: as_number(row.get(name)) for name in RECORDED_NUMBERS},
+        **{name: row[name] for name in RECORDED_COUNTS if isinstance(row.get(name), int)},
         "covers": str(row.get("covers") or ""),
         "verdict": verdict,
         "sentence": str(row.get("sentence") or ""),
