@@ -114,12 +114,16 @@ onstart:
         workflow.scheduler.job_rate_limiter = None
 
 
+# target → the page that it makes, where that is not the experiment's report
+PAGES = {
+    "sweep": f"{SWEEP}/report.html",
+    "certificate": f"{RESULTS}/certificate/report.html",
+    "battery": f"{BATTERY_FOLDER}/report.html" if BATTERY else "",
+}
+
+
 onsuccess:
-    (
-        finished(STUDY)
-        if BATTERY is None
-        else print(f"Report: {BATTERY_FOLDER}/report.html")
-    )
+    finished(STUDY, [PAGES[rule.name] for rule in workflow.dag.targetrules if rule.name in PAGES])
 
 
 onerror:

@@ -119,10 +119,10 @@ def started(asked: Asked, dag: Any) -> None:
     start_following(asked.layout.root)
 
 
-def finished(asked: Asked) -> None:
-    """Prints the verdicts and where the report is."""
+def finished(asked: Asked, pages: Sequence[str] = ()) -> None:
+    """Prints where the asked pages are; without any, the verdicts and where the report is."""
     end_view()
-    for line in closing_lines(asked.layout.root):
+    for line in [f"Report: {page}" for page in pages] or closing_lines(asked.layout.root):
         print(line)
 
 

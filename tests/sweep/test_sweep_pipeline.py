@@ -120,7 +120,8 @@ def test_a_bad_launch_file_and_a_killed_worker_cost_no_trial_and_make_none_too_m
     assert "Nothing to be done" in finished(sweep(checkout))
 
     (checkout / "study.yaml").write_text(yaml.safe_dump(STUDY | {"trials": 3}))
-    finished(sweep(checkout))
+    page = Path("results") / "smoke" / "sweep" / "smoke_ratio" / "report.html"
+    assert f"Report: {page}" in finished(sweep(checkout))
     assert len(trials(checkout)) == 3
     assert trials(checkout)["run"][:2].tolist() == rows["run"].tolist()
 
