@@ -123,7 +123,10 @@ PAGES = {
 
 
 onsuccess:
-    finished(STUDY, [PAGES[rule.name] for rule in workflow.dag.targetrules if rule.name in PAGES])
+    finished(
+        STUDY,
+        [PAGES[rule.name] for rule in workflow.dag.targetrules if rule.name in PAGES],
+    )
 
 
 onerror:
