@@ -123,10 +123,8 @@ PAGES = {
 
 
 onsuccess:
-    finished(
-        STUDY,
-        [PAGES[rule.name] for rule in workflow.dag.targetrules if rule.name in PAGES],
-    )
+    asked = [rule.name for rule in workflow.dag.targetrules]
+    finished(STUDY, [PAGES[name] for name in asked if name in PAGES])
 
 
 onerror:
