@@ -1,4 +1,5 @@
 # The whole graph: spec → problems → base policy → runs → samples → verdicts → tables, figures, report.
+# With `seeds: {looks: …}` the graph grows: each look at the verdicts says which runs are due next.
 #
 #   snakemake all                                 the default experiment
 #   snakemake all --config experiment=NAME        experiments/NAME.yaml, or the path of any YAML file
@@ -30,6 +31,12 @@ with exit_with_message():
     check_config(config)  # before all that takes seconds to load
 
 from experiments.start import ask, failed, finished, get_ready, started
+from experiments.workflow.due import (
+    inputs_of_look,
+    looks_asked,
+    runs_asked,
+    runs_of_fixed_seeds,
+)
 
 with exit_with_message():
     STUDY = ask(config, sys.argv[1:])
@@ -50,10 +57,22 @@ TABLES = [
 FIGURES = [f"{RESULTS}/figures/{name}.png" for name in CAPTIONS]
 
 
+def look_done(seeds):
+    """Has Snakemake make a look first, if it has not been made."""
+    return checkpoints.look.get(look=seeds)
+
+
+def evidence(wildcards):
+    """Every file that the analysis rests on."""
+    looks = looks_asked(LAYOUT, look_done)
+    return LAYOUT.evidence(runs_asked(LAYOUT, look_done)) + looks
+
+
 wildcard_constraints:
     arm="|".join(EXPERIMENT.arms),
     seed=r"\d+",
     rollouts=r"\d+",
+    look=r"\d+",
 
 
 # On a cluster these run where snakemake does: it has the network, and MLflow's store is no file
@@ -70,13 +89,15 @@ rule all:
         f"{RESULTS}/report.html",
         TABLES,
         FIGURES,
-        LAYOUT.run_marks,
+        lambda wildcards: LAYOUT.run_marks(runs_asked(LAYOUT, look_done)),
+        lambda wildcards: looks_asked(LAYOUT, look_done),
         [*LAYOUT.analysis_marks.values()],
         f"{RESULTS}/mlflow.logged",
 
 
 include: "experiments/rules/policies.smk"
 include: "experiments/rules/evaluation.smk"
+include: "experiments/rules/looks.smk"
 include: "experiments/rules/analysis.smk"
 include: "experiments/rules/tracking.smk"
 include: "experiments/rules/sweep.smk"

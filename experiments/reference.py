@@ -14,7 +14,7 @@ from typing import get_args
 
 from eval.files.command_line import command_parser
 from experiments.families import FAMILIES
-from experiments.spec import schema, training_settings
+from experiments.spec import schema, seed_looks, training_settings
 from experiments.sweep import settings, sweep_file
 from methods import AnyMethod
 
@@ -23,7 +23,7 @@ CLASSES = [
     *get_args(AnyMethod),
     *FAMILIES.values(),
     *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy),
-    *(schema.PackagePolicy, schema.Task),
+    *(schema.PackagePolicy, schema.Task, seed_looks.AskedLooks),
     *(training_settings.Training, training_settings.Lora, schema.Arm),
     *(schema.Benchmark, schema.Evaluation, schema.Analysis),
     *(sweep_file.TuningStudy, sweep_file.SearchSpace, settings.Range, settings.Choices),
@@ -51,6 +51,8 @@ RANGES = {
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
     "Allocation": "equal or neyman",
+    "LookSizes": "list of integers ≥ 2",
+    "LooksOrNone": "block, or None",
     "Trials": "integer in [1, 100,000]",
     "Workers": "integer in [1, 1,000]",
     "Commit | None": "40 hexadecimal digits",

@@ -39,7 +39,7 @@ from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.refusals import NoRetryOfRefusals, job_with
 from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, local_machine, needs
-from experiments.workflow.screen import end_view, show_progress
+from experiments.workflow.screen import end_view, show_progress, watch_graph
 from experiments.workflow.steps import Digests
 
 
@@ -115,6 +115,7 @@ def started(asked: Asked, dag: Any) -> None:
     logging.getLogger("snakemake.logging").addHandler(
         NoRetryOfRefusals(lambda jobid: job_with(dag, jobid))
     )
+    watch_graph(dag)
     start_following(asked.layout.root)
 
 

@@ -15,7 +15,16 @@ from analysis.calibrate.designs import CORRELATED, DESIGNS, EQUAL, ONE_SEED, SEE
 from analysis.calibrate.measure import coverage, hard_coverage, one_seed, paired_or_not, power
 from analysis.calibrate.moderated import CELLS, trial
 from analysis.calibrate.seeds_alone import NU_WAYS, SEED_PAIRS, degrees_coverage
-from analysis.calibrate.sequential import EFFECTS, LOOKED_AT, SEQUENCES, STOPPING_RULES, sequential
+from analysis.calibrate.sequential import (
+    EFFECTS,
+    LOOKED_AT,
+    SEQUENCES,
+    STOPPING_RULES,
+    STUDY_EFFECTS,
+    WHOLE_STUDIES,
+    sequential,
+    whole_studies,
+)
 from analysis.calibrate.simulated_studies import Study
 from eval.files.errors import BadInput
 
@@ -179,6 +188,18 @@ def looks_table(measure: Measure) -> str:
     return markdown_table(head, rows)
 
 
+def whole_studies_table(measure: Measure) -> str:
+    head = ["differ from the reference", "rule", "a false alarm", "2 points called"]
+    head += ["5 points called", "runs"]
+    rows = []
+    for (_, name), found in zip(WHOLE_STUDIES, measure(whole_studies, WHOLE_STUDIES), strict=True):
+        for rule, (alarm, runs, *called_A) in found.items():
+            by_effect = dict(zip(STUDY_EFFECTS[name], called_A, strict=True))
+            shown = [in_percent(by_effect[e]) if e in by_effect else "–" for e in EFFECTS[1:]]
+            rows.append([name, rule, in_percent(alarm), *shown, f"{runs:.1f}"])
+    return markdown_table(head, rows)
+
+
 TABLES = {
     "coverage": coverage_table,
     "unequal": unequal_table,
@@ -190,6 +211,7 @@ TABLES = {
     "power": power_table,
     "promise": promise_table,
     "looks": looks_table,
+    "looked-at-studies": whole_studies_table,
     "ceiling": ceiling_table,
 }
 

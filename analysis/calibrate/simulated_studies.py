@@ -9,6 +9,7 @@ to them. Two runs of one method (an A/A study) share everything but A, J and the
 of the two arms are independent unless a correlation is asked for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -69,8 +70,7 @@ def same_method(study: Study) -> Study:
 
 def simulate(study: Study, rng: np.random.Generator) -> tuple[Counts, Counts]:
     """Both arms' counts of one study."""
-    p_Q = rng.beta(study.population.a, study.population.b, study.questions).clip(1e-12, 1 - 1e-12)
-    logit_Q = np.log(p_Q) - np.log1p(-p_Q)
+    logit_Q = question_logits(study, rng)
     most = max(study.seeds_of("a"), study.seeds_of("b"))
     shared_S, own_2S = rng.standard_normal(most), rng.standard_normal((2, most))
     z_2S = study.correlation**0.5 * shared_S + (1 - study.correlation) ** 0.5 * own_2S
@@ -79,6 +79,29 @@ def simulate(study: Study, rng: np.random.Generator) -> tuple[Counts, Counts]:
         for arm, shift, z_S in zip("ab", (_shift(study), 0.0), z_2S, strict=True)
     )
     return a, b
+
+
+def question_logits(study: Study, rng: np.random.Generator) -> np.ndarray:
+    """(Q,) logits of the questions' success rates."""
+    p_Q = rng.beta(study.population.a, study.population.b, study.questions).clip(1e-12, 1 - 1e-12)
+    return np.log(p_Q) - np.log1p(-p_Q)
+
+
+def simulate_arms(
+    shape: Study, effects: Sequence[float], rng: np.random.Generator
+) -> tuple[list[Counts], Counts]:
+    """Counts of an arm per effect, and of the one reference that all are compared with, on the same
+    questions.
+    """
+    logit_Q = question_logits(shape, rng)
+    reference, *arms = (
+        _answers(shape, arm, logit_Q + shift, rng.standard_normal(shape.seeds), rng)
+        for arm, shift in [
+            ("b", 0.0),
+            *(("a", _shift(replace(shape, effect=effect))) for effect in effects),
+        ]
+    )
+    return arms, reference
 
 
 def true_scores(study: Study) -> tuple[float, float]:

@@ -64,7 +64,16 @@ def pooled_counts(results: Results) -> dict[str, Counts]:
 
 
 def write_certificate(results: Results, seeds: int, repetitions: int) -> None:
-    """Writes tables, figure and report.html, then their checksums."""
+    """Writes tables, figure and report.html, then their checksums.
+
+    Raises:
+        BadInput: arms are missing, have too few seeds, or stopped at looks.
+    """
+    if results.looks:
+        raise BadInput(
+            f"{results.folder}: its arms stop at looks, so that their seeds are chosen by their"
+            " scores: the certificate needs a fixed list of seeds"
+        )
     folder, counts = (
         path_to_write(results.folder / "certificate", results.folder),
         pooled_counts(results),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis.compare.arms import Arms, Sources, full_name, on
+from analysis.compare.looked import LookedAt, level_of, recorded_verdict
 from analysis.inference.looks import Spending, family_level
 from analysis.inference.statistics import (
     ALPHA,
@@ -73,7 +74,8 @@ class Compared:
     rows: tuple[ComparedArm, ...]
     missing: tuple[str, ...]
     settings: Settings
-    level: float  # at which the comparisons are tested
+    level: float  # at which the comparisons are tested that no look judged
+    looked: tuple[LookedAt, ...] = ()  # experiments of which verdicts of looks are shown
 
 
 def compare_all(
@@ -86,6 +88,10 @@ def compare_all(
     """Each arm, or each of those in `only`, against the reference wherever both were evaluated."""
     arms = sources.arms
     reference = full_name(arms, reference)
+    if settings.looks and sources.looked:
+        raise BadInput(
+            f"--looks: those of {sources.looked[0].name} are in its spec.yaml: leave --looks out"
+        )
     asked = {full_name(arms, arm) for arm in only} or arms.keys()
     pairs = [
         (benchmark, arm)
@@ -97,9 +103,18 @@ def compare_all(
         raise BadInput(
             f"nothing shares a benchmark with {reference}. Give at least two arms on one benchmark."
         )
-    comparisons = [comparison(arms, arm, reference, name, settings) for name, arm in pairs]
-    level = settings.level(comparisons)
-    judged = judge(comparisons, level)
+    recorded = {
+        pair: found
+        for pair in pairs
+        if (found := recorded_verdict(sources.looked, pair[0], settings.k, pair[1], reference))
+    }
+    others = [pair for pair in pairs if pair not in recorded]
+    comparisons = [comparison(arms, arm, reference, name, settings) for name, arm in others]
+    level = settings.level(comparisons) if comparisons else ALPHA
+    levels = [
+        min(level, level_of(sources.looked, (arm, reference), len(others))) for _, arm in others
+    ]
+    judged = {**recorded, **dict(zip(others, judge(comparisons, levels), strict=True))}
     rows = [
         ComparedArm(
             name,
@@ -108,12 +123,14 @@ def compare_all(
             found,
             precision(arms, arm, reference, name, settings, found.comparison),
         )
-        for (name, arm), found in zip(pairs, judged, strict=True)
+        for name, arm in pairs
+        for found in (judged[name, arm],)
     ]
     compared_on = dict.fromkeys(row.benchmark for row in rows)
     scores = {name: score(arms, reference, name, settings) for name in compared_on}
     missing = (*sources.missing, *gaps(arms, reference, rows))
-    return Compared(reference, scores, tuple(rows), missing, settings, level)
+    looked = tuple(each for each in sources.looked if recorded and each.reference == reference)
+    return Compared(reference, scores, tuple(rows), missing, settings, level, looked)
 
 
 def score(arms: Arms, arm: str, benchmark: str, settings: Settings) -> Interval:
@@ -148,13 +165,14 @@ def precision(
     settings: Settings,
     found: Comparison,
 ) -> dict[str, Any] | None:
-    """Where the interval comes from and what would narrow it; None for pass@k, k > 1, and where
-    runs are paired.
+    """Where the interval comes from and what would narrow it; None for pass@k, k > 1, where runs
+    are paired, and where one of the arms has had more seeds since a look judged them.
     """
-    if settings.k > 1 or settings.pairing == "seed":
+    own, other = (on(arms, benchmark)[name] for name in (arm, reference))
+    is_of_a_look = (len(own.seeds), len(other.seeds)) != (found.seeds, found.reference_seeds)
+    if settings.k > 1 or settings.pairing == "seed" or is_of_a_look:
         return None
-    counts = on(arms, benchmark)
-    return precision_row(counts[arm], counts[reference], found)
+    return precision_row(own, other, found)
 
 
 def gaps(arms: Arms, reference: str, rows: list[ComparedArm]) -> list[str]:

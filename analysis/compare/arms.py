@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.compare.looked import LookedAt, read_looks
 from analysis.results.asked_prompts import require_same_prompts
 from analysis.results.counts import Counts, load_counts, read_run_counts, read_runs, tabulate
 from analysis.results.spec import read_spec, seeds_of_arm
@@ -29,6 +30,7 @@ class Sources:
     arms: Arms
     reference: str  # the first experiment's, else the first arm
     missing: tuple[str, ...]
+    looked: tuple[LookedAt, ...] = ()  # experiments whose arms stop at looks
 
 
 def load_sources(sources: Iterable[str]) -> Sources:
@@ -36,20 +38,35 @@ def load_sources(sources: Iterable[str]) -> Sources:
     sources = list(sources)
     names = _short_names([Path(source) for source in sources if "=" not in source])
     arms: Arms = {}
-    references, missing = [], []
+    references, missing, looked = [], [], []
     for folder, name in names.items():
         spec = _spec(folder)
         found = experiment(folder, name)
+        if looks := read_looks(folder, name, spec):
+            found = of_asked_seeds(found, looks, spec)
+            looked.append(looks)
         references.append(f"{name}/{spec.get('reference')}")
-        missing += _missing(found, name, spec)
+        missing += _missing(found, name, spec, looks)
         arms |= found
     for arm, counts in csv_arms([each for each in sources if "=" in each]).items():
         if arm in arms:
             raise BadInput(f"two arms are called {arm}: give the CSV's another name.")
         arms[arm] = {ANY: counts}
-    return Sources(
-        arms, next((each for each in references if each in arms), next(iter(arms))), tuple(missing)
-    )
+    reference = next((each for each in references if each in arms), next(iter(arms)))
+    return Sources(arms, reference, tuple(missing), tuple(looked))
+
+
+def of_asked_seeds(found: Arms, looks: LookedAt, spec: dict) -> Arms:
+    """The counts of those seeds that the looks asked for: an arm may have others of earlier."""
+
+    def asked(arm: str, counts: Counts) -> Counts:
+        seeds = spec["seeds"][: looks.asked.get(arm)]
+        return counts.of_seeds([seed for seed in counts.seeds if seed in seeds])
+
+    return {
+        arm: {benchmark: asked(arm, counts) for benchmark, counts in sets.items()}
+        for arm, sets in found.items()
+    }
 
 
 def experiment(folder: Path, name: str) -> Arms:
@@ -153,7 +170,7 @@ def _spec(folder: Path) -> dict:
     return read_spec(path) if path.exists() else {}
 
 
-def _missing(found: Arms, name: str, spec: dict) -> list[str]:
+def _missing(found: Arms, name: str, spec: dict, looks: LookedAt | None) -> list[str]:
     """Arms and seeds that the spec lists and the folder lacks."""
     lines = [
         f"{name}/{arm} has no evaluation"
@@ -163,6 +180,7 @@ def _missing(found: Arms, name: str, spec: dict) -> list[str]:
     for arm, sets in found.items():
         for benchmark, counts in sets.items():
             wanted = seeds_of_arm(spec, arm.removeprefix(f"{name}/")) if spec else ()
+            wanted = wanted[: looks.asked.get(arm)] if looks else wanted
             lacking = sorted(set(wanted) - set(counts.seeds))
             if lacking:
                 lines.append(f"{arm} lacks seed(s) {', '.join(map(str, lacking))} on {benchmark}")

@@ -96,7 +96,7 @@ def fine_print(found: Compared) -> str:
     family = (
         f" p values and intervals of differences are adjusted for {len(found.rows)} comparisons"
         " (Holm)."
-        if len(found.rows) > 1
+        if len(found.rows) > 1 and not found.looked
         else ""
     )
     looks = found.settings.looks
@@ -107,6 +107,7 @@ def fine_print(found: Compared) -> str:
         if looks
         else ""
     )
+    at += "".join(f" {each.in_words()}" for each in found.looked)
     return (
         f"95 % intervals over {covers}.{family}{at} {found.settings.draws:,} draws, seed"
         f" {found.settings.seed}, seeds {pairing_in_words(found)}."

@@ -20,13 +20,14 @@ levels are careful. docs/statistics.md has the simulated false alarms.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal, cast, get_args
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from analysis.inference.statistics import ALPHA
+from analysis.inference.statistics import ALPHA, Comparison, Judged, judge
 from eval.files.errors import BadInput
 
 Spending = Literal["obrien_fleming", "pocock"]
@@ -49,6 +50,11 @@ def look_levels(
     Raises:
         BadInput: the looks are not ascending, or the first has less than two seeds.
     """
+    return [*_look_levels(tuple(looks), spending, alpha)]
+
+
+@cache
+def _look_levels(looks: tuple[int, ...], spending: Spending, alpha: float) -> tuple[float, ...]:
     if not looks or list(looks) != sorted(set(looks)) or looks[0] < 2:
         raise BadInput(f"looks {list(looks)}: give ascending numbers of seeds, from 2 on")
     share = np.array(looks) / looks[-1]
@@ -62,12 +68,14 @@ def look_levels(
 
         c = cast(float, brentq(lambda c, stop=stops, a=may_stop: stop(c) - a, 0, 12 * t**0.5))
         levels.append(2 * float(norm.sf(c / t**0.5)))
+        if t == share[-1]:
+            break  # nobody needs the density after the last look
         on = np.linspace(-c, c, DENSITY_POINTS)
         weight = np.full(DENSITY_POINTS, on[1] - on[0])
         weight[[0, -1]] /= 2  # trapezoidal rule
         density = norm.pdf((on[:, None] - at) / step) @ density / step * weight
         at = on
-    return levels
+    return tuple(levels)
 
 
 def family_level(
@@ -92,3 +100,18 @@ def family_level(
     look = list(looks).index(seeds)
     steps = range(1, family + 1)
     return min(k * look_levels(looks, spending, ALPHA / k)[look] for k in steps)
+
+
+def judge_at_look(
+    compared: Sequence[Comparison],
+    looks: Sequence[int],
+    seeds: int,
+    spending: Spending = "pocock",
+    untested: int = 0,
+) -> list[Judged]:
+    """Verdicts at the look with so many seeds on the comparisons that earlier looks left open.
+
+    untested: comparisons without verdict whose arms have stopped. They stay in the family.
+    """
+    level = family_level(looks, seeds, len(compared) + untested, spending) if compared else ALPHA
+    return judge(compared, level, untested)

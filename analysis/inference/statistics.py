@@ -201,26 +201,36 @@ def compare_means(
     )
 
 
-def judge(comparisons: Sequence[Comparison], alpha: float = ALPHA) -> list[Judged]:
+def judge(
+    comparisons: Sequence[Comparison],
+    alpha: float | Sequence[float] = ALPHA,
+    untested: int = 0,
+) -> list[Judged]:
     """Verdicts of comparisons that are shown together, in the order given.
 
     Holm tests the comparison with p value p_i at alpha · p_i / (uncapped adjusted p_i). Its
-    interval is shown at that level, and a verdict needs both: p adjusted <= alpha, and an interval
+    interval is shown at that level, and a verdict needs both: p adjusted <= .05, and an interval
     clear of 0. Where the test does not reject 0, the interval is widened to hold it: what is shown
     are the differences that test and draws do not both reject. Arms with one seed get no verdict.
+
+    Args:
+        alpha: the level that Holm shares, of all comparisons or of each. p is multiplied by
+            .05 / alpha, so that .05 decides at every level.
+        untested: further comparisons of the family, which are not to be called.
     """
-    raw = np.array([each.p for each in comparisons])
-    adjusted = holm(raw, capped=False)
+    levels = np.broadcast_to(alpha, len(comparisons))
+    raw = np.minimum(1, np.array([each.p for each in comparisons]) * (ALPHA / levels))
+    adjusted = holm([*raw, *[1.0] * untested], capped=False)[: len(raw)]
     judged = []
-    for each, p in zip(comparisons, adjusted.tolist(), strict=True):
-        low, high = each.interval(alpha * each.p / p)
-        if p > alpha:
+    for each, level, own, p in zip(comparisons, levels, raw, adjusted.tolist(), strict=True):
+        low, high = each.interval(level * own / p)
+        if p > ALPHA:
             low, high = min(low, 0.0), max(high, 0.0)
-        called = p <= alpha and (low > 0 or high < 0) and each.decidable
+        called = p <= ALPHA and (low > 0 or high < 0) and each.decidable
         word: ComparisonVerdict = (
             "not distinguishable" if not called else "better" if each.difference > 0 else "worse"
         )
-        judged.append(Judged(each, min(1.0, p), low, high, word, len(raw)))
+        judged.append(Judged(each, min(1.0, p), low, high, word, len(raw) + untested))
     return judged
 
 

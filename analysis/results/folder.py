@@ -6,7 +6,7 @@ folder without a readable spec.yaml is an error.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from analysis.results.spec import read_spec, seeds_of_arm
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none, object_or_problem, parse
+from eval.files.looks import looks_reached, seeds_asked
 from eval.files.results_layout import on_the_way_folder, run_folder
 
 BASE = "base"
@@ -55,6 +56,7 @@ class Results:
     spec: dict[str, Any]
     runs: tuple[Run, ...]
     missing: tuple[MissingPart, ...]
+    reached: tuple[dict[str, Any], ...] = ()  # what each look found that has been reached
 
     @property
     def name(self) -> str:
@@ -68,9 +70,19 @@ class Results:
     def seeds(self) -> tuple[int, ...]:
         return tuple(self.spec["seeds"])
 
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Training seeds per arm at each look; none where arms are compared once, at the end."""
+        return tuple((self.spec.get("looks") or {}).get("after", ()))
+
     def seeds_of(self, arm: str) -> tuple[int, ...]:
-        """The arm's training seeds: those of the study, unless a brought arm has its own."""
-        return seeds_of_arm(self.spec, arm)
+        """The arm's training seeds: those of the study, unless a brought arm has its own; with
+        looks, as many as these have asked for.
+        """
+        seeds = seeds_of_arm(self.spec, arm)
+        if not self.looks or arm not in self.arms:
+            return seeds
+        return seeds[: seeds_asked(self.arms, self.looks, self.reached)[arm]]
 
     @property
     def reference(self) -> str:
@@ -108,7 +120,7 @@ class Results:
         if arm == BASE:
             files = {0: self.folder / BASE / "eval" / f"{benchmark}.{suffix}"}
         else:
-            runs = {seed: run_folder(self.folder, arm, seed) for seed in self.seeds}
+            runs = {seed: run_folder(self.folder, arm, seed) for seed in self.seeds_of(arm)}
             files = {seed: run / "eval" / f"{benchmark}.{suffix}" for seed, run in runs.items()}
         return {
             seed: path
@@ -126,14 +138,16 @@ class Results:
 def load_results(folder: Path) -> Results:
     """Reads a results folder. Raises BadInput if spec.yaml is missing or unreadable."""
     spec = read_spec(folder / "spec.yaml")
+    asked = Results(folder, spec, (), ())
+    asked = replace(asked, reached=tuple(looks_reached(folder, asked.looks)))
     runs, missing = [], []
-    for arm in map(str, spec["arms"]):
-        for seed in seeds_of_arm(spec, arm):
+    for arm in asked.arms:
+        for seed in asked.seeds_of(arm):
             run, absent = read_run(folder, arm, seed)
             runs.append(run)
             missing += absent
-    partial = Results(folder, spec, tuple(runs), ())
-    return Results(folder, spec, tuple(runs), (*missing, *missing_evaluations(partial)))
+    partial = replace(asked, runs=tuple(runs))
+    return replace(partial, missing=(*missing, *missing_evaluations(partial)))
 
 
 def read_run(root: Path, arm: str, seed: int) -> tuple[Run, list[MissingPart]]:

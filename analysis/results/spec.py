@@ -44,9 +44,15 @@ class _Analysis(_Shape):
     target_score: float | None = None
 
 
+class _Looks(_Shape):
+    after: Annotated[list[Annotated[int, Ge(2)]], Len(1, 20)]
+    spending: Literal["pocock", "obrien_fleming"] = "pocock"
+
+
 class _Spec(_Shape):
     arms: Annotated[dict[Folder, _Arm | None], Len(1)]
     seeds: Annotated[list[NonNegativeInt], Len(1)]
+    looks: _Looks | None = None
     reference: str | None = None
     task: dict[str, Any] = {}
     evaluation: _Evaluation = _Evaluation()

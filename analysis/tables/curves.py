@@ -21,6 +21,7 @@ from analysis.inference.curves import (
 from analysis.inference.statistics import Comparison, judge
 from analysis.results.folder import Results
 from analysis.results.on_the_way import curve_counts
+from analysis.tables.at_looks import levels_of
 from analysis.tables.scores import NAN, draws, generator, shown_k
 from eval.files.errors import BadInput
 
@@ -57,7 +58,7 @@ def curves_frame(results: Results) -> pd.DataFrame:
         for row in curve_rows_of(results, benchmark, k)
     ]
     for family in ([row for row in rows if row["k"] == 1], [row for row in rows if row["k"] > 1]):
-        add_verdicts([row for row in family if row["comparison"] is not None])
+        add_verdicts(results, [row for row in family if row["comparison"] is not None])
     return pd.DataFrame(rows, columns=list(CURVE_FIELDS))
 
 
@@ -131,8 +132,10 @@ def compared_with(
         return None, str(error)
 
 
-def add_verdicts(rows: list[dict[str, Any]]) -> None:
-    for row, judged in zip(rows, judge([row["comparison"] for row in rows]), strict=True):
+def add_verdicts(results: Results, rows: list[dict[str, Any]]) -> None:
+    levels = levels_of(results, [row["arm"] for row in rows])
+    found = judge([row["comparison"] for row in rows], levels)
+    for row, judged in zip(rows, found, strict=True):
         row |= {"difference": judged.comparison.difference, "verdict": judged.verdict}
         row |= {"p_holm": judged.p, "low_holm": judged.low, "high_holm": judged.high}
 

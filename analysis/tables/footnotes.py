@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.results.folder import BASE, Results, as_number
+from analysis.tables.at_looks import spending_of
 from analysis.tables.diagnostics import (
     COLLAPSED,
     DIVERGED,
@@ -20,10 +21,15 @@ from eval.scoring.counts import read_counts
 
 
 def main_notes(results: Results) -> tuple[str, ...]:
+    tied = (
+        "arms that stopped at different looks are not compared with it"
+        if results.looks
+        else "†: not distinguishable from it, or not comparable with it (paired by question, Holm"
+        " within the column of a benchmark)"
+    )
     return (
-        "Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; †: not"
-        " distinguishable from it, or not comparable with it (paired by question, Holm within the"
-        " column of a benchmark). The base policy is not ranked.",
+        f"Points, with 95 % intervals in brackets. Bold: the best arm of the benchmark; {tied}. The"
+        " base policy is not ranked.",
         "tokens: mean length of a completion; final entropy: nats per token on the training"
         " prompts, mean over the last tenth of the rollouts; for the base policy, before the first"
         " update.",
@@ -44,8 +50,23 @@ def comparison_notes(results: Results) -> tuple[str, ...]:
         " pass@1, and over all rows of pass@k; the CSV has them unadjusted, too. P(better):"
         " probability of improvement. Smallest visible: the difference that this design would"
         " detect four times in five.",
+        *looks_note(results),
         *sampling_notes(results),
         *reconstruction_note(results),
+    )
+
+
+def looks_note(results: Results) -> tuple[str, ...]:
+    """How a study is read whose arms stop at looks."""
+    if not results.looks:
+        return ()
+    return (
+        f"Looks after {', '.join(map(str, results.looks))} seeds per arm, fixed beforehand"
+        f" ({spending_of(results)}): a row has the numbers of the look that decided it, or of the"
+        " last that tested it, both arms with that look's seeds, of which the main table may have"
+        " more. Levels are such that all looks together give a false alarm in at most 5 % of the"
+        " studies, and p is multiplied by .05 / level: .05 decides. Intervals hold over all looks;"
+        " a difference that stopped an arm early is, on average, larger than the true one.",
     )
 
 
@@ -152,6 +173,9 @@ def sampling_notes(results: Results) -> tuple[str, ...]:
         }
     )
     seeds = ", ".join(map(str, results.seeds))
+    if results.looks:
+        each = (f"{arm} {len(results.seeds_of(arm))}" for arm in results.arms)
+        seeds = f"from {seeds}, as many as the looks asked for ({', '.join(each)})"
     return (
         f"Samples per question: {listed}; {conditions or 'sampling not known'};"
         f" training seeds {seeds};"

@@ -28,6 +28,7 @@ from analysis.inference.statistics import (
 from analysis.results.asked_prompts import require_same_plan, require_same_prompts
 from analysis.results.folder import BASE, Results, as_number, nested
 from analysis.tables import diagnostics
+from analysis.tables.at_looks import recorded_frame
 from eval.files.errors import BadInput
 from eval.scoring.counts import read_counts
 
@@ -164,8 +165,10 @@ def undecided(
     benchmark: str,
 ) -> set[str]:
     """The others that are not distinguishable from the best, or cannot be compared with it. p is
-    adjusted by Holm over all of them.
+    adjusted by Holm over all of them. None where arms stop at looks: these do not test such pairs.
     """
+    if results.looks:
+        return set()
     found = {}
     for arm in others:
         with suppress(BadInput):
@@ -237,15 +240,18 @@ def comparisons_frame(results: Results) -> pd.DataFrame:
 
     Holm over two families, arms x benchmarks each: pass@1, which says how good an arm is, and
     pass@k, which says how much it can still find. They are two questions, and the second must not
-    cost the first its power.
+    cost the first its power. Where arms stop at looks, the rows are those that the looks wrote.
     """
-    rows = [
-        comparison_row(results, benchmark, arm, k)
+    pairs = [
+        (benchmark, k, arm)
         for benchmark in results.benchmarks
         for k in shown_k(results, benchmark)
         for arm in results.arms
         if arm != results.reference
     ]
+    if results.looks:
+        return recorded_frame(results, pairs)
+    rows = [comparison_row(results, benchmark, arm, k) for benchmark, k, arm in pairs]
     tested = [row for row in rows if not np.isnan(row["p"])]
     for family in (
         [row for row in tested if row["k"] == 1],

@@ -24,6 +24,7 @@ import pandas as pd
 from analysis.inference.statistics import UNDECIDED, Counts, compare_arms, judge
 from analysis.results.counts import scores
 from analysis.results.folder import BASE, Results
+from analysis.tables.at_looks import levels_of
 from analysis.tables.scores import NAN, counts_of, draws, generator, shown_k
 from eval.files.errors import BadInput
 
@@ -55,7 +56,9 @@ def training_frame(results: Results) -> pd.DataFrame:
     ]
     for is_first in (True, False):
         family = [row for row in rows if row["compared"] and (row["k"] == 1) == is_first]
-        for row, judged in zip(family, judge([row["compared"] for row in family]), strict=True):
+        levels = levels_of(results, [row["arm"] for row in family])
+        found = judge([row["compared"] for row in family], levels)
+        for row, judged in zip(family, found, strict=True):
             row |= {"p_holm": judged.p, "low_holm": judged.low, "high_holm": judged.high}
             row["verdict"] = judged.verdict
     for row in rows:

@@ -119,6 +119,7 @@ def write_battery(battery: Battery, folder: Path) -> list[Member]:
     for name, probe in battery.probes.items():
         file = folder / f"{name}.yaml"
         content = read_yaml(find_experiment(probe.experiment or name))
+        content.pop("looks", None)  # the battery has seeds of its own, and uses all of them
         replaced = ("reference", "arms", "seeds")
         given = battery.model_dump(mode="json", include={*replaced})
         _write_yaml(file, content | {"name": name} | given)

@@ -42,6 +42,11 @@ class Plan:
     def runs(self) -> int:
         return len(self.arms) * len(self.experiment.seeds)
 
+    def with_seeds(self, seeds: int) -> "Plan":
+        """The plan of the same experiment with the first seeds only."""
+        first = {"seeds": self.experiment.seeds[:seeds], "looks": None}
+        return replace(self, experiment=self.experiment.model_copy(update=first))
+
     @property
     def policies(self) -> int:
         """That training makes and that are evaluated: the last of each run, and those on the

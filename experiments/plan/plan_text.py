@@ -30,6 +30,13 @@ def heading(plan: Plan) -> Iterator[str]:
         else f"a {model.source} policy"
     )
     yield f"{experiment.name}: {arms} arms x {seeds} seeds = {plan.runs} runs"
+    if experiment.looks:
+        after = experiment.looks.after
+        least = plan.with_seeds(after[0])
+        yield (
+            f"at most: with looks after {', '.join(map(str, after))} seeds it is {least.runs} runs"
+            f" at least, which take {least.total.hours:,.2f} of the hours below"
+        )
     yield f"policy: {name}, {quantity(plan.shape.parameters)} parameters"
 
 

@@ -4,7 +4,7 @@
 rule tables:
     """Main, comparisons, budget and diagnostics tables, as CSV, Markdown, LaTeX and HTML."""
     input:
-        LAYOUT.evidence(),
+        evidence,
     output:
         mark=LAYOUT.analysis_marks["analysis.tables"],
         tables=[
@@ -27,7 +27,7 @@ rule tables:
 rule figures:
     """Every figure as PDF and PNG with its numbers as CSV and its origin as JSON."""
     input:
-        LAYOUT.evidence(),
+        evidence,
     output:
         mark=LAYOUT.analysis_marks["analysis.figures"],
         figures=[

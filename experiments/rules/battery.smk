@@ -41,7 +41,7 @@ if BATTERY:
     rule battery_report:
         """The scorecard: a table, a picture, and the page with both."""
         input:
-            [layout.run_marks for layout in LAYOUTS],
+            [layout.run_marks(layout.runs) for layout in LAYOUTS],
         output:
             f"{BATTERY_FOLDER}/report.{CHECKSUMS}",
             page=f"{BATTERY_FOLDER}/report.html",

@@ -37,6 +37,7 @@ from experiments.spec.policy_settings import (
     PackagePolicy,
     TinyPolicy,
 )
+from experiments.spec.seed_looks import LooksOrNone, with_listed_seeds
 from experiments.spec.training_settings import MACHINE, Training
 from experiments.spec.validation_messages import describe_finding, describe_findings
 from methods import AnyMethod
@@ -55,7 +56,9 @@ Allocation = Annotated[
 DEFAULT_EXPERIMENT = "rare"  # of `snakemake all`; the Makefile names it, too
 
 # These folders are in a results folder beside those of the arms, so no arm may have their names.
-RESERVED_FOLDERS = {"base", "problems", "tables", "figures", "logs", "benchmarks", "sweep"}
+RESERVED_FOLDERS = {
+    *("base", "problems", "looks", "tables", "figures", "logs", "benchmarks", "sweep"),
+}
 
 
 class Closed(BaseModel):
@@ -234,7 +237,10 @@ class Experiment(Closed):
     task: Task
     training: Training
     arms: Annotated[dict[FolderName, Arm], Len(1)]
+    # training seeds of every arm: a list, or {looks: [3, 6, 12]} for as many as the verdicts need
     seeds: Annotated[tuple[Natural, ...], Len(1)]
+    # written out from `seeds`: after how many seeds the arms are compared; None = once, at the end
+    looks: LooksOrNone = None
     evaluation: Evaluation
     analysis: Analysis = Analysis()
     # folder with the named sets as JSON lines; may start with $NAME; None = from the hub
@@ -249,6 +255,11 @@ class Experiment(Closed):
     def consistent(self) -> Self:
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} are not all different")
+        if self.looks and self.looks.after[-1] != len(self.seeds):
+            raise ValueError(
+                f"looks: the last is after {self.looks.after[-1]} seeds, but {len(self.seeds)} are"
+                " listed: make them the same"
+            )
         if self.reference not in self.arms:
             raise ValueError(
                 f"reference {self.reference!r} is not an arm: choose one of {', '.join(self.arms)}"
@@ -282,6 +293,12 @@ class Experiment(Closed):
                 f"model.revision is missing: pin {self.model.name!r} to a commit of the hub"
             )
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def seeds_of_looks(cls, given: Any) -> Any:
+        """`seeds: {looks: …}` as a list of seeds and the block `looks`."""
+        return with_listed_seeds(given)
 
     @model_validator(mode="before")
     @classmethod

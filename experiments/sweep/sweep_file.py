@@ -273,7 +273,7 @@ def trial_experiment(
     Raises:
         BadInput: the values make no valid arm.
     """
-    spec = experiment.model_dump(mode="json")
+    spec = experiment.model_dump(mode="json", exclude={"looks"})  # a trial uses all of its seeds
     arm = spec["arms"][study.searches[search].arm]
     for path, value in values.items():
         *parents, last = path.split(".")

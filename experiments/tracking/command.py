@@ -41,6 +41,7 @@ WATCHED_FILES = (
     "*/seed-*/run.json",
     "*/eval/*.json",
     "*/seed-*/eval/*.json",
+    "looks/*.json",
     "tables/*.csv",
     *WATCHED_SWEEP_FILES,
 )

@@ -18,6 +18,7 @@ from typing import Any
 
 from eval.files.json_text import object_or_none
 from eval.files.jsonl import read_rows
+from eval.files.looks import looks_reached, seeds_asked, stopped_arms
 from eval.files.results_layout import run_name
 from experiments.spec.schema import Experiment, base_spec, load_experiment, run_spec, spec_hash
 from experiments.tracking.completions_table import (
@@ -86,7 +87,11 @@ def run_views(root: Path, alive: bool) -> tuple[Experiment, list[RunView]]:
         ]
         for arm in experiment.arms
     }
-    arms = [arm_view(experiment, root, arm, children[arm], alive) for arm in experiment.arms]
+    ended = arms_at_their_end(experiment, root)
+    arms = [
+        arm_view(experiment, root, arm, children[arm], alive, ended.get(arm))
+        for arm in experiment.arms
+    ]
     once = [
         view for view in (comparison_view(experiment, root), base_view(experiment, root)) if view
     ]
@@ -138,12 +143,34 @@ def seed_view(
     )
 
 
+def arms_at_their_end(experiment: Experiment, root: Path) -> dict[str, int]:
+    """Arm → number of its training seeds, of the arms that get no further ones. Where arms stop at
+    looks, those that have stopped.
+    """
+    if experiment.looks is None:
+        return dict.fromkeys(experiment.arms, len(experiment.seeds))
+    after = experiment.looks.after
+    reached = [*looks_reached(root, after)]
+    asked = seeds_asked([*experiment.arms], after, reached)
+    return {arm: asked[arm] for arm in stopped_arms(asked, after, reached)}
+
+
 def arm_view(
-    experiment: Experiment, root: Path, arm: str, children: list[RunView], alive: bool
+    experiment: Experiment,
+    root: Path,
+    arm: str,
+    children: list[RunView],
+    alive: bool,
+    seeds: int | None,
 ) -> RunView:
-    """The parent run of an arm. It exists even without children."""
-    finished = len(children) == len(experiment.seeds) and all(
-        child.status == RUN_FINISHED for child in children
+    """The parent run of an arm. It exists even without children.
+
+    seeds: the number of its children once it has all of them; None = it may get more.
+    """
+    finished = (
+        seeds is not None
+        and len(children) >= seeds
+        and all(child.status == RUN_FINISHED for child in children)
     )
     return RunView(
         key=arm_key(experiment, arm),

@@ -5,6 +5,7 @@ results/<experiment>/problems/<set>.jsonl
                     /base/policy/            /base/eval/<set>.…
                     /<arm>/seed-<seed>/      policy/, eval/<set>.…, run.json, train.jsonl, …
                         on_the_way/rollout-<r>/      policy/, eval/<set>.…
+                    /looks/<seeds>.json      where arms stop at looks
                     /tables/  /figures/  /report.html
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.files.looks import look_file, look_mark
 from eval.files.marks import CHECKSUMS
 from eval.files.results_layout import on_the_way_folder, run_folder
 from eval.questions.named_sets import SOURCES
@@ -86,7 +88,7 @@ class StudyLayout:
 
     @property
     def runs(self) -> list[str]:
-        """Folders of all training runs."""
+        """Folders of all training runs; where arms stop at looks, of all that there may be."""
         return [
             str(self.run(arm, seed))
             for arm in self.experiment.arms
@@ -94,11 +96,23 @@ class StudyLayout:
         ]
 
     @property
-    def evaluated(self) -> list[str]:
-        """Folders of all policies that training made: the last of each run, and those on the
-        way.
-        """
-        return [str(folder) for run in self.runs for folder in (run, *self.on_the_way(run))]
+    def looks(self) -> tuple[int, ...]:
+        """Seeds per arm at each look; none where arms are compared once, at the end."""
+        return self.experiment.looks.after if self.experiment.looks else ()
+
+    @property
+    def look_marks(self) -> str:
+        """Marks of the looks, as a pattern with the wildcard `look`."""
+        return str(look_mark(self.root, "{look}"))
+
+    @property
+    def look_files(self) -> str:
+        """What the looks write, as a pattern with the wildcard `look`."""
+        return str(look_file(self.root, "{look}"))
+
+    def evaluated(self, runs: Iterable[str]) -> list[str]:
+        """Folders of all policies that these runs made: the last of each, and those on the way."""
+        return [str(folder) for run in runs for folder in (run, *self.on_the_way(run))]
 
     def run(self, arm: str, seed: int | str) -> Path:
         return run_folder(self.root, arm, seed)
@@ -193,21 +207,20 @@ class StudyLayout:
         """Marks of the named sets in a run's folder: `kind` is sampled, scored or planned."""
         return [f"{folder}/eval/{name}.{kind}" for name in names]
 
-    @property
-    def run_marks(self) -> list[str]:
+    def run_marks(self, runs: list[str]) -> list[str]:
         """Marks of all steps from the problems to the verdicts.
 
         `all` asks for each: Snakemake does not miss a file that only jobs need which are done.
         """
         answering = [
             (f"{self.root}/base", self.base_sets),
-            *((run, self.benchmarks) for run in self.evaluated),
+            *((run, self.benchmarks) for run in self.evaluated(runs)),
         ]
         kinds = ("sampled", "scored")
         evaluated = [
             self.marks(folder, names, kind) for folder, names in answering for kind in kinds
         ]
-        trained = [f"{folder}/{CHECKSUMS}" for folder in (f"{self.root}/problems", *self.runs)]
+        trained = [f"{folder}/{CHECKSUMS}" for folder in (f"{self.root}/problems", *runs)]
         plans = self.marks(f"{self.root}/base", self.planned, "planned")
         made = [mark for marks in evaluated for mark in marks]
         return [*self.base_folder(), *trained, *made, *plans]
@@ -221,10 +234,10 @@ class StudyLayout:
             "analysis.report": f"{self.root}/report.{CHECKSUMS}",
         }
 
-    def evidence(self) -> list[str]:
-        """Every file that the analysis rests on."""
-        records = [f"{run}/run.json" for run in self.runs]
-        folders = [*self.evaluated, f"{self.root}/base"]
+    def evidence(self, runs: list[str]) -> list[str]:
+        """Every file of these runs and of the base policy that the analysis rests on."""
+        records = [f"{run}/run.json" for run in runs]
+        folders = [*self.evaluated(runs), f"{self.root}/base"]
         counts = [path for folder in folders for path in self.outcome(folder, self.benchmarks)]
         return [*records, *counts, self.contamination]
 

@@ -52,11 +52,18 @@ class StudyProgress:
     left: Counter[str] = field(default_factory=Counter)  # rule → jobs that are not done
     active: dict[int, ActiveJob] = field(default_factory=dict)  # number of the job → job
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    graph: Any = None  # Snakemake's graph of jobs: a look at the verdicts adds some
 
     def plan(self, stats: Mapping[str, int]) -> None:
         """Takes the number of jobs per rule, and `total`."""
         self.total = stats.get("total", 0)
         self.left = Counter({rule: count for rule, count in stats.items() if rule != "total"})
+
+    def count_again(self) -> None:
+        """Takes the numbers anew where the graph has grown."""
+        if self.graph is not None and len(self.graph) != self.total:
+            self.plan(self.graph.stats()[1])
+            self.left -= Counter({rule: len(taken) for rule, taken in self.seconds.items()})
 
     def start(self, number: int, rule: str, wildcards: Mapping[str, Any], logs: Any) -> ActiveJob:
         """A job starts."""

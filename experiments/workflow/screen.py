@@ -53,6 +53,13 @@ def show_progress(layout: StudyLayout, arguments: Sequence[str]) -> None:
     logger.addHandler(LiveScreen(layout, stream) if is_live else StudyScreen(layout, stream))
 
 
+def watch_graph(dag: Any) -> None:
+    """Has the view count again where jobs are added. `dag`: Snakemake's graph of jobs."""
+    for handler in logging.getLogger("snakemake.logging").handlers:
+        if isinstance(handler, StudyScreen):
+            handler.progress.graph = dag
+
+
 def end_view() -> None:
     """Ends the live view, so that what is printed next stands below it."""
     for handler in logging.getLogger("snakemake.logging").handlers:
@@ -82,6 +89,7 @@ class StudyScreen(logging.Handler):
             self.progress.plan(given["stats"])
             self.begin()
         elif event == "job_info":
+            self.progress.count_again()
             self.progress.start(
                 given["jobid"], given["rule_name"], given["wildcards"], given["log"]
             )

@@ -9,6 +9,7 @@
     <arm>/seed-<s>/checksums.json     run                  training       prompts, (*)
     <arm>/seed-<s>/eval/<set>.…       as for the base policy, and its plan of samples, if any
     <arm>/seed-<s>/on_the_way/rollout-<r>/eval/<set>.…   as for the base policy
+    looks/<n>.checksums.json          seeds, arms, k       look           verdicts of n seeds
     tables, figures, report           the experiment       analysis       marks of all steps above
 
 Code is the closure of imports of the step's entry point (eval/files/code_digest.py). A part whose
@@ -26,7 +27,8 @@ from typing import NamedTuple
 
 from eval.files.code_digest import code_digest, module_file
 from eval.files.errors import BadInput
-from eval.files.evidence import analysis_parts
+from eval.files.evidence import analysis_parts, look_parts
+from eval.files.looks import look_mark
 from eval.files.marks import CHECKSUMS, digest_of, listed_files
 from eval.sampling.made_from import planned_parts, policy_digest, sampling_parts
 from eval.sampling.sample_plan import PLAN_ENDING
@@ -62,6 +64,8 @@ def steps(layout: StudyLayout) -> Iterator[Step]:
             yield Step(run / CHECKSUMS, training_parts(layout, arm, seed))
             for folder in (run, *layout.on_the_way(run)):
                 yield from _evaluations(layout, folder, layout.benchmarks, folder / "policy", seed)
+    for seeds in layout.looks:
+        yield Step(look_mark(layout.root, seeds), look_step_parts(layout, seeds))
     spec = resolved_yaml(layout.experiment).encode()
     for entry, mark in layout.analysis_marks.items():
         yield Step(Path(mark), {**analysis_parts(layout.root, entry, spec)})
@@ -120,6 +124,11 @@ def training_parts(layout: StudyLayout, arm: str, seed: int) -> Today:
     }
     # A base policy that no job makes differs only if somebody has put another one there.
     return parts | ({"base policy": local_policy(layout)} if layout.policy_files() else {})
+
+
+def look_step_parts(layout: StudyLayout, seeds: int) -> Today:
+    """Of the look after so many seeds per arm."""
+    return {**look_parts(layout.root, seeds, layout.experiment.model_dump(mode="json"))}
 
 
 def policies_on_the_way(experiment: Experiment) -> dict[str, str]:

@@ -6,11 +6,18 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from analysis.calibrate.sequential import LOOKS, STOPPING_RULES, compared_at_looks, stopped
-from analysis.calibrate.simulated_studies import MATH, Study
+from analysis.calibrate.sequential import (
+    LOOKS,
+    STOPPING_RULES,
+    compared_at_looks,
+    looked_at,
+    stopped,
+)
+from analysis.calibrate.simulated_studies import MATH, Study, simulate_arms
 from analysis.compare.command import SPENDING_NAMES
 from analysis.compare.command import main as compare
 from analysis.inference.looks import SPENDINGS, family_level, look_levels, spent
+from analysis.inference.statistics import compare_arms
 from eval.files.errors import BadInput
 
 
@@ -109,3 +116,25 @@ def test_a_study_stops_at_the_first_look_that_decides():
         "Pocock": (True, 3),
     }
     assert stopped(compared, [0, 0, 0]) == (False, 12)
+
+
+def test_arms_stop_one_by_one_and_the_reference_with_the_last() -> None:
+    """Two arms: one plain at 3 seeds, one never. Runs: 3, 12, and the reference's 12."""
+    shape = Study(MATH, 100, LOOKS[-1], 8, 0.01)
+    arms, reference = simulate_arms(shape, (0.2, 0.0), np.random.default_rng(0))
+    compared = {
+        (arm, seeds): compare_arms(
+            counts.of_seeds(range(seeds)),
+            reference.of_seeds(range(seeds)),
+            1,
+            draws=1000,
+            rng=np.random.default_rng(seeds),
+        )
+        for arm, counts in enumerate(arms)
+        for seeds in LOOKS
+    }
+    called, runs = looked_at(compared, 2, LOOKS, "pocock")
+    assert (called.tolist(), runs) == ([True, False], 3 + 12 + 12)
+    called, runs = looked_at(compared, 2, LOOKS[-1:], "pocock")
+    assert (called.tolist(), runs) == ([True, False], 3 * 12)
+    assert looked_at({key: compared[0, 3] for key in compared}, 2, LOOKS, "pocock")[1] == 3 * 3

@@ -22,6 +22,7 @@ from experiments.plan.geometry import QWEN3, Geometry, geometry_of, read_config
 from experiments.plan.gpu_fit import Case, engine_needs, fit_on_gpu, least_launch, load_of, remedies
 from experiments.plan.make_plan import make_plan
 from experiments.plan.memory import DRAWN_AT_ONCE, Launch, Load, estimate_memory
+from experiments.plan.plan_text import plan_text
 from experiments.plan.samples import enough_samples, sample_notes
 from experiments.plan.throughput import GPUS, Speed, generation_seconds, update_seconds
 from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
@@ -469,6 +470,22 @@ def test_policies_on_the_way_are_evaluated_like_the_last_ones() -> None:
     more = 12 * 10 * 4 * 16  # policies, questions, samples, tokens
     assert with_them.total.generated == without.total.generated + more
     assert with_them.policies == 3 * without.policies == 18
+
+
+def test_a_plan_with_looks_says_the_most_and_the_least() -> None:
+    content = load_experiment("smoke").model_dump(mode="json")
+    content["seeds"] = {"looks": [2, 6]}
+    experiment = type(load_experiment("smoke")).model_validate(content)
+    assumed = Assumed(GPUS["cpu"], Speed(), 1.0, 10)
+    plan = make_plan(experiment, "cpu", assumed, None, 40)
+    fixed = make_plan(load_experiment("smoke"), "cpu", assumed, None, 40)
+    text = plan_text(plan)
+    assert "3 arms x 6 seeds = 18 runs" in text
+    assert (
+        "at most: with looks after 2, 6 seeds it is 6 runs at least, which take"
+        f" {fixed.total.hours:,.2f} of the hours below"
+    ) in text
+    assert "looks" not in plan_text(fixed)
 
 
 def test_enough_samples_by_hand() -> None:

@@ -34,9 +34,11 @@ def snakemake(
     return done
 
 
-def planned(checkout: Path) -> dict[str, int]:
+def planned(checkout: Path, target: str = "all") -> dict[str, int]:
     """Rule → number of jobs that a run would start now."""
-    table = snakemake(checkout, "all", "-n").stdout.rpartition("Job stats:")[2].partition("\n\n")[0]
+    table = (
+        snakemake(checkout, target, "-n").stdout.rpartition("Job stats:")[2].partition("\n\n")[0]
+    )
     counts = {
         name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)
     }

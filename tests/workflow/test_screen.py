@@ -70,6 +70,34 @@ def test_plain_lines(layout: StudyLayout) -> None:
     assert len(said) == 2
 
 
+def test_jobs_that_a_look_adds_are_counted(layout: StudyLayout) -> None:
+    out = io.StringIO()
+    screen = StudyScreen(layout, out)
+    log(screen, "run_info", "Job stats", stats={"look": 1, "tables": 1, "all": 1, "total": 3})
+    screen.progress.graph = Graph({"look": 1, "tables": 1, "all": 1})
+    start(screen, 1, "look", look="3")
+    log(screen, "job_finished", job_id=1)
+    screen.progress.graph = Graph({"look": 1, "train": 2, "tables": 1, "all": 1})
+    start(screen, 2, "train", arm="aer", seed="4")
+    log(screen, "job_finished", job_id=2)
+    assert [line.partition("] ")[2] for line in out.getvalue().splitlines()[1:]] == [
+        "1 of 3 look look 3: 0 s",
+        "2 of 5 train aer seed 4: 0 s",
+    ]
+    assert +screen.progress.left == {"train": 1, "tables": 1, "all": 1}
+    screen.close()
+
+
+class Graph(dict[str, int]):
+    """Snakemake's graph of jobs, as far as the screen reads it."""
+
+    def __len__(self) -> int:
+        return sum(self.values())
+
+    def stats(self) -> tuple[str, dict[str, int]]:
+        return "Job stats", {**self, "total": len(self)}
+
+
 def test_a_failed_job_shows_its_message_and_its_log(layout: StudyLayout, tmp_path: Path) -> None:
     out, path = io.StringIO(), tmp_path / "train.log"
     path.write_text("loading\nerror: eta: must be positive\n")
