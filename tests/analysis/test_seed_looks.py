@@ -16,7 +16,7 @@ from analysis.certificate.command import write_certificate
 from analysis.compare.command import main as compare
 from analysis.inference.looks import family_level, judge_at_look, look_levels
 from analysis.inference.statistics import Comparison, judge
-from analysis.look.command import main as look
+from analysis.look.__main__ import main as look
 from analysis.look.command import write_look
 from analysis.report.summary import arm_summaries
 from analysis.results.folder import load_results
