@@ -20,7 +20,7 @@ from analysis.look.__main__ import main as look
 from analysis.look.command import write_look
 from analysis.report.summary import arm_summaries
 from analysis.results.folder import load_results
-from analysis.tables.command import main as make_tables
+from analysis.tables.__main__ import main as make_tables
 from analysis.tables.forest import forest_marks
 from analysis.tables.scores import compared, comparisons_frame, counts_of
 from analysis.tables.training import training_frame
