@@ -16,11 +16,11 @@ from analysis.certificate.command import write_certificate
 from analysis.compare.command import main as compare
 from analysis.inference.looks import family_level, judge_at_look, look_levels
 from analysis.inference.statistics import Comparison, judge
-from analysis.look.command import main as look
+from analysis.look.__main__ import main as look
 from analysis.look.command import write_look
 from analysis.report.summary import arm_summaries
 from analysis.results.folder import load_results
-from analysis.tables.command import main as make_tables
+from analysis.tables.__main__ import main as make_tables
 from analysis.tables.forest import forest_marks
 from analysis.tables.scores import compared, comparisons_frame, counts_of
 from analysis.tables.training import training_frame
