@@ -226,6 +226,31 @@ def test_a_destroyed_arm_stops_at_the_first_look_and_its_verdict_stays(study: Pa
             assert row == first[pair], "pass@k of an arm that has stopped is not tested again"
 
 
+def test_what_is_not_tested_any_more_stays_in_its_family(study: Path) -> None:
+    """The first look is rewritten so that `aer` has stopped, without verdict in pass@k."""
+    write_look(study, 3)
+    first = json.loads(look_file(study, 3).read_text())
+    for row in first["comparisons"]:
+        if row["arm"] == "aer":
+            row["verdict"] = "better" if row["k"] == 1 else "not distinguishable"
+    first["open"] = ["none", "fixed_low"]
+    look_file(study, 3).write_text(json.dumps(first))
+    write_look(study, 6)
+    waiting = {
+        is_first: sum(
+            row["verdict"] == "not distinguishable" and (row["k"] == 1) == is_first
+            for row in first["comparisons"]
+        )
+        for is_first in (True, False)
+    }
+    second = by_pair(json.loads(look_file(study, 6).read_text()))
+    for (_, k, arm), row in second.items():
+        if arm == "fixed_low" and row["look"] == 6:
+            assert row["family"] == waiting[k == 1]
+    assert second["arithmetic_hard", 8, "aer"]["look"] == 3
+    assert second["arithmetic_hard", 8, "fixed_low"]["look"] == 6
+
+
 def test_a_look_tests_at_its_level_with_its_seeds(study: Path) -> None:
     """The row of one comparison, computed from the counts of the first three seeds."""
     write_look(study, 3)
