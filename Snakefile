@@ -24,6 +24,7 @@ from analysis.figures.captions import CAPTIONS
 from eval.files.errors import exit_with_message
 from eval.files.marks import CHECKSUMS
 from eval.files.results_layout import on_the_way_folder
+from eval.sampling.sample_plan import PLAN_ENDING
 from experiments.workflow.config import check_config
 
 with exit_with_message():

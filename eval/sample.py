@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,12 @@ from eval.sampling.engine_interface import (
     Sampling,
     engine_version,
 )
-from eval.sampling.made_from import policy_digest, sampling_code, sampling_parts
+from eval.sampling.made_from import (
+    planned_parts,
+    policy_digest,
+    sampling_code,
+    sampling_parts,
+)
 from eval.sampling.missing_samples import (
     Job,
     StaleSamples,
@@ -49,9 +54,19 @@ from eval.sampling.missing_samples import (
     refuse_long_prompts,
 )
 from eval.sampling.policy_folder import policy_hash
+from eval.sampling.sample_plan import plans_by_set
 
 LABELS = ("run", "arm", "train_seed", "step")
 SAMPLING_SETTINGS = ("template", "temperature", "top_p", "max_tokens", "engine", "dtype", "seed")
+
+
+@dataclass(frozen=True)
+class AskedSet:
+    """A problems file, and how often its questions are answered."""
+
+    problems: Path
+    samples: int  # per question; with a plan in the mean
+    plan: Path | None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -64,43 +79,49 @@ def main(argv: Sequence[str] | None = None) -> None:
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if arguments.batch < 1 or arguments.threads < 1:
         raise BadInput("--batch and --threads must be 1 or more")
-    files = list(zip(arguments.problems, samples_per_file(arguments), strict=True))
-    if all(is_sampled(arguments, path, samples) for path, samples in files):
-        names = ", ".join(path.stem for path, _ in files)
+    asked = asked_sets(arguments)
+    if all(is_sampled(arguments, each) for each in asked):
+        names = ", ".join(each.problems.stem for each in asked)
         print(f"{names}: complete, and sampled from the same policy and settings", file=sys.stderr)
         return
     tokenizer, dtype, limit = load_tokenizer(arguments.policy, arguments.dtype)
     shared = shared_fields(arguments, sampling, dtype)
     engine: Engine | None = None
-    for path, samples in files:
-        job = plan_job(path, samples, arguments.out, shared, arguments.seed, tokenizer)
+    for each in asked:
+        job = plan_job(
+            each.problems, each.samples, arguments.out, shared, arguments.seed, tokenizer, each.plan
+        )
         refuse_long_prompts(job, sampling.max_tokens, limit)
-        with locked(job.file.with_name(f".{path.stem}.lock")):
-            mark = job.file.with_name(f"{path.stem}.sampled")
+        with locked(job.file.with_name(f".{each.problems.stem}.lock")):
+            mark = job.file.with_name(f"{each.problems.stem}.sampled")
             mark.unlink(missing_ok=True)
             done = kept_keys(job, arguments.stale)
             if engine is None and len(done) < len(job.requests):
                 engine = make_engine(arguments, sampling, tokenizer, dtype)
             sample_file(job, engine, done)
-            write_mark(mark, [job.file], sampled_from(arguments, path, samples))
+            write_mark(mark, [job.file], sampled_from(arguments, each))
 
 
-def sampled_from(arguments: argparse.Namespace, problems: Path, samples: int) -> Parts:
+def sampled_from(arguments: argparse.Namespace, asked: AskedSet) -> Parts:
     """The parts that the samples of one problems file are made from."""
     settings = {name: getattr(arguments, name) for name in SAMPLING_SETTINGS}
-    policy = policy_digest(arguments.policy)
-    return known_parts(sampling_parts(settings | {"samples": samples}, policy, sha256(problems)))
+    settings["samples"] = asked.samples
+    policy, problems = policy_digest(arguments.policy), sha256(asked.problems)
+    if asked.plan is None:
+        return known_parts(sampling_parts(settings, policy, problems))
+    return known_parts(planned_parts(settings, policy, problems, sha256(asked.plan)))
 
 
-def is_sampled(arguments: argparse.Namespace, problems: Path, samples: int) -> bool:
+def is_sampled(arguments: argparse.Namespace, asked: AskedSet) -> bool:
     """Whether the samples of one problems file are complete, undamaged, and made from the same
     parts under the same labels. Loads no tokenizer.
     """
-    labels, mark = parse_labels(arguments.label), arguments.out / f"{problems.stem}.sampled"
+    name, labels = asked.problems.stem, parse_labels(arguments.label)
+    mark = arguments.out / f"{name}.sampled"
     begun = made_from(mark)
-    if begun is None or begun != sampled_from(arguments, problems, samples) or damage(mark):
+    if begun is None or begun != sampled_from(arguments, asked) or damage(mark):
         return False
-    rows = read_rows(arguments.out / f"{problems.stem}.samples.jsonl")
+    rows = read_rows(arguments.out / f"{name}.samples.jsonl")
     return all(row.get(name) == value for row in rows for name, value in labels.items())
 
 
@@ -176,8 +197,8 @@ def parse_labels(pairs: Sequence[str]) -> Row:
     return labels
 
 
-def samples_per_file(arguments: argparse.Namespace) -> list[int]:
-    """The number of samples per problem, for each problems file."""
+def asked_sets(arguments: argparse.Namespace) -> list[AskedSet]:
+    """Each problems file with its number of samples, and its plan if it has one."""
     counts, files = arguments.samples, arguments.problems
     if len(counts) == 1:
         counts = counts * len(files)
@@ -186,12 +207,19 @@ def samples_per_file(arguments: argparse.Namespace) -> list[int]:
             f"--samples {counts} for {len(files)} problems files: give one number of 1 or more, or"
             " one per file"
         )
-    if len({path.stem for path in files}) < len(files):
+    names = [path.stem for path in files]
+    if len(set(names)) < len(files):
         raise BadInput(
             "--problems: two files have the same name and would write the same samples file: rename"
             " one"
         )
-    return counts
+    plans = plans_by_set(arguments.plan)
+    for name, plan in plans.items():
+        if name not in names:
+            raise BadInput(f"--plan {plan}: there is no --problems {name}.jsonl")
+        if not plan.is_file():
+            raise BadInput(f"--plan {plan}: is missing: run python -m eval.plan_samples first")
+    return [AskedSet(p, n, plans.get(p.stem)) for p, n in zip(files, counts, strict=True)]
 
 
 def load_tokenizer(policy: Path, dtype: str) -> tuple[Any, str, int]:
@@ -250,6 +278,14 @@ def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         required=True,
         help="per problem: one number, or one per file",
+    )
+    parser.add_argument(
+        "--plan",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="<set>.samples_per_question.csv",
+        help="of sets whose questions get unequal numbers of samples (eval.plan_samples)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for <set>.samples.jsonl")
     parser.add_argument("--template", required=True, help="prompt template (docs/benchmarks.md)")

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from eval.files.command_line import command_parser
 from experiments.families import FAMILIES
 from experiments.spec import schema, seed_looks, training_settings
 from experiments.sweep import settings, sweep_file
@@ -49,6 +50,7 @@ RANGES = {
     "AtLeastOne": "≥ 1",
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
+    "Allocation": "equal or neyman",
     "LookSizes": "list of integers ≥ 2",
     "LooksOrNone": "block, or None",
     "Trials": "integer in [1, 100,000]",
@@ -86,6 +88,7 @@ def filled(page: str) -> str:
 
 
 def main() -> None:
+    command_parser("experiments.reference", __doc__).parse_args()
     for path in sorted(DOCS.rglob("*.md")):
         page = path.read_text(encoding="utf-8")
         if filled(page) != page:

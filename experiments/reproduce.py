@@ -8,6 +8,11 @@ is 1 if a number that was not finite is finite now: then the machine is faulty, 
 mathematics. experiments/run/fault_dump.py describes the dump.
 """
 
+from experiments.run.command_line import reproduce_arguments  # isort: skip
+
+if __name__ == "__main__":
+    reproduce_arguments(__doc__)  # --help does not wait for the imports below
+
 import math
 import sys
 import tempfile
@@ -22,7 +27,6 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from experiments.policies.load_save import attention_for
 from experiments.run.fault_dump import Batch, Fault, read_batches, read_fault, undamaged
@@ -118,9 +122,7 @@ def always(value: Tensor, tokens_of_rollout: Tensor) -> Tensor:
 
 
 def main() -> None:
-    parser = command_parser("experiments.reproduce", __doc__)
-    parser.add_argument("dump", type=Path, help="folder `fault` of a run")
-    dump = parser.parse_args().dump
+    dump = reproduce_arguments(__doc__).dump
     logging.disable_progress_bar()
     with exit_with_message():
         fault = read_fault(dump)

@@ -8,6 +8,11 @@ After a crash the same command resumes from the last checkpoint; what belongs to
 deleted and written again. At SIGTERM or Ctrl-C it saves a checkpoint and exits with code 75.
 """
 
+from experiments.run.command_line import train_arguments  # isort: skip
+
+if __name__ == "__main__":
+    train_arguments(__doc__)  # --help does not wait for the imports below
+
 from eval.sampling import lean_imports  # isort: skip
 
 import sys
@@ -20,7 +25,6 @@ from typing import Any
 from tqdm import tqdm
 from transformers.utils import logging
 
-from eval.files.command_line import command_parser
 from eval.files.durable import discard, empty, publish, write_text
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.jsonl import Appender, Row, dump, read_rows
@@ -248,19 +252,7 @@ def publish_policy(out: Path, policy: Path, progress: Progress) -> None:
 
 
 def main() -> None:
-    parser = command_parser("experiments.train", __doc__)
-    parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
-    parser.add_argument("--arm", required=True)
-    parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument(
-        "--inputs", type=Path, help="folder with problems/ and base/; default: that of the spec"
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        help="folder of the run; default: <arm>/seed-<seed> in the inputs' folder",
-    )
-    arguments = parser.parse_args()
+    arguments = train_arguments(__doc__)
     logging.disable_progress_bar()
     lean_imports.begin_work()
     with exit_with_message():

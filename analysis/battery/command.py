@@ -1,8 +1,4 @@
-"""python -m analysis.battery results/battery: the scorecard as tables, as a picture, as a page.
-
-Writes tables/{scorecard,cells}.{csv,md,tex,html}, figures/scorecard.{pdf,png,csv,json,rst} and
-report.html, from battery.yaml and the probes' results alone. Equal inputs give equal bytes.
-"""
+"""Makes tables, picture and page of a battery. The command line is in __main__.py."""
 
 from functools import partial
 from pathlib import Path
@@ -20,9 +16,7 @@ from analysis.figures.figure_files import figure_origin, write_figure
 from analysis.report.html_page import figure_picture, render_page
 from analysis.results.folder import path_to_write
 from analysis.tables.render import to_html, write_table
-from eval.files.command_line import command_parser
 from eval.files.durable import write_text
-from eval.files.errors import exit_with_message
 from eval.files.marks import CHECKSUMS, sha256, write_mark
 
 BATTERY_COMMAND = "python -m analysis.battery"
@@ -88,10 +82,7 @@ def false_alarms(battery: BatteryResults) -> list[str]:
     ]
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = command_parser("analysis.battery", __doc__)
-    parser.add_argument("battery", type=Path, help="folder of a battery, results/battery")
-    folder = parser.parse_args(argv).battery
+def report_battery(folder: Path) -> None:
+    """Writes tables, figure and report of the battery in the folder."""
     style.use_style()
-    with exit_with_message():
-        write_battery_report(read_battery(folder))
+    write_battery_report(read_battery(folder))

@@ -1,16 +1,5 @@
-"""Other people's runs under the suite's verdicts.
+"""Brings other people's runs into a results folder. The command line is in __main__.py."""
 
-    python -m analysis.bring SOURCE... --out results/NAME [--mapping bring.yaml]
-    python -m analysis.bring export results/NAME FOLDER
-
-A SOURCE is a file or a folder of another tool; docs/bring.md lists which. What a comparison needs
-and the files do not say is asked for in a mapping file, of which the first call writes a draft. The
-folder that comes out is one that tables, figures, report, compare and MLflow sync read as their
-own. `export` writes a study of the suite as CSV and JSON lines, which can be brought back.
-"""
-
-import argparse
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,12 +7,11 @@ from analysis.bring.files.reading import source_files
 from analysis.bring.gather import gather_sources
 from analysis.bring.mapping_file.draft import draft
 from analysis.bring.mapping_file.mapping import read_mapping
-from analysis.bring.writing.export import export_study
 from analysis.bring.writing.figure import save_selection
 from analysis.bring.writing.study import BroughtStudy, make_study
 from analysis.bring.writing.written import BROUGHT, write_study
 from eval.files.durable import new_folder, write_text
-from eval.files.errors import BadInput, exit_with_message
+from eval.files.errors import BadInput
 
 SHOWN = 12  # findings on the screen; all of them are in brought/findings.csv
 
@@ -70,35 +58,3 @@ def told(study: BroughtStudy, out: Path) -> str:
     lines += [f"- and {more} more: {out / BROUGHT / 'findings.csv'}"] if more > 0 else []
     lines += [f"Next: python -m analysis.tables {out}; the same with figures, and report"]
     return "\n".join(lines)
-
-
-def main(argv: list[str] | None = None) -> None:
-    argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["export"]:
-        return export_main(argv[1:])
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.bring",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
-    parser.add_argument("--out", type=Path, required=True, help="results folder to make")
-    parser.add_argument(
-        "--mapping", type=Path, default=Path("bring.yaml"), help="default: bring.yaml"
-    )
-    arguments = parser.parse_args(argv)
-    with exit_with_message():
-        study = bring(arguments.sources, arguments.out, arguments.mapping)
-        print(told(study, arguments.out))
-
-
-def export_main(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.bring export", description="A study of the suite as plain files."
-    )
-    parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
-    parser.add_argument("out", type=Path, help="folder to make")
-    arguments = parser.parse_args(argv)
-    with exit_with_message():
-        export_study(arguments.results, arguments.out)
-        print(f"{arguments.out}: bring it back with --mapping {arguments.out / 'bring.yaml'}")

@@ -1,12 +1,5 @@
-"""Measures what the intervals, tests and verdicts are worth: `python -m analysis.calibrate`.
+"""Makes the tables of docs/statistics.md. The command line is in __main__.py."""
 
-Writes the tables of docs/statistics.md between its `<!-- NAME:begin -->` and `<!-- NAME:end -->`
-marks: coverage of the 95 % intervals, A/A studies called different, what pairing by seed and what
-one seed would lead to, power and seeds needed. The studies: designs.py; what is measured in each:
-measure.py.
-"""
-
-import argparse
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,7 +26,7 @@ from analysis.calibrate.sequential import (
     whole_studies,
 )
 from analysis.calibrate.simulated_studies import Study
-from eval.files.errors import BadInput, exit_with_message
+from eval.files.errors import BadInput
 
 ENOUGH = 0.8  # power
 FEWEST_PRINTED = 0.05  # of the studies, for a statement about the ceilings that are printed
@@ -259,29 +252,23 @@ def write(page: Path, name: str, text: str) -> None:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("docs/statistics.md"), help="page to write the tables into"
-    )
-    parser.add_argument(
-        "--studies", type=int, default=1000, help="simulated studies per table cell"
-    )
-    parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws per study")
-    parser.add_argument("--seed", type=int, default=0, help="of all random streams")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
-        "--only", choices=TABLES, action="append", help="regenerate this table (repeatable)"
-    )
-    args = parser.parse_args()
-    settings = {"studies": args.studies, "draws": args.draws, "seed": args.seed}
-    with exit_with_message(), ProcessPoolExecutor(args.processes) as pool:
-        for name in args.only or TABLES:
+def write_calibration(
+    page: Path, only: Sequence[str], processes: int, settings: dict[str, int]
+) -> None:
+    """Makes the tables of these names, or all, and writes each into the page once it is made.
+
+    `settings`: studies, draws, seed.
+
+    Raises:
+        BadInput: there is no table of a name, or the page lacks its marks.
+    """
+    if unknown := [name for name in only if name not in TABLES]:
+        raise BadInput(f"--only {unknown[0]}: choose from {', '.join(TABLES)}")
+    options = " ".join(f"--{name} {value}" for name, value in settings.items())
+    with ProcessPoolExecutor(processes) as pool:
+        for name in only or TABLES:
             table = TABLES[name](
                 lambda function, studies: pool.map(partial(function, **settings), studies)
             )
-            caption = f"`--studies {args.studies} --draws {args.draws} --seed {args.seed}`"
-            write(args.out, name, f"{table}\n\n{caption}")
+            write(page, name, f"{table}\n\n`{options}`")
             print(f"{name}\n{table}\n", flush=True)

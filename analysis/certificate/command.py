@@ -1,9 +1,4 @@
-"""python -m analysis.certificate results/certificate: what the suite says where the truth is known.
-
-Writes certificate/tables/{checks,power}.{csv,md,tex,html}, certificate/figures/power.* and
-certificate/report.html into the results folder, from its counts alone. Equal inputs give equal
-bytes.
-"""
+"""Makes the certificate's tables, figure and page. The command line is in __main__.py."""
 
 from functools import partial
 from pathlib import Path
@@ -33,9 +28,8 @@ from analysis.tables.cells import Column, Table, decimals, percent, points
 from analysis.tables.layouts import signed, text_column
 from analysis.tables.render import to_html, write_table
 from analysis.tables.scores import counts_of, generator
-from eval.files.command_line import command_parser
 from eval.files.durable import write_text
-from eval.files.errors import BadInput, exit_with_message
+from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS, write_mark
 
 CERTIFICATE_COMMAND = "python -m analysis.certificate"
@@ -220,14 +214,7 @@ def plot_power(power: list[PowerPoint]) -> Drawn:
     return Drawn(figure, pd.DataFrame([vars(each) for each in power]))
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = command_parser("analysis.certificate", __doc__)
-    parser.add_argument("results", type=Path, help="results of experiments/probes/certificate.yaml")
-    parser.add_argument("--seeds", type=int, default=3, help="of an arm in a repetition")
-    parser.add_argument("--repetitions", type=int, default=200, help="of each planted difference")
-    arguments = parser.parse_args(argv)
+def certify(folder: Path, seeds: int, repetitions: int) -> None:
+    """Writes tables, figure and report of the results in the folder."""
     style.use_style()
-    with exit_with_message():
-        if arguments.seeds < 2 or arguments.repetitions < 1:
-            raise BadInput("--seeds must be 2 or more, and --repetitions 1 or more")
-        write_certificate(load_results(arguments.results), arguments.seeds, arguments.repetitions)
+    write_certificate(load_results(folder), seeds, repetitions)

@@ -1,7 +1,4 @@
-"""python -m analysis.figures results/<experiment>: writes figures/<name>.{pdf,png,csv,json,rst}.
-
-analysis/figures/figure_files.py says what each of them holds. Equal inputs give equal bytes.
-"""
+"""Makes the figures of an experiment. The command line is in __main__.py."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,8 +15,6 @@ from analysis.figures.forest import plot_forest
 from analysis.figures.plotting import Drawn
 from analysis.figures.reach import plot_reach
 from analysis.results.folder import Results, counts_on_the_way, is_within, load_results
-from eval.files.command_line import command_parser
-from eval.files.errors import exit_with_message
 from eval.files.evidence import analysis_made_from
 from eval.files.marks import mark_folder
 
@@ -85,13 +80,10 @@ def on_the_way_files(results: Results) -> list[Path]:
     return [path for path in wanted if path.is_file() and is_within(path, results.folder)]
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = command_parser("analysis.figures", __doc__)
-    parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
-    folder = parser.parse_args(argv).results
+def write_figures(folder: Path) -> None:
+    """Writes all figures of the experiment in the folder, then their checksums."""
     style.use_style()
-    with exit_with_message():
-        results = load_results(folder)
-        for name in FIGURES:
-            save_figure(name, results)
-        mark_folder(folder / "figures", analysis_made_from(folder, "analysis.figures"))
+    results = load_results(folder)
+    for name in FIGURES:
+        save_figure(name, results)
+    mark_folder(folder / "figures", analysis_made_from(folder, "analysis.figures"))

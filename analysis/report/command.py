@@ -1,9 +1,4 @@
-"""python -m analysis.report results/<experiment>: writes report.html, one self-contained page.
-
-The page needs neither a server nor the network (analysis/report/html_page.py). It shows the tables
-and figures that `analysis.tables` and `analysis.figures` have written, and lists failed runs and
-missing files. Equal inputs give equal bytes.
-"""
+"""Makes the page of an experiment. The command line is in __main__.py."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +18,7 @@ from analysis.tables.cells import Table
 from analysis.tables.forest import forest_marks
 from analysis.tables.layouts import LAYOUTS, stored_table
 from analysis.tables.render import to_html
-from eval.files.command_line import command_parser
 from eval.files.durable import write_text
-from eval.files.errors import exit_with_message
 from eval.files.evidence import analysis_made_from
 from eval.files.marks import write_mark
 
@@ -102,12 +95,9 @@ def by_category(pictures: dict[str, Picture]) -> dict[str, list[Picture]]:
     }
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = command_parser("analysis.report", __doc__)
-    parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
-    folder = parser.parse_args(argv).results
-    with exit_with_message():
-        path = path_to_write(folder / "report.html", folder)
-        write_text(path, report_page(load_results(folder)))
-        made_from = analysis_made_from(folder, "analysis.report")
-        write_mark(folder / "report.checksums.json", [path], made_from)
+def make_report(folder: Path) -> None:
+    """Writes report.html of the experiment in the folder, then its checksum."""
+    path = path_to_write(folder / "report.html", folder)
+    write_text(path, report_page(load_results(folder)))
+    made_from = analysis_made_from(folder, "analysis.report")
+    write_mark(folder / "report.checksums.json", [path], made_from)

@@ -1,10 +1,4 @@
-"""python -m analysis.sweep results/<experiment>/sweep/<study>: tables, figures, report of a sweep.
-
-Writes tables/{sweep,regret}.{csv,md,tex,html},
-figures/{response,budget,importance,parallel}.{pdf,png,csv,json,rst} and report.html, from
-study.yaml, trials.csv and importance.csv alone. Equal inputs give equal bytes. Formulas:
-analysis/sweep/trial_statistics.py.
-"""
+"""Makes tables, figures and page of a sweep. The command line is in __main__.py."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -30,9 +24,7 @@ from analysis.sweep.summary import SearchSummary, summarise_searches
 from analysis.sweep.tables import regret_table, trials_table
 from analysis.tables.cells import Table
 from analysis.tables.render import to_html, write_table
-from eval.files.command_line import command_parser
 from eval.files.durable import write_text
-from eval.files.errors import exit_with_message
 from eval.files.marks import CHECKSUMS, sha256, write_mark
 
 SWEEP_COMMAND = "python -m analysis.sweep"
@@ -134,12 +126,7 @@ def study_settings(study: SweepResults) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = command_parser("analysis.sweep", __doc__)
-    parser.add_argument(
-        "study", type=Path, help="folder of one study, results/<experiment>/sweep/<study>"
-    )
-    folder = parser.parse_args(argv).study
+def report_sweep(folder: Path) -> None:
+    """Writes tables, figures and report of the study in the folder."""
     style.use_style()
-    with exit_with_message():
-        write_sweep_report(read_sweep(folder))
+    write_sweep_report(read_sweep(folder))

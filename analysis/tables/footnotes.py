@@ -14,7 +14,7 @@ from analysis.tables.diagnostics import (
     OFF_TARGET,
     OFTEN_SHARE,
 )
-from analysis.tables.scores import draws, pairing
+from analysis.tables.scores import draws, is_planned, pairing
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none
 from eval.scoring.counts import read_counts
@@ -151,7 +151,10 @@ def sampling_notes(results: Results) -> tuple[str, ...]:
         name: (asked or {}).get("samples", "?")
         for name, asked in evaluation.get("benchmarks", {}).items()
     }
-    listed = ", ".join(f"{name} n = {n}" for name, n in samples.items())
+    listed = ", ".join(
+        f"{name} n = {n}{' in the mean, planned' * is_planned(results, name)}"
+        for name, n in samples.items()
+    )
     shared = evaluation | {"template": results.spec.get("task", {}).get("template")}
     names = {
         "T": "temperature",

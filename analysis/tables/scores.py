@@ -7,6 +7,7 @@ numbers computed before it. If a row lacks a number, its `remarks` say why.
 
 import zlib
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from analysis.inference.statistics import (
     judge,
     load_counts,
 )
-from analysis.results.asked_prompts import require_same_prompts
+from analysis.results.asked_prompts import require_same_plan, require_same_prompts
 from analysis.results.folder import BASE, Results, as_number, nested
 from analysis.tables import diagnostics
 from analysis.tables.at_looks import recorded_frame
@@ -57,6 +58,12 @@ def shown_k(results: Results, benchmark: str) -> tuple[int, ...]:
     return tuple(sorted({1, max(asked)}))
 
 
+def is_planned(results: Results, benchmark: str) -> bool:
+    """Whether trained policies draw more samples of some questions than of others."""
+    asked = results.spec["evaluation"]["benchmarks"][benchmark] or {}
+    return asked.get("allocation", "equal") != "equal"
+
+
 def counts_of(results: Results, arm: str, benchmark: str) -> tuple[Counts | None, str]:
     """The arm's counts and "", or None and the reason."""
     files = results.evaluation(arm, benchmark, "counts.csv")
@@ -65,6 +72,8 @@ def counts_of(results: Results, arm: str, benchmark: str) -> tuple[Counts | None
     of_reference = [*results.evaluation(results.reference, benchmark, "counts.csv").values()]
     try:
         require_same_prompts([*of_reference[:1], *files.values()])
+        if arm != BASE and is_planned(results, benchmark):
+            require_same_plan([*of_reference[:1], *files.values()])
         return load_counts(files), ""
     except BadInput as error:
         return None, str(error)
@@ -210,15 +219,16 @@ def majority(measures: dict[str, Any], k: int) -> float:
 
 
 def per_completion(path: Path, column: str) -> float:
-    """Sum of a column of counts.csv over the number of completions; NaN if the file lacks the
-    column or has no completion.
+    """Mean over questions of a column of counts.csv per completion; NaN if the file lacks the
+    column or has no completion. Questions with more completions than others weigh no more.
     """
     try:
         rows = read_counts(path, also=(column,))
     except BadInput:  # the row's remarks say what is wrong
         return NAN
-    completions = sum(row.n for row in rows)
-    return sum(row.others[column] for row in rows) / completions if completions else NAN
+    # fractions: with equal numbers exactly the sum over the number of completions
+    means = [Fraction(row.others[column], row.n) for row in rows if row.n]
+    return float(sum(means) / len(means)) if means else NAN
 
 
 def average(values: list[float]) -> float:

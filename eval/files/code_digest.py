@@ -37,6 +37,8 @@ NO_EFFECT = {
     "experiments.spec.policy_settings": "its effect stands in the resolved settings",
     "experiments.spec.data_folder": "refuses a missing folder; the data count by content",
     "experiments.spec.resolved": "writes the settings, which count themselves",
+    "experiments.policies.command_line": "the command line",
+    "experiments.run.command_line": "the command line",
     "experiments.run.record": "what a run says about itself: versions, machine, time",
     "experiments.run.fault_dump": "reads the dump of a run that has failed",
     "experiments.run.stopping": "ends a run at a rollout, from which it resumes",

@@ -27,6 +27,17 @@ def sampling_parts(
     }
 
 
+def planned_parts(
+    settings: dict[str, Any], policy: str | None, problems: str | None, plan: str | None
+) -> dict[str, str | None]:
+    """The same where a plan says how many samples of each question are drawn. `plan`: its SHA-256.
+
+    That there is a plan is a setting, too, so that samples by a plan are outdated without one.
+    """
+    parts = sampling_parts(settings | {"planned": True}, policy, problems)
+    return parts | {"samples per question": plan}
+
+
 def sampling_code(engine: str) -> str:
     """Of all that draws samples with this engine; the other engines do not count."""
     others = {f"eval.sampling.engine_{each}" for each in ENGINES if each != engine}

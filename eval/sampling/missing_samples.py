@@ -5,7 +5,7 @@ every row of its file must have the job's policy, prompt and settings. So a rest
 missing, and cannot mix in rows of another policy, prompt or setting.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from eval.files.jsonl import Row, read_rows
 from eval.questions.problems import Problem, read_problems
 from eval.sampling.engine_interface import Key, Request, sample_seed
 from eval.sampling.prompts import encode_prompts, prompt_hash, render_prompt
+from eval.sampling.sample_plan import read_plan
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,20 @@ class Job:
 
 
 def plan_job(
-    path: Path, samples: int, out: Path, shared: Row, run_seed: int, tokenizer: Any
+    path: Path,
+    samples: int,
+    out: Path,
+    shared: Row,
+    run_seed: int,
+    tokenizer: Any,
+    plan: Path | None = None,
 ) -> Job:
-    """The job of one problems file: `samples` completions of each problem, into
-    OUT/<stem>.samples.jsonl.
+    """The job of one problems file: `samples` completions of each problem, or as many as the plan
+    says, into OUT/<stem>.samples.jsonl.
     """
     problems, benchmark = read_problems(path), path.stem
+    ids = [problem.id for problem in problems]
+    numbers = read_plan(plan, ids, samples) if plan else dict.fromkeys(ids, samples)
     texts = {
         problem.id: render_prompt(shared["template"], problem.text, tokenizer)
         for problem in problems
@@ -42,7 +51,7 @@ def plan_job(
     prompts = {name: tuple(ids) for name, ids in zip(texts, encoded, strict=True)}
     return Job(
         out / f"{benchmark}.samples.jsonl",
-        plan_requests(problems, prompts, samples, run_seed, benchmark),
+        plan_requests(problems, prompts, numbers, run_seed, benchmark),
         shared | {"benchmark": benchmark},
         {name: prompt_hash(text) for name, text in texts.items()},
     )
@@ -51,12 +60,12 @@ def plan_job(
 def plan_requests(
     problems: Sequence[Problem],
     prompts: dict[str, tuple[int, ...]],
-    samples: int,
+    samples: Mapping[str, int],
     run_seed: int,
     benchmark: str,
 ) -> list[Request]:
-    """All requests. Prompts of similar length are next to each other, so that batches need little
-    padding.
+    """All requests, `samples[id]` of each problem. Prompts of similar length are next to each
+    other, so that batches need little padding.
     """
     by_length = sorted(problems, key=lambda problem: len(prompts[problem.id]))
     return [
@@ -66,7 +75,7 @@ def plan_requests(
             sample_seed(run_seed, benchmark, problem.id, index),
         )
         for problem in by_length
-        for index in range(samples)
+        for index in range(samples[problem.id])
     ]
 
 

@@ -19,3 +19,12 @@ def scoring_parts(
         "problems": problems,
         "samples": samples,
     }
+
+
+def plan_parts(samples: int, least: int, counts: str | None) -> dict[str, str | None]:
+    """The same for the plan of samples per question. `counts`: SHA-256 of the base's counts."""
+    return {
+        "settings": digest_of({"samples": samples, "least": least}),
+        "code": code_digest("eval.plan_samples"),
+        "counts": counts,
+    }

@@ -69,3 +69,9 @@ def sample_notes(experiment: Experiment, results: Path) -> Iterator[str]:
             f"{name}: beyond about {max(1, round(number))} samples per question seeds and questions"
             f" dominate the interval; {benchmark.samples} are drawn ({basis})"
         )
+        if benchmark.allocation != "equal":
+            yield (
+                f"{name}: trained policies draw {benchmark.samples} samples per question in the"
+                f" mean, {benchmark.least_samples} of any at least, more where the base policy's"
+                " answers vary: the cost is the same"
+            )

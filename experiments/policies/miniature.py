@@ -15,6 +15,11 @@ test that every step works.
         --out results/maths_mini/base/policy
 """
 
+from experiments.policies.command_line import policy_arguments  # isort: skip
+
+if __name__ == "__main__":
+    policy_arguments("miniature", __doc__)  # --help does not wait for the imports below
+
 import eval.sampling.lean_imports  # noqa: F401  # isort: skip
 
 from collections.abc import Sequence
@@ -37,7 +42,6 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
-from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import Record, known_parts
 from eval.questions.problems import Problem, read_problems
@@ -183,10 +187,7 @@ def save_miniature_policy(
 
 
 def main() -> None:
-    parser = command_parser("experiments.policies.miniature", __doc__)
-    parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
-    arguments = parser.parse_args()
+    arguments = policy_arguments("miniature", __doc__)
     logging.disable_progress_bar()
     with exit_with_message():
         experiment = load_experiment(arguments.spec)

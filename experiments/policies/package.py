@@ -18,6 +18,11 @@ from the file in three places, which are corrected here:
     decoding           it turns "▁" of any text into a blank
 """
 
+from experiments.policies.command_line import policy_arguments  # isort: skip
+
+if __name__ == "__main__":
+    policy_arguments("package", __doc__)  # --help does not wait for the imports below
+
 import eval.sampling.lean_imports  # noqa: F401  # isort: skip
 
 import hashlib
@@ -28,7 +33,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import Record, known_parts
 from experiments.policies.folder import make_policy_folder
@@ -138,10 +142,7 @@ def make_package_policy(policy: PackagePolicy, folder: Path) -> Record:
 
 
 def main() -> None:
-    parser = command_parser("experiments.policies.package", __doc__)
-    parser.add_argument("--spec", required=True, type=Path, help="experiment name or YAML file")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
-    arguments = parser.parse_args()
+    arguments = policy_arguments("package", __doc__)
     os.environ["HF_HUB_OFFLINE"] = "1"  # nothing of this is on a hub
     with exit_with_message():
         experiment = load_experiment(arguments.spec)

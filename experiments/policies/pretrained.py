@@ -12,9 +12,9 @@ import os
 import shutil
 from pathlib import Path
 
-from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import Record, known_parts
+from experiments.policies.command_line import policy_arguments
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.policy_settings import HubPolicy
 from experiments.spec.schema import load_experiment
@@ -61,10 +61,7 @@ def link_or_copy(snapshot: Path, folder: Path) -> Record:
 
 
 def main() -> None:
-    parser = command_parser("experiments.policies.pretrained", __doc__)
-    parser.add_argument("--spec", required=True, type=Path, help="experiment name or YAML file")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
-    arguments = parser.parse_args()
+    arguments = policy_arguments("pretrained", __doc__)
     with exit_with_message():
         experiment = load_experiment(arguments.spec)
         policy = experiment.model

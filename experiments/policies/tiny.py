@@ -14,6 +14,11 @@ ordinary Hugging Face model.
         --out results/arithmetic/base/policy
 """
 
+from experiments.policies.command_line import policy_arguments  # isort: skip
+
+if __name__ == "__main__":
+    policy_arguments("tiny", __doc__)  # --help does not wait for the imports below
+
 import eval.sampling.lean_imports  # noqa: F401  # isort: skip
 
 import math
@@ -31,7 +36,6 @@ from tqdm import trange
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
-from eval.files.command_line import command_parser
 from eval.files.errors import exit_with_message
 from eval.files.marks import Record, known_parts
 from eval.verify.verifier import Verifier
@@ -225,10 +229,7 @@ def make_tiny_policy(policy: TinyPolicy, family: TaughtFamily, folder: Path) -> 
 
 
 def main() -> None:
-    parser = command_parser("experiments.policies.tiny", __doc__)
-    parser.add_argument("--spec", required=True, type=Path, help="experiment name or YAML file")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the policy")
-    arguments = parser.parse_args()
+    arguments = policy_arguments("tiny", __doc__)
     logging.disable_progress_bar()
     with exit_with_message():
         experiment = load_experiment(arguments.spec)

@@ -10,6 +10,7 @@ rule sample:
     """Answer every benchmark's questions with one policy. The samples are append-only and no declared output."""
     input:
         LAYOUT.problems,
+        LAYOUT.plans,
         run=rules.train.output.run,
     output:
         sampled=update(
@@ -32,6 +33,7 @@ rule sample:
         policy=lambda wildcards: f"{LAYOUT.run(wildcards.arm, wildcards.seed)}/policy",
         problems=LAYOUT.problems,
         samples=LAYOUT.samples,
+        plan=LAYOUT.plan_options,
         out=lambda wildcards: f"{LAYOUT.run(wildcards.arm, wildcards.seed)}/eval",
         sampling=LAYOUT.sampling(),
         seed=lambda wildcards: wildcards.seed,
@@ -45,7 +47,7 @@ rule sample:
     shell:
         "exec python -m experiments.workflow.devices --gpus {resources.gpu} -- python -m eval.sample"
         " --policy {params.policy:q} --problems {params.problems:q} --samples {params.samples}"
-        " --out {params.out:q} {params.sampling} --seed {params.seed} --threads {threads}"
+        " {params.plan:q} --out {params.out:q} {params.sampling} --seed {params.seed} --threads {threads}"
         " --stale replace {params.labels} > {log:q} 2>&1"
 
 
@@ -96,6 +98,7 @@ use rule sample as sample_on_the_way with:
         policy=lambda wildcards: ON_THE_WAY.format(**wildcards) + "/policy",
         problems=LAYOUT.problems,
         samples=LAYOUT.samples,
+        plan=LAYOUT.plan_options,
         out=lambda wildcards: ON_THE_WAY.format(**wildcards) + "/eval",
         sampling=LAYOUT.sampling(),
         seed=lambda wildcards: wildcards.seed,
@@ -149,6 +152,7 @@ use rule sample as base_sample with:
         policy=lambda wildcards: LAYOUT.base_policy(),
         problems=lambda wildcards: f"{RESULTS}/problems/{wildcards.set}.jsonl",
         samples=lambda wildcards: LAYOUT.base_samples(wildcards.set),
+        plan=[],
         out=lambda wildcards: f"{RESULTS}/base/eval",
         sampling=LAYOUT.sampling(),
         seed=EXPERIMENT.evaluation.seed,
@@ -173,3 +177,27 @@ use rule score as base_score with:
         out=lambda wildcards: f"{RESULTS}/base/eval",
         ks=LAYOUT.ks,
         digest=lambda wildcards: DIGEST(f"{RESULTS}/base/eval/{wildcards.set}.scored"),
+
+
+rule plan_samples:
+    """Plan of which questions trained policies draw more samples, where a benchmark asks for it."""
+    input:
+        f"{RESULTS}/base/eval/{{set}}.scored",
+        counts=f"{RESULTS}/base/eval/{{set}}.counts.csv",
+    output:
+        multiext(f"{RESULTS}/base/eval/{{set}}", PLAN_ENDING, ".planned"),
+    log:
+        f"{RESULTS}/logs/base_{{set}}_plan.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/base_{{set}}_plan.tsv"
+    conda:
+        "environment.yaml"
+    params:
+        samples=lambda wildcards: LAYOUT.base_samples(wildcards.set),
+        least=lambda wildcards: EXPERIMENT.evaluation.benchmarks[
+            wildcards.set
+        ].least_samples,
+        digest=lambda wildcards: DIGEST(f"{RESULTS}/base/eval/{wildcards.set}.planned"),
+    shell:
+        "python -m eval.plan_samples --counts {input.counts:q} --samples {params.samples}"
+        " --least {params.least} > {log:q} 2>&1"

@@ -63,6 +63,7 @@ rule train:
     """
     input:
         LAYOUT.base_inputs(),
+        LAYOUT.plans_for_training(),
         problems=rules.problems.output.train,
     output:
         mark=update(f"{RESULTS}/{{arm}}/seed-{{seed}}/{CHECKSUMS}"),

@@ -48,6 +48,11 @@ FolderName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
 ]  # becomes a folder
 
+# left out of a spec where it is equal, so that older results folders keep their settings
+Allocation = Annotated[
+    Literal["equal", "neyman"], Field(exclude_if=lambda allocation: allocation == "equal")
+]
+
 DEFAULT_EXPERIMENT = "rare"  # of `snakemake all`; the Makefile names it, too
 
 # These folders are in a results folder beside those of the arms, so no arm may have their names.
@@ -137,6 +142,8 @@ class Benchmark(Closed):
     """A set of questions, and the number of answers to each."""
 
     samples: Count  # completions per question
+    # neyman = of the trained policies only in the mean: more where the base policy's answers vary
+    allocation: Allocation = "equal"
     k: Annotated[tuple[Count, ...], Len(1)]  # of pass@k
     levels: Levels | None = None  # generated sets: their levels
     per_level: Count | None = None  # generated sets: questions per level
@@ -150,6 +157,12 @@ class Benchmark(Closed):
                 f"k = {max(self.k)} needs at least {max(self.k)} samples per question, not"
                 f" {self.samples}"
             )
+        if self.allocation != "equal" and self.samples <= self.least_samples:
+            raise ValueError(
+                f"allocation {self.allocation} has nothing to distribute: {self.least_samples} of"
+                f" {self.samples} samples are the least of every question: raise samples, or leave"
+                " allocation out"
+            )
         if (self.levels is None) != (self.per_level is None):
             raise ValueError(
                 "levels and per_level go together: give both (a generated set) or neither (a named"
@@ -158,6 +171,11 @@ class Benchmark(Closed):
         if self.levels is not None and self.limit is not None:
             raise ValueError("limit belongs to named sets: set per_level instead")
         return self
+
+    @property
+    def least_samples(self) -> int:
+        """Of any question: pass@k needs k, and one sample shows nothing of the variance."""
+        return max(2, *self.k)
 
 
 class Evaluation(Closed):
@@ -265,6 +283,7 @@ class Experiment(Closed):
             )
         self._check_levels()
         self._check_checkpoints()
+        self._check_allocation()
         if (
             isinstance(self.model, HubPolicy)
             and self.model.revision is None
@@ -315,6 +334,18 @@ class Experiment(Closed):
                     f"evaluation.checkpoints: an exploded run of arm {name} may end before them:"
                     " set training.stop_exploded to false, or leave them out"
                 )
+
+    def _check_allocation(self) -> None:
+        """A run with the seed of the base policy's samples would draw with the same numbers, and
+        its answers would depend on what planned how many there are.
+        """
+        planned = [n for n, b in self.evaluation.benchmarks.items() if b.allocation != "equal"]
+        if planned and self.evaluation.seed in self.seeds:
+            raise ValueError(
+                f"evaluation.seed {self.evaluation.seed} is one of the training seeds, and"
+                f" {planned[0]} has an allocation that is planned from samples with that seed:"
+                " choose another evaluation.seed"
+            )
 
     def _check_levels(self) -> None:
         known = self.task.generator.levels

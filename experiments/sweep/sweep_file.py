@@ -109,6 +109,12 @@ class TuningStudy(Closed):
                 f"objective.benchmark {self.objective.benchmark!r} is not a validation set: choose"
                 f" one of {', '.join(self.validation)}"
             )
+        for name, each in self.validation.items():
+            if each.allocation != "equal":
+                raise ValueError(
+                    f"validation.{name}.allocation: trials draw equal numbers of samples: leave it"
+                    " out"
+                )
         if self.objective.measure == "pass_at_k" and self.objective.k > benchmark.samples:
             raise ValueError(
                 f"objective.k {self.objective.k} is more than the {benchmark.samples} samples per"

@@ -9,10 +9,14 @@ listens where the experiment's `vllm_server_host` and `vllm_server_port` say. Wh
 passed on to `vllm serve`.
 """
 
+from experiments.run.command_line import server_arguments  # isort: skip
+
+if __name__ == "__main__":
+    server_arguments(__doc__)  # --help does not wait for the imports below
+
 import os
 from pathlib import Path
 
-from eval.files.command_line import command_parser
 from eval.files.errors import BadInput, exit_with_message
 from experiments.policies.load_save import policy_source
 from experiments.spec.schema import Experiment, load_experiment
@@ -41,14 +45,7 @@ def serve_command(
 
 
 def main() -> None:
-    parser = command_parser("experiments.training.vllm_server", __doc__)
-    parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
-    parser.add_argument("--arm", required=True)
-    parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument(
-        "more", nargs="*", help="after --: options of vllm serve, as --tensor-parallel-size 2"
-    )
-    arguments = parser.parse_args()
+    arguments = server_arguments(__doc__)
     with exit_with_message():
         experiment = load_experiment(arguments.spec)
         command = serve_command(

@@ -21,7 +21,9 @@ from eval.files.marks import CHECKSUMS
 from eval.files.results_layout import on_the_way_folder, run_folder
 from eval.questions.named_sets import SOURCES
 from eval.sampling.made_from import policy_files
+from eval.sampling.sample_plan import PLAN_ENDING
 from experiments.spec.data_folder import named_sets
+from experiments.spec.policy_settings import PretrainedPolicy
 from experiments.spec.schema import Experiment, HubPolicy, MiniaturePolicy, spec_hash
 
 
@@ -61,6 +63,22 @@ class StudyLayout:
     def samples(self) -> list[int]:
         """Completions per question, aligned with `problems`."""
         return [self.base_samples(name) for name in self.benchmarks]
+
+    @property
+    def planned(self) -> list[str]:
+        """Benchmarks of which trained policies draw more samples of some questions than others."""
+        sets = self.experiment.evaluation.benchmarks
+        return [name for name in sets if sets[name].allocation != "equal"]
+
+    @property
+    def plans(self) -> list[str]:
+        """Their files that say how many of which question."""
+        return [f"{self.root}/base/eval/{name}{PLAN_ENDING}" for name in self.planned]
+
+    @property
+    def plan_options(self) -> list[str]:
+        """The same as options of eval.sample."""
+        return ["--plan", *self.plans] if self.plans else []
 
     @property
     def ks(self) -> list[int]:
@@ -142,6 +160,10 @@ class StudyLayout:
         measured = ["train"] if self.experiment.task.strata_samples else []
         return self.base_folder() + self.outcome(f"{self.root}/base", measured)
 
+    def plans_for_training(self) -> list[str]:
+        """Plans of samples, where a training job goes on to sample (launcher.py)."""
+        return [] if isinstance(self.experiment.model, PretrainedPolicy) else self.plans
+
     def base_samples(self, name: str) -> int:
         """Completions per question on a set."""
         if name == "train":
@@ -171,7 +193,7 @@ class StudyLayout:
         labels = {"run": self.experiment.name, "arm": arm, "train_seed": seed}
         return [
             *("--policy", f"{run}/policy", "--problems", *self.problems),
-            *("--samples", *map(str, self.samples), "--out", f"{run}/eval"),
+            *("--samples", *map(str, self.samples), *self.plan_options, "--out", f"{run}/eval"),
             *(*self.sampling().split(), "--seed", str(seed), "--threads", "1"),
             *("--stale", "replace"),
             *(part for label in labels.items() for part in ("--label", "{}={}".format(*label))),
@@ -182,7 +204,7 @@ class StudyLayout:
         return [f"{folder}/eval/{name}.counts.csv" for name in names]
 
     def marks(self, folder: str | Path, names: list[str], kind: str) -> list[str]:
-        """Marks of the named sets in a run's folder: `kind` is sampled or scored."""
+        """Marks of the named sets in a run's folder: `kind` is sampled, scored or planned."""
         return [f"{folder}/eval/{name}.{kind}" for name in names]
 
     def run_marks(self, runs: list[str]) -> list[str]:
@@ -190,14 +212,18 @@ class StudyLayout:
 
         `all` asks for each: Snakemake does not miss a file that only jobs need which are done.
         """
-        made = [
+        answering = [
             (f"{self.root}/base", self.base_sets),
             *((run, self.benchmarks) for run in self.evaluated(runs)),
         ]
         kinds = ("sampled", "scored")
-        evaluated = [self.marks(folder, names, kind) for folder, names in made for kind in kinds]
+        evaluated = [
+            self.marks(folder, names, kind) for folder, names in answering for kind in kinds
+        ]
         trained = [f"{folder}/{CHECKSUMS}" for folder in (f"{self.root}/problems", *runs)]
-        return [*self.base_folder(), *trained, *(mark for marks in evaluated for mark in marks)]
+        plans = self.marks(f"{self.root}/base", self.planned, "planned")
+        made = [mark for marks in evaluated for mark in marks]
+        return [*self.base_folder(), *trained, *made, *plans]
 
     @property
     def analysis_marks(self) -> dict[str, str]:

@@ -103,6 +103,7 @@ def marks(root: Path) -> list[Path]:
         *root.rglob(f"*{CHECKSUMS}"),
         *root.rglob("eval/*.sampled"),
         *root.rglob("eval/*.scored"),
+        *root.rglob("eval/*.planned"),
     )
     return [
         mark

@@ -5,8 +5,9 @@
     base/policy/checksums.json        model, family        base policy, (+) local folder, prompts
     base/eval/<set>.sampled           sampling             sampling       policy, problems
     base/eval/<set>.scored            k                    scoring        problems, samples
+    base/eval/<set>.planned           samples, least       planning       counts
     <arm>/seed-<s>/checksums.json     run                  training       prompts, (*)
-    <arm>/seed-<s>/eval/<set>.…       as for the base policy
+    <arm>/seed-<s>/eval/<set>.…       as for the base policy, and its plan of samples, if any
     <arm>/seed-<s>/on_the_way/rollout-<r>/eval/<set>.…   as for the base policy
     looks/<n>.checksums.json          seeds, arms, k       look           verdicts of n seeds
     tables, figures, report           the experiment       analysis       marks of all steps above
@@ -29,8 +30,9 @@ from eval.files.errors import BadInput
 from eval.files.evidence import analysis_parts, look_parts
 from eval.files.looks import look_mark
 from eval.files.marks import CHECKSUMS, digest_of, listed_files
-from eval.sampling.made_from import policy_digest, sampling_parts
-from eval.scoring.made_from import scoring_parts
+from eval.sampling.made_from import planned_parts, policy_digest, sampling_parts
+from eval.sampling.sample_plan import PLAN_ENDING
+from eval.scoring.made_from import plan_parts, scoring_parts
 from experiments.spec.resolved import resolved_yaml
 from experiments.spec.schema import Experiment, MiniaturePolicy, TinyPolicy, run_spec
 from experiments.workflow.layout import StudyLayout
@@ -54,6 +56,8 @@ def steps(layout: StudyLayout) -> Iterator[Step]:
     yield from _evaluations(
         layout, layout.root / "base", layout.base_sets, Path(layout.base_policy())
     )
+    for name in layout.planned:
+        yield Step(layout.root / "base" / "eval" / f"{name}.planned", plan_of_samples(layout, name))
     for arm in layout.experiment.arms:
         for seed in layout.experiment.seeds:
             run = layout.run(arm, seed)
@@ -67,11 +71,19 @@ def steps(layout: StudyLayout) -> Iterator[Step]:
         yield Step(Path(mark), {**analysis_parts(layout.root, entry, spec)})
 
 
+def plan_of_samples(layout: StudyLayout, name: str) -> Today:
+    """Of the numbers of samples per question that trained policies draw of a benchmark."""
+    benchmark, scored = layout.experiment.evaluation.benchmarks[name], layout.root / "base" / "eval"
+    counts = _listed(scored / f"{name}.scored", scored / f"{name}.counts.csv")
+    return plan_parts(benchmark.samples, benchmark.least_samples, counts)
+
+
 def problem_parts(layout: StudyLayout) -> Today:
     """Of the files in problems/. How often a question is answered changes none of them."""
     spec = layout.experiment.model_dump(mode="json")
     sets = {
-        name: {**benchmark, "samples": 0, "k": []}
+        name: {key: value for key, value in benchmark.items() if key != "allocation"}
+        | {"samples": 0, "k": []}
         for name, benchmark in spec["evaluation"]["benchmarks"].items()
     }
     return {
@@ -188,7 +200,13 @@ def _evaluations(
         }
         problems, eval_folder = _problems_file(layout, name), folder / "eval"
         sampled = eval_folder / f"{name}.sampled"
-        yield Step(sampled, sampling_parts(settings, answers, problems))
+        if seed is None or name not in layout.planned:
+            parts = sampling_parts(settings, answers, problems)
+        else:
+            base = layout.root / "base" / "eval"
+            plan = _listed(base / f"{name}.planned", base / f"{name}{PLAN_ENDING}")
+            parts = planned_parts(settings, answers, problems, plan)
+        yield Step(sampled, parts)
         samples = _listed(sampled, eval_folder / f"{name}.samples.jsonl")
         yield Step(eval_folder / f"{name}.scored", scoring_parts(layout.ks, problems, samples))
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from analysis.bring.command import bring, check_out, main
+from analysis.bring.__main__ import main
+from analysis.bring.command import bring, check_out
 from analysis.bring.writing.export import export_study
 from analysis.figures.command import save_figure
 from analysis.report.command import report_page

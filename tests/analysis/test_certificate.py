@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.certificate.command import main
+from analysis.certificate.__main__ import main
 from analysis.certificate.repetitions import (
     KNOWN_TRUTHS,
     KnownTruth,

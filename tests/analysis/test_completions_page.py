@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from analysis.report import command as report
+from analysis.report import __main__ as report
 from analysis.report.completions import NATS, completions_section, moments, token_markup
 from analysis.results.completions import MOST_READ, group_of, read_completions
 from analysis.results.folder import load_results

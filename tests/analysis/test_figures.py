@@ -19,6 +19,7 @@ from analysis.figures import difficulty as figures_difficulty
 from analysis.figures import evaluation as figures_evaluation
 from analysis.figures import plotting, style
 from analysis.figures import training as figures_training
+from analysis.figures.__main__ import main as make_figures
 from analysis.figures.captions import CAPTIONS, rst
 from analysis.inference.statistics import Counts
 from analysis.results.folder import BASE, Results, Run, load_results
@@ -164,7 +165,7 @@ def test_the_command_makes_every_figure(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         figures, "save_figure", lambda name, results: asked.append((name, results.name))
     )
-    figures.main([str(folder)])
+    make_figures([str(folder)])
     assert asked == [(name, "demo") for name in figures.FIGURES]
 
 

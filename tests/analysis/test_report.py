@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from analysis.figures.captions import CAPTIONS
-from analysis.report import command as report
-from analysis.tables import command as tables_command
+from analysis.report import __main__ as report
+from analysis.tables import __main__ as tables_command
 from tests.support import browser
 from tests.support.synthetic import make
 

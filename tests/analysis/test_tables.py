@@ -19,8 +19,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analysis.results.folder import BASE, load_results
+from analysis.tables import __main__ as tables_command
 from analysis.tables import cells, render, scores
-from analysis.tables import command as tables_command
 from analysis.tables import layouts as tables
 from analysis.tables.precision import precision_frame
 from analysis.tables.training import flips, training_frame

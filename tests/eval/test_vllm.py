@@ -75,7 +75,7 @@ def transformers_engine(home: Path, tokenizer: Any) -> Callable[[Sampling], Any]
 
 def requests_for(problems: list[Problem], tokenizer: Any, samples: int) -> list[Request]:
     prompts = {problem.id: tuple(tokenizer(problem.text)["input_ids"]) for problem in problems}
-    return plan_requests(problems, prompts, samples, 0, "sums")
+    return plan_requests(problems, prompts, dict.fromkeys(prompts, samples), 0, "sums")
 
 
 def complete(

@@ -130,8 +130,8 @@ def test_levels_become_names_that_mlflow_takes(level: str) -> None:
 PIPELINE = """
 import sys
 from pathlib import Path
-from analysis.report import command as report
-from analysis.tables import command as tables_command
+from analysis.report import __main__ as report
+from analysis.tables import __main__ as tables_command
 from experiments.tasks import problem_files as tasks
 from experiments.tracking import command as tracking
 from experiments.policies.tiny import make_tiny_tokenizer, teach_policy

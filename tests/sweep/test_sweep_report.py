@@ -18,7 +18,8 @@ import yaml
 
 from analysis.figures import style
 from analysis.figures.plotting import NothingToPlot, plt
-from analysis.sweep import command as sweep
+from analysis.sweep.__main__ import main as report_on
+from analysis.sweep.command import write_sweep_report
 from analysis.sweep.figures import SWEEP_CAPTIONS, SWEEP_FIGURES
 from analysis.sweep.response_figure import plot_response
 from analysis.sweep.score_map import is_mapped
@@ -50,7 +51,7 @@ HOSTILE = (
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default synthetic sweep with everything that the command writes."""
     folder = synthetic_sweep.make(tmp_path_factory.mktemp("sweep") / "target_ratio")
-    sweep.main([str(folder)])
+    report_on([str(folder)])
     return folder
 
 
@@ -232,7 +233,7 @@ def test_figures_hold_the_numbers_of_the_files(made: Path) -> None:
 def test_another_process_writes_the_same_bytes(made: Path) -> None:
     paths = sorted(path for path in made.rglob("*") if path.is_file())
     before = {path: path.read_bytes() for path in paths}
-    code = "import sys\nfrom analysis.sweep.command import main\nmain(sys.argv[1:])\n"
+    code = "import sys\nfrom analysis.sweep.__main__ import main\nmain(sys.argv[1:])\n"
     code += "heavy = {'torch', 'optuna', 'experiments', 'methods'} & set(sys.modules)\nassert not heavy, heavy"
     subprocess.run(
         [sys.executable, "-c", code, str(made)], check=True, cwd=Path(__file__).parents[2]
@@ -302,7 +303,7 @@ def test_a_report_is_made_of_whatever_there_is(
     tmp_path: Path, scores: list[list[Any]], more: dict[str, Any]
 ) -> None:
     folder = small(tmp_path, scores, **more)
-    sweep.main([str(folder)])
+    report_on([str(folder)])
     assert "Verdicts" in (folder / "report.html").read_text()
     if not any(isinstance(score, float) for each in scores for score in each) or more.get("state"):
         assert "No trial ended with a score" in (folder / "report.html").read_text()
@@ -349,7 +350,7 @@ def test_what_cannot_be_drawn_says_so(tmp_path: Path) -> None:
 def test_importance_may_be_missing(made: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(made, tmp_path / "study"))
     (folder / "importance.csv").unlink()
-    sweep.main([str(folder)])
+    report_on([str(folder)])
     assert "importance.csv is missing" in (folder / "report.html").read_text()
     assert json.loads((folder / "figures" / "importance.json").read_text())["missing"]
 
@@ -363,7 +364,7 @@ def test_hostile_text_is_only_text(tmp_path: Path) -> None:
         for i in range(2)
     ]
     folder = write(tmp_path, spec, rows)
-    sweep.main([str(folder)])
+    report_on([str(folder)])
     assert Tags((folder / "report.html").read_text()).scripts == 1
     assert "<script" not in (folder / "tables" / "sweep.html").read_text()
     assert "<script" not in (folder / "tables" / "sweep.md").read_text()
@@ -373,7 +374,7 @@ def test_hostile_text_is_only_text(tmp_path: Path) -> None:
         study(aer=(TAU,)),
         [row("aer", 0, {TAU: 0.5}, [0.5, 0.5], remarks="'=cmd", origin="=1+1")],
     )
-    sweep.main([str(folder)])
+    report_on([str(folder)])
     cells = next(csv.DictReader((folder / "tables" / "sweep.csv").open()))
     assert (cells["origin"], cells["remarks"]) == ("'=1+1", "chosen; =cmd")
 
@@ -450,7 +451,7 @@ def test_a_study_that_does_not_say_what_it_asks_has_a_page(tmp_path: Path) -> No
     (folder / "study.yaml").write_text(
         yaml.safe_dump({"searches": spec["searches"], "seeds": spec["seeds"]})
     )
-    sweep.write_sweep_report(read_sweep(folder))
+    write_sweep_report(read_sweep(folder))
     page = (folder / "report.html").read_text()
     assert "No question is stated in the study." in page
     assert "experiment not stated" in page
@@ -462,7 +463,7 @@ def test_a_linked_folder_is_not_written_through(made: Path, tmp_path: Path, name
     (tmp_path / "outside").mkdir()
     (folder / name).symlink_to(tmp_path / "outside")
     with pytest.raises(SystemExit):
-        sweep.main([str(folder)])
+        report_on([str(folder)])
     assert list((tmp_path / "outside").iterdir()) == []
 
 
@@ -474,7 +475,7 @@ def test_missing_and_binary_files_are_one_message(
     for content in (b"\xff\xfe\x00", None):
         (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
         with pytest.raises(SystemExit):
-            sweep.main([str(folder)])
+            report_on([str(folder)])
         said = capsys.readouterr().err
         assert said.startswith("error: ")
         assert name in said

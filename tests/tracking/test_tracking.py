@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.tables import command as tables_command
+from analysis.tables import __main__ as tables_command
 from experiments.spec.resolved import resolved_yaml
 from experiments.spec.schema import load_experiment, run_spec, spec_hash
 from experiments.tracking import command as tracking
