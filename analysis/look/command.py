@@ -1,32 +1,15 @@
-"""What a look at a study has found: which arms have their verdicts, and which get more seeds.
-
-    python -m analysis.look results/NAME --seeds 3      # writes results/NAME/looks/3.json
-
-The experiment has `seeds: {looks: [3, 6, 12]}`. The workflow calls this after each look's runs have
-been evaluated, and trains the next seeds of the arms that are `open` in the file that it writes.
-"""
+"""Writes what a look has found. The command line is in __main__.py."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.look.decide import look_content
 from analysis.results.folder import load_results, path_to_write
-from eval.files.command_line import command_parser
 from eval.files.durable import write_text
-from eval.files.errors import BadInput, exit_with_message
+from eval.files.errors import BadInput
 from eval.files.evidence import look_parts
 from eval.files.looks import look_file, look_mark
 from eval.files.marks import write_mark
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = command_parser("analysis.look", __doc__)
-    parser.add_argument("results", type=Path, help="folder of one experiment, results/<experiment>")
-    parser.add_argument("--seeds", type=int, required=True, help="seeds per arm at this look")
-    arguments = parser.parse_args(argv)
-    with exit_with_message():
-        write_look(arguments.results, arguments.seeds)
 
 
 def write_look(folder: Path, seeds: int) -> None:

@@ -16,11 +16,11 @@ from analysis.certificate.command import write_certificate
 from analysis.compare.command import main as compare
 from analysis.inference.looks import family_level, judge_at_look, look_levels
 from analysis.inference.statistics import Comparison, judge
-from analysis.look.command import main as look
+from analysis.look.__main__ import main as look
 from analysis.look.command import write_look
 from analysis.report.summary import arm_summaries
 from analysis.results.folder import load_results
-from analysis.tables.command import main as make_tables
+from analysis.tables.command import write_tables
 from analysis.tables.forest import forest_marks
 from analysis.tables.scores import compared, comparisons_frame, counts_of
 from analysis.tables.training import training_frame
@@ -306,7 +306,7 @@ def test_no_table_says_another_verdict_than_the_look(study: Path) -> None:
                 assert mark.verdict == recorded[mark.benchmark, mark.k, mark.arm]["verdict"]
         summaries = dict(arm_summaries(results, frame, training, None))
         assert "worse than none in pass@1" in summaries["fixed_high"]
-    make_tables([str(study)])
+    write_tables(study)
     shown = (study / "tables" / "comparisons.md").read_text()
     assert "Looks after 3, 6 seeds per arm, fixed beforehand (pocock)" in shown
     assert "fixed\\_high: pass@1: decided after 3 seeds" in shown
