@@ -31,12 +31,6 @@ with exit_with_message():
     check_config(config)  # before all that takes seconds to load
 
 from experiments.start import ask, failed, finished, get_ready, started
-from experiments.workflow.due import (
-    inputs_of_look,
-    looks_asked,
-    runs_asked,
-    runs_of_fixed_seeds,
-)
 
 with exit_with_message():
     STUDY = ask(config, sys.argv[1:])
@@ -55,17 +49,6 @@ TABLES = [
     for name in ("main", "comparisons", "budget", "diagnostics")
 ]
 FIGURES = [f"{RESULTS}/figures/{name}.png" for name in CAPTIONS]
-
-
-def look_done(seeds):
-    """Has Snakemake make a look first, if it has not been made."""
-    return checkpoints.look.get(look=seeds)
-
-
-def evidence(wildcards):
-    """Every file that the analysis rests on."""
-    looks = looks_asked(LAYOUT, look_done)
-    return LAYOUT.evidence(runs_asked(LAYOUT, look_done)) + looks
 
 
 wildcard_constraints:
@@ -95,6 +78,7 @@ rule all:
         f"{RESULTS}/mlflow.logged",
 
 
+include: "experiments/rules/due.smk"
 include: "experiments/rules/policies.smk"
 include: "experiments/rules/evaluation.smk"
 include: "experiments/rules/looks.smk"

@@ -1,4 +1,4 @@
-"""Decides a look of a study. The command line is in __main__.py."""
+"""Writes what a look has found. The command line is in __main__.py."""
 
 import json
 from pathlib import Path

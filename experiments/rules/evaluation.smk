@@ -95,11 +95,11 @@ use rule sample as sample_on_the_way with:
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_{{rollouts}}_sample.tsv"
     params:
-        policy=lambda wildcards: ON_THE_WAY.format(**wildcards) + "/policy",
+        policy=lambda wildcards: str(Path(ON_THE_WAY.format(**wildcards), "policy")),
         problems=LAYOUT.problems,
         samples=LAYOUT.samples,
         plan=LAYOUT.plan_options,
-        out=lambda wildcards: ON_THE_WAY.format(**wildcards) + "/eval",
+        out=lambda wildcards: str(Path(ON_THE_WAY.format(**wildcards), "eval")),
         sampling=LAYOUT.sampling(),
         seed=lambda wildcards: wildcards.seed,
         labels=lambda wildcards: f"--label run={EXPERIMENT.name} --label arm={wildcards.arm}"
@@ -125,7 +125,7 @@ use rule score as score_on_the_way with:
     benchmark:
         f"{RESULTS}/benchmarks/{{arm}}_{{seed}}_{{rollouts}}_score.tsv"
     params:
-        out=lambda wildcards: ON_THE_WAY.format(**wildcards) + "/eval",
+        out=lambda wildcards: str(Path(ON_THE_WAY.format(**wildcards), "eval")),
         ks=LAYOUT.ks,
         digest=lambda wildcards: [
             DIGEST(mark)

@@ -20,7 +20,7 @@ from analysis.look.__main__ import main as look
 from analysis.look.command import write_look
 from analysis.report.summary import arm_summaries
 from analysis.results.folder import load_results
-from analysis.tables.__main__ import main as make_tables
+from analysis.tables.command import write_tables
 from analysis.tables.forest import forest_marks
 from analysis.tables.scores import compared, comparisons_frame, counts_of
 from analysis.tables.training import training_frame
@@ -226,6 +226,31 @@ def test_a_destroyed_arm_stops_at_the_first_look_and_its_verdict_stays(study: Pa
             assert row == first[pair], "pass@k of an arm that has stopped is not tested again"
 
 
+def test_what_is_not_tested_any_more_stays_in_its_family(study: Path) -> None:
+    """The first look is rewritten so that `aer` has stopped, without verdict in pass@k."""
+    write_look(study, 3)
+    first = json.loads(look_file(study, 3).read_text())
+    for row in first["comparisons"]:
+        if row["arm"] == "aer":
+            row["verdict"] = "better" if row["k"] == 1 else "not distinguishable"
+    first["open"] = ["none", "fixed_low"]
+    look_file(study, 3).write_text(json.dumps(first))
+    write_look(study, 6)
+    waiting = {
+        is_first: sum(
+            row["verdict"] == "not distinguishable" and (row["k"] == 1) == is_first
+            for row in first["comparisons"]
+        )
+        for is_first in (True, False)
+    }
+    second = by_pair(json.loads(look_file(study, 6).read_text()))
+    for (_, k, arm), row in second.items():
+        if arm == "fixed_low" and row["look"] == 6:
+            assert row["family"] == waiting[k == 1]
+    assert second["arithmetic_hard", 8, "aer"]["look"] == 3
+    assert second["arithmetic_hard", 8, "fixed_low"]["look"] == 6
+
+
 def test_a_look_tests_at_its_level_with_its_seeds(study: Path) -> None:
     """The row of one comparison, computed from the counts of the first three seeds."""
     write_look(study, 3)
@@ -281,7 +306,7 @@ def test_no_table_says_another_verdict_than_the_look(study: Path) -> None:
                 assert mark.verdict == recorded[mark.benchmark, mark.k, mark.arm]["verdict"]
         summaries = dict(arm_summaries(results, frame, training, None))
         assert "worse than none in pass@1" in summaries["fixed_high"]
-    make_tables([str(study)])
+    write_tables(study)
     shown = (study / "tables" / "comparisons.md").read_text()
     assert "Looks after 3, 6 seeds per arm, fixed beforehand (pocock)" in shown
     assert "fixed\\_high: pass@1: decided after 3 seeds" in shown
