@@ -1,7 +1,7 @@
 """What a planned number of samples per question gains: variances of avg@n at equal cost.
 
     python -m tests.speed.allocation results/rare --samples 8
-    python -m tests.speed.allocation --runs tests/foreign/xling/counts_mgsm.csv --samples 8
+    python -m tests.speed.allocation --runs tests/analysis/foreign/xling/counts_mgsm.csv --samples 8
 
 Equal numbers give avg@n the sampling variance Σ_q p_q(1 − p_q)/n / Q², a plan Σ_q p_q(1 − p_q)/n_q
 / Q². Printed is the first over the second, with p(1 − p) by its unbiased estimate c(n − c)/(n(n −
