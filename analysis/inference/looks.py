@@ -33,6 +33,8 @@ from eval.files.errors import BadInput
 Spending = Literal["obrien_fleming", "pocock"]
 SPENDINGS: tuple[Spending, ...] = get_args(Spending)
 DENSITY_POINTS = 1_001  # points of a density
+FURTHEST = 40.0  # standard deviations; nothing that a float can hold lies beyond
+SMALLEST_LEVEL = 1e-300  # p is multiplied by .05 / level
 
 
 def spent(share: float, spending: Spending, alpha: float = ALPHA) -> float:
@@ -66,8 +68,8 @@ def _look_levels(looks: tuple[int, ...], spending: Spending, alpha: float) -> tu
         def stops(c: float, step: float = step, at: np.ndarray = at, p: np.ndarray = density):
             return float(p @ (norm.sf((c - at) / step) + norm.cdf((-c - at) / step)))
 
-        c = cast(float, brentq(lambda c, stop=stops, a=may_stop: stop(c) - a, 0, 12 * t**0.5))
-        levels.append(2 * float(norm.sf(c / t**0.5)))
+        c = cast(float, brentq(lambda c, stop=stops, a=may_stop: stop(c) - a, 0, FURTHEST * t**0.5))
+        levels.append(max(2 * float(norm.sf(c / t**0.5)), SMALLEST_LEVEL))
         if t == share[-1]:
             break  # nobody needs the density after the last look
         on = np.linspace(-c, c, DENSITY_POINTS)

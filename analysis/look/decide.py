@@ -38,7 +38,8 @@ def look_content(results: Results, seeds: int) -> dict[str, Any]:
     """What looks/<seeds>.json holds.
 
     Raises:
-        BadInput: an earlier look has not been reached, or an arm that it left open lacks counts.
+        BadInput: an earlier look has not been reached or left no arm open, or an open arm lacks
+            counts.
     """
     results = at_look(results, seeds)
     before = results.reached[-1] if results.reached else {"open": results.arms, "comparisons": []}
@@ -62,13 +63,19 @@ def look_content(results: Results, seeds: int) -> dict[str, Any]:
 def at_look(results: Results, seeds: int) -> Results:
     """The results as the look with so many seeds finds them."""
     before = results.looks.index(seeds)
-    if len(results.reached) < before:
-        missing = results.looks[len(results.reached)]
-        raise BadInput(
-            f"{results.folder}: the look after {missing} seeds has not been made: make it first"
-        )
     results = replace(results, reached=results.reached[:before])
-    still = results.reached[-1]["open"] if before else results.arms
+    made = len(results.reached)
+    still = results.reached[-1]["open"] if made else results.arms
+    if not still:
+        raise BadInput(
+            f"{results.folder}: the look after {results.looks[made - 1]} seeds left no arm open:"
+            f" there is nothing to look at after {seeds}"
+        )
+    if made < before:
+        raise BadInput(
+            f"{results.folder}: the look after {results.looks[made]} seeds has not been made: make"
+            " it first"
+        )
     for arm in still:
         for benchmark in results.benchmarks:
             found = results.evaluation(arm, benchmark, "counts.csv")

@@ -5,7 +5,8 @@
                               /<n>.checksums.json  its mark
 
 `analysis.look` writes them; the workflow, the tables and MLflow's view read them here. A look that
-has no mark, or comes after one without, has not been reached.
+has no mark, or comes after one without, has not been reached. Nor has one after a look that left no
+arm open: its file is left over from other decisions.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -40,6 +41,8 @@ def looks_reached(root: Path, after: Sequence[int]) -> Iterator[dict[str, Any]]:
         if found is None or not _names_arms(found.get("open")):
             return
         yield found
+        if not found["open"]:
+            return
 
 
 def seeds_asked(

@@ -44,6 +44,18 @@ def test_all_is_spent_at_the_end_and_one_look_is_tested_as_ever():
         assert look_levels([5], spending) == pytest.approx([0.05])
 
 
+@pytest.mark.parametrize(
+    ("looks", "alpha"), [([3, 6, 12, 24, 48], 0.05 / 12), ([2, 60], 0.05), ([2, 10_000], 0.05)]
+)
+def test_a_first_look_that_can_hardly_decide_has_a_tiny_level(looks, alpha):
+    """The first level is what may be spent; that of the last look is nearly all of alpha."""
+    levels = look_levels(looks, "obrien_fleming", alpha)
+    expected = spent(looks[0] / looks[-1], "obrien_fleming", alpha)
+    assert levels[0] == pytest.approx(expected, rel=1e-6, abs=1e-299)
+    assert levels == sorted(levels)
+    assert 0.7 * alpha < levels[-1] <= alpha * (1 + 1e-6)
+
+
 def test_a_walk_without_drift_is_stopped_in_five_percent():
     looks = [3, 6, 12]
     levels = np.array(look_levels(looks, "pocock"))

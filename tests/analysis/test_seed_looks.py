@@ -137,6 +137,20 @@ def test_no_look_is_waited_for_that_is_not_needed(tmp_path: Path) -> None:
     assert looks_asked(fixed, waited.append) == []
 
 
+def test_a_look_after_one_that_left_no_arm_open_has_not_been_reached(study: Path) -> None:
+    """Its file is of other decisions, made before something was edited."""
+    write_look(study, 3)
+    write_look(study, 6)
+    first = json.loads(look_file(study, 3).read_text())
+    look_file(study, 3).write_text(json.dumps(first | {"open": []}))
+    assert [found["seeds"] for found in looks_reached(study, (3, 6))] == [3]
+    results = load_results(study)
+    assert {results.seeds_of(arm) for arm in results.arms} == {(1, 2, 3)}
+    assert set(comparisons_frame(results)["look"]) == {3}
+    with pytest.raises(BadInput, match="after 3 seeds left no arm open"):
+        write_look(study, 6)
+
+
 # ---- what a look decides
 
 
