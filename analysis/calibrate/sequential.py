@@ -22,8 +22,9 @@ from analysis.calibrate.simulated_studies import (
     simulate,
     simulate_arms,
 )
-from analysis.inference.looks import Spending, judge_at_look, look_levels
+from analysis.inference.looks import judge_at_look, look_levels
 from analysis.inference.statistics import ALPHA, UNDECIDED, Comparison, compare_arms, judge
+from eval.files.look_settings import Spending
 
 LOOKS = (3, 6, 12)
 LOOK_STUDIES = 0.4  # share of the studies: three analyses each

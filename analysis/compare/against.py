@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from analysis.compare.arms import Arms, Sources, full_name, on
-from analysis.compare.looked import LookedAt, level_of, recorded_verdict
-from analysis.inference.looks import Spending, family_level
+from analysis.compare.looked import LookedAt, at_one_look, level_of, recorded_verdict
+from analysis.inference.looks import family_level
 from analysis.inference.statistics import (
     ALPHA,
     Comparison,
@@ -21,6 +21,7 @@ from analysis.inference.statistics import (
 )
 from analysis.tables.precision import precision_row
 from eval.files.errors import BadInput
+from eval.files.look_settings import DEFAULT_SPENDING, Spending
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Settings:
     seed: int = 0
     pairing: Pairing = "none"
     looks: tuple[int, ...] = ()  # seeds per arm at each look; () = looked at once
-    spending: Spending = "pocock"
+    spending: Spending = DEFAULT_SPENDING
 
     def level(self, comparisons: Sequence[Comparison]) -> float:
         """The level that all comparisons are tested at.
@@ -74,7 +75,8 @@ class Compared:
     rows: tuple[ComparedArm, ...]
     missing: tuple[str, ...]
     settings: Settings
-    level: float  # at which the comparisons are tested that no look judged
+    others: int  # comparisons that no look judged
+    level: float  # at which these are tested, the smallest where they have several
     looked: tuple[LookedAt, ...] = ()  # experiments of which verdicts of looks are shown
 
 
@@ -85,7 +87,11 @@ def compare_all(
     settings: Settings,
     only: Sequence[str] = (),
 ) -> Compared:
-    """Each arm, or each of those in `only`, against the reference wherever both were evaluated."""
+    """Each arm, or each of those in `only`, against the reference wherever both were evaluated.
+
+    Raises:
+        BadInput: nothing can be compared, or not in the way that is asked for.
+    """
     arms = sources.arms
     reference = full_name(arms, reference)
     if settings.looks and sources.looked:
@@ -108,8 +114,10 @@ def compare_all(
         for pair in pairs
         if (found := recorded_verdict(sources.looked, pair[0], settings.k, pair[1], reference))
     }
+    looked = tuple(each for each in sources.looked if recorded and each.reference == reference)
+    require_their_pairing(looked, settings)
     others = [pair for pair in pairs if pair not in recorded]
-    comparisons = [comparison(arms, arm, reference, name, settings) for name, arm in others]
+    comparisons = [comparison(sources, arm, reference, name, settings) for name, arm in others]
     level = settings.level(comparisons) if comparisons else ALPHA
     levels = [
         min(level, level_of(sources.looked, (arm, reference), len(others))) for _, arm in others
@@ -129,8 +137,19 @@ def compare_all(
     compared_on = dict.fromkeys(row.benchmark for row in rows)
     scores = {name: score(arms, reference, name, settings) for name in compared_on}
     missing = (*sources.missing, *gaps(arms, reference, rows))
-    looked = tuple(each for each in sources.looked if recorded and each.reference == reference)
-    return Compared(reference, scores, tuple(rows), missing, settings, level, looked)
+    level = min(levels, default=ALPHA)
+    return Compared(reference, scores, tuple(rows), missing, settings, len(others), level, looked)
+
+
+def require_their_pairing(looked: Sequence[LookedAt], settings: Settings) -> None:
+    """BadInput where looks paired the seeds in another way than is asked for now."""
+    for each in looked:
+        if each.pairing != settings.pairing:
+            raise BadInput(
+                f"--pairing {settings.pairing}: the looks of {each.name} have judged with"
+                f" {each.pairing} (analysis.pairing of its spec.yaml): give --pairing"
+                f" {each.pairing}"
+            )
 
 
 def score(arms: Arms, arm: str, benchmark: str, settings: Settings) -> Interval:
@@ -139,13 +158,12 @@ def score(arms: Arms, arm: str, benchmark: str, settings: Settings) -> Interval:
 
 
 def comparison(
-    arms: Arms, arm: str, reference: str, benchmark: str, settings: Settings
+    sources: Sources, arm: str, reference: str, benchmark: str, settings: Settings
 ) -> Comparison:
-    found = on(arms, benchmark)
+    found, pair = on(sources.arms, benchmark), (arm, reference)
     try:
         return compare_arms(
-            found[arm],
-            found[reference],
+            *at_one_look(sources.looked, pair, (found[arm], found[reference])),
             settings.k,
             draws=settings.draws,
             rng=settings.rng(),

@@ -16,13 +16,13 @@ import json
 import sys
 
 from eval.files.errors import exit_with_message
+from eval.files.look_settings import DEFAULT_SPENDING, SPENDINGS
 
 FAILS = {
     "worse": ("worse",),
     "not-better": ("worse", "not distinguishable"),
 }
 GATE_FAILED = 1
-SPENDING_NAMES = ("obrien_fleming", "pocock")  # as in analysis/inference/looks.py, which is slow
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -95,7 +95,7 @@ def compare_arguments(argv: list[str] | None) -> argparse.Namespace:
         " that the arms are at (docs/statistics.md)",
     )
     parser.add_argument(
-        "--spending", choices=SPENDING_NAMES, default="pocock", help="how looks share the 5 %%"
+        "--spending", choices=SPENDINGS, default=DEFAULT_SPENDING, help="how looks share the 5 %%"
     )
     parser.add_argument("--json", action="store_true", help="print what the page holds as JSON")
     parser.add_argument(

@@ -1,8 +1,8 @@
 """Experiments whose arms stop at looks: their verdicts are those that the looks wrote.
 
 A comparison of an arm with the experiment's reference is not judged anew: it has the numbers of its
-look (analysis/look/decide.py). Others, with another reference or k, stopped no arm. They are tested
-at the level of the earlier of the looks at which the two arms stopped.
+look (analysis/look/decide.py). Others, with another reference or k, stopped no arm. They are made
+at the earlier of the looks at which the two arms stopped: with its seeds of both, at its level.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.inference.looks import Spending, family_level
-from analysis.inference.statistics import ALPHA, UNDECIDED, Comparison, Judged
+from analysis.inference.looks import family_level
+from analysis.inference.statistics import ALPHA, Comparison, Counts, Judged, Pairing
 from analysis.results.folder import as_number
+from analysis.tables.scores import DRAWS
 from eval.files.errors import BadInput
+from eval.files.look_settings import DEFAULT_SPENDING, Spending
 from eval.files.looks import looks_reached, seeds_asked
 
-CALLED = ("better", "worse", UNDECIDED)
-NUMBERS_SHOWN = (
-    *("difference", "low", "high", "p", "probability_of_improvement", "minimal_difference"),
-    *("p_holm", "low_holm", "high_holm"),
-)
+PAIRED = {"none": "not paired", "seed": "paired by number"}
 
 
 @dataclass(frozen=True)
@@ -31,14 +29,18 @@ class LookedAt:
     after: tuple[int, ...]  # seeds per arm at each look
     spending: Spending
     reference: str
-    asked: Mapping[str, int]  # arm → training seeds that the looks asked for
+    seeds: tuple[int, ...]  # all that there may be
+    asked: Mapping[str, int]  # arm → number of training seeds that the looks asked for
     rows: Mapping[tuple[str, int, str], Mapping[str, Any]]  # (benchmark, k, arm) → as written
+    pairing: Pairing
+    draws: int
 
     def in_words(self) -> str:
         return (
             f"Verdicts of {self.name} against {self.reference} are those of its looks, after"
-            f" {', '.join(map(str, self.after))} seeds ({self.spending}), each with its look's"
-            " seeds; their intervals hold over all looks."
+            f" {', '.join(map(str, self.after))} seeds ({self.spending}; {self.draws:,} draws,"
+            f" seeds {PAIRED[self.pairing]}), each with its look's seeds; their intervals hold over"
+            " all looks."
         )
 
 
@@ -46,7 +48,7 @@ def read_looks(folder: Path, name: str, spec: Mapping[str, Any]) -> LookedAt | N
     """The looks of an experiment; None where it has a fixed list of seeds.
 
     Raises:
-        BadInput: no look has been made yet.
+        BadInput: no look has been made yet, or the file of one is not as it is written.
     """
     looks = spec.get("looks")
     if not looks:
@@ -59,28 +61,20 @@ def read_looks(folder: Path, name: str, spec: Mapping[str, Any]) -> LookedAt | N
             " made: run the study up to it"
         )
     asked = seeds_asked(arms, after, reached)
-    found = reached[-1].get("comparisons")
-    rows = [row for row in found if is_whole(row)] if isinstance(found, list) else []
+    analysis = spec.get("analysis") or {}
     return LookedAt(
         name,
         after,
-        looks.get("spending", "pocock"),
+        looks.get("spending", DEFAULT_SPENDING),
         f"{name}/{spec.get('reference')}",
+        tuple(spec["seeds"]),
         {f"{name}/{arm}": seeds for arm, seeds in asked.items()},
-        {(row["benchmark"], row["k"], f"{name}/{row['arm']}"): row for row in rows},
-    )
-
-
-def is_whole(row: Any) -> bool:
-    """Whether a look judged this row, and it has what is shown of it."""
-    return (
-        isinstance(row, dict)
-        and row.get("verdict") in CALLED
-        and all(
-            isinstance(row.get(key), int) for key in ("k", "seeds", "reference_seeds", "family")
-        )
-        and all(isinstance(row.get(key), str) for key in ("benchmark", "arm", "covers"))
-        and all(isinstance(row.get(key), int | float) for key in NUMBERS_SHOWN)
+        {
+            (row["benchmark"], row["k"], f"{name}/{row['arm']}"): row
+            for row in reached[-1]["comparisons"]
+        },
+        analysis.get("pairing", "none"),
+        analysis.get("draws", DRAWS),
     )
 
 
@@ -112,10 +106,26 @@ def recorded_verdict(
 
 def level_of(looked: Iterable[LookedAt], arms: tuple[str, str], family: int) -> float:
     """The level at which a comparison of two arms that no look judged is tested."""
+    asked = [(each, [each.asked[arm] for arm in arms if arm in each.asked]) for each in looked]
     found = [
-        family_level(each.after, each.asked[arm], family, each.spending)
-        for each in looked
-        for arm in arms
-        if arm in each.asked
+        family_level(each.after, min(seeds), family, each.spending)
+        for each, seeds in asked
+        if seeds
     ]
     return min(found, default=ALPHA)
+
+
+def at_one_look(
+    looked: Iterable[LookedAt], arms: tuple[str, str], counts: tuple[Counts, Counts]
+) -> tuple[Counts, Counts]:
+    """The counts of two arms of one experiment, of the seeds that the earlier of their looks has:
+    with the seeds of a later one the level would not hold. Others as they are.
+    """
+    a, b = counts
+    for each in looked:
+        if all(arm in each.asked for arm in arms):
+            shared = each.seeds[: min(each.asked[arm] for arm in arms)]
+            a, b = (
+                each.of_seeds([seed for seed in each.seeds if seed in shared]) for each in (a, b)
+            )
+    return a, b

@@ -4,8 +4,9 @@ from typing import Any
 
 from analysis.compare.against import Compared, ComparedArm
 from analysis.compare.forest_text import forest_lines
+from analysis.compare.looked import PAIRED
 from analysis.inference.sentences import p_in_words, sentence, signed_points
-from analysis.inference.statistics import Interval
+from analysis.inference.statistics import ALPHA, Interval
 from analysis.tables.cells import is_finite_number
 from analysis.tables.forest import Mark
 from analysis.tables.layouts import PRECISION_COLUMNS
@@ -31,10 +32,18 @@ def section(found: Compared, benchmark: str) -> str:
         [found.reference, str(reference.seeds), interval(reference), "", "", "", "reference"],
         *(compared_cells(row) for row in rows),
     ]
-    words = [f"- {sentence(row.judged, row.arm, found.reference, benchmark, k)}" for row in rows]
+    words = [f"- {row_in_words(row, found)}" for row in rows]
     picture = ["```", *forest_lines(marks_of(rows, k)), "```"]
     parts = [*markdown_lines(lines), "", *picture, "", *words, *precision_lines(rows)]
     return "\n".join([f"## {benchmark}", "", *parts])
+
+
+def row_in_words(row: ComparedArm, found: Compared) -> str:
+    """One comparison as a sentence."""
+    only_look = not found.looked and found.level == ALPHA
+    return sentence(
+        row.judged, row.arm, found.reference, row.benchmark, found.settings.k, only_look
+    )
 
 
 def marks_of(rows: list[ComparedArm], k: int) -> list[Mark]:
@@ -93,36 +102,59 @@ def interval(score: Interval) -> str:
 
 def fine_print(found: Compared) -> str:
     covers = "; ".join(sorted({row.judged.comparison.covers for row in found.rows}))
-    family = (
-        f" p values and intervals of differences are adjusted for {len(found.rows)} comparisons"
-        " (Holm)."
-        if len(found.rows) > 1 and not found.looked
-        else ""
-    )
-    looks = found.settings.looks
-    at = (
-        f" Looks after {', '.join(map(str, looks))} seeds: tested at {found.level:.2g} instead"
-        f" of .05 ({found.settings.spending}), so that all together give a false alarm in 5 %;"
-        " the intervals of differences hold over all looks."
-        if looks
-        else ""
-    )
-    at += "".join(f" {each.in_words()}" for each in found.looked)
+    said = [
+        f"95 % intervals over {covers}.",
+        family_in_words(found),
+        level_in_words(found),
+        *(each.in_words() for each in found.looked),
+        f"{found.settings.draws:,} draws, seed {found.settings.seed}, seeds"
+        f" {pairing_in_words(found)}.",
+    ]
+    return " ".join(filter(None, said))
+
+
+def family_in_words(found: Compared) -> str:
+    if found.others < 2:
+        return ""
+    of_whom = f"the {found.others} that no look judged" if found.looked else "differences"
     return (
-        f"95 % intervals over {covers}.{family}{at} {found.settings.draws:,} draws, seed"
-        f" {found.settings.seed}, seeds {pairing_in_words(found)}."
+        f"p values and intervals of {of_whom} are adjusted for {found.others} comparisons (Holm)."
     )
+
+
+def level_in_words(found: Compared) -> str:
+    """At which level comparisons are tested that no look judged, where it is not .05."""
+    settings = found.settings
+    if settings.looks:
+        return (
+            f"Looks after {', '.join(map(str, settings.looks))} seeds: tested at {found.level:.2g}"
+            f" instead of .05 ({settings.spending}), so that all together give a false alarm in"
+            " 5 %; the intervals of differences hold over all looks."
+        )
+    if found.level < ALPHA:
+        return (
+            f"Comparisons that no look judged are tested at {found.level:.2g} or more instead of"
+            " .05, the level of the earlier look at which one of the two arms stopped, and with"
+            " its seeds; p is multiplied by .05 / level."
+        )
+    return ""
 
 
 def pairing_in_words(found: Compared) -> str:
     if found.settings.pairing == "none":
-        return "not paired"
+        return PAIRED["none"]
     known = ", ".join(
-        f"{row.arm} on {row.benchmark} {row.judged.comparison.correlation:.2f}"
-        + ("" if (row.judged.comparison.correlation or 0) > 0 else " (no reason to pair)")
+        f"{row.arm} on {row.benchmark} {correlation_in_words(row.judged.comparison.correlation)}"
         for row in found.rows
     )
-    return f"paired by number; correlation of the pairs: {known}"
+    return f"{PAIRED['seed']}; correlation of the pairs: {known}"
+
+
+def correlation_in_words(correlation: float | None) -> str:
+    """None, as a look's file has it, and NaN: two pairs, or no spread."""
+    if correlation is None or correlation != correlation:
+        return "unknown (no reason to pair)"
+    return f"{correlation:.2f}" + ("" if correlation > 0 else " (no reason to pair)")
 
 
 def record(found: Compared) -> dict[str, Any]:
@@ -136,6 +168,16 @@ def record(found: Compared) -> dict[str, Any]:
         "pairing": settings.pairing,
         "looks": list(settings.looks),
         "level": found.level,
+        "looked": [
+            {
+                "name": each.name,
+                "after": list(each.after),
+                "spending": each.spending,
+                "pairing": each.pairing,
+                "draws": each.draws,
+            }
+            for each in found.looked
+        ],
         "reference_scores": {name: scored(each) for name, each in found.scores.items()},
         "comparisons": [compared_row(row, found) for row in found.rows],
         "missing": list(found.missing),
@@ -164,7 +206,7 @@ def compared_row(row: ComparedArm, found: Compared) -> dict[str, Any]:
         "covers": each.covers,
         "precision": row.precision and json_values(row.precision),
         "verdict": row.judged.verdict,
-        "sentence": sentence(row.judged, row.arm, found.reference, row.benchmark, found.settings.k),
+        "sentence": row_in_words(row, found),
     }
 
 

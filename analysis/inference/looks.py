@@ -21,7 +21,7 @@ levels are careful. docs/statistics.md has the simulated false alarms.
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Literal, cast, get_args
+from typing import cast
 
 import numpy as np
 from scipy.optimize import brentq
@@ -29,9 +29,8 @@ from scipy.stats import norm
 
 from analysis.inference.statistics import ALPHA, Comparison, Judged, judge
 from eval.files.errors import BadInput
+from eval.files.look_settings import DEFAULT_SPENDING, Spending
 
-Spending = Literal["obrien_fleming", "pocock"]
-SPENDINGS: tuple[Spending, ...] = get_args(Spending)
 DENSITY_POINTS = 1_001  # points of a density
 FURTHEST = 40.0  # standard deviations; nothing that a float can hold lies beyond
 SMALLEST_LEVEL = 1e-300  # p is multiplied by .05 / level
@@ -45,7 +44,7 @@ def spent(share: float, spending: Spending, alpha: float = ALPHA) -> float:
 
 
 def look_levels(
-    looks: Sequence[int], spending: Spending = "pocock", alpha: float = ALPHA
+    looks: Sequence[int], spending: Spending = DEFAULT_SPENDING, alpha: float = ALPHA
 ) -> list[float]:
     """The level at which each look is tested. `looks`: seeds per arm at each, ascending.
 
@@ -81,7 +80,7 @@ def _look_levels(looks: tuple[int, ...], spending: Spending, alpha: float) -> tu
 
 
 def family_level(
-    looks: Sequence[int], seeds: int, family: int, spending: Spending = "pocock"
+    looks: Sequence[int], seeds: int, family: int, spending: Spending = DEFAULT_SPENDING
 ) -> float:
     """The level at which Holm's correction tests `family` comparisons at the look with so many
     seeds.
@@ -108,7 +107,7 @@ def judge_at_look(
     compared: Sequence[Comparison],
     looks: Sequence[int],
     seeds: int,
-    spending: Spending = "pocock",
+    spending: Spending = DEFAULT_SPENDING,
     untested: int = 0,
 ) -> list[Judged]:
     """Verdicts at the look with so many seeds on the comparisons that earlier looks left open.

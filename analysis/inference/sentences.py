@@ -3,8 +3,13 @@
 from analysis.inference.statistics import UNDECIDED, Judged
 
 
-def sentence(judged: Judged, arm: str, reference: str, benchmark: str, k: int) -> str:
-    """One comparison as a sentence. Interval and p are adjusted alike, as the verdict is."""
+def sentence(
+    judged: Judged, arm: str, reference: str, benchmark: str, k: int, only_look: bool = True
+) -> str:
+    """One comparison as a sentence. Interval and p are adjusted alike, as the verdict is.
+
+    only_look: the arms are compared once, at .05, so that what could be seen then can be said.
+    """
     facts = f"{difference_in_words(judged)} of pass@{k}"
     found = judged.comparison
     if judged.verdict != UNDECIDED:
@@ -18,9 +23,11 @@ def sentence(judged: Judged, arm: str, reference: str, benchmark: str, k: int) -
             f" differ by {facts}, and with one training seed of {lone} it is unknown how much of"
             " that another seed would change."
         )
+    undecided = f"{benchmark}: {arm} and {reference} are not distinguishable, {facts}."
+    if not only_look:
+        return undecided
     return (
-        f"{benchmark}: {arm} and {reference} are not distinguishable, {facts}. As its only"
-        f" comparison, a study like this would see a true difference of"
+        f"{undecided} As its only comparison, a study like this would see a true difference of"
         f" {signed_points(found.minimal_difference)[1:]} points about four times in five."
     )
 

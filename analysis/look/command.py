@@ -33,5 +33,5 @@ def look_sentences(content: dict) -> list[str]:
     """A sentence per comparison, and what is trained next."""
     further = content["open"]
     following = f"more seeds of {', '.join(further)}" if further else "no further seeds"
-    said = [row["sentence"] or f"{row['arm']}: {row['remarks']}" for row in content["comparisons"]]
+    said = [row["sentence"] for row in content["comparisons"]]
     return [*said, f"After {content['seeds']} seeds: {following}."]

@@ -19,9 +19,10 @@ import numpy as np
 from analysis.inference.looks import judge_at_look
 from analysis.inference.sentences import sentence
 from analysis.results.folder import Results
-from analysis.tables.at_looks import VERDICTS_THAT_STAY, spending_of
+from analysis.tables.at_looks import spending_of
 from analysis.tables.scores import comparison_row, shown_k
 from eval.files.errors import BadInput
+from eval.files.looks import VERDICTS_THAT_STAY
 
 LookRow = dict[str, Any]
 
@@ -111,22 +112,27 @@ def judged_rows(
 ) -> dict[Compares, LookRow]:
     """Rows of the comparisons that this look tests. `stopped`: comparisons of the family without
     verdict, of arms that have stopped.
+
+    Raises:
+        BadInput: two arms cannot be compared. More seeds would not help: they were open for ever.
     """
     rows = {each: comparison_row(results, each.benchmark, each.arm, each.k) for each in tested}
-    found = {each: row["comparison"] for each, row in rows.items() if row["comparison"]}
-    judged = judge_at_look(
-        [*found.values()],
-        results.looks,
-        seeds,
-        spending_of(results),
-        stopped + len(rows) - len(found),
-    )
-    for each, verdict in zip(found, judged, strict=True):
+    for each, row in rows.items():
+        if row["comparison"] is None:
+            raise BadInput(
+                f"{results.folder}: the look after {seeds} seeds cannot compare {each.arm} with"
+                f" {results.reference} in pass@{each.k} on {each.benchmark}: {row['remarks']}"
+            )
+    found = [row["comparison"] for row in rows.values()]
+    judged = judge_at_look(found, results.looks, seeds, spending_of(results), stopped)
+    for each, verdict in zip(rows, judged, strict=True):
         rows[each] |= {
             **{"p_holm": verdict.p, "low_holm": verdict.low, "high_holm": verdict.high},
             "verdict": verdict.verdict,
             "family": verdict.family,
-            "sentence": sentence(verdict, each.arm, results.reference, each.benchmark, each.k),
+            "sentence": sentence(
+                verdict, each.arm, results.reference, each.benchmark, each.k, only_look=False
+            ),
         }
     return {each: json_row(row | {"look": seeds}) for each, row in rows.items()}
 

@@ -25,15 +25,20 @@ class CurveCounts:
     points: tuple[Counts, ...]  # (X,) all with the same seeds and questions
 
 
-def curve_counts(results: Results, arm: str, benchmark: str) -> CurveCounts:
+def curve_counts(
+    results: Results, arm: str, benchmark: str, first: int | None = None
+) -> CurveCounts:
     """The arm's counts along training, of the seeds that have all points.
+
+    first: number of the arm's seeds to read; None = all.
 
     Raises:
         BadInput: no seed has all of them, a file is bad, or questions differ between points.
     """
     training = training_of(results, arm)
     rollouts = (*results.checkpoints, training["rollouts"])
-    files = {seed: point_files(results, arm, seed, benchmark) for seed in results.seeds_of(arm)}
+    seeds = results.seeds_of(arm)[:first]
+    files = {seed: point_files(results, arm, seed, benchmark) for seed in seeds}
     whole = {
         seed: paths
         for seed, paths in files.items()

@@ -12,6 +12,7 @@ from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, NonNegativeInt, StringConstraints, ValidationError
 
 from eval.files.errors import BadInput
+from eval.files.look_settings import DEFAULT_SPENDING, MOST_SEEDS, Spending
 from eval.files.yaml_file import read_yaml
 
 # a plain file name: not hidden, and without a way to another folder
@@ -45,8 +46,8 @@ class _Analysis(_Shape):
 
 
 class _Looks(_Shape):
-    after: Annotated[list[Annotated[int, Ge(2)]], Len(1, 20)]
-    spending: Literal["pocock", "obrien_fleming"] = "pocock"
+    after: Annotated[list[Annotated[int, Ge(2), Le(MOST_SEEDS)]], Len(1, 20)]
+    spending: Spending = DEFAULT_SPENDING
 
 
 class _Spec(_Shape):
@@ -73,7 +74,19 @@ def read_spec(path: Path) -> dict[str, Any]:
         ) from None
     if spec.get("reference") not in (None, *spec["arms"]):
         raise BadInput(f"{path}: reference: {spec['reference']!r} names no arm: write it again")
+    if problem := problem_of_looks(spec):
+        raise BadInput(f"{path}: looks.after: {problem}: write it again")
     return spec
+
+
+def problem_of_looks(spec: dict[str, Any]) -> str:
+    """Why the looks cannot have been made in this order; "" if they can, or there are none."""
+    after = (spec.get("looks") or {}).get("after", [])
+    if after != sorted(set(after)):
+        return f"{after} are not ascending"
+    if after and after[-1] > len(spec["seeds"]):
+        return f"the last is after {after[-1]} seeds, and {len(spec['seeds'])} are listed"
+    return ""
 
 
 def seeds_of_arm(spec: dict[str, Any], arm: str) -> tuple[int, ...]:

@@ -9,56 +9,50 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.inference.looks import Spending, family_level
-from analysis.inference.statistics import ALPHA, UNDECIDED
+from analysis.inference.looks import family_level
+from analysis.inference.statistics import ALPHA
 from analysis.results.folder import Results, as_number
+from eval.files.look_settings import DEFAULT_SPENDING, Spending
+from eval.files.looks import LOOK_NUMBERS, VERDICTS_THAT_STAY
 
-VERDICTS_THAT_STAY = ("better", "worse")
 NOT_JUDGED = "no verdict"
-RECORDED_NUMBERS = (
-    *("difference", "low", "high", "p", "probability_of_improvement", "minimal_difference"),
-    *("seeds", "reference_seeds", "correlation", "p_holm", "low_holm", "high_holm", "look"),
-)
 RECORDED_COUNTS = ("seeds", "reference_seeds", "look")
+PAIR = ("benchmark", "k", "arm")
 
 
 def spending_of(results: Results) -> Spending:
     """How the looks share the 5 %."""
-    return (results.spec.get("looks") or {}).get("spending", "pocock")
+    return (results.spec.get("looks") or {}).get("spending", DEFAULT_SPENDING)
+
+
+def recorded_rows(results: Results) -> dict[tuple[str, int, str], dict[str, Any]]:
+    """(benchmark, k, arm) → the row that the last look has of this comparison."""
+    found = results.reached[-1]["comparisons"] if results.reached else []
+    return {(row["benchmark"], row["k"], row["arm"]): row for row in found}
 
 
 def recorded_frame(results: Results, pairs: list[tuple[str, int, str]]) -> pd.DataFrame:
     """The comparisons table. `pairs`: (benchmark, k, arm) in the table's order."""
-    last = results.reached[-1] if results.reached else {}
-    found = last.get("comparisons")
-    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-    by_pair = {tuple(map(str, (row.get(key) for key in PAIR))): row for row in rows}
+    rows = recorded_rows(results)
+    still_open = results.reached[-1]["open"] if results.reached else []
     return pd.DataFrame(
-        [
-            recorded_row(results, pair, by_pair.get(tuple(map(str, pair)), {}), last.get("open"))
-            for pair in pairs
-        ]
+        [recorded_row(results, pair, rows.get(pair, {}), still_open) for pair in pairs]
     )
 
 
-PAIR = ("benchmark", "k", "arm")
-
-
 def recorded_row(
-    results: Results, pair: tuple[str, int, str], row: dict[str, Any], still_open: Any
+    results: Results, pair: tuple[str, int, str], row: dict[str, Any], still_open: list[str]
 ) -> dict[str, Any]:
     """One comparison. `row`: as its look wrote it, empty before the first look."""
-    known = (*VERDICTS_THAT_STAY, UNDECIDED)
-    verdict = row["verdict"] if row.get("verdict") in known else NOT_JUDGED
-    remarks = [str(row.get("remarks") or ""), at_its_look(results, pair, row, still_open or [])]
+    remarks = [str(row.get("remarks") or ""), at_its_look(results, pair, row, still_open)]
     return {
         **dict(zip(PAIR, pair, strict=True)),
         "reference": results.reference,
-        **{name: as_number(row.get(name)) for name in RECORDED_NUMBERS},
-        **{name: row[name] for name in RECORDED_COUNTS if isinstance(row.get(name), int)},
-        "covers": str(row.get("covers") or ""),
-        "verdict": verdict,
-        "sentence": str(row.get("sentence") or ""),
+        **{name: as_number(row.get(name)) for name in (*LOOK_NUMBERS, "correlation")},
+        **{name: row.get(name, float("nan")) for name in RECORDED_COUNTS},
+        "covers": row.get("covers", ""),
+        "verdict": row.get("verdict", NOT_JUDGED),
+        "sentence": row.get("sentence", ""),
         "remarks": "; ".join(filter(None, remarks)),
     }
 
@@ -69,6 +63,8 @@ def at_its_look(
     """After how many seeds the comparison stands, and whether it may change."""
     _, k, arm = pair
     at = row.get("look")
+    if at is None and results.reached:
+        return f"pass@{k}: no look has compared it"
     if at is None:
         return f"pass@{k}: the first look, after {results.looks[0]} seeds, has not been made"
     if row.get("verdict") in VERDICTS_THAT_STAY:
@@ -80,8 +76,8 @@ def at_its_look(
 
 def levels_of(results: Results, arms: list[str]) -> float | list[float]:
     """Levels for comparisons that did not stop an arm, one per arm of a family: those of the looks
-    at which the arms stopped. A test at the last of several looks has at most the false alarms that
-    all of them share. ALPHA without looks.
+    at which the arms stopped. With the seeds of that look on both sides, or one given policy on
+    the other, such a test has at most the false alarms that all looks share. ALPHA without looks.
     """
     if not results.looks:
         return ALPHA

@@ -63,12 +63,12 @@ def curves_frame(results: Results) -> pd.DataFrame:
 
 
 def curve_of(
-    results: Results, arm: str, benchmark: str, k: int
+    results: Results, arm: str, benchmark: str, k: int, first: int | None = None
 ) -> tuple[TrainingCurve | None, str]:
-    """The arm's curve and "", or None and the reason."""
+    """The arm's curve and "", or None and the reason. `first`: of so many of its seeds."""
     rng = generator(results, "curve over training", benchmark, arm, k)
     try:
-        counts = curve_counts(results, arm, benchmark)
+        counts = curve_counts(results, arm, benchmark, first)
         return training_curve(counts, k, draws=draws(results), rng=rng), ""
     except BadInput as error:
         return None, str(error)
@@ -79,9 +79,29 @@ def curve_rows_of(results: Results, benchmark: str, k: int) -> list[dict[str, An
     reference = curves[results.reference][0]
     target = target_score(results, reference, k)
     return [
-        curve_row(results, (benchmark, k, arm), curve, why, reference, target)
+        curve_row(
+            results,
+            (benchmark, k, arm),
+            curve,
+            why,
+            reference_at_its_look(results, (benchmark, k, arm), reference),
+            target,
+        )
         for arm, (curve, why) in curves.items()
     ]
+
+
+def reference_at_its_look(
+    results: Results, names: tuple[str, int, str], whole: TrainingCurve | None
+) -> TrainingCurve | None:
+    """The reference's curve that an arm's is compared with. Where arms stop at looks: of as many
+    seeds as the arm has, since the level of its look does not hold with more.
+    """
+    benchmark, k, arm = names
+    seeds = len(results.seeds_of(arm))
+    if not results.looks or seeds == len(results.seeds_of(results.reference)):
+        return whole
+    return curve_of(results, results.reference, benchmark, k, seeds)[0]
 
 
 def target_score(results: Results, reference: TrainingCurve | None, k: int) -> float:

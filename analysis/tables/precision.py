@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.inference.components import Components, components
 from analysis.inference.statistics import Comparison, Counts
 from analysis.results.folder import Results
+from analysis.tables.at_looks import recorded_rows
 from analysis.tables.scores import NAN, compared, counts_of
 from eval.files.errors import BadInput
 
@@ -47,9 +48,19 @@ def measured(results: Results, benchmark: str, arm: str) -> dict[str, Any]:
     own, other = (counts_of(results, name, benchmark)[0] for name in (arm, results.reference))
     if own and other:
         with suppress(BadInput):  # which the comparisons table tells
+            own, other = (seeds_of_look(results, benchmark, arm, each) for each in (own, other))
             found = compared(results, own, other, 1, benchmark, arm, results.reference)
             return precision_row(own, other, found)
     return dict.fromkeys(NUMBERS, NAN) | {"remarks": "no comparison"}
+
+
+def seeds_of_look(results: Results, benchmark: str, arm: str, counts: Counts) -> Counts:
+    """The counts of the seeds that the look had which judged the arm; all, where no look has."""
+    row = recorded_rows(results).get((benchmark, 1, arm))
+    if row is None:
+        return counts
+    judged = results.seeds[: row["look"]]
+    return counts.of_seeds([seed for seed in counts.seeds if seed in judged])
 
 
 def precision_row(a: Counts, b: Counts, comparison: Comparison) -> dict[str, Any]:

@@ -14,8 +14,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from eval.files.json_text import object_or_none
+from eval.files.errors import BadInput
+from eval.files.json_text import read_object
 from eval.files.marks import CHECKSUMS
+
+VERDICTS_THAT_STAY = ("better", "worse")
+LOOK_VERDICTS = (*VERDICTS_THAT_STAY, "not distinguishable")
+LOOK_COUNTS = ("k", "seeds", "reference_seeds", "family", "look")
+LOOK_TEXTS = ("benchmark", "arm", "covers", "verdict", "sentence")
+LOOK_NUMBERS = (
+    *("difference", "low", "high", "p", "probability_of_improvement", "minimal_difference"),
+    *("p_holm", "low_holm", "high_holm"),
+)
+"""What each row of a look's `comparisons` has, by kind."""
 
 LOOKS_FOLDER = "looks"
 """Of a results folder: the verdicts after some of the seeds, one file per look."""
@@ -35,14 +46,57 @@ def looks_reached(root: Path, after: Sequence[int]) -> Iterator[dict[str, Any]]:
     """What each look has found, up to the first that has not been reached.
 
     after: seeds per arm at each look, ascending.
+
+    Raises:
+        BadInput: a look has its mark, and its file is not as one is written.
     """
     for seeds in after:
-        found = object_or_none(look_file(root, seeds)) if look_mark(root, seeds).is_file() else None
-        if found is None or not _names_arms(found.get("open")):
+        file = look_file(root, seeds)
+        if not (file.is_file() and look_mark(root, seeds).is_file()):
             return
+        found = read_look(file)
         yield found
         if not found["open"]:
             return
+
+
+def read_look(file: Path) -> dict[str, Any]:
+    """What a look has found.
+
+    Raises:
+        BadInput: the file is not as a look is written. No verdict must come from half of it.
+    """
+    found = read_object(file)
+    if problem := look_problem(found):
+        raise BadInput(f"{file}: {problem}: delete it and run the study again, which makes it anew")
+    return found
+
+
+def look_problem(found: Mapping[str, Any]) -> str:
+    """What is wrong with the content of a look's file; "" if nothing is."""
+    arms, rows = found.get("open"), found.get("comparisons")
+    if not isinstance(arms, list) or not all(isinstance(arm, str) for arm in arms):
+        return "open is no list of arms"
+    if not isinstance(rows, list):
+        return "comparisons is no list"
+    problems = (
+        f"comparisons[{place}]: {problem}"
+        for place, row in enumerate(rows)
+        if (problem := row_problem(row))
+    )
+    return next(problems, "")
+
+
+def row_problem(row: object) -> str:
+    if not isinstance(row, dict):
+        return "is no object"
+    kinds = ((LOOK_COUNTS, int, "whole number"), (LOOK_TEXTS, str, "text"))
+    for keys, kind, word in (*kinds, (LOOK_NUMBERS, int | float, "number")):
+        for key in keys:
+            if not isinstance(row.get(key), kind):
+                return f"{key} is no {word}"
+    known = row["verdict"] in LOOK_VERDICTS
+    return "" if known else f"verdict {row['verdict']!r} is none of {', '.join(LOOK_VERDICTS)}"
 
 
 def seeds_asked(
@@ -68,7 +122,3 @@ def stopped_arms(
 ) -> set[str]:
     """Arms that get no further seeds, all of theirs having been looked at."""
     return {arm for arm, seeds in asked.items() if seeds in after[: len(reached)]}
-
-
-def _names_arms(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)

@@ -9,16 +9,17 @@ block `looks`, so that whoever reads `seeds` finds numbers:
 analysis/inference/looks.py has the levels at which the looks test.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from annotated_types import Ge, Len
+from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from eval.files.look_settings import DEFAULT_SPENDING, MOST_SEEDS, Spending
 from experiments.spec.validation_messages import describe_finding
 from methods.common.ranges import Natural
 
 # seeds per arm at each look: Student's t needs two
-LookSizes = Annotated[tuple[Annotated[int, Ge(2)], ...], Len(1, 20)]
+LookSizes = Annotated[tuple[Annotated[int, Ge(2), Le(MOST_SEEDS)], ...], Len(1, 20)]
 
 
 class AskedLooks(BaseModel, extra="forbid", frozen=True):
@@ -27,14 +28,14 @@ class AskedLooks(BaseModel, extra="forbid", frozen=True):
     looks: LookSizes  # training seeds per arm at each look, ascending
     first: Natural = 1  # the smallest seed; the others are the numbers after it
     # how the looks share the 5 %: pocock decides early, obrien_fleming hardly before the last look
-    spending: Literal["pocock", "obrien_fleming"] = "pocock"
+    spending: Spending = DEFAULT_SPENDING
 
 
 class SeedLooks(BaseModel, extra="forbid", frozen=True):
     """The looks of an experiment whose seeds are listed."""
 
     after: LookSizes  # training seeds per arm at each look, ascending
-    spending: Literal["pocock", "obrien_fleming"] = "pocock"
+    spending: Spending = DEFAULT_SPENDING
 
     @model_validator(mode="after")
     def ascending(self) -> Self:

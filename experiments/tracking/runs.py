@@ -143,16 +143,16 @@ def seed_view(
     )
 
 
-def arms_at_their_end(experiment: Experiment, root: Path) -> dict[str, int]:
-    """Arm → number of its training seeds, of the arms that get no further ones. Where arms stop at
-    looks, those that have stopped.
+def arms_at_their_end(experiment: Experiment, root: Path) -> dict[str, tuple[int, ...]]:
+    """Arm → its training seeds, of the arms that get no further ones. Where arms stop at looks,
+    those that have stopped.
     """
     if experiment.looks is None:
-        return dict.fromkeys(experiment.arms, len(experiment.seeds))
+        return dict.fromkeys(experiment.arms, experiment.seeds)
     after = experiment.looks.after
     reached = [*looks_reached(root, after)]
     asked = seeds_asked([*experiment.arms], after, reached)
-    return {arm: asked[arm] for arm in stopped_arms(asked, after, reached)}
+    return {arm: experiment.seeds[: asked[arm]] for arm in stopped_arms(asked, after, reached)}
 
 
 def arm_view(
@@ -161,16 +161,18 @@ def arm_view(
     arm: str,
     children: list[RunView],
     alive: bool,
-    seeds: int | None,
+    seeds: tuple[int, ...] | None,
 ) -> RunView:
     """The parent run of an arm. It exists even without children.
 
-    seeds: the number of its children once it has all of them; None = it may get more.
+    seeds: the training seeds of its runs where it gets no further ones; None = it may get more.
+        Others of its runs were left over by other decisions.
     """
+    own = children if seeds is None else [each for each in children if has_seed(each, seeds)]
     finished = (
         seeds is not None
-        and len(children) >= seeds
-        and all(child.status == RUN_FINISHED for child in children)
+        and len(own) == len(seeds)
+        and all(child.status == RUN_FINISHED for child in own)
     )
     return RunView(
         key=arm_key(experiment, arm),
@@ -178,9 +180,13 @@ def arm_view(
         status=RUN_FINISHED if finished else run_status({}, alive),
         tags=arm_tags(experiment, arm) | {"kind": "arm"} | verdict_tags(root / "tables", arm),
         params=dotted_params(arm_spec(experiment, arm)),
-        rollouts=mean_curves(children) if finished else (),
+        rollouts=mean_curves(own) if finished else (),
         points=arm_points(root / "tables", arm),
     )
+
+
+def has_seed(child: RunView, seeds: tuple[int, ...]) -> bool:
+    return int(child.tags["seed"]) in seeds
 
 
 def mean_curves(children: list[RunView]) -> tuple[tuple[Point, ...], ...]:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from eval.files.errors import BadInput
-from eval.files.json_text import read_object
-from eval.files.looks import look_file, look_mark, seeds_asked
+from eval.files.looks import look_file, look_mark, read_look, seeds_asked
 from experiments.workflow.layout import StudyLayout
 
 WaitFor = Callable[[int], Any]
@@ -28,7 +27,15 @@ def runs_asked(layout: StudyLayout, wait_for: WaitFor) -> list[str]:
 def inputs_of_look(layout: StudyLayout, seeds: int, wait_for: WaitFor) -> list[str]:
     """The files that the look after so many seeds reads: counts of the arms that are open, and the
     looks before it.
+
+    Raises:
+        BadInput: no look is after so many seeds.
     """
+    if seeds not in layout.looks:
+        raise BadInput(
+            f"{layout.experiment.name}: no look is after {seeds} seeds: its looks are after"
+            f" {', '.join(map(str, layout.looks))}"
+        )
     after = layout.looks[: layout.looks.index(seeds) + 1]
     found = contents_of_looks(layout, after, wait_for)
     asked = seeds_asked([*layout.experiment.arms], after, found)
@@ -72,4 +79,4 @@ def contents_of_looks(
     """What each look found, read when it is asked for."""
     for seeds in after:
         wait_for(seeds)
-        yield read_object(look_file(layout.root, seeds))
+        yield read_look(look_file(layout.root, seeds))

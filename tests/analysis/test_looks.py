@@ -14,9 +14,8 @@ from analysis.calibrate.sequential import (
     stopped,
 )
 from analysis.calibrate.simulated_studies import MATH, Study, simulate_arms
-from analysis.compare.command import SPENDING_NAMES
 from analysis.compare.command import main as compare
-from analysis.inference.looks import SPENDINGS, family_level, look_levels, spent
+from analysis.inference.looks import family_level, look_levels, spent
 from analysis.inference.statistics import compare_arms
 from eval.files.errors import BadInput
 
@@ -32,10 +31,6 @@ from eval.files.errors import BadInput
 def test_levels_are_the_published_ones(spending, looks, z):
     found = norm.isf(np.array(look_levels(looks, spending)) / 2)
     assert found == pytest.approx(z, abs=2e-3)
-
-
-def test_the_command_line_names_all_ways_to_spend():
-    assert SPENDING_NAMES == SPENDINGS
 
 
 def test_all_is_spent_at_the_end_and_one_look_is_tested_as_ever():

@@ -6,26 +6,36 @@ import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import yaml
 
+from analysis.bring.writing.export import export_study
 from analysis.certificate.command import write_certificate
+from analysis.compare.arms import load_sources
 from analysis.compare.command import main as compare
 from analysis.inference.looks import family_level, judge_at_look, look_levels
-from analysis.inference.statistics import Comparison, judge
+from analysis.inference.statistics import Comparison, ComparisonVerdict, judge
 from analysis.look.__main__ import main as look
 from analysis.look.command import write_look
 from analysis.report.summary import arm_summaries
 from analysis.results.folder import load_results
 from analysis.tables.command import write_tables
 from analysis.tables.forest import forest_marks
+from analysis.tables.precision import precision_frame
 from analysis.tables.scores import compared, comparisons_frame, counts_of
 from analysis.tables.training import training_frame
 from eval.files.errors import BadInput
-from eval.files.looks import look_file, look_mark, looks_reached, seeds_asked, stopped_arms
+from eval.files.looks import (
+    LOOK_VERDICTS,
+    look_file,
+    look_mark,
+    looks_reached,
+    seeds_asked,
+    stopped_arms,
+)
 from eval.files.marks import made_from
 from experiments.spec.resolved import resolved_yaml
 from experiments.spec.schema import Experiment, load_experiment
@@ -76,6 +86,7 @@ def test_a_fixed_list_is_written_as_ever() -> None:
         ("{looks: [3, 3]}", "are not ascending"),
         ("{looks: [1, 4]}", r"seeds\.looks\.0: Input should be greater than or equal to 2, not 1"),
         ("{looks: []}", r"seeds\.looks"),
+        ("{looks: [3, 1000000000]}", r"seeds\.looks\.1: Input should be less than .* 10000"),
         ("{look: [3, 6]}", r"seeds\.look: unknown key"),
         ("{looks: [3, 6], spending: bonferroni}", r"seeds\.spending: .*not 'bonferroni'"),
         ("{looks: [3, 6]}\nlooks: {after: [3, 6]}", "looks are given twice"),
@@ -85,6 +96,19 @@ def test_a_fixed_list_is_written_as_ever() -> None:
 def test_looks_that_make_no_sense_are_refused(tmp_path: Path, seeds: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         smoke(tmp_path, seeds)
+
+
+@pytest.mark.parametrize(
+    ("after", "said"), [([6, 3], "are not ascending"), ([3, 7], "after 7 seeds, and 6 are listed")]
+)
+def test_a_spec_whose_looks_cannot_have_been_made_is_refused(
+    study: Path, after: list[int], said: str
+) -> None:
+    spec = yaml.safe_load((study / "spec.yaml").read_text())
+    spec["looks"]["after"] = after
+    (study / "spec.yaml").write_text(yaml.safe_dump(spec))
+    with pytest.raises(BadInput, match=said):
+        load_results(study)
 
 
 # ---- which seeds are due
@@ -105,8 +129,8 @@ def test_an_arm_gets_the_next_seeds_while_it_is_open() -> None:
 def test_no_look_is_waited_for_that_is_not_needed(tmp_path: Path) -> None:
     layout = StudyLayout(smoke(tmp_path, "{looks: [2, 3, 5]}"), tmp_path)
     layout.root.joinpath("looks").mkdir(parents=True)
-    look_file(layout.root, 2).write_text(json.dumps({"open": ["none", "aer"]}))
-    look_file(layout.root, 3).write_text(json.dumps({"open": []}))
+    look_file(layout.root, 2).write_text(json.dumps({"open": ["none", "aer"], "comparisons": []}))
+    look_file(layout.root, 3).write_text(json.dumps({"open": [], "comparisons": []}))
     waited: list[int] = []
 
     def seeds_of(paths: list[str]) -> dict[str, int]:
@@ -130,6 +154,8 @@ def test_no_look_is_waited_for_that_is_not_needed(tmp_path: Path) -> None:
     }
     marks = [str(look_mark(layout.root, each)) for each in (2, 3)]
     assert looks_asked(layout, waited.append) == marks
+    with pytest.raises(BadInput, match="no look is after 4 seeds: its looks are after 2, 3, 5"):
+        inputs_of_look(layout, 4, waited.append)
     with pytest.raises(BadInput, match="arms stop at looks"):
         runs_of_fixed_seeds(layout)
     fixed = StudyLayout(load_experiment("smoke"), tmp_path)
@@ -349,14 +375,123 @@ def test_compare_says_what_the_looks_said(study: Path, capsys: pytest.CaptureFix
                 assert row[key] == looked[key]
     page_of = (str(study), "--draws", "500")
     compare([*page_of])
-    assert "are those of its looks, after 3, 6 seeds (pocock)" in capsys.readouterr().out
+    assert (
+        "are those of its looks, after 3, 6 seeds (pocock; 2,000 draws," in capsys.readouterr().out
+    )
     other = said("--reference", "aer", "--arm", "fixed_high")["comparisons"]
     alone = {"arithmetic_test", "arithmetic_hard"}
     assert {row["benchmark"] for row in other} == alone
-    assert {(row["seeds"], row["reference_seeds"]) for row in other} <= {(3, 3), (3, 6)}
+    assert {(row["seeds"], row["reference_seeds"]) for row in other} == {(3, 3)}
     with pytest.raises(SystemExit):
         compare([str(study), "--looks", "3", "6"])
     assert "in its spec.yaml: leave --looks out" in capsys.readouterr().err
+
+
+def test_other_comparisons_are_made_at_the_earlier_look(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`fixed_high` stopped after 3 seeds, `aer` had 6: with 3 of both, at the level of 3."""
+    write_look(study, 3)
+    write_look(study, 6)
+    asked = [str(study), "--draws", "500", "--reference", "aer", "--arm", "fixed_high"]
+    capsys.readouterr()
+    compare([*asked, "--json"])
+    level = json.loads(capsys.readouterr().out)["level"]
+    assert level == family_level((3, 6), 3, 2)
+    compare(asked)
+    shown = capsys.readouterr().out
+    assert f"Comparisons that no look judged are tested at {level:.2g} or more" in shown
+    assert "adjusted for 2 comparisons (Holm)" in shown
+    assert "As its only comparison" not in shown
+
+
+def test_compare_pairs_as_the_looks_did(
+    unlooked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = without_looks(tmp_path / "demo", pairing="seed")
+    for seeds in (3, 6):
+        write_look(study, seeds)
+    content = json.loads(look_file(study, 6).read_text())
+    for row in content["comparisons"]:
+        row["correlation"] = None  # as a look writes it where it is not known
+    look_file(study, 6).write_text(json.dumps(content))
+    with pytest.raises(SystemExit):
+        compare([str(study)])
+    assert "give --pairing seed" in capsys.readouterr().err
+    compare([str(study), "--pairing", "seed", "--draws", "500"])
+    shown = capsys.readouterr().out
+    assert "(pocock; 2,000 draws, seeds paired by number)" in shown
+    assert "fixed_low on arithmetic_hard unknown (no reason to pair)" in shown
+
+
+def test_a_study_with_looks_is_not_exported_without_its_verdicts(
+    study: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match="its arms stop at looks"):
+        export_study(study, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_arms_that_cannot_be_compared_end_the_look(study: Path) -> None:
+    """A question that only some seeds have: open arms would get seeds up to the last look."""
+    file = study / "aer" / "seed-2" / "eval" / "arithmetic_hard.counts.csv"
+    file.write_text("\n".join(file.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(BadInput, match="cannot compare aer with none in pass@1 on arithmetic_hard"):
+        write_look(study, 3)
+    assert not look_file(study, 3).exists()
+
+
+def broken(change: str, content: dict[str, Any]) -> Any:
+    first = content["comparisons"][0]
+    match change:
+        case "comparisons is no list":
+            return content | {"comparisons": None}
+        case "open is no list of arms":
+            return content | {"open": [1]}
+        case r"comparisons\[0\]: k is no whole number":
+            del first["k"]
+        case r"comparisons\[0\]: verdict 'tied' is none of":
+            first["verdict"] = "tied"
+        case r"comparisons\[0\]: p_holm is no number":
+            first["p_holm"] = None
+    return content
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "comparisons is no list",
+        "open is no list of arms",
+        r"comparisons\[0\]: k is no whole number",
+        r"comparisons\[0\]: verdict 'tied' is none of",
+        r"comparisons\[0\]: p_holm is no number",
+    ],
+)
+def test_a_look_that_is_not_as_it_is_written_is_named(study: Path, said: str) -> None:
+    write_look(study, 3)
+    file = look_file(study, 3)
+    file.write_text(json.dumps(broken(said, json.loads(file.read_text()))))
+    for read in (lambda: load_results(study), lambda: load_sources([str(study)])):
+        with pytest.raises(BadInput, match=rf"looks/3\.json: {said}"):
+            read()
+
+
+def test_the_names_of_verdicts_are_those_of_judge() -> None:
+    assert set(LOOK_VERDICTS) == set(get_args(ComparisonVerdict))
+
+
+def test_the_precision_of_an_arm_is_that_of_its_look(study: Path) -> None:
+    """`fixed_high` stopped after 3 seeds: the table is that of a study that ended there."""
+    write_look(study, 3)
+    found = precision_frame(load_results(study)).set_index(["benchmark", "arm"])
+    write_look(study, 6)
+    later = precision_frame(load_results(study)).set_index(["benchmark", "arm"])
+    row = ("arithmetic_test", "fixed_high")
+    assert found.loc[row].equals(later.loc[row])
+    assert (
+        found.loc["arithmetic_hard", "fixed_low"]["half_width"]
+        != (later.loc["arithmetic_hard", "fixed_low"]["half_width"])
+    )
 
 
 def test_the_certificate_needs_a_fixed_list(study: Path) -> None:
@@ -408,8 +543,8 @@ def test_an_arm_ends_in_mlflow_when_it_stops(tmp_path: Path) -> None:
     experiment = smoke(tmp_path, "{looks: [2, 3]}")
     assert arms_at_their_end(experiment, tmp_path) == {}
     look_file(tmp_path, 2).parent.mkdir()
-    look_file(tmp_path, 2).write_text(json.dumps({"open": ["none", "aer"]}))
+    look_file(tmp_path, 2).write_text(json.dumps({"open": ["none", "aer"], "comparisons": []}))
     look_mark(tmp_path, 2).write_text("{}")
-    assert arms_at_their_end(experiment, tmp_path) == {"clip_higher": 2}
+    assert arms_at_their_end(experiment, tmp_path) == {"clip_higher": (1, 2)}
     fixed = load_experiment("smoke")
-    assert arms_at_their_end(fixed, tmp_path) == dict.fromkeys(fixed.arms, 2)
+    assert arms_at_their_end(fixed, tmp_path) == dict.fromkeys(fixed.arms, (1, 2))

@@ -24,10 +24,18 @@ OWN_BLOCKS = ("name", "question", "reference", "arms", "seeds", "brought")
 
 
 def export_study(results_folder: Path, out: Path) -> None:
-    """Writes the folder. BadInput where it is there, or the study cannot be read."""
+    """Writes the folder. BadInput where it is there, the study cannot be read, or its arms stopped
+    at looks.
+    """
     if out.exists():
         raise BadInput(f"{out}: is there: name a new folder")
     results = load_results(results_folder)
+    if results.looks:
+        raise BadInput(
+            f"{results_folder}: its arms stop at looks, whose verdicts plain files do not hold:"
+            " brought back, the arms would be judged anew, with other seeds and at another level."
+            " Copy the folder itself"
+        )
     with new_folder(out) as folder:
         write_text(folder / COUNTS, csv_text(count_rows(results)))
         write_text(folder / STUDY, "".join(f"{dump(row)}\n" for row in study_rows(results)))
