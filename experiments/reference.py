@@ -8,11 +8,14 @@ meaning can also be in comment lines above. So a default is written in one place
 """
 
 import inspect
+import json
 import re
+import sys
 from pathlib import Path
 from typing import get_args
 
 from eval.files.command_line import command_parser
+from eval.files.look_settings import MOST_LOOK_SEEDS, SPENDINGS
 from experiments.families import FAMILIES
 from experiments.spec import schema, seed_looks, training_settings
 from experiments.sweep import settings, sweep_file
@@ -51,7 +54,8 @@ RANGES = {
     "Count": "integer ≥ 1",
     "Natural": "integer ≥ 0",
     "Allocation": "equal or neyman",
-    "LookSizes": "list of integers ≥ 2",
+    "LookSizes": f"list of integers in [2, {MOST_LOOK_SEEDS:,}]",
+    "Spending": " or ".join(SPENDINGS),
     "LooksOrNone": "block, or None",
     "Trials": "integer in [1, 100,000]",
     "Workers": "integer in [1, 1,000]",
@@ -73,12 +77,20 @@ def settings_table(cls: type) -> str:
             continue
         if field := FIELD.match(line):
             kind = RANGES.get(field["type"], field["type"])
-            default = "required" if field["default"] is None else f"`{field['default']}`"
+            default = (
+                "required" if field["default"] is None else default_cell(cls, field["default"])
+            )
             meaning = field["meaning"] or " ".join(above)
             cells = [f"`{field['name']}`", kind, default, meaning]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         above = []
     return "\n".join(lines) + "\n"
+
+
+def default_cell(cls: type, default: str) -> str:
+    """A default as its source says it; where that is a constant's name, its value."""
+    constants = vars(sys.modules[cls.__module__])
+    return f"`{json.dumps(constants[default]) if default in constants else default}`"
 
 
 def filled(page: str) -> str:

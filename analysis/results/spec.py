@@ -12,7 +12,7 @@ from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, NonNegativeInt, StringConstraints, ValidationError
 
 from eval.files.errors import BadInput
-from eval.files.look_settings import DEFAULT_SPENDING, MOST_SEEDS, Spending
+from eval.files.look_settings import DEFAULT_SPENDING, MOST_LOOK_SEEDS, Spending
 from eval.files.yaml_file import read_yaml
 
 # a plain file name: not hidden, and without a way to another folder
@@ -46,7 +46,7 @@ class _Analysis(_Shape):
 
 
 class _Looks(_Shape):
-    after: Annotated[list[Annotated[int, Ge(2), Le(MOST_SEEDS)]], Len(1, 20)]
+    after: Annotated[list[Annotated[int, Ge(2), Le(MOST_LOOK_SEEDS)]], Len(1, 20)]
     spending: Spending = DEFAULT_SPENDING
 
 

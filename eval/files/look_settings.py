@@ -11,5 +11,5 @@ Spending = Literal["pocock", "obrien_fleming"]
 SPENDINGS: tuple[Spending, ...] = get_args(Spending)
 DEFAULT_SPENDING: Spending = "pocock"
 
-MOST_SEEDS = 10_000
+MOST_LOOK_SEEDS = 10_000
 """Per arm, at the last look."""

@@ -4,7 +4,7 @@
 rule certificate:
     """Verdicts over repetitions with other seeds, and how small a difference is seen."""
     input:
-        lambda wildcards: LAYOUT.evidence(runs_of_fixed_seeds(LAYOUT)),
+        evidence_of_fixed_seeds,
     output:
         f"{RESULTS}/certificate/{CHECKSUMS}",
         page=f"{RESULTS}/certificate/report.html",

@@ -6,7 +6,7 @@ if LAYOUT.looks:
     checkpoint look:
         """Compare every open arm with the reference after so many seeds, and write who gets the next ones."""
         input:
-            lambda wildcards: inputs_of_look(LAYOUT, int(wildcards.look), look_done),
+            files_of_look,
         output:
             mark=LAYOUT.look_marks,
             found=LAYOUT.look_files,

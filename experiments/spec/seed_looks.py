@@ -14,12 +14,12 @@ from typing import Annotated, Any, Self
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from eval.files.look_settings import DEFAULT_SPENDING, MOST_SEEDS, Spending
+from eval.files.look_settings import DEFAULT_SPENDING, MOST_LOOK_SEEDS, Spending
 from experiments.spec.validation_messages import describe_finding
 from methods.common.ranges import Natural
 
 # seeds per arm at each look: Student's t needs two
-LookSizes = Annotated[tuple[Annotated[int, Ge(2), Le(MOST_SEEDS)], ...], Len(1, 20)]
+LookSizes = Annotated[tuple[Annotated[int, Ge(2), Le(MOST_LOOK_SEEDS)], ...], Len(1, 20)]
 
 
 class AskedLooks(BaseModel, extra="forbid", frozen=True):

@@ -47,6 +47,20 @@ def test_the_arm_that_is_decided_gets_no_third_seed(checkout: Path) -> None:
     assert rows.loc["aer", ["seeds", "reference_seeds"]].tolist() == [3, 3]
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("certificate", "error: smoke: its arms stop at looks"),
+        ("results/smoke/looks/4.json", "error: smoke: no look is after 4 seeds"),
+    ],
+)
+def test_what_looks_do_not_allow_is_said_in_a_line(checkout: Path, target: str, said: str) -> None:
+    refused = snakemake(checkout, target, "-n", check=False)
+    assert refused.returncode == 2
+    assert said in refused.stdout
+    assert "Traceback" not in refused.stdout
+
+
 def test_nothing_is_left_to_do(checkout: Path) -> None:
     assert "Nothing to be done" in snakemake(checkout, TABLES, "-n").stdout
 
