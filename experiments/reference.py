@@ -77,9 +77,7 @@ def settings_table(cls: type) -> str:
             continue
         if field := FIELD.match(line):
             kind = RANGES.get(field["type"], field["type"])
-            default = (
-                "required" if field["default"] is None else default_cell(cls, field["default"])
-            )
+            default = default_cell(cls, field["default"])
             meaning = field["meaning"] or " ".join(above)
             cells = [f"`{field['name']}`", kind, default, meaning]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
@@ -87,8 +85,10 @@ def settings_table(cls: type) -> str:
     return "\n".join(lines) + "\n"
 
 
-def default_cell(cls: type, default: str) -> str:
+def default_cell(cls: type, default: str | None) -> str:
     """A default as its source says it; where that is a constant's name, its value."""
+    if default is None:
+        return "required"
     constants = vars(sys.modules[cls.__module__])
     return f"`{json.dumps(constants[default]) if default in constants else default}`"
 

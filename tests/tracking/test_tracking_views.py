@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from eval.files.looks import look_file, look_mark
 from experiments.tracking.completions_table import MOST_OF_A_ROLLOUT, completions_table
 from experiments.tracking.mlflow_store import make_view
 from experiments.tracking.opening_view import (
@@ -78,6 +80,29 @@ def test_an_arm_has_the_mean_curves_of_its_seeds(root: Path, tmp_path: Path) -> 
     (results / "aer" / "seed-2" / "run.json").unlink()
     views = {view.name: view for view in run_views(results, alive=True)[1]}
     assert views["aer"].rollouts == (), "a mean over fewer seeds would change later"
+
+
+def test_a_stopped_arm_does_not_wait_for_a_run_that_was_left_over(
+    root: Path, tmp_path: Path
+) -> None:
+    """Looks after 2 and 3 seeds were made anew, and the first now leaves no arm open."""
+    results = Path(shutil.copytree(root, tmp_path / "arithmetic"))
+    spec = yaml.safe_load((results / "spec.yaml").read_text())
+    spec |= {"seeds": [1, 2, 3], "looks": {"after": [2, 3], "spending": "pocock"}}
+    (results / "spec.yaml").write_text(yaml.safe_dump(spec))
+    look_file(results, 2).parent.mkdir()
+    look_file(results, 2).write_text(json.dumps({"open": [], "comparisons": []}))
+    look_mark(results, 2).write_text("{}")
+    shutil.copytree(results / "aer" / "seed-2", results / "aer" / "seed-3")
+    (results / "aer" / "seed-3" / "run.json").unlink()
+    os.utime(results / "aer" / "seed-3" / "train.jsonl")
+    views = {view.name: view for view in run_views(results, alive=True)[1]}
+    assert views["aer/seed-3"].status == "RUNNING"
+    assert views["aer"].status == "FINISHED"
+    before = {view.name: view for view in run_views(root, alive=True)[1]}
+    assert [[(p.name, p.value) for p in row] for row in views["aer"].rollouts] == [
+        [(p.name, p.value) for p in row] for row in before["aer"].rollouts
+    ]
 
 
 def test_the_table_has_a_row_per_completion(root: Path, tmp_path: Path) -> None:
