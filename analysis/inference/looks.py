@@ -6,7 +6,8 @@ at whichever look it stops:
 
     P(a false alarm at look j or before) = α*(t_j),     t_j = seeds at look j / seeds at the last
 
-α*, how fast the 5 % may be spent, is one of (Lan and DeMets, Biometrika 70, 1983)
+α*, how fast the 5 % may be spent (eval/files/look_spending.py), is one of (Lan and DeMets,
+Biometrika 70, 1983)
 
     obrien_fleming   4 − 4 Φ(z_{1 − α/4} / √t)      late: the last look is tested at nearly .05
     pocock           α log(1 + (e − 1) t)           evenly: early looks can decide
@@ -30,17 +31,11 @@ from scipy.stats import norm
 from analysis.inference.statistics import ALPHA, Comparison, Judged, judge
 from eval.files.errors import BadInput
 from eval.files.look_settings import DEFAULT_SPENDING, Spending
+from eval.files.look_spending import spent
 
 DENSITY_POINTS = 1_001  # points of a density
 FURTHEST = 40.0  # standard deviations; nothing that a float can hold lies beyond
 SMALLEST_LEVEL = 1e-300  # p is multiplied by .05 / level
-
-
-def spent(share: float, spending: Spending, alpha: float = ALPHA) -> float:
-    """False alarms that may have happened after this share of the seeds."""
-    if spending == "pocock":
-        return alpha * float(np.log1p((np.e - 1) * share))
-    return 4 * float(norm.sf(norm.isf(alpha / 4) / share**0.5))  # half of it on each side
 
 
 def look_levels(

@@ -65,7 +65,8 @@ def looks_note(results: Results) -> tuple[str, ...]:
         f" ({spending_of(results)}): a row has the numbers of the look that decided it, or of the"
         " last that tested it, both arms with that look's seeds, of which the main table may have"
         " more. Levels are such that all looks together give a false alarm in at most 5 % of the"
-        " studies, and p is multiplied by .05 / level: .05 decides. Intervals hold over all looks;"
+        " studies among the rows of pass@1, and in 5 % among those of pass@k; p is multiplied by"
+        " .05 / level: .05 decides. Intervals hold over all looks;"
         " a difference that stopped an arm early is, on average, larger than the true one.",
     )
 
@@ -89,7 +90,9 @@ def precision_notes(results: Results) -> tuple[str, ...]:
         " run does to single questions (with one sample per question: counted as sampling). Seeds"
         " to see 5 points: with so many per arm four of five studies would call a true difference"
         " of that size; – where these questions do not suffice. Enough samples: with so many per"
-        " question sampling weighs as much as all the rest.",
+        " question sampling weighs as much as all the rest."
+        + " Where arms stop at looks: of the seeds that the row's look had."
+        * bool(results.looks),
     )
 
 

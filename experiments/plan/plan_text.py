@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.plan.cost import Cost
 from experiments.plan.gpu_fit import Fit
+from experiments.plan.look_notes import look_notes
 from experiments.plan.make_plan import Plan, launch_words
 from experiments.plan.memory import RESERVED_SHARE, Launch
 from experiments.plan.samples import sample_notes
@@ -37,6 +38,7 @@ def heading(plan: Plan) -> Iterator[str]:
             f"at most: with looks after {', '.join(map(str, after))} seeds it is {least.runs} runs"
             f" at least, which take {least.total.hours:,.2f} of the hours below"
         )
+        yield from look_notes(experiment)
     yield f"policy: {name}, {quantity(plan.shape.parameters)} parameters"
 
 

@@ -15,9 +15,11 @@ from analysis.calibrate.sequential import (
 )
 from analysis.calibrate.simulated_studies import MATH, Study, simulate_arms
 from analysis.compare.command import main as compare
-from analysis.inference.looks import family_level, look_levels, spent
+from analysis.inference.looks import family_level, look_levels
 from analysis.inference.statistics import compare_arms
 from eval.files.errors import BadInput
+from eval.files.look_settings import SPENDINGS
+from eval.files.look_spending import spent
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def test_levels_are_the_published_ones(spending, looks, z):
 
 def test_all_is_spent_at_the_end_and_one_look_is_tested_as_ever():
     for spending in ("obrien_fleming", "pocock"):
-        assert spent(1.0, spending) == pytest.approx(0.05)
+        assert spent(1.0, spending, 0.05) == pytest.approx(0.05)
         assert look_levels([5], spending) == pytest.approx([0.05])
 
 
@@ -51,6 +53,15 @@ def test_a_first_look_that_can_hardly_decide_has_a_tiny_level(looks, alpha):
     assert 0.7 * alpha < levels[-1] <= alpha * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("spending", SPENDINGS)
+def test_no_level_is_above_what_may_have_been_spent(spending):
+    looks = (3, 6, 12, 24)
+    for alpha in (0.05, 0.005):
+        levels = look_levels(looks, spending, alpha)
+        most = [spent(seeds / 24, spending, alpha) for seeds in looks]
+        assert all(level <= each + 1e-12 for level, each in zip(levels, most, strict=True))
+
+
 def test_a_walk_without_drift_is_stopped_in_five_percent():
     looks = [3, 6, 12]
     levels = np.array(look_levels(looks, "pocock"))
@@ -59,7 +70,7 @@ def test_a_walk_without_drift_is_stopped_in_five_percent():
     z = np.abs(walk) / np.sqrt(looks)
     stopped = z > norm.isf(levels / 2)
     shares = [stopped[:, : j + 1].any(axis=1).mean() for j in range(3)]
-    assert shares == pytest.approx([spent(s / 12, "pocock") for s in looks], abs=0.003)
+    assert shares == pytest.approx([spent(s / 12, "pocock", 0.05) for s in looks], abs=0.003)
 
 
 def test_looks_that_make_no_sense_are_refused():

@@ -14,12 +14,15 @@ import torch
 from pydantic import TypeAdapter
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from analysis.inference.looks import look_levels
 from eval.files.errors import BadInput
+from eval.files.look_settings import Spending
 from eval.sampling.batched_generation import DRAWN_TOGETHER
 from experiments.plan.activations import BYTES, Precision, cache_bytes, layer_bytes
 from experiments.plan.cost import Assumed, question_count, training_cost
 from experiments.plan.geometry import QWEN3, Geometry, geometry_of, read_config
 from experiments.plan.gpu_fit import Case, engine_needs, fit_on_gpu, least_launch, load_of, remedies
+from experiments.plan.look_notes import look_notes, looks_without_verdict
 from experiments.plan.make_plan import make_plan
 from experiments.plan.memory import DRAWN_AT_ONCE, Launch, Load, estimate_memory
 from experiments.plan.plan_text import plan_text
@@ -486,6 +489,36 @@ def test_a_plan_with_looks_says_the_most_and_the_least() -> None:
         f" {fixed.total.hours:,.2f} of the hours below"
     ) in text
     assert "looks" not in plan_text(fixed)
+
+
+@pytest.mark.parametrize(
+    ("spending", "draws", "useless"),
+    [
+        ("pocock", 10_000, []),
+        # two arms against the reference on one set: .025 · log(1 + 1.718 / 6) = .0063 > 1 / 201
+        ("pocock", 100, []),
+        # 4 · (1 − Φ(2.4977 · √6)) = 2e−9 after 2 of 12 seeds, .0008 after 6: 1 / 801 is above both
+        ("obrien_fleming", 10_000, [2]),
+        ("obrien_fleming", 400, [2, 6]),
+    ],
+)
+def test_a_plan_names_looks_that_cannot_decide(
+    spending: Spending, draws: int, useless: list[int]
+) -> None:
+    content = load_experiment("smoke").model_dump(mode="json")
+    content["seeds"] = {"looks": [2, 6, 12], "spending": spending}
+    content["analysis"]["draws"] = draws
+    experiment = type(load_experiment("smoke")).model_validate(content)
+    assert len(experiment.evaluation.benchmarks) == 1
+    assert looks_without_verdict(experiment) == useless
+    levels = look_levels((2, 6, 12), spending, 0.05 / 2)
+    smallest = 1 / (2 * draws + 1)
+    assert all(
+        level < smallest for seeds, level in zip((2, 6), levels, strict=False) if seeds in useless
+    )
+    said = [*look_notes(experiment)]
+    assert len(said) == bool(useless)
+    assert all(f"after {', '.join(map(str, useless))} seeds stop no arm" in line for line in said)
 
 
 def test_enough_samples_by_hand() -> None:
