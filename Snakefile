@@ -109,7 +109,8 @@ PAGES = {
 
 onsuccess:
     asked = [rule.name for rule in workflow.dag.targetrules]
-    finished(STUDY, [PAGES[name] for name in asked if name in PAGES], "all" in asked)
+    pages = [PAGES[name] for name in asked if name in PAGES]
+    finished(STUDY, pages, verdicts="all" in asked)
 
 
 onerror:
