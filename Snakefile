@@ -94,7 +94,8 @@ onstart:
         started(STUDY, workflow.dag)
     # To limit starts per second, Snakemake 9 wakes its scheduler once more a second for every job
     # that has ended. Of no use where jobs run here, and with hundreds of jobs it kept a core busy.
-    if workflow.local_exec:
+    limited = any(word.startswith("--max-jobs-per") for word in sys.argv)
+    if workflow.local_exec and not limited:
         workflow.scheduler.job_rate_limiter = None
 
 
@@ -108,7 +109,8 @@ PAGES = {
 
 onsuccess:
     asked = [rule.name for rule in workflow.dag.targetrules]
-    finished(STUDY, [PAGES[name] for name in asked if name in PAGES])
+    pages = [PAGES[name] for name in asked if name in PAGES]
+    finished(STUDY, pages, verdicts="all" in asked)
 
 
 onerror:

@@ -119,10 +119,13 @@ def started(asked: Asked, dag: Any) -> None:
     start_following(asked.layout.root)
 
 
-def finished(asked: Asked, pages: Sequence[str] = ()) -> None:
-    """Prints where the asked pages are; without any, the verdicts and where the report is."""
+def finished(asked: Asked, pages: Sequence[str], verdicts: bool) -> None:
+    """Prints where the asked pages are, and the verdicts and the report if they, or no page, are
+    asked for.
+    """
     end_view()
-    for line in [f"Report: {page}" for page in pages] or closing_lines(asked.layout.root):
+    found = closing_lines(asked.layout.root) if verdicts or not pages else []
+    for line in [*(f"Report: {page}" for page in pages), *found]:
         print(line)
 
 

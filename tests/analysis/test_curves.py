@@ -1,5 +1,6 @@
 """Curves over training: by hand, as laws, and through a results folder to table and figure."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from analysis.results.folder import load_results
 from analysis.results.on_the_way import CurveCounts
 from analysis.tables.layouts import build_table
 from eval.files.errors import BadInput
+from eval.files.looks import look_file, look_mark
 from eval.files.results_layout import on_the_way_folder
 from tests.support import synthetic
 
@@ -221,6 +223,28 @@ def test_table_and_figure_of_a_results_folder(tmp_path: Path) -> None:
     numbers: Any = plot_curves(results).numbers
     assert sorted(set(numbers["completions"])) == [0, 2560, 5120, 7680, 10240]
     assert numbers["pass"].between(numbers["low"], numbers["high"]).all()
+
+
+def test_an_arm_that_stopped_is_compared_with_as_many_seeds_of_the_reference(
+    tmp_path: Path,
+) -> None:
+    """`fixed_high` stopped after 2 seeds, the reference has 3: as if all had stopped after 2."""
+    root = trained(tmp_path)
+    spec = yaml.safe_load((root / "spec.yaml").read_text())
+    spec["looks"] = {"after": [2, 3], "spending": "pocock"}
+    (root / "spec.yaml").write_text(yaml.safe_dump(spec))
+    look_mark(root, 2).parent.mkdir()
+    look_mark(root, 2).write_text("{}")
+
+    def differences(still_open: list[str]) -> Any:
+        found = {"open": still_open, "comparisons": []}
+        look_file(root, 2).write_text(json.dumps(found))
+        frame: Any = build_table("curves", load_results(root)).frame
+        return frame.set_index(["arm", "benchmark", "k"])["difference"]
+
+    some, none = differences(["none", "aer"]), differences([])
+    assert some["fixed_high"].equals(none["fixed_high"])
+    assert not some["aer"].equals(none["aer"])
 
 
 def test_a_seed_without_all_points_is_named_and_left_out(tmp_path: Path) -> None:

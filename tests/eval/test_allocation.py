@@ -169,6 +169,7 @@ def test_another_plan_or_none_is_another_set_of_samples(
         ("sums.samples_per_question.csv", "sum-0,3\n", "3 question.s. are in the plan or in"),
         ("sums.samples_per_question.csv", "sum-0,3\nsum-0,3\n", "line 3: a second row of problem"),
         ("sums.samples_per_question.csv", "sum-0,0\n", "line 2: samples is '0', not 1 or more"),
+        ("sums.samples_per_question.csv", f"sum-0,{'9' * 5000}\n", "line 2: samples is '9999"),
         (
             "sums.samples_per_question.csv",
             "sum-0,3\nsum-1,3\nsum-2,3\nsum-3,4\n",
