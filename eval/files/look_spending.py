@@ -4,7 +4,6 @@ The analysis tests by it (analysis/inference/looks.py), and the plan says which 
 """
 
 import numpy as np
-from scipy.stats import norm
 
 from eval.files.look_settings import Spending
 
@@ -15,4 +14,6 @@ def spent(share: float, spending: Spending, alpha: float) -> float:
     """
     if spending == "pocock":
         return alpha * float(np.log1p((np.e - 1) * share))
+    from scipy.stats import norm  # takes half a second to load, and most plans need none of it
+
     return 4 * float(norm.sf(norm.isf(alpha / 4) / share**0.5))  # half of it on each side
