@@ -15,9 +15,16 @@ from pathlib import Path
 from typing import get_args
 
 from eval.files.command_line import command_parser
-from eval.files.look_settings import MOST_LOOK_SEEDS, SPENDINGS
+from eval.looks.settings import MOST_LOOK_SEEDS, SPENDINGS
 from experiments.families import FAMILIES
-from experiments.spec import schema, seed_looks, training_settings
+from experiments.spec import (
+    blocks,
+    evaluation_settings,
+    policy_settings,
+    schema,
+    seed_looks,
+    training_settings,
+)
 from experiments.sweep import settings, sweep_file
 from methods import AnyMethod
 
@@ -25,10 +32,15 @@ DOCS = Path(__file__).parents[1] / "docs"
 CLASSES = [
     *get_args(AnyMethod),
     *FAMILIES.values(),
-    *(schema.Experiment, schema.TinyPolicy, schema.MiniaturePolicy, schema.HubPolicy),
-    *(schema.PackagePolicy, schema.Task, seed_looks.AskedLooks),
-    *(training_settings.Training, training_settings.Lora, schema.Arm),
-    *(schema.Benchmark, schema.Evaluation, schema.Analysis),
+    *(
+        schema.Experiment,
+        policy_settings.TinyPolicy,
+        policy_settings.MiniaturePolicy,
+        policy_settings.HubPolicy,
+    ),
+    *(policy_settings.PackagePolicy, blocks.Task, seed_looks.AskedLooks),
+    *(training_settings.Training, training_settings.Lora, blocks.Arm),
+    *(evaluation_settings.Benchmark, evaluation_settings.Evaluation, blocks.Analysis),
     *(sweep_file.TuningStudy, sweep_file.SearchSpace, settings.Range, settings.Choices),
     *(settings.Objective, settings.Sampler, settings.WilcoxonPruning, settings.MedianPruning),
 ]

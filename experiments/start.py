@@ -24,7 +24,6 @@ from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
 from experiments.tracking.command import start_following
 from experiments.workflow.claim import claim, only_sweeps, runs_jobs
-from experiments.workflow.closing import closing_lines
 from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.forcing import forced_jobs, start_anew
 from experiments.workflow.launcher import (
@@ -39,7 +38,8 @@ from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.refusals import NoRetryOfRefusals, job_with
 from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, local_machine, needs
-from experiments.workflow.screen import end_view, show_progress, watch_graph
+from experiments.workflow.screen.closing import closing_lines
+from experiments.workflow.screen.view import end_view, show_progress, watch_graph
 from experiments.workflow.steps import Digests
 
 

@@ -43,7 +43,9 @@ from experiments.run.numerics import FAULT_FOLDER, Guard, refuse_after_fault
 from experiments.run.processes import on_main, world
 from experiments.run.record import fault_settings, run_record
 from experiments.run.stopping import TRY_AGAIN, StopRequest, stop_on_signal
-from experiments.spec.schema import Experiment, Training, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import Experiment
+from experiments.spec.training_settings import Training
 from experiments.tasks.dataset import make_dataset
 from experiments.tasks.strata import RATES, strata_of
 from experiments.training.grpo_config import grpo_config
@@ -52,7 +54,7 @@ from experiments.training.rollout.completions_log import KeptRollouts, drop_roll
 from experiments.training.rollout.rewards import SoftOverlong, VerifiedReward
 from experiments.training.trainer import EntropyControlTrainer
 from experiments.workflow.layout import run_folder
-from experiments.workflow.learnable import doubts_of_row
+from experiments.workflow.screen.learnable import doubts_of_row
 
 
 class RolloutLog:

@@ -19,7 +19,8 @@ from experiments.families import Family, Skills
 from experiments.families.family import question_of_stream
 from experiments.families.skills import SKILL_NAMES
 from experiments.policies.tiny import END_OF_ANSWER, encode, teach_policy, tokens_of
-from experiments.spec.schema import TinyPolicy, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.policy_settings import TinyPolicy
 
 LIMIT = 1.5  # times more or less often than shown
 QUESTIONS = 40  # per kind

@@ -59,8 +59,8 @@ from eval.verify.spelling import normal_form, normalise
 from eval.verify.spelling.extract import extract
 from eval.verify.verifier import Verifier
 from experiments.run.fault_dump import INPUTS, read_batches, read_fault
+from experiments.spec.experiment_file import load_experiment as load_experiment
 from experiments.spec.resolved import resolved_yaml
-from experiments.spec.schema import load_experiment as load_experiment
 from experiments.sweep.sweep_file import TuningStudy, load_study
 from experiments.tasks.strata import read_pass_rates
 from experiments.tracking.metrics import metric_name, row_points

@@ -24,7 +24,7 @@ from analysis.calibrate.simulated_studies import (
 )
 from analysis.inference.looks import judge_at_look, look_levels
 from analysis.inference.statistics import ALPHA, UNDECIDED, Comparison, compare_arms, judge
-from eval.files.look_settings import Spending
+from eval.looks.settings import Spending
 
 LOOKS = (3, 6, 12)
 LOOK_STUDIES = 0.4  # share of the studies: three analyses each

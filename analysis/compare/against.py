@@ -21,7 +21,7 @@ from analysis.inference.statistics import (
 )
 from analysis.tables.precision import precision_row
 from eval.files.errors import BadInput
-from eval.files.look_settings import DEFAULT_SPENDING, Spending
+from eval.looks.settings import DEFAULT_SPENDING, Spending
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import json
 import sys
 
 from eval.files.errors import exit_with_message
-from eval.files.look_settings import DEFAULT_SPENDING, SPENDINGS
+from eval.looks.settings import DEFAULT_SPENDING, SPENDINGS
 
 FAILS = {
     "worse": ("worse",),

@@ -15,8 +15,8 @@ from analysis.inference.statistics import ALPHA, Comparison, Counts, Judged, Pai
 from analysis.results.folder import as_number
 from analysis.tables.scores import DRAWS
 from eval.files.errors import BadInput
-from eval.files.look_settings import DEFAULT_SPENDING, Spending
-from eval.files.looks import looks_reached, seeds_asked
+from eval.looks.record import looks_reached, seeds_asked
+from eval.looks.settings import DEFAULT_SPENDING, Spending
 
 PAIRED = {"none": "not paired", "seed": "paired by number"}
 

@@ -6,7 +6,7 @@ at whichever look it stops:
 
     P(a false alarm at look j or before) = α*(t_j),     t_j = seeds at look j / seeds at the last
 
-α*, how fast the 5 % may be spent (eval/files/look_spending.py), is one of (Lan and DeMets,
+α*, how fast the 5 % may be spent (eval/looks/spending.py), is one of (Lan and DeMets,
 Biometrika 70, 1983)
 
     obrien_fleming   4 − 4 Φ(z_{1 − α/4} / √t)      late: the last look is tested at nearly .05
@@ -30,8 +30,8 @@ from scipy.stats import norm
 
 from analysis.inference.statistics import ALPHA, Comparison, Judged, judge
 from eval.files.errors import BadInput
-from eval.files.look_settings import DEFAULT_SPENDING, Spending
-from eval.files.look_spending import spent
+from eval.looks.settings import DEFAULT_SPENDING, Spending
+from eval.looks.spending import spent
 
 DENSITY_POINTS = 1_001  # points of a density
 FURTHEST = 40.0  # standard deviations; nothing that a float can hold lies beyond

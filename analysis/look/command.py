@@ -7,9 +7,9 @@ from analysis.look.decide import look_content
 from analysis.results.folder import load_results, path_to_write
 from eval.files.durable import write_text
 from eval.files.errors import BadInput
-from eval.files.evidence import look_parts
-from eval.files.looks import look_file, look_mark
 from eval.files.marks import write_mark
+from eval.looks.made_from import look_parts
+from eval.looks.record import look_file, look_mark
 
 
 def write_look(folder: Path, seeds: int) -> None:

@@ -22,7 +22,7 @@ from analysis.results.folder import Results
 from analysis.tables.at_looks import spending_of
 from analysis.tables.scores import comparison_row, shown_k
 from eval.files.errors import BadInput
-from eval.files.looks import VERDICTS_THAT_STAY
+from eval.looks.record import VERDICTS_THAT_STAY
 
 LookRow = dict[str, Any]
 

@@ -15,8 +15,8 @@ import numpy as np
 from analysis.results.spec import read_spec, seeds_of_arm
 from eval.files.errors import BadInput
 from eval.files.json_text import object_or_none, object_or_problem, parse
-from eval.files.looks import looks_reached, seeds_asked
 from eval.files.results_layout import on_the_way_folder, run_folder
+from eval.looks.record import looks_reached, seeds_asked
 
 BASE = "base"
 """Folder and display name of the policy that every arm starts from."""

@@ -12,8 +12,8 @@ from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, NonNegativeInt, StringConstraints, ValidationError
 
 from eval.files.errors import BadInput
-from eval.files.look_settings import DEFAULT_SPENDING, MOST_LOOK_SEEDS, Spending
 from eval.files.yaml_file import read_yaml
+from eval.looks.settings import DEFAULT_SPENDING, MOST_LOOK_SEEDS, Spending
 
 # a plain file name: not hidden, and without a way to another folder
 Folder = Annotated[str, StringConstraints(pattern=r"^[^./\\][^/\\]{0,199}$")]

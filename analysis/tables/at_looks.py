@@ -12,8 +12,8 @@ import pandas as pd
 from analysis.inference.looks import family_level
 from analysis.inference.statistics import ALPHA
 from analysis.results.folder import Results, as_number
-from eval.files.look_settings import DEFAULT_SPENDING, Spending
-from eval.files.looks import LOOK_NUMBERS, VERDICTS_THAT_STAY
+from eval.looks.record import LOOK_NUMBERS, VERDICTS_THAT_STAY
+from eval.looks.settings import DEFAULT_SPENDING, Spending
 
 NOT_JUDGED = "no verdict"
 RECORDED_COUNTS = ("seeds", "reference_seeds", "look")

@@ -26,17 +26,12 @@ NO_EFFECT = {
     "eval.files.marks": "the mark itself",
     "eval.files.code_digest": "the mark itself",
     "eval.files.evidence": "the mark itself",
+    "eval.looks.made_from": "the mark itself",
+    "eval.looks.settings": "its effect stands in the resolved settings",
     "eval.sampling.made_from": "the mark itself",
     "eval.scoring.made_from": "the mark itself",
     "eval.sampling.lean_imports": "which optional packages transformers imports",
     "eval.sampling.gpus": "refuses GPUs that cannot be used, before anything is computed",
-    "experiments.spec.validation_messages": "messages",
-    "experiments.spec.known_keys": "messages",
-    "experiments.spec.schema": "its effect stands in the resolved settings",
-    "experiments.spec.training_settings": "its effect stands in the resolved settings",
-    "experiments.spec.policy_settings": "its effect stands in the resolved settings",
-    "experiments.spec.data_folder": "refuses a missing folder; the data count by content",
-    "experiments.spec.resolved": "writes the settings, which count themselves",
     "experiments.policies.command_line": "the command line",
     "experiments.run.command_line": "the command line",
     "experiments.run.record": "what a run says about itself: versions, machine, time",
@@ -49,7 +44,10 @@ NO_EFFECT = {
 """Modules whose edit makes no result anew, each with the reason. What they import is not followed,
 since it has no other effect than theirs."""
 
-NO_EFFECT_ROOMS = {"experiments.workflow": "decides what runs, not how"}
+NO_EFFECT_ROOMS = {
+    "experiments.workflow": "decides what runs, not how",
+    "experiments.spec": "its effect stands in the resolved settings, which count themselves",
+}
 
 
 def code_digest(*entries: str, without: Collection[str] = ()) -> str:

@@ -22,9 +22,11 @@ from pydantic import ValidationError, model_validator
 from eval.files.durable import write_text
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
+from experiments.spec.blocks import Closed, FolderName
+from experiments.spec.experiment_file import find_experiment
 from experiments.spec.policy_settings import Natural
 from experiments.spec.resolved import holds_text
-from experiments.spec.schema import Closed, FolderName, find_experiment, spec_hash
+from experiments.spec.schema import spec_hash
 from experiments.spec.validation_messages import describe_findings
 from experiments.workflow.claim import parsed
 

@@ -57,7 +57,7 @@ def readiness_of_experiments(found: list[Check], gpus: list[InstalledGpu]) -> li
 
 def _readiness(name: str, given: dict[str, Check], gpus: list[InstalledGpu]) -> Readiness:
     try:
-        from experiments.spec.schema import load_experiment
+        from experiments.spec.experiment_file import load_experiment
 
         experiment = load_experiment(name)
         lacking = list(_missing_for(experiment, given, gpus))

@@ -16,8 +16,9 @@ from experiments.plan.make_plan import Plan, make_plan
 from experiments.plan.memory import Launch
 from experiments.plan.plan_text import plan_text, start_command
 from experiments.plan.throughput import CPU_OF_PRETRAINED, GPUS, Speed
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.policy_settings import HubPolicy, PretrainedPolicy
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.schema import Experiment
 
 
 def main() -> None:

@@ -19,7 +19,9 @@ from experiments.plan.throughput import (
     generation_seconds,
     update_seconds,
 )
-from experiments.spec.schema import Benchmark, Experiment, Task
+from experiments.spec.blocks import Task
+from experiments.spec.evaluation_settings import Benchmark
+from experiments.spec.schema import Experiment
 
 SAMPLER_ROWS = 512  # completions that the transformers sampler makes at a time
 

@@ -6,7 +6,7 @@ at the level that looks at .05 / comparisons have, and that is at most what they
 
 from collections.abc import Iterator
 
-from eval.files.look_spending import spent
+from eval.looks.spending import spent
 from experiments.spec.schema import Experiment
 
 FALSE_ALARMS = 0.05

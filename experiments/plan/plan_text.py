@@ -11,7 +11,7 @@ from experiments.plan.memory import RESERVED_SHARE, Launch
 from experiments.plan.samples import sample_notes
 from experiments.spec.policy_settings import HubPolicy, PackagePolicy, PretrainedPolicy
 from experiments.spec.schema import Experiment
-from experiments.workflow.learnable import base_notes
+from experiments.workflow.screen.learnable import base_notes
 
 
 def plan_text(plan: Plan) -> str:

@@ -17,8 +17,8 @@ from transformers.utils.import_utils import is_flash_attn_2_available, is_flash_
 
 from eval.files.errors import BadInput
 from eval.sampling.policy_folder import check_weights, end_ids
-from experiments.spec.policy_settings import PretrainedPolicy
-from experiments.spec.schema import Experiment, HubPolicy
+from experiments.spec.policy_settings import HubPolicy, PretrainedPolicy
+from experiments.spec.schema import Experiment
 from experiments.spec.training_settings import Attention, Lora
 
 

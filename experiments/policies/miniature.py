@@ -47,8 +47,8 @@ from eval.files.marks import Record, known_parts
 from eval.questions.problems import Problem, read_problems
 from eval.sampling.prompts import render_prompt
 from experiments.policies.folder import make_policy_folder
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.policy_settings import MiniaturePolicy
-from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import base_parts
 

@@ -36,8 +36,8 @@ from typing import Any
 from eval.files.errors import BadInput, exit_with_message
 from eval.files.marks import Record, known_parts
 from experiments.policies.folder import make_policy_folder
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.policy_settings import PackagePolicy
-from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import base_parts
 

@@ -42,7 +42,8 @@ from eval.verify.verifier import Verifier
 from experiments.families import Arithmetic, TaughtFamily
 from experiments.families.family import draw_problems, largest_draw, question_of_stream
 from experiments.policies.folder import make_policy_folder
-from experiments.spec.schema import TinyPolicy, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.policy_settings import TinyPolicy
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import base_parts
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from eval.files.errors import BadInput
 from eval.questions.named_sets import SOURCES
 from experiments.families import FAMILIES
-from experiments.spec.schema import Experiment, find_experiment, load_experiment
+from experiments.spec.experiment_file import find_experiment, load_experiment
+from experiments.spec.schema import Experiment
 
 
 def load_ready(source: str | Path, needed: Collection[str] | None = None) -> Experiment:

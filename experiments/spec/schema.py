@@ -1,37 +1,28 @@
-"""The schema of an experiment, and the only reader of experiment files.
+"""The schema of an experiment: what its blocks must be together. Unknown keys are refused.
 
-Every key is defined here with its unit and default, except those of the `model` and `training`
-blocks (policy_settings.py, training_settings.py). Unknown keys are refused.
+Every key is defined with its unit and default where its block is: policy_settings.py (`model`),
+training_settings.py, evaluation_settings.py, blocks.py (the others) and here, on top.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
-from os.path import isfile
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Len
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from eval.files.errors import BadInput
-from eval.files.yaml_file import is_yaml_file, read_yaml
-from eval.questions.named_sets import SOURCES
-from eval.sampling.prompts import TEMPLATES
-from experiments.families import FAMILIES, AnyFamily, Arithmetic, Family, TaughtFamily
+from experiments.families import FAMILIES, TaughtFamily
+from experiments.spec.blocks import Analysis, Arm, Closed, FolderName, Task
+from experiments.spec.evaluation_settings import Evaluation
 from experiments.spec.policy_settings import (
-    Count,
     HubPolicy,
-    Levels,
     MiniaturePolicy,
     Natural,
     PackagePolicy,
@@ -39,190 +30,13 @@ from experiments.spec.policy_settings import (
 )
 from experiments.spec.seed_looks import LooksOrNone, with_listed_seeds
 from experiments.spec.training_settings import MACHINE, Training
-from experiments.spec.validation_messages import describe_finding, describe_findings
-from methods import AnyMethod
+from experiments.spec.validation_messages import describe_finding
 from methods.common.control import needs_ratio
-from methods.common.ranges import Positive, Share
-
-FolderName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")
-]  # becomes a folder
-
-# left out of a spec where it is equal, so that older results folders keep their settings
-Allocation = Annotated[
-    Literal["equal", "neyman"], Field(exclude_if=lambda allocation: allocation == "equal")
-]
-
-DEFAULT_EXPERIMENT = "rare"  # of `snakemake all`; the Makefile names it, too
 
 # These folders are in a results folder beside those of the arms, so no arm may have their names.
 RESERVED_FOLDERS = {
     *("base", "problems", "looks", "tables", "figures", "logs", "benchmarks", "sweep"),
 }
-
-
-class Closed(BaseModel):
-    """A block of an experiment file: unknown keys, infinities and NaN are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Task(Closed):
-    """The training prompts."""
-
-    prompts: str  # a family of generated problems, or the name of a training set
-    template: str  # how a problem becomes a prompt, for training and evaluation alike
-    # settings of the generated problems, and of what a tiny policy is taught; docs/experiments.md
-    family: Annotated[AnyFamily, Field(discriminator="name")] | None = None
-    levels: Levels | None = None  # generated prompts: their levels
-    per_level: Count | None = None  # generated prompts: how many of each level
-    limit: Count | None = None  # named sets: number of prompts used, the first after cleaning
-    seed: Natural = 0  # of the generated problems
-    contamination: Literal["drop", "flag"] = (
-        "drop"  # what to do with training rows that overlap a benchmark
-    )
-    # completions per prompt from which the base policy's pass rate is measured; 0 = not measured
-    strata_samples: Natural = 8
-
-    @model_validator(mode="after")
-    def prompts_and_template_exist(self) -> Self:
-        if self.template not in TEMPLATES:
-            raise ValueError(
-                f"unknown template {self.template!r}: choose one of {', '.join(TEMPLATES)}"
-            )
-        if self.prompts in FAMILIES:
-            if self.levels is None or self.per_level is None:
-                raise ValueError(f"{self.prompts} prompts need levels and per_level")
-        elif self.prompts not in SOURCES:
-            raise ValueError(
-                f"unknown prompts {self.prompts!r}: choose {' or '.join(FAMILIES)}, or one of"
-                f" {', '.join(SOURCES)}"
-            )
-        elif self.levels is not None or self.per_level is not None:
-            raise ValueError(
-                "levels and per_level belong to generated prompts only: leave them out"
-            )
-        if self.prompts in FAMILIES and self.limit is not None:
-            raise ValueError("limit belongs to named sets: set per_level instead")
-        if self.family and self.prompts in FAMILIES and self.family.name != self.prompts:
-            raise ValueError(
-                f"family has the settings of {self.family.name}, but the prompts are"
-                f" {self.prompts}: make them the same"
-            )
-        return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def family_of_the_prompts(cls, given: Any) -> Any:
-        """The family's settings, by default those of the prompts' own family."""
-        prompts = given.get("prompts") if isinstance(given, dict) else None
-        family = given.get("family") if isinstance(given, dict) else None
-        if not (family is None or isinstance(family, dict)):
-            return given
-        if prompts not in FAMILIES:
-            # A family without a name has no prompts to get it from: they say what is wrong.
-            return given if not family or "name" in family else {**given, "family": None}
-        return {**given, "family": {"name": prompts, **(family or {})}}
-
-    @property
-    def generator(self) -> Family:
-        """What makes the problems of sets with levels, and teaches a tiny policy."""
-        return self.family or Arithmetic()
-
-
-class Arm(Closed):
-    """A method with its settings: one of the ways of training that are compared."""
-
-    method: AnyMethod = Field(discriminator="name")
-    training: dict[str, Any] = {}  # overrides of the experiment's training block
-    unequal_budget: bool = False  # allow another budget than the other arms'; tables flag it
-
-
-class Benchmark(Closed):
-    """A set of questions, and the number of answers to each."""
-
-    samples: Count  # completions per question
-    # neyman = of the trained policies only in the mean: more where the base policy's answers vary
-    allocation: Allocation = "equal"
-    k: Annotated[tuple[Count, ...], Len(1)]  # of pass@k
-    levels: Levels | None = None  # generated sets: their levels
-    per_level: Count | None = None  # generated sets: questions per level
-    stream: Literal["validation", "test"] = "test"  # generated sets
-    limit: Count | None = None  # named sets: number of questions asked, the first of the set
-
-    @model_validator(mode="after")
-    def enough_samples(self) -> Self:
-        if max(self.k) > self.samples:
-            raise ValueError(
-                f"k = {max(self.k)} needs at least {max(self.k)} samples per question, not"
-                f" {self.samples}"
-            )
-        if self.allocation != "equal" and self.samples <= self.least_samples:
-            raise ValueError(
-                f"allocation {self.allocation} has nothing to distribute: {self.least_samples} of"
-                f" {self.samples} samples are the least of every question: raise samples, or leave"
-                " allocation out"
-            )
-        if (self.levels is None) != (self.per_level is None):
-            raise ValueError(
-                "levels and per_level go together: give both (a generated set) or neither (a named"
-                " set)"
-            )
-        if self.levels is not None and self.limit is not None:
-            raise ValueError("limit belongs to named sets: set per_level instead")
-        return self
-
-    @property
-    def least_samples(self) -> int:
-        """Of any question: pass@k needs k, and one sample shows nothing of the variance."""
-        return max(2, *self.k)
-
-
-class Evaluation(Closed):
-    """What every arm and the base policy are asked, and how their answers are sampled."""
-
-    benchmarks: dict[FolderName, Benchmark]
-    temperature: Positive = 1.0
-    top_p: Annotated[float, Gt(0), Le(1)] = 1.0
-    max_tokens: Count
-    engine: Literal["transformers", "vllm"] = "transformers"
-    # of the policies that answer; auto = the type in which each is stored
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    seed: Natural = 0
-    # policies on the way are evaluated, too: after so many rollouts each; a number alone asks for
-    # that many, equally far apart
-    checkpoints: tuple[Count, ...] = ()
-
-    @model_validator(mode="after")
-    def known_benchmarks(self) -> Self:
-        for name, benchmark in self.benchmarks.items():
-            if name == "train":
-                raise ValueError(
-                    "a benchmark cannot be called train: the training prompts have that file name"
-                )
-            if benchmark.levels is not None and name in SOURCES:
-                raise ValueError(
-                    f"{name!r} is the name of a known set, and levels make another one: give the"
-                    " generated set a name of its own"
-                )
-            if benchmark.levels is None and name not in SOURCES:
-                raise ValueError(
-                    f"unknown benchmark {name!r}: choose one of {', '.join(SOURCES)}, or give"
-                    " levels and per_level for a generated set"
-                )
-        return self
-
-
-class Analysis(Closed):
-    """How intervals are computed."""
-
-    draws: Annotated[int, Ge(100)] = 10_000  # bootstrap draws
-    seed: Natural = 0
-    # seed = the arms' runs of one seed number are pairs; none = their seeds are two samples
-    pairing: Literal["none", "seed"] = "none"
-    # pass@1 of the question "after how many completions?", with evaluation.checkpoints;
-    # None = the reference's at the end of its training
-    target_score: Share | None = None
 
 
 class Experiment(Closed):
@@ -396,94 +210,6 @@ def training_budget(training: Training) -> dict[str, int]:
         "updates": training.updates_per_rollout,
         "tokens": training.max_completion_length,
     }
-
-
-def load_experiment(source: str | Path, needed: Collection[str] | None = None) -> Experiment:
-    """Reads an experiment file.
-
-    `source`: the name of a file in experiments/ or experiments/probes/ (`rare` is
-    experiments/probes/rare.yaml), or the path of a YAML file.
-    `needed`: arms that must be present, beside the reference. Other arms are left out if the file
-    in their `from` does not exist. None = all arms are needed.
-
-    Raises:
-        BadInput: the file is missing or wrong; names the file, the key and the remedy.
-    """
-    path = find_experiment(source)
-    content = with_arms(read_yaml(path), path, needed)
-    try:
-        return Experiment.model_validate(content)
-    except ValidationError as error:
-        raise BadInput(describe_findings(error, path, content, Experiment)) from None
-
-
-def with_arms(
-    content: dict[str, Any], path: Path, needed: Collection[str] | None = None
-) -> dict[str, Any]:
-    """The content of an experiment file, with each arm `{from: FILE}` replaced by FILE's content.
-
-    FILE is for example the best.yaml of a sweep. A relative FILE is searched for in the folder of
-    the experiment's file, then in the working directory.
-    """
-    arms = content.get("arms")
-    if not isinstance(arms, dict):
-        return content
-    asked = arms if needed is None else (*needed, content.get("reference"))
-    read = {
-        name: _arm_of_file(name, arm, path)
-        for name, arm in arms.items()
-        if name in asked or _is_there(arm, path)
-    }
-    return content | {"arms": read}
-
-
-def _is_there(arm: Any, path: Path) -> bool:
-    """False for an arm whose `from` names a file that does not exist; else True."""
-    named = arm.get("from") if isinstance(arm, dict) else None
-    return not isinstance(named, str) or _file_of(named, path) is not None
-
-
-def _file_of(named: str, path: Path) -> Path | None:
-    return next((file for file in (path.parent / named, Path(named)) if isfile(file)), None)
-
-
-def _arm_of_file(name: str, arm: Any, path: Path) -> Any:
-    if not isinstance(arm, dict) or "from" not in arm:
-        return arm
-    if len(arm) > 1 or not isinstance(arm["from"], str):
-        raise BadInput(
-            f"{path}: arms.{name}: an arm with `from: FILE` cannot have other keys: put them into"
-            " that file"
-        )
-    if file := _file_of(arm["from"], path):
-        return read_yaml(file)
-    raise BadInput(
-        f"{path}: arms.{name}.from: there is no file {arm['from']!r}: make it first (snakemake"
-        " sweep), or leave the arm out"
-    )
-
-
-def find_experiment(source: str | Path) -> Path:
-    """The file of an experiment, given by its name or path. BadInput lists the known names."""
-    folder = Path(__file__).parents[1]
-    for path in (Path(source), folder / f"{source}.yaml", folder / "probes" / f"{source}.yaml"):
-        if is_yaml_file(path):
-            return path
-    known = ", ".join(shipped_experiments())
-    raise BadInput(
-        f"there is no experiment {str(source)!r}: give the path of a YAML file, or one of {known}"
-    )
-
-
-def shipped_experiments() -> list[str]:
-    """Names of the experiments in experiments/ and experiments/probes/. Files called sweep_… there
-    describe sweeps.
-    """
-    folder = Path(__file__).parents[1]
-    names = sorted(
-        path.stem for place in (folder, folder / "probes") for path in place.glob("*.yaml")
-    )
-    return [name for name in names if not name.startswith("sweep_")]
 
 
 def run_spec(experiment: Experiment, arm: str, seed: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from eval.files.look_settings import DEFAULT_SPENDING, MOST_LOOK_SEEDS, Spending
+from eval.looks.settings import DEFAULT_SPENDING, MOST_LOOK_SEEDS, Spending
 from experiments.spec.validation_messages import describe_finding
 from methods.common.ranges import Natural
 

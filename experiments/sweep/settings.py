@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import model_validator
 
+from experiments.spec.blocks import Closed, FolderName
 from experiments.spec.policy_settings import Count, Natural
-from experiments.spec.schema import Closed, FolderName
 
 Trials = Annotated[int, Ge(1), Le(100_000)]
 Workers = Annotated[int, Ge(1), Le(1_000)]

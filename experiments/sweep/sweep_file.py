@@ -18,16 +18,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import is_yaml_file, read_yaml
+from experiments.spec.blocks import Closed, FolderName
+from experiments.spec.evaluation_settings import Benchmark
+from experiments.spec.experiment_file import DEFAULT_EXPERIMENT, load_experiment
 from experiments.spec.policy_settings import Natural
-from experiments.spec.schema import (
-    DEFAULT_EXPERIMENT,
-    Benchmark,
-    Closed,
-    Experiment,
-    FolderName,
-    load_experiment,
-    spec_hash,
-)
+from experiments.spec.schema import Experiment, spec_hash
 from experiments.spec.validation_messages import describe_finding, describe_findings
 from experiments.sweep.settings import (
     Choices,

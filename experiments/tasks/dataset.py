@@ -7,7 +7,7 @@ from datasets import Dataset
 
 from eval.questions.problems import Problem
 from eval.sampling.prompts import render_prompt
-from experiments.spec.schema import Task
+from experiments.spec.blocks import Task
 
 UNKNOWN = -1  # code of a missing level or stratum
 

@@ -22,7 +22,8 @@ from eval.questions.problems import Problem, load_counted, load_set, write_probl
 from experiments.families import FAMILIES, TaughtFamily
 from experiments.families.family import draw_problems
 from experiments.spec.data_folder import load_ready
-from experiments.spec.schema import Benchmark, Experiment
+from experiments.spec.evaluation_settings import Benchmark
+from experiments.spec.schema import Experiment
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import problem_parts
 

@@ -18,9 +18,10 @@ from typing import Any
 
 from eval.files.json_text import object_or_none
 from eval.files.jsonl import read_rows
-from eval.files.looks import looks_reached, seeds_asked, stopped_arms
 from eval.files.results_layout import run_name
-from experiments.spec.schema import Experiment, base_spec, load_experiment, run_spec, spec_hash
+from eval.looks.record import looks_reached, seeds_asked, stopped_arms
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import Experiment, base_spec, run_spec, spec_hash
 from experiments.tracking.completions_table import (
     TABLE_NAME,
     TABLE_TAG,

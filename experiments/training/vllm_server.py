@@ -19,7 +19,8 @@ from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
 from experiments.policies.load_save import policy_source
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import Experiment
 from experiments.training.rollout.generation import LOGPROBS, engine_seed
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from eval.files.errors import BadInput
-from eval.files.looks import look_file, look_mark, read_look, seeds_asked
+from eval.looks.record import look_file, look_mark, read_look, seeds_asked
 from experiments.workflow.layout import StudyLayout
 
 WaitFor = Callable[[int], Any]

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.files.looks import look_file, look_mark
 from eval.files.marks import CHECKSUMS
 from eval.files.results_layout import on_the_way_folder, run_folder
+from eval.looks.record import look_file, look_mark
 from eval.questions.named_sets import SOURCES
 from eval.sampling.made_from import policy_files
 from eval.sampling.sample_plan import PLAN_ENDING
 from experiments.spec.data_folder import named_sets
-from experiments.spec.policy_settings import PretrainedPolicy
-from experiments.spec.schema import Experiment, HubPolicy, MiniaturePolicy, spec_hash
+from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, PretrainedPolicy
+from experiments.spec.schema import Experiment, spec_hash
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS, Damage, damage, restore
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 
 READ = (
     1 << 24

@@ -27,14 +27,16 @@ from typing import NamedTuple
 
 from eval.files.code_digest import code_digest, module_file
 from eval.files.errors import BadInput
-from eval.files.evidence import analysis_parts, look_parts
-from eval.files.looks import look_mark
+from eval.files.evidence import analysis_parts
 from eval.files.marks import CHECKSUMS, digest_of, listed_files
+from eval.looks.made_from import look_parts
+from eval.looks.record import look_mark
 from eval.sampling.made_from import planned_parts, policy_digest, sampling_parts
 from eval.sampling.sample_plan import PLAN_ENDING
 from eval.scoring.made_from import plan_parts, scoring_parts
+from experiments.spec.policy_settings import MiniaturePolicy, TinyPolicy
 from experiments.spec.resolved import resolved_yaml
-from experiments.spec.schema import Experiment, MiniaturePolicy, TinyPolicy, run_spec
+from experiments.spec.schema import Experiment, run_spec
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.outside_files import outside_digests
 

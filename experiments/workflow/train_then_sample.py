@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.files.command_line import command_parser
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.workflow.layout import StudyLayout
 
 

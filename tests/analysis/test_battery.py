@@ -26,7 +26,7 @@ from experiments.battery.battery_file import (
     load_battery,
     write_battery,
 )
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from tests.support import synthetic
 from tests.workflow.test_pipeline import copied
 

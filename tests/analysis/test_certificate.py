@@ -22,7 +22,7 @@ from analysis.certificate.repetitions import (
 )
 from analysis.results.counts import Counts
 from eval.files.errors import BadInput
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 
 ACCURACY = {"none": 0.7, "exploded": 0.02, "coin": 0.3, "coin_aer": 0.3}
 

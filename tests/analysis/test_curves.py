@@ -27,8 +27,8 @@ from analysis.results.folder import load_results
 from analysis.results.on_the_way import CurveCounts
 from analysis.tables.layouts import build_table
 from eval.files.errors import BadInput
-from eval.files.looks import look_file, look_mark
 from eval.files.results_layout import on_the_way_folder
+from eval.looks.record import look_file, look_mark
 from tests.support import synthetic
 
 X = np.array([0.0, 100, 200, 400, 800, 1600])

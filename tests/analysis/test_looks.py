@@ -18,8 +18,8 @@ from analysis.compare.command import main as compare
 from analysis.inference.looks import family_level, look_levels
 from analysis.inference.statistics import compare_arms
 from eval.files.errors import BadInput
-from eval.files.look_settings import SPENDINGS
-from eval.files.look_spending import spent
+from eval.looks.settings import SPENDINGS
+from eval.looks.spending import spent
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ from analysis.tables.precision import precision_frame
 from analysis.tables.scores import compared, comparisons_frame, counts_of
 from analysis.tables.training import training_frame
 from eval.files.errors import BadInput
-from eval.files.looks import (
+from eval.files.marks import made_from
+from eval.looks.record import (
     LOOK_VERDICTS,
     look_file,
     look_mark,
@@ -36,9 +37,9 @@ from eval.files.looks import (
     seeds_asked,
     stopped_arms,
 )
-from eval.files.marks import made_from
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import resolved_yaml
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.schema import Experiment
 from experiments.tracking.runs import arms_at_their_end
 from experiments.workflow.due import (
     inputs_of_look,

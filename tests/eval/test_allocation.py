@@ -25,8 +25,9 @@ from eval.plan_samples import main as plan_samples
 from eval.sample import main as sample
 from eval.scoring.allocation import jeffreys_variance, neyman_allocation
 from experiments.plan.samples import sample_notes
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import resolved_yaml
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import TuningStudy
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import Step, steps

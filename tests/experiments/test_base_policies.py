@@ -3,7 +3,7 @@
 import pytest
 
 from experiments.families import Skills
-from experiments.spec.schema import TinyPolicy
+from experiments.spec.policy_settings import TinyPolicy
 from tests.base_policies import LIMIT, SEEDS, reached
 
 FAMILY = Skills(kinds=4, decay=0.5, hint=2, wrong=0)

@@ -16,7 +16,7 @@ import pytest
 from experiments.doctor import command as doctor
 from experiments.doctor import machine
 from experiments.doctor.machine import Check, InstalledGpu
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 
 H100 = InstalledGpu("NVIDIA H100 80GB HBM3", 79.6, "580.1")
 HAVE = {
@@ -119,7 +119,7 @@ def test_a_broken_experiment_file_is_a_line_and_no_traceback(
     (tmp_path / "broken.yaml").write_text("a: [")
     monkeypatch.setattr(doctor, "EXPERIMENTS_FOLDER", tmp_path)
     monkeypatch.setattr(
-        "experiments.spec.schema.find_experiment", lambda name: tmp_path / f"{name}.yaml"
+        "experiments.spec.experiment_file.find_experiment", lambda name: tmp_path / f"{name}.yaml"
     )
     assert judged([])["broken"].runs == "no"
     assert "not readable as YAML" in judged([])["broken"].why

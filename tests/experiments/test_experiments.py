@@ -18,8 +18,12 @@ from experiments.policies.folder import make_policy_folder
 from experiments.policies.load_save import policy_source
 from experiments.policies.pretrained import SNAPSHOT_FILES, download, link_or_copy
 from experiments.spec.data_folder import named_sets
+from experiments.spec.experiment_file import (
+    DEFAULT_EXPERIMENT,
+    load_experiment,
+    shipped_experiments,
+)
 from experiments.spec.policy_settings import HubPolicy
-from experiments.spec.schema import DEFAULT_EXPERIMENT, load_experiment, shipped_experiments
 from experiments.workflow.layout import StudyLayout
 
 ROOT = Path(__file__).parents[2]

@@ -23,8 +23,9 @@ from eval.sampling.policy_folder import end_ids, policy_hash
 from eval.sampling.prompts import render_prompt
 from experiments.plan.geometry import geometry_of
 from experiments.policies import package
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.policy_settings import PackagePolicy
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.schema import Experiment
 from experiments.train import train_run
 
 

@@ -16,7 +16,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from analysis.inference.looks import look_levels
 from eval.files.errors import BadInput
-from eval.files.look_settings import Spending
+from eval.looks.settings import Spending
 from eval.sampling.batched_generation import DRAWN_TOGETHER
 from experiments.plan.activations import BYTES, Precision, cache_bytes, layer_bytes
 from experiments.plan.cost import Assumed, question_count, training_cost
@@ -28,8 +28,8 @@ from experiments.plan.memory import DRAWN_AT_ONCE, Launch, Load, estimate_memory
 from experiments.plan.plan_text import plan_text
 from experiments.plan.samples import enough_samples, sample_notes
 from experiments.plan.throughput import GPUS, Speed, generation_seconds, update_seconds
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.policy_settings import HubPolicy, MiniaturePolicy, TinyPolicy
-from experiments.spec.schema import load_experiment
 from experiments.spec.training_settings import Lora
 
 SMALL = Geometry(96, 2, 4, 2, 40, 200, 64, tied=True)

@@ -18,7 +18,8 @@ from eval.verify.verifier import Verifier
 from experiments.families import ReasoningGym
 from experiments.families.family import Stream, draw_problems, largest_draw, stream_of
 from experiments.families.reasoning_gym import Generator, generator_of
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import Experiment
 from experiments.tasks.problem_files import write_problem_files
 
 SUMS = ReasoningGym(

@@ -15,14 +15,9 @@ from pydantic import ValidationError
 
 from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
+from experiments.spec.experiment_file import load_experiment, shipped_experiments
 from experiments.spec.resolved import resolved_yaml
-from experiments.spec.schema import (
-    Experiment,
-    load_experiment,
-    run_spec,
-    shipped_experiments,
-    spec_hash,
-)
+from experiments.spec.schema import Experiment, run_spec, spec_hash
 from methods import AER, AnyMethod
 
 FOLDER = Path(__file__).parents[2] / "experiments"

@@ -19,8 +19,10 @@ from eval.files.marks import CHECKSUMS, made_from
 from eval.questions.named_sets import SOURCES
 from eval.questions.problems import Problem, load_set, read_problems, write_problems
 from eval.verify.verifier import Verifier
+from experiments.spec.blocks import Task
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import resolved_yaml
-from experiments.spec.schema import Experiment, Task, load_experiment
+from experiments.spec.schema import Experiment
 from experiments.tasks.dataset import UNKNOWN, make_dataset
 from experiments.tasks.problem_files import write_all
 from experiments.training.rollout.rewards import VerifiedReward

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "analysis": {
         "analysis",
         "eval.files",
+        "eval.looks",
         "eval.scoring.counts",
         "eval.scoring.pass_at_k",
     },

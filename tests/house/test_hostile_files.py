@@ -17,8 +17,8 @@ from analysis.results.counts import read_run_counts
 from eval.files import csv_text, json_text
 from eval.files.errors import BadInput
 from experiments.spec.data_folder import load_ready
+from experiments.spec.experiment_file import load_experiment, with_arms
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load_experiment, with_arms
 from experiments.sweep.sweep_file import find_study
 from experiments.tasks.strata import read_pass_rates
 from experiments.workflow.launcher import configuration

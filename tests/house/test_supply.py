@@ -14,7 +14,7 @@ import yaml
 from eval.files.errors import BadInput
 from eval.sampling.policy_folder import check_weights
 from experiments.policies.load_save import policy_source
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.tracking.metrics import metric_name
 from experiments.tracking.store_address import without_secrets
 
@@ -136,7 +136,7 @@ from experiments.tasks import problem_files as tasks
 from experiments.tracking import command as tracking
 from experiments.policies.tiny import make_tiny_tokenizer, teach_policy
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.train import train_run
 
 root = Path(sys.argv[1])

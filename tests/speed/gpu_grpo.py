@@ -18,8 +18,8 @@ from itertools import product
 from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load_experiment
 from experiments.workflow.layout import StudyLayout, prepare_environment
 
 

@@ -19,7 +19,7 @@ from typing import Any, cast
 import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.train import ignore_row, make_trainer
 
 

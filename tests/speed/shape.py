@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from experiments.policies.tiny import make_tiny_model
-from experiments.spec.schema import TinyPolicy
+from experiments.spec.policy_settings import TinyPolicy
 from methods import STARE, STEER, ClipCov, EightyTwenty, EntropyAdvantage, Method, NoEntropy
 from tests.support.grpo_runs import ours, training
 

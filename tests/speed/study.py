@@ -29,7 +29,7 @@ from typing import Any
 
 import yaml
 
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 
 SNAKEMAKE = """
 import atexit, resource, sys, time

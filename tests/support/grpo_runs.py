@@ -15,7 +15,8 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from experiments.policies.tiny import make_tiny_model, make_tiny_tokenizer
 from experiments.run.processes import world
-from experiments.spec.schema import TinyPolicy, Training
+from experiments.spec.policy_settings import TinyPolicy
+from experiments.spec.training_settings import Training
 from experiments.training.grpo_config import grpo_config
 from experiments.training.rollout.generation import complete_prompts
 from experiments.training.trainer import EntropyControlTrainer

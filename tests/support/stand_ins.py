@@ -32,7 +32,7 @@ def run_step(kind: str) -> None:
     import argparse
 
     from eval.files.marks import CHECKSUMS, known_parts, write_mark
-    from experiments.spec.schema import load_experiment
+    from experiments.spec.experiment_file import load_experiment
     from experiments.workflow.layout import StudyLayout
     from experiments.workflow.steps import steps
 

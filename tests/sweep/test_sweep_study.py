@@ -9,7 +9,8 @@ import yaml
 
 from eval.files import code_digest
 from eval.files.errors import BadInput
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import Experiment
 from experiments.sweep.hashes import ground_hash, search_hash, sweep_hash
 from experiments.sweep.settings import Range
 from experiments.sweep.sweep_file import (

@@ -18,8 +18,9 @@ import pytest
 import yaml
 
 from analysis.tables import __main__ as tables_command
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import resolved_yaml
-from experiments.spec.schema import load_experiment, run_spec, spec_hash
+from experiments.spec.schema import run_spec, spec_hash
 from experiments.tracking import command as tracking
 from experiments.tracking.metrics import finite_numbers, measure_names, metric_name, row_points
 from experiments.tracking.mlflow_store import MAKING, make_view

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from eval.files.looks import look_file, look_mark
+from eval.looks.record import look_file, look_mark
 from experiments.tracking.completions_table import MOST_OF_A_ROLLOUT, completions_table
 from experiments.tracking.mlflow_store import make_view
 from experiments.tracking.opening_view import (

@@ -19,7 +19,9 @@ import yaml
 from eval.questions.problems import write_problems
 from experiments.families import Arithmetic, TaughtFamily
 from experiments.families.family import draw_problems
-from experiments.spec.schema import Experiment, TinyPolicy, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.policy_settings import TinyPolicy
+from experiments.spec.schema import Experiment
 
 Trap = tuple[
     str, int | range, str

@@ -16,7 +16,7 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import DistributedType
 
 from eval.files.errors import BadInput
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.training.update.micro_batches import batch
 from experiments.workflow.launcher import (
     LAUNCH_FOLDER,

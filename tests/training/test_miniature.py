@@ -24,7 +24,8 @@ from experiments.policies.miniature import (
     make_miniature_policy,
     train_tokenizer,
 )
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import Experiment
 from experiments.train import train_run
 from experiments.training.trainer import EntropyControlTrainer
 

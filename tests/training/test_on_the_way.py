@@ -14,7 +14,8 @@ import yaml
 
 from eval.files.marks import CHECKSUMS, damage, listed_files
 from eval.files.results_layout import on_the_way_folder, on_the_way_folders
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import Experiment
 from tests.training.killed_runs import make_root, start
 from tests.workflow.test_pipeline import copied
 

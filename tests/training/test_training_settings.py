@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from eval.files.errors import BadInput
 from experiments.policies import load_save as policy
 from experiments.policies.load_save import attention_for, lora_config
-from experiments.spec.schema import load_experiment, run_spec
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import run_spec
 from experiments.spec.training_settings import MACHINE, Lora, Training
 from experiments.train import reward_functions
 from experiments.training.grpo_config import PASSED_ON, grpo_config

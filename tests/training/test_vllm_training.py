@@ -19,7 +19,7 @@ from trl.trainer import grpo_trainer
 
 from eval.files.errors import BadInput
 from experiments.policies.load_save import lora_config
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.training_settings import Lora
 from experiments.training import trainer as trainer_module
 from experiments.training.rollout.generation import LOGPROBS, check_server, engine_seed

@@ -15,8 +15,8 @@ import pytest
 
 from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS, mark_folder, sha256, write_mark
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load_experiment
 from experiments.workflow.claim import claim, only_sweeps, release_locks, runs_jobs
 from experiments.workflow.repair import repair
 

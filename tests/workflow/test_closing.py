@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from experiments.workflow.closing import closing_lines
+from experiments.workflow.screen.closing import closing_lines
 
 TABLE = """benchmark,k,arm,reference,difference,verdict
 aime,1,low,none,0.02,not distinguishable

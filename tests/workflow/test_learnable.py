@@ -10,11 +10,12 @@ import pytest
 
 from eval.files.errors import BadInput
 from experiments.plan.plan_text import policy_notes
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.experiment_file import load_experiment
+from experiments.spec.schema import Experiment
 from experiments.train import RolloutLog
 from experiments.workflow.layout import StudyLayout
-from experiments.workflow.learnable import doubts, doubts_of_row
-from experiments.workflow.progress import StudyProgress
+from experiments.workflow.screen.learnable import doubts, doubts_of_row
+from experiments.workflow.screen.progress import StudyProgress
 
 SMOLLM2 = load_experiment("smollm2")
 HOPELESS = {"rollout": 0, "reward": 0.0, "accuracy": 0.0, "entropy": 2.0, "length_mean": 24.0}

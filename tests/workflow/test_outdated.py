@@ -13,8 +13,9 @@ import pytest
 
 from eval.files import code_digest as code
 from eval.files.marks import CHECKSUMS, known_parts, made_from, write_mark
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import Experiment, load_experiment
+from experiments.spec.schema import Experiment
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.steps import steps

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.workflow.resources import LocalMachine, local_machine, needs
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.workflow.forcing import forget
 from experiments.workflow.layout import StudyLayout
-from experiments.workflow.progress import clock_text, last_row
 from experiments.workflow.refusals import NoRetryOfRefusals, refusal
-from experiments.workflow.screen import LiveScreen, StudyScreen
+from experiments.workflow.screen.progress import clock_text, last_row
+from experiments.workflow.screen.view import LiveScreen, StudyScreen
 
 STATS = {"train": 6, "tables": 1, "all": 1, "total": 8}
 
@@ -124,7 +124,7 @@ def test_time_left_follows_the_pace_of_the_runs(
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(
-        "experiments.workflow.progress.time",
+        "experiments.workflow.screen.progress.time",
         SimpleNamespace(monotonic=lambda: now[0], time=lambda: 0.0),
     )
     progress = StudyScreen(layout, io.StringIO()).progress

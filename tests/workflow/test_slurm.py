@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from tests.workflow.slurm_cluster import ask, lacking, private_slurm, wait_until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]

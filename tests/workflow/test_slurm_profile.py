@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from eval.files.marks import CHECKSUMS, Parts, known_parts, write_mark
+from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import write_spec
-from experiments.spec.schema import load_experiment
 from experiments.workflow.launcher import retries
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.resources import needs

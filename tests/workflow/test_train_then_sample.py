@@ -12,7 +12,7 @@ from eval.questions.problems import write_problems
 from eval.sample import main as sample
 from experiments.families import Arithmetic
 from experiments.families.family import draw_problems
-from experiments.spec.schema import load_experiment
+from experiments.spec.experiment_file import load_experiment
 from experiments.workflow.launcher import ONE, TRAIN_THEN_SAMPLE, run_launcher
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.train_then_sample import main

@@ -18,10 +18,15 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from experiments.workflow.claim import parsed
-from experiments.workflow.closing import closing_lines
 from experiments.workflow.layout import StudyLayout
-from experiments.workflow.progress import ActiveJob, StudyProgress, clock_text, progress_values
 from experiments.workflow.refusals import log_tail, refusal
+from experiments.workflow.screen.closing import closing_lines
+from experiments.workflow.screen.progress import (
+    ActiveJob,
+    StudyProgress,
+    clock_text,
+    progress_values,
+)
 
 DEFAULT_HANDLER = "DefaultStreamHandler"  # Snakemake's name for its own
 OWN_TEXTS = ("quiet", "verbose", "debug_dag", "printshellcmds", "logger")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.workflow.layout import StudyLayout
-from experiments.workflow.learnable import doubts_of_row
+from experiments.workflow.screen.learnable import doubts_of_row
 
 CLOCK_TICK = 0.1  # seconds by which the date of a file may lag behind the clock
 TAIL_BYTES = 1 << 18  # more than a row has

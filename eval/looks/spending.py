@@ -5,7 +5,7 @@ The analysis tests by it (analysis/inference/looks.py), and the plan says which 
 
 import numpy as np
 
-from eval.files.look_settings import Spending
+from eval.looks.settings import Spending
 
 
 def spent(share: float, spending: Spending, alpha: float) -> float:
