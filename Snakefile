@@ -35,7 +35,8 @@ from experiments.start import ask, failed, finished, get_ready, started
 with exit_with_message():
     STUDY = ask(config, sys.argv[1:])
     if workflow.is_main_process:
-        get_ready(STUDY, sys.argv[1:])
+        is_probe = not workflow.modifier.is_main_snakefile()
+        get_ready(STUDY, sys.argv[1:], f"{STUDY.experiment.name}_" if is_probe else "")
 
 EXPERIMENT, LAYOUT, NEEDS, DIGEST = (
     STUDY.experiment,
@@ -91,7 +92,7 @@ include: "experiments/rules/battery.smk"
 
 onstart:
     with exit_with_message():
-        started(STUDY, workflow.dag)
+        started(STUDY, workflow.dag, sys.argv[1:])
     # To limit starts per second, Snakemake 9 wakes its scheduler once more a second for every job
     # that has ended. Of no use where jobs run here, and with hundreds of jobs it kept a core busy.
     limited = any(word.startswith("--max-jobs-per") for word in sys.argv)
@@ -99,18 +100,8 @@ onstart:
         workflow.scheduler.job_rate_limiter = None
 
 
-# target → the page that it makes, where that is not the experiment's report
-PAGES = {
-    "sweep": f"{SWEEP}/report.html",
-    "certificate": f"{RESULTS}/certificate/report.html",
-    "battery": f"{BATTERY_FOLDER}/report.html" if BATTERY else "",
-}
-
-
 onsuccess:
-    asked = [rule.name for rule in workflow.dag.targetrules]
-    pages = [PAGES[name] for name in asked if name in PAGES]
-    finished(STUDY, pages, verdicts="all" in asked)
+    finished(STUDY, [rule.name for rule in workflow.dag.targetrules])
 
 
 onerror:

@@ -12,18 +12,20 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
+from experiments.battery.battery_file import BATTERY_NAME
 from experiments.spec.data_folder import load_ready
 from experiments.spec.policy_settings import PretrainedPolicy
 from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
 from experiments.tracking.command import start_following
-from experiments.workflow.claim import claim, only_sweeps, runs_jobs
+from experiments.workflow.claim import claim, only_sweeps, only_target, parsed, runs_jobs
 from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.forcing import forced_jobs, start_anew
 from experiments.workflow.launcher import (
@@ -39,7 +41,7 @@ from experiments.workflow.refusals import NoRetryOfRefusals, job_with
 from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, local_machine, needs
 from experiments.workflow.screen.closing import closing_lines
-from experiments.workflow.screen.view import end_view, show_progress, watch_graph
+from experiments.workflow.screen.view import end_view, show_progress, show_runs, watch_graph
 from experiments.workflow.steps import Digests
 
 
@@ -55,6 +57,7 @@ class Asked:
     run_launcher: str  # the same for a run of the study itself, and not for a sweep's
     retries: int  # of a training run
     digest: Digests
+    pages: dict[str, Path]  # target → the page that it makes, where that is not the report
 
 
 def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
@@ -66,7 +69,9 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
     # A sweep makes files that other arms of its experiment may be read from: it does without those.
     needed = asked_arms(config) if only_sweeps(arguments) else None
     experiment = load_ready(asked_experiment(config), needed)
-    layout = StudyLayout(experiment, results_folder(config))
+    results = results_folder(config)
+    layout = StudyLayout(experiment, results)
+    sweep = asked_study(config, experiment)
     count = processes(config)
     gpus = whole_number(config, "gpus", 0, 0) if "gpus" in config else None
     is_pretrained = isinstance(experiment.model, PretrainedPolicy)
@@ -76,17 +81,24 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
     return Asked(
         experiment,
         layout,
-        asked_study(config, experiment),
+        sweep,
         needs(experiment, gpus, count, machine),
         launcher(config),
         run_launcher(config, experiment),
         retries(config),
         Digests(layout),
+        {
+            "certificate": layout.root / "certificate" / "report.html",
+            "battery": results / BATTERY_NAME / "report.html",
+            **({"sweep": layout.root / "sweep" / sweep.name / "report.html"} if sweep else {}),
+        },
     )
 
 
-def get_ready(asked: Asked, arguments: Sequence[str]) -> None:
+def get_ready(asked: Asked, arguments: Sequence[str], probe_rules: str = "") -> None:
     """Leaves a results folder that Snakemake can judge by its files.
+
+    `probe_rules`: how the names of the rules begin, if this study is a probe of a battery.
 
     Here and not in `started`: Snakemake calls that after it has decided what is to be done, and not
     at all if nothing is.
@@ -96,37 +108,50 @@ def get_ready(asked: Asked, arguments: Sequence[str]) -> None:
     """
     if not runs_jobs(arguments):
         return
-    show_progress(asked.layout, arguments)
+    is_battery = only_target(BATTERY_NAME, arguments)
+    title = BATTERY_NAME if is_battery else asked.experiment.name
+    targets = parsed(arguments).targets
+    show_progress(title, arguments, lambda: closing(asked, targets))
+    if is_battery and not probe_rules:
+        return  # the experiment that --config names, or the default one, has no part in it
+    show_runs(asked.layout, probe_rules)
     claim(asked.layout.root)
     repair(asked.layout.root, asked.layout.runs)
     forget_outdated(asked.layout)
     write_spec(asked.experiment, asked.layout.spec)
 
 
-def started(asked: Asked, dag: Any) -> None:
+def started(asked: Asked, dag: Any, arguments: Sequence[str]) -> None:
     """Writes the spec, which every job reads, deletes what forced jobs would keep, sees to it that
     refusals are not retried, and starts the process that logs to MLflow.
 
     `dag`: Snakemake's graph of jobs. The spec is no rule: Snakemake would let it, as an upstream
     job, hide which runs it concerns.
     """
-    write_spec(asked.experiment, asked.layout.spec)
     start_anew(forced_jobs(dag))
     logging.getLogger("snakemake.logging").addHandler(
         NoRetryOfRefusals(lambda jobid: job_with(dag, jobid))
     )
     watch_graph(dag)
-    start_following(asked.layout.root)
+    if not only_target(BATTERY_NAME, arguments):
+        write_spec(asked.experiment, asked.layout.spec)
+        start_following(asked.layout.root)
 
 
-def finished(asked: Asked, pages: Sequence[str], verdicts: bool) -> None:
-    """Prints where the asked pages are, and the verdicts and the report if they, or no page, are
-    asked for.
-    """
+def finished(asked: Asked, targets: Sequence[str]) -> None:
+    """Prints what was found, and where the pages are."""
     end_view()
-    found = closing_lines(asked.layout.root) if verdicts or not pages else []
-    for line in [*(f"Report: {page}" for page in pages), *found]:
+    for line in closing(asked, targets):
         print(line)
+
+
+def closing(asked: Asked, targets: Collection[str]) -> list[str]:
+    """Where the pages of the targets are, and the verdicts and the report if `all`, or nothing with
+    a page of its own, is asked for.
+    """
+    pages = [asked.pages[name] for name in targets if name in asked.pages]
+    found = closing_lines(asked.layout.root) if "all" in targets or not pages else []
+    return [*(f"Report: {page}" for page in pages), *found]
 
 
 def failed(asked: Asked) -> None:

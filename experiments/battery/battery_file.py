@@ -31,7 +31,7 @@ from experiments.spec.validation_messages import describe_findings
 from experiments.workflow.claim import parsed
 
 DEFAULT_BATTERY = Path(__file__).with_name("default.yaml")
-TARGET = "battery"  # of Snakemake, and the folder of the results
+BATTERY_NAME = "battery"  # Snakemake's target, and the folder of the results
 
 
 class ProbeScore(Closed):
@@ -87,7 +87,7 @@ def is_battery_asked(arguments: Sequence[str]) -> bool:
     battery's.
     """
     options = parsed(arguments)
-    return bool(options) and (options.mode.name != "DEFAULT" or TARGET in options.targets)
+    return bool(options) and (options.mode.name != "DEFAULT" or BATTERY_NAME in options.targets)
 
 
 def asked_battery(config: Mapping[str, Any]) -> Battery:

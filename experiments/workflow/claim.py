@@ -67,7 +67,13 @@ def only_sweeps(arguments: Sequence[str]) -> bool:
     may be a sweep's.
     """
     options = parsed(arguments)
-    return bool(options) and (options.mode.name != "DEFAULT" or set(options.targets) == {"sweep"})
+    return bool(options) and (options.mode.name != "DEFAULT" or only_target("sweep", arguments))
+
+
+def only_target(name: str, arguments: Sequence[str]) -> bool:
+    """Whether Snakemake, called so, makes this target and nothing else."""
+    options = parsed(arguments)
+    return bool(options) and set(options.targets) == {name}
 
 
 def parsed(arguments: Sequence[str]) -> Any:

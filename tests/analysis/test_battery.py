@@ -177,13 +177,19 @@ def test_two_tiny_probes_from_nothing_to_the_scorecard(tmp_path: Path) -> None:
     (checkout / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     said = battery(checkout)
     folder = checkout / "results" / "battery"
-    assert f"Report: {Path('results') / 'battery' / 'report.html'}" in said
+    page = f"Report: {Path('results') / 'battery' / 'report.html'}"
+    assert page in said
+    assert "Warning" not in said
+    # the default experiment has no part in it
+    assert [path.name for path in (checkout / "results").iterdir()] == ["battery"]
     cells = pd.read_csv(folder / "tables" / "cells.csv")
     assert len(cells) == 4
     assert set(cells["seeds"]) == {1}
     for probe in ("one", "two"):
         assert (folder / probe / "report.html").is_file()
-    assert "Nothing to be done" in battery(checkout)
+    again = battery(checkout)
+    assert "Nothing to be done" in again
+    assert page in again
     trained = folder / "two" / "aer" / "seed-1" / "run.json"
     before = trained.stat().st_mtime_ns
     shutil.rmtree(folder / "one" / "aer" / "seed-1")

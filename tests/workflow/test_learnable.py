@@ -85,11 +85,11 @@ def test_the_log_of_a_run_says_it_after_the_first_rollout_alone(
 
 
 def test_the_screen_says_it_once_for_each_run(tmp_path: Path) -> None:
-    progress = StudyProgress(StudyLayout(SMOLLM2, tmp_path))
+    progress = StudyProgress({"": StudyLayout(SMOLLM2, tmp_path)})
     for number, arm in enumerate(("none", "aer")):
         progress.start(number, "train", {"arm": arm, "seed": "1"}, [])
     assert progress.new_doubts() == []
-    rows = progress.layout.run("none", 1) / "train.jsonl"
+    rows = progress.layouts[""].run("none", 1) / "train.jsonl"
     rows.parent.mkdir(parents=True)
     rows.write_text(json.dumps({**HOPELESS, "truncated": 0.5}) + "\n")
     (line,) = progress.new_doubts()
@@ -99,9 +99,9 @@ def test_the_screen_says_it_once_for_each_run(tmp_path: Path) -> None:
 
 def test_a_policy_that_explodes_later_on_is_not_doubted(tmp_path: Path) -> None:
     """The screen looks once a minute, and may see the first row beside hopeless later ones."""
-    progress = StudyProgress(StudyLayout(SMOLLM2, tmp_path))
+    progress = StudyProgress({"": StudyLayout(SMOLLM2, tmp_path)})
     progress.start(0, "train", {"arm": "none", "seed": "1"}, [])
-    rows = progress.layout.run("none", 1) / "train.jsonl"
+    rows = progress.layouts[""].run("none", 1) / "train.jsonl"
     rows.parent.mkdir(parents=True)
     seen = [{**HOPELESS, "accuracy": 0.3, "truncated": 0.1}, {**HOPELESS, "rollout": 1}]
     rows.write_text("".join(json.dumps(row) + "\n" for row in seen))

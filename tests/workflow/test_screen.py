@@ -44,13 +44,19 @@ def layout(tmp_path: Path) -> StudyLayout:
     return layout
 
 
+def screen_of(layout: StudyLayout, out: io.StringIO) -> StudyScreen:
+    screen = StudyScreen("smoke", out, lambda: ["Report: here"])
+    screen.progress.layouts[""] = layout
+    return screen
+
+
 def written_now(layout: StudyLayout) -> None:
     (layout.run("aer", 1) / "train.jsonl").touch()
 
 
 def test_plain_lines(layout: StudyLayout) -> None:
     out = io.StringIO()
-    screen = StudyScreen(layout, out)
+    screen = screen_of(layout, out)
     log(screen, text="Building DAG of jobs...")
     log(screen, "run_info", "Job stats", stats=STATS)
     start(screen, 1, "train", arm="aer", seed="1")
@@ -72,7 +78,7 @@ def test_plain_lines(layout: StudyLayout) -> None:
 
 def test_jobs_that_a_look_adds_are_counted(layout: StudyLayout) -> None:
     out = io.StringIO()
-    screen = StudyScreen(layout, out)
+    screen = screen_of(layout, out)
     log(screen, "run_info", "Job stats", stats={"look": 1, "tables": 1, "all": 1, "total": 3})
     screen.progress.graph = Graph({"look": 1, "tables": 1, "all": 1})
     start(screen, 1, "look", look="3")
@@ -101,7 +107,7 @@ class Graph(dict[str, int]):
 def test_a_failed_job_shows_its_message_and_its_log(layout: StudyLayout, tmp_path: Path) -> None:
     out, path = io.StringIO(), tmp_path / "train.log"
     path.write_text("loading\nerror: eta: must be positive\n")
-    screen = StudyScreen(layout, out)
+    screen = screen_of(layout, out)
     start(screen, 1, "train", [str(path)], arm="aer", seed="1")
     log(screen, "job_error", jobid=1, rule_name="train", log=[str(path)])
     assert (
@@ -113,10 +119,41 @@ def test_a_failed_job_shows_its_message_and_its_log(layout: StudyLayout, tmp_pat
 
 
 def test_nothing_to_do_ends_with_the_report(layout: StudyLayout) -> None:
-    (layout.root / "report.html").write_text("")
     out = io.StringIO()
-    log(StudyScreen(layout, out), text="Nothing to be done (all requested files are there).")
-    assert out.getvalue().splitlines()[1:] == [f"Report: {layout.root}/report.html"]
+    log(screen_of(layout, out), text="Nothing to be done (all requested files are there).")
+    assert out.getvalue().splitlines()[1:] == ["Report: here"]
+
+
+def test_warnings_are_shown_but_for_the_expected_one(layout: StudyLayout) -> None:
+    """A training run leaves its policy's samples; another file that was not to be there is news."""
+    out = io.StringIO()
+    screen = screen_of(layout, out)
+    for rule in ("sample", "hot_sample", "tables"):
+        text = f"Warning: the following output files of rule {rule} were not present when"
+        screen.handle(logging.makeLogRecord({"msg": text, "levelno": logging.WARNING}))
+    assert out.getvalue().splitlines() == [text]
+
+
+def test_runs_of_a_batterys_probes_count_together(layout: StudyLayout, tmp_path: Path) -> None:
+    """Each shows the rows of its own study, and its pace tells of the other probe's runs."""
+    out = io.StringIO()
+    screen = StudyScreen("battery", out, list)
+    screen.progress.layouts |= {
+        "hot_": layout,
+        "cold_": StudyLayout(layout.experiment, tmp_path / "c"),
+    }
+    log(screen, "run_info", stats={"hot_train": 2, "cold_train": 3, "battery": 1, "total": 6})
+    assert screen.progress.left == {"train": 5, "battery": 1}
+    start(screen, 1, "hot_train", arm="aer", seed="1")
+    start(screen, 2, "cold_train", arm="aer", seed="1")
+    written_now(layout)
+    assert screen.status_text().partition("; now: ")[2] == (
+        "hot_train aer seed 1 rollout 2/3 reward 0.250 entropy 1.500; cold_train aer seed 1"
+    )
+    log(screen, "job_finished", job_id=1)
+    assert screen.progress.time_left()[1]  # all that is left is of a kind that is known
+    screen.close()
+    assert out.getvalue().startswith("battery: 6 jobs\n")
 
 
 def test_time_left_follows_the_pace_of_the_runs(
@@ -127,7 +164,7 @@ def test_time_left_follows_the_pace_of_the_runs(
         "experiments.workflow.screen.progress.time",
         SimpleNamespace(monotonic=lambda: now[0], time=lambda: 0.0),
     )
-    progress = StudyScreen(layout, io.StringIO()).progress
+    progress = screen_of(layout, io.StringIO()).progress
     progress.plan({"train": 3, "all": 1, "total": 4})
     file = layout.run("aer", 1) / "train.jsonl"
     file.write_text("")
@@ -146,7 +183,8 @@ def test_time_left_follows_the_pace_of_the_runs(
 
 def test_live_view(layout: StudyLayout) -> None:
     out = io.StringIO()
-    screen = LiveScreen(layout, out)
+    screen = LiveScreen("smoke", out, list)
+    screen.progress.layouts[""] = layout
     screen.progress.plan(STATS)
     start(screen, 1, "train", arm="aer", seed="1")
     written_now(layout)

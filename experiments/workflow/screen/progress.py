@@ -7,7 +7,7 @@ Time left = (sum of what is left of every job) / (jobs side by side)
 
 where a rule's jobs are taken to last as long as the mean of those that are done, and a training run
 as long as its own pace says. Rules of which nothing is known count nothing; the answer is then a
-lower bound.
+lower bound. The rules of a battery's probes count together: hot_train and cold_train as train.
 """
 
 import json
@@ -22,6 +22,7 @@ from typing import Any
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.screen.learnable import doubts_of_row
 
+TARGETS = ("all", "battery", "sweep")  # rules that make nothing themselves
 CLOCK_TICK = 0.1  # seconds by which the date of a file may lag behind the clock
 TAIL_BYTES = 1 << 18  # more than a row has
 
@@ -30,7 +31,7 @@ TAIL_BYTES = 1 << 18  # more than a row has
 class ActiveJob:
     """A job that runs now."""
 
-    rule: str
+    kind: str  # its rule, without the name of a battery's probe
     name: str  # rule and wildcards, for the screen
     logs: tuple[str, ...]
     started: float  # seconds of time.monotonic
@@ -46,10 +47,11 @@ class ActiveJob:
 class StudyProgress:
     """Jobs of one start of Snakemake."""
 
-    layout: StudyLayout
+    # beginning of a study's rules → its layout; "" = the study itself, hot_ = a battery's probe
+    layouts: dict[str, StudyLayout] = field(default_factory=dict)
     total: int = 0
     done: int = 0
-    left: Counter[str] = field(default_factory=Counter)  # rule → jobs that are not done
+    left: Counter[str] = field(default_factory=Counter)  # kind of rule → jobs that are not done
     active: dict[int, ActiveJob] = field(default_factory=dict)  # number of the job → job
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     graph: Any = None  # Snakemake's graph of jobs: a look at the verdicts adds some
@@ -57,7 +59,17 @@ class StudyProgress:
     def plan(self, stats: Mapping[str, int]) -> None:
         """Takes the number of jobs per rule, and `total`."""
         self.total = stats.get("total", 0)
-        self.left = Counter({rule: count for rule, count in stats.items() if rule != "total"})
+        self.left = Counter()
+        for rule, count in stats.items():
+            if rule != "total":
+                self.left[self.study_of(rule)[1]] += count
+
+    def study_of(self, rule: str) -> tuple[StudyLayout | None, str]:
+        """The study that a rule belongs to, and what the rule is called there."""
+        for beginning in sorted(self.layouts, key=len, reverse=True):
+            if rule.startswith(beginning):
+                return self.layouts[beginning], rule.removeprefix(beginning)
+        return None, rule
 
     def count_again(self) -> None:
         """Takes the numbers anew where the graph has grown."""
@@ -68,12 +80,13 @@ class StudyProgress:
     def start(self, number: int, rule: str, wildcards: Mapping[str, Any], logs: Any) -> ActiveJob:
         """A job starts."""
         name = " ".join([rule, *(f"{key} {value}" for key, value in wildcards.items())])
+        study, kind = self.study_of(rule)
         job = ActiveJob(
-            rule, name.replace("arm ", ""), tuple(logs or ()), time.monotonic(), time.time()
+            kind, name.replace("arm ", ""), tuple(logs or ()), time.monotonic(), time.time()
         )
-        if rule == "train" and wildcards["arm"] in self.layout.experiment.arms:
-            job.rows = self.layout.run(wildcards["arm"], wildcards["seed"]) / "train.jsonl"
-            training = self.layout.experiment.training_of(wildcards["arm"])
+        if study and kind == "train" and wildcards["arm"] in study.experiment.arms:
+            job.rows = study.run(wildcards["arm"], wildcards["seed"]) / "train.jsonl"
+            training = study.experiment.training_of(wildcards["arm"])
             job.rollouts, job.limit = training.rollouts, training.max_completion_length
         self.active[number] = job
         return job
@@ -85,8 +98,8 @@ class StudyProgress:
             return None
         taken = time.monotonic() - job.started
         self.done += 1
-        self.left[job.rule] -= 1
-        self.seconds[job.rule].append(taken)
+        self.left[job.kind] -= 1
+        self.seconds[job.kind].append(taken)
         return job, taken
 
     def time_left(self) -> tuple[float, bool]:
@@ -96,20 +109,20 @@ class StudyProgress:
         is_whole = True
         paces: dict[str, list[float]] = defaultdict(list)
         for job in [*self.active.values()]:
-            waiting[job.rule] -= 1
+            waiting[job.kind] -= 1
             spent, share = now - job.started, finished_share(job)
             # Rollouts that another start has done cost this one nothing.
-            whole = spent / share if share else self.mean_seconds(job.rule)
+            whole = spent / share if share else self.mean_seconds(job.kind)
             if whole is None:
                 is_whole = False
             else:
-                paces[job.rule].append(whole)
+                paces[job.kind].append(whole)
                 sums += max(0.0, whole - spent)
         for rule, count in (+waiting).items():
             known = self.seconds[rule] or paces[rule]
             if known:
                 sums += count * sum(known) / len(known)
-            elif rule != "all":
+            elif rule not in TARGETS:
                 is_whole = False
         return sums / max(1, len(self.active)), is_whole
 

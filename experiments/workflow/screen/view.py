@@ -11,17 +11,18 @@ start in an environment that was made before it.
 
 import logging
 import os
+import re
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from experiments.workflow.claim import parsed
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.refusals import log_tail, refusal
-from experiments.workflow.screen.closing import closing_lines
 from experiments.workflow.screen.progress import (
+    TARGETS,
     ActiveJob,
     StudyProgress,
     clock_text,
@@ -40,12 +41,20 @@ KEPT = (
     "Shutting down",
 )
 """Beginnings of Snakemake's messages that the screen shows."""
+# A training run may leave its policy's samples, so that the sampling job finds them done.
+EXPECTED = re.compile(r"Warning: the following output files of rule \w*sample were not present")
 FAILED_LINES = 20  # of the log of a job that has failed
 PLAIN_LINE_EVERY = 60.0  # seconds between two plain lines on what runs
 
 
-def show_progress(layout: StudyLayout, arguments: Sequence[str]) -> None:
-    """Replaces Snakemake's handler for the screen, unless an option asks for its own texts."""
+Closing = Callable[[], Sequence[str]]  # the last lines, where nothing is to be done
+
+
+def show_progress(title: str, arguments: Sequence[str], closing: Closing) -> None:
+    """Replaces Snakemake's handler for the screen, unless an option asks for its own texts.
+
+    title: what is made: an experiment's name, or battery.
+    """
     options = parsed(arguments)
     logger = logging.getLogger("snakemake.logging")
     own = [handler for handler in logger.handlers if handler.name == DEFAULT_HANDLER]
@@ -55,7 +64,14 @@ def show_progress(layout: StudyLayout, arguments: Sequence[str]) -> None:
         logger.removeHandler(handler)
     stream = getattr(own[0], "stream", sys.stderr)
     is_live = stream.isatty() and os.environ.get("TERM") != "dumb"
-    logger.addHandler(LiveScreen(layout, stream) if is_live else StudyScreen(layout, stream))
+    logger.addHandler((LiveScreen if is_live else StudyScreen)(title, stream, closing))
+
+
+def show_runs(layout: StudyLayout, beginning: str = "") -> None:
+    """Has the view show the training runs of a study. `beginning`: of the names of its rules."""
+    for handler in logging.getLogger("snakemake.logging").handlers:
+        if isinstance(handler, StudyScreen):
+            handler.progress.layouts[beginning] = layout
 
 
 def watch_graph(dag: Any) -> None:
@@ -75,10 +91,10 @@ def end_view() -> None:
 class StudyScreen(logging.Handler):
     """Plain lines: one per job that is done, and what runs now once a minute."""
 
-    def __init__(self, layout: StudyLayout, stream: TextIO) -> None:
+    def __init__(self, title: str, stream: TextIO, closing: Closing) -> None:
         super().__init__()
-        self.layout, self.stream = layout, stream
-        self.progress = StudyProgress(layout)
+        self.title, self.stream, self.closing = title, stream, closing
+        self.progress = StudyProgress()
         self.ended = threading.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -104,10 +120,10 @@ class StudyScreen(logging.Handler):
         elif event == "job_error":
             job = self.progress.active.pop(given["jobid"], None)
             self.say(failure_text(job.name if job else given["rule_name"], given["log"]))
-        elif record.levelno >= logging.WARNING or str(record.msg or "").startswith(KEPT):
+        elif is_shown(record):
             self.say(record.getMessage())
             if str(record.msg).startswith(NOTHING_TO_DO):
-                for line in closing_lines(self.layout.root):
+                for line in self.closing():
                     self.say(line)
 
     def say(self, text: str) -> None:
@@ -117,7 +133,7 @@ class StudyScreen(logging.Handler):
     def begin(self) -> None:
         """Called once, when the number of jobs is known."""
         jobs = "1 job" if self.progress.total == 1 else f"{self.progress.total} jobs"
-        self.say(f"{self.layout.experiment.name}: {jobs}")
+        self.say(f"{self.title}: {jobs}")
         threading.Thread(target=self.each_minute, daemon=True).start()
 
     def each_minute(self) -> None:
@@ -150,7 +166,7 @@ class StudyScreen(logging.Handler):
 
     def job_done(self, job: ActiveJob, seconds: float) -> None:
         """Called for each job that is done."""
-        if job.rule == "all":
+        if job.kind in TARGETS:
             return
         what = " ".join(f"{name} {value}" for name, value in progress_values(job).items())
         self.say(
@@ -170,8 +186,8 @@ class StudyScreen(logging.Handler):
 class LiveScreen(StudyScreen):
     """One view that is drawn again each second."""
 
-    def __init__(self, layout: StudyLayout, stream: TextIO) -> None:
-        super().__init__(layout, stream)
+    def __init__(self, title: str, stream: TextIO, closing: Closing) -> None:
+        super().__init__(title, stream, closing)
         from rich.console import Console
 
         self.console = Console(file=stream)
@@ -219,7 +235,7 @@ class LiveScreen(StudyScreen):
                 spent,
                 *(status.get(name, "") for name in ("rollout", "reward", "entropy")),
             )
-        head = Text(f"{self.layout.experiment.name}: {self.head_text()}")
+        head = Text(f"{self.title}: {self.head_text()}")
         return Group(head, bar, table)
 
     def end(self) -> None:
@@ -227,7 +243,13 @@ class LiveScreen(StudyScreen):
         if self.live:
             self.live.stop()
             self.live = None
-            self.say(f"{self.layout.experiment.name}: {self.head_text()}")
+            self.say(f"{self.title}: {self.head_text()}")
+
+
+def is_shown(record: logging.LogRecord) -> bool:
+    """Whether the screen shows a message of Snakemake's."""
+    text = str(record.msg or "")
+    return (record.levelno >= logging.WARNING and not EXPECTED.match(text)) or text.startswith(KEPT)
 
 
 def job_text(job: ActiveJob) -> str:
