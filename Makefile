@@ -10,6 +10,7 @@ PYTHON ?= python3
 EXPERIMENT ?= rare
 SWEEP ?= target_ratio
 PORT ?= 5000
+RESULTS ?= results
 INPUTS ?= 10000
 SEED ?= 0
 BIN := .venv/bin
@@ -49,11 +50,11 @@ plan: .venv/installed
 doctor: .venv/installed
 	@python -m experiments.doctor $(OPTIONS)
 
-# MLflow's pages on this machine alone, at http://127.0.0.1:5000
+# MLflow's pages on this machine alone, at http://127.0.0.1:5000; RESULTS=results/battery for a battery
 ui: .venv/installed
 	@echo "http://127.0.0.1:$(PORT), for this machine alone"
 	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) \
-	    --backend-store-uri sqlite:///results/mlflow.db
+	    --backend-store-uri sqlite:///$(RESULTS)/mlflow.db
 
 # Tests that train nothing and start at most a Python process.
 UNIT_TESTS := $(patsubst %,tests/*/test_%.py,architecture bring_checks bring_tools bring_traps \

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.tracking.store_address import SWITCH
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -17,8 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Sets the device for this process and all it starts; on a GPU, deterministic algorithms
-    only.
+    only. Studies are not shown in MLflow, which takes longer to load than they take, but where a
+    test is about that.
     """
+    os.environ[SWITCH] = "off"
     if config.getoption("device") == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         return

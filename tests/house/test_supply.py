@@ -16,7 +16,7 @@ from eval.sampling.policy_folder import check_weights
 from experiments.policies.load_save import policy_source
 from experiments.spec.experiment_file import load_experiment
 from experiments.tracking.metrics import metric_name
-from experiments.tracking.store_address import without_secrets
+from experiments.tracking.store_address import SWITCH, without_secrets
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [
@@ -165,7 +165,8 @@ tracking.log_everything(root, mark=root / "mlflow.logged")
 )
 def test_no_secret_of_the_environment_is_written_down(uri: str, tmp_path: Path) -> None:
     root = tmp_path / "results" / "smoke"
-    environment = os.environ | SECRETS | {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
+    environment = os.environ | SECRETS | {SWITCH: "on", "MLFLOW_TRACKING_URI": uri}
+    environment |= {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", PIPELINE, str(root)],
         env=environment,

@@ -25,7 +25,13 @@ from experiments.tracking import command as tracking
 from experiments.tracking.metrics import finite_numbers, measure_names, metric_name, row_points
 from experiments.tracking.mlflow_store import MAKING, make_view
 from experiments.tracking.runs import run_views
-from experiments.tracking.store_address import Unreachable, check_answers, own_uri, without_secrets
+from experiments.tracking.store_address import (
+    SWITCH,
+    Unreachable,
+    check_answers,
+    own_uri,
+    without_secrets,
+)
 from tests.support.synthetic import log, make
 
 CHECKOUT = Path(__file__).parents[2]
@@ -123,7 +129,6 @@ def history(client: Any, run: str, name: str) -> list[tuple[int, float]]:
 @pytest.fixture(autouse=True)
 def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("ENTROPY_CONTROL_TRACKING", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +300,7 @@ def test_following_warns_once_and_ends_with_its_caller(
 
 
 def test_switched_off_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENTROPY_CONTROL_TRACKING", "off")
+    monkeypatch.setenv(SWITCH, "off")
     (tmp_path / "demo").mkdir()
     tracking.log_everything(tmp_path / "demo", mark=tmp_path / "demo" / "mark")
     tracking.start_following(tmp_path / "demo")

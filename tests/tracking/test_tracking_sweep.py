@@ -25,7 +25,6 @@ NAME = "sweep/target_ratio"
 @pytest.fixture(autouse=True)
 def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("ENTROPY_CONTROL_TRACKING", raising=False)
 
 
 def outcomes(folder: Path) -> None:

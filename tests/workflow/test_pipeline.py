@@ -13,14 +13,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from experiments.tracking.store_address import SWITCH
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "profiles", "methods", "experiments", "eval", "analysis")
 
 
 def snakemake(
-    checkout: Path, *arguments: str, check: bool = True
+    checkout: Path, *arguments: str, check: bool = True, tracking: str = "off"
 ) -> subprocess.CompletedProcess[str]:
-    """Runs snakemake there on the smoke experiment; output and errors together."""
+    """Runs snakemake there on the smoke experiment; output and errors together.
+
+    `tracking`: on = MLflow shows the study.
+    """
     command = [sys.executable, "-m", "snakemake", *arguments, "--config", "experiment=smoke"]
     done = subprocess.run(
         command,
@@ -29,6 +34,7 @@ def snakemake(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
+        env=os.environ | {SWITCH: tracking},
     )
     assert not check or done.returncode == 0, done.stdout[-3000:]
     return done
@@ -73,7 +79,7 @@ def copied(copy: Path) -> Path:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout in which the smoke experiment has been run."""
     copy = copied(tmp_path_factory.mktemp("pipeline"))
-    snakemake(copy, "all")
+    snakemake(copy, "all", tracking="on")
     return copy
 
 
@@ -102,6 +108,7 @@ def test_every_promised_file_is_there(checkout: Path) -> None:
         for ending in ("png", "pdf", "csv", "json"):
             assert (root / "figures" / f"{figure}.{ending}").stat().st_size > 0
     assert (root / "report.html").exists()
+    assert (root / "mlflow.logged").read_text() == "logged\n"
 
 
 def test_arms_of_a_seed_see_the_same_first_rollout(checkout: Path) -> None:
