@@ -72,6 +72,9 @@ def probes(names: list[str]) -> Iterator[tuple[str, TinyPolicy, Skills]]:
 
 
 def main() -> None:
+    known = [name for name, *_ in probes([])]
+    if unknown := [name for name in sys.argv[1:] if name not in known]:
+        sys.exit(f"{', '.join(unknown)}: answers are not read off here: choose {', '.join(known)}")
     for name, policy, family in probes(sys.argv[1:]):
         shown = [family.rate(level) for level in range(1, family.kinds + 1)]
         print(f"{name:12s} shown   " + " ".join(f"{rate:.4f}" for rate in shown))
