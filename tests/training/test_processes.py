@@ -68,14 +68,16 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def close(one: Any, two: Any, relative: float = 1e-5) -> bool:
+def close(one: Any, two: Any, relative: float = 1e-5, absolute: float = 1e-7) -> bool:
     """Equal to rounding, whatever the nesting; strings, counts and None exactly."""
     if isinstance(one, dict):
-        return one.keys() == two.keys() and all(close(one[key], two[key], relative) for key in one)
+        return one.keys() == two.keys() and all(
+            close(one[key], two[key], relative, absolute) for key in one
+        )
     return (
         one == two
         if isinstance(one, int | str | None)
-        else one == pytest.approx(two, rel=relative, abs=1e-7)
+        else one == pytest.approx(two, rel=relative, abs=absolute)
     )
 
 
@@ -179,11 +181,13 @@ def test_shards_give_what_one_process_gives(
     )
     for a, b in zip(one, two, strict=True):
         for key in a.keys() - TIMES:
-            assert close(a[key], b[key]), key
+            # SIREN's lever: β times two entropies of which the difference is a thousandth.
+            rounding = 1e-4 if key == "levers" else 1e-7
+            assert close(a[key], b[key], absolute=rounding), key
     if name == "sharded":
         assert all(row["coefficient_mean"] > 0 for row in one)
     else:
-        assert all(row["levers"]["worth"]["touched"] > 0 for row in one[1:])
+        assert all(row["levers"]["worth"]["largest"] > 1e-3 for row in one[1:])
     for kind, tolerance in (("gradients", 1e-5), ("weights", 1e-4)):
         a, b = (load_file(path / f"{name}.{kind}") for path in (folders[1], shards))
         assert a.keys() == b.keys()
