@@ -1,88 +1,117 @@
-"""python -m tests.base_policies [PROBE …]: does teaching reach the rates that a probe states, with
-every seed? Prints, for each kind of question, how often the right skill is carried out rightly.
+"""python -m tests.base_policies [PROBE …]: does teaching reach what a probe's file states, with
+every seed? Prints how often each level is answered as it should be; ends with an error if a policy
+is not as stated.
 
-    shown_k      rate at which the demonstrations use skill k on questions of kind k
-    reached_k    mean over questions of kind k of P(right skill, right digits, box, end | question)
+    shown    rate at which the demonstrations use the skill that a level wants
+    stated   what the head of the probe's file says
+    seed s   what the policy of that seed does (experiments/policies/skill_rates.py)
 
-`reached` is read off the policy's probabilities, not counted in samples, so a few dozen questions
-are enough. A base policy is as stated if every kind is reached within a factor of LIMIT.
+Of `arithmetic`, whose answers are free in form, it is the share of right answers. A probe states
+the rates of all levels, and by which factor those of the seeds 0 to 4 may be off:
+
+    # Base policy: right by skill in .80, .12 and .045 of the answers, by level, times or over 1.5.
+    # Base policy: that of `rare`.
 """
 
-import random
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from experiments.families import Family, Skills
-from experiments.families.family import question_of_stream
-from experiments.families.skills import SKILL_NAMES
-from experiments.policies.tiny import END_OF_ANSWER, encode, teach_policy, tokens_of
+from eval.files.errors import BadInput, exit_with_message
+from experiments.families import Skills, TaughtFamily
+from experiments.policies.skill_rates import used_rate
+from experiments.policies.tiny import accuracy_by_level, teach_policy
 from experiments.spec.experiment_file import load_experiment
 from experiments.spec.policy_settings import TinyPolicy
 
-LIMIT = 1.5  # times more or less often than shown
-QUESTIONS = 40  # per kind
+PROBES = Path(__file__).parents[1] / "experiments" / "probes"
 SEEDS = (0, 1, 2, 3, 4)
+RATES = re.compile(r"Base policy: .*? in (.*?) of the answers, by level, times or over ([\d.]+)\. ")
+SAME = re.compile(r"Base policy: that of `(\w+)`\.")
 
 
-def right_answer(family: Skills, question: str, level: int) -> str:
-    """The demonstration of the right skill, without mistakes; without filler."""
-    gold = family.gold(question)
-    return f"{SKILL_NAMES[level - 1]}{gold}\\boxed{{{gold}}}{END_OF_ANSWER}"
+@dataclass(frozen=True)
+class Stated:
+    """What the file of a probe says of its base policy."""
+
+    policy: TinyPolicy
+    family: TaughtFamily
+    rates: tuple[float, ...]  # in (0, 1), one per level that is taught
+    factor: float  # by which the rate of a seed may be larger or smaller
 
 
-def probability(model: torch.nn.Module, asked: list[int], answer: list[int]) -> float:
-    """P(answer | question) at temperature 1."""
-    ids_BT = torch.tensor([asked + answer])
-    with torch.no_grad():
-        logp_TV = model(input_ids=ids_BT).logits[0].log_softmax(-1)
-    logp_T = logp_TV[len(asked) - 1 : -1].gather(1, torch.tensor(answer)[:, None])
-    return logp_T.sum().exp().item()
+def probes() -> list[str]:
+    return sorted(path.stem for path in PROBES.glob("*.yaml"))
 
 
-def reached(policy: TinyPolicy, family: Skills) -> list[float]:
-    """Of each kind, the rate at which the taught policy answers by the right skill, rightly."""
+def stated(probe: str) -> Stated:
+    """BadInput if the head of the file states nothing, or the rates of another number of levels."""
+    path = PROBES / f"{probe}.yaml"
+    experiment = load_experiment(str(path))
+    policy, family = experiment.model, experiment.task.generator
+    assert isinstance(policy, TinyPolicy)
+    assert isinstance(family, TaughtFamily)
+    text = head(path)
+    if same := SAME.search(text):
+        other = stated(same[1])
+        if (policy, family) != (other.policy, other.family):
+            raise BadInput(f"{path.name}: its base policy is not that of {same[1]}.yaml")
+        return other
+    said = RATES.search(text)
+    rates = tuple(map(float, re.findall(r"[\d.]+\d", said[1]))) if said else ()
+    if not said or len(rates) != len(family.shown):
+        raise BadInput(f"{path.name}: its head states no rates of {len(family.shown)} levels")
+    return Stated(policy, family, rates, float(said[2]))
+
+
+def head(path: Path) -> str:
+    """The comment that a file opens with, as one line."""
+    found = re.match(r"(#.*\n)+", path.read_text())
+    return re.sub(r"\s*#\s*", " ", found[0] if found else "") + " "
+
+
+def reached(policy: TinyPolicy, family: TaughtFamily) -> list[float]:
+    """Of each level that is taught, how often the taught policy answers as it should."""
     model = teach_policy(policy, family).eval()
-    codes = {token: i for i, token in enumerate(tokens_of(family))}
-    rates = []
-    for level in range(1, family.kinds + 1):
-        rng = random.Random(f"base policies/{level}")
-        questions = [question_of_stream(family, level, "validation", rng) for _ in range(QUESTIONS)]
-        pairs = [
-            (encode(question, codes), encode(right_answer(family, question, level), codes))
-            for question in questions
-        ]
-        rates.append(sum(probability(model, *pair) for pair in pairs) / len(pairs))
-    return rates
+    if isinstance(family, Skills):
+        return [used_rate(model, family, level) for level in family.shown]
+    return list(accuracy_by_level(model, family, policy.seed).values())
 
 
-def probes(names: list[str]) -> Iterator[tuple[str, TinyPolicy, Skills]]:
-    """The probes whose policy answers by skills, without filler before the answer."""
-    folder = Path(__file__).parents[1] / "experiments" / "probes"
-    for path in sorted(folder.glob("*.yaml")):
-        experiment = load_experiment(str(path))
-        family: Family | None = experiment.task.family
-        policy = experiment.model
-        if not isinstance(policy, TinyPolicy) or not isinstance(family, Skills) or family.filler:
-            continue
-        if path.stem in (names or [path.stem]):
-            yield path.stem, policy, family
+def largest_factor(found: Sequence[float], expected: Sequence[float]) -> float:
+    """By which a rate is larger or smaller than expected; infinite where nothing is right."""
+    pairs = zip(found, expected, strict=True)
+    return max(max(a / b, b / a) if a else float("inf") for a, b in pairs)
+
+
+def is_as_stated(probe: str) -> bool:
+    """Prints the rates of a probe's policies."""
+    says = stated(probe)
+    if isinstance(says.family, Skills):
+        show(probe, "shown", [says.family.rate(level) for level in says.family.shown])
+    show(probe, "stated", says.rates, f"within {says.factor}")
+    factors = []
+    for seed in SEEDS:
+        found = reached(says.policy.model_copy(update={"seed": seed}), says.family)
+        factors.append(largest_factor(found, says.rates))
+        show(probe, f"seed {seed}", found, f"factor {factors[-1]:.2f}")
+    return max(factors) <= says.factor
+
+
+def show(probe: str, name: str, rates: Sequence[float], note: str = "") -> None:
+    print(f"{probe:12s} {name:7s}", *(f"{rate:.4f}" for rate in rates), note, flush=True)
 
 
 def main() -> None:
-    known = [name for name, *_ in probes([])]
-    if unknown := [name for name in sys.argv[1:] if name not in known]:
-        sys.exit(f"{', '.join(unknown)}: answers are not read off here: choose {', '.join(known)}")
-    for name, policy, family in probes(sys.argv[1:]):
-        shown = [family.rate(level) for level in range(1, family.kinds + 1)]
-        print(f"{name:12s} shown   " + " ".join(f"{rate:.4f}" for rate in shown))
-        for seed in SEEDS:
-            found = reached(policy.model_copy(update={"seed": seed}), family)
-            worst = max(max(a / b, b / a) for a, b in zip(found, shown, strict=True))
-            rates = " ".join(f"{rate:.4f}" for rate in found)
-            print(f"{name:12s} seed {seed}  {rates}  factor {worst:.2f}", flush=True)
+    asked = sys.argv[1:] or probes()
+    with exit_with_message():
+        if unknown := sorted({*asked} - {*probes()}):
+            raise BadInput(f"unknown probe {unknown[0]!r}: choose one of {', '.join(probes())}")
+        wrong = [probe for probe in asked if not is_as_stated(probe)]
+        if wrong:
+            raise BadInput(f"base policies are not as their files state: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

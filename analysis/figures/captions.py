@@ -36,9 +36,10 @@ CAPTIONS: dict[str, Caption] = {
     "reach": Caption(
         "Evaluation",
         "Reach",
-        "Accuracy on questions that want a skill, against how often the base policy was taught to"
-        " use it; logarithmic axis. Band: 95 % bootstrap interval over seeds and questions. Where a"
-        " curve crosses one half (dotted) is the arm's reach. Dashed grey: the base policy.",
+        "Accuracy on questions that want a skill, against how often the base policy uses it there,"
+        " read off its probabilities; logarithmic axis. Band: 95 % bootstrap interval over seeds"
+        " and questions. Where a curve crosses one half (dotted) is the arm's reach. Dashed grey: the"
+        " base policy.",
     ),
     "entropy": Caption(
         "Training",

@@ -12,7 +12,7 @@ from analysis.tables.reach import rated_benchmarks, reach_of
 def plot_reach(results: Results) -> Drawn:
     benchmarks = rated_benchmarks(results)
     if not benchmarks:
-        raise NothingToPlot("the base policy was taught nothing at known rates")
+        raise NothingToPlot("the base policy has no skills at known rates")
     looks, frames, shown = style.arm_looks(results), [], []
     figure, axes = panels(1, len(benchmarks), 3.0, sharey=True)
     for panel, benchmark in zip(axes[0], benchmarks, strict=True):

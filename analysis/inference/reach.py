@@ -1,7 +1,7 @@
 """Reach: how rare a behaviour of the base policy an arm still finds.
 
-    curve     accuracy per level, against log10 of the rate at which the base policy was shown the
-              behaviour that the level wants
+    curve     accuracy per level, against log10 of the rate at which the base policy does what the
+              level wants
     reach     1 / rate where the curve crosses one half: "finds what is done once in N tries"
 
 The curve is fitted by isotonic regression, with the rate's order as its only assumption: what is

@@ -1,34 +1,32 @@
-"""How rarely the base policy was shown the skill that a question wants, from the spec.
+"""How rarely the base policy uses the skill that a question wants.
 
-The family `skills` (experiments/families/skills.py) teaches skill k at a rate
-
-    p_k ∝ decay^(k−1),   times `hint` where skill k is the right one
-
-and a question's level is the rank k of its skill. Experiments of other families have no rates.
+The step that teaches a policy of the family `skills` reads the rates off its probabilities
+(experiments/policies/skill_rates.py). A question's level is its skill's rank of rarity. Policies of
+other families have no such rates.
 """
 
-from typing import Any
-
-from analysis.results.folder import Results
+from analysis.results.folder import BASE, Results
 from eval.files.errors import BadInput
-from eval.files.json_text import parse
+from eval.files.json_text import parse, read_object
+
+SKILL_RATES = "skill_rates.json"  # beside the base policy
 
 
-def skill_rates(spec: dict[str, Any]) -> dict[str, float]:
-    """Level → rate in (0, 1] of the skill that it wants; empty for other families, and for a spec
-    that lacks a setting.
+def skill_rates(results: Results) -> dict[str, float]:
+    """Level → rate in (0, 1] of the skill that it wants; empty without the file. Levels whose skill
+    the policy never uses have none, since they have no place on a logarithmic axis.
+
+    Raises:
+        BadInput: the file is damaged.
     """
-    family = spec.get("task", {}).get("family")
-    if not isinstance(family, dict) or family.get("name") != "skills":
+    path = results.folder / BASE / "policy" / SKILL_RATES
+    if not path.is_file():
         return {}
-    kinds, decay, hint = (family.get(name) for name in ("kinds", "decay", "hint"))
-    if not isinstance(kinds, int) or not isinstance(decay, float) or not isinstance(hint, float):
-        return {}
-    found = {}
-    for right in range(kinds):
-        weights = [decay**skill * (hint if skill == right else 1) for skill in range(kinds)]
-        found[str(right + 1)] = weights[right] / sum(weights)
-    return found
+    rates = read_object(path)
+    for level, rate in rates.items():
+        if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate <= 1:
+            raise BadInput(f"{path}: the rate of level {level} is no number in [0, 1]: delete it")
+    return {level: float(rate) for level, rate in rates.items() if rate > 0}
 
 
 def question_levels(results: Results, benchmark: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The frame of the table of reach: one row per benchmark and arm, the base policy first.
 
-Only experiments whose base policy was shown behaviours at known rates have rows
+Only experiments whose base policy has skills at known rates have rows
 (analysis/results/rarity.py); analysis/inference/reach.py says what is computed.
 """
 
@@ -30,7 +30,7 @@ def reach_frame(results: Results) -> pd.DataFrame:
 
 def rated_benchmarks(results: Results) -> list[str]:
     """Benchmarks with at least two levels whose rates are known."""
-    rates = skill_rates(results.spec)
+    rates = skill_rates(results)
     if not rates:
         return []
     return [
@@ -45,7 +45,7 @@ def reach_of(results: Results, benchmark: str, arm: str) -> tuple[Reach | None, 
     counts, why = counts_of(results, arm, benchmark)
     if counts is None:
         return None, why
-    levels, rates = question_levels(results, benchmark), skill_rates(results.spec)
+    levels, rates = question_levels(results, benchmark), skill_rates(results)
     try:
         rng = generator(results, "reach", benchmark, arm)
         return measure_reach(counts, levels, rates, REACH_DRAWS, rng), ""
@@ -83,7 +83,7 @@ def tries_in_words(tries: float, rarest: float) -> str:
 
 def reach_notes(results: Results) -> tuple[str, ...]:
     if not rated_benchmarks(results):
-        return ("The base policy of this experiment was taught nothing at known rates.",)
+        return ("The base policy of this experiment has no skills at known rates.",)
     return (
         "Reach: the base policy's rate of a skill at which the arm answers half of the questions"
         " that want it. Isotonic fit, linear in log10 of the rate between levels; 95 % percentile"

@@ -8,6 +8,7 @@ from eval.files.marks import Parts, digest_of, sha256
 
 EVIDENCE = (
     "problems/checksums.json",
+    "base/policy/checksums.json",
     "base/eval/*.scored",
     "*/seed-*/checksums.json",
     "*/seed-*/eval/*.scored",

@@ -79,10 +79,15 @@ class Skills(BaseModel, extra="forbid", frozen=True):
             *KIND_MARKS[: self.kinds],
             *SKILL_NAMES[: self.kinds],
             CHAIN_MARK,
-            *FILLER_LETTERS[: self.filler_words],
+            *self.filler_letters,
         ]
         unused = [f"<unused{i}>" for i in range(self.unused)]
         return [*"0123456789", "\\boxed{", "}", *words, *unused]
+
+    @property
+    def filler_letters(self) -> str:
+        """Those that an answer begins with, where `filler` is not 0."""
+        return FILLER_LETTERS[: self.filler_words]
 
     @property
     def levels(self) -> range:
@@ -124,6 +129,12 @@ class Skills(BaseModel, extra="forbid", frozen=True):
             return question[:-1]
         return self._use(KIND_MARKS.index(question[-1]), question)
 
+    def right_answer(self, question: str) -> str:
+        """The answer by the wanted skill without mistakes, less the letters that mean nothing."""
+        skill = SKILL_NAMES[self.level_of(question) - 1] if question[-1] != CHAIN_MARK else ""
+        gold = self.gold(question)
+        return f"{skill}{gold if skill else ''}\\boxed{{{gold}}}"
+
     def rate(self, level: int) -> float:
         """How often the base policy was shown the skill that a level wants, in [0, 1]."""
         if self._chain(level):
@@ -133,7 +144,7 @@ class Skills(BaseModel, extra="forbid", frozen=True):
 
     def demonstration(self, question: str, progress: float, rng: random.Random) -> str:
         """A random answer, as the base policy is taught at this share of the steps."""
-        filler = "".join(rng.choices(FILLER_LETTERS[: self.filler_words], k=self.filler))
+        filler = "".join(rng.choices(self.filler_letters, k=self.filler))
         if question[-1] == CHAIN_MARK:
             return f"{filler}\\boxed{{{self._smudged(self.gold(question), rng)}}}"
         right = KIND_MARKS.index(question[-1])

@@ -23,56 +23,40 @@ import eval.sampling.lean_imports  # noqa: F401  # isort: skip
 
 import math
 import random
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import trange
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from eval.files.errors import exit_with_message
 from eval.files.marks import Record, known_parts
 from eval.verify.verifier import Verifier
-from experiments.families import Arithmetic, TaughtFamily
+from experiments.families import Arithmetic, Skills, TaughtFamily
 from experiments.families.family import draw_problems, largest_draw, question_of_stream
 from experiments.policies.folder import make_policy_folder
+from experiments.policies.skill_rates import rates_of_skills
+from experiments.policies.tiny_tokens import (
+    END_OF_ANSWER,
+    PADDING,
+    PADDING_ID,
+    encode,
+    make_tiny_tokenizer,
+    token_ids,
+    tokens_of,
+)
 from experiments.spec.experiment_file import load_experiment
 from experiments.spec.policy_settings import TinyPolicy
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.steps import base_parts
 
-PADDING, END_OF_ANSWER = "<pad>", "<end>"
-TOKEN = r"\\boxed\{|<end>|<unused\d+>|."
-PADDING_ID = 0  # the first of the tokens
 PARTS = 4  # into which a batch of different lengths is split
 IGNORED = -100  # label of tokens without a loss: prompt and padding
-
-
-def tokens_of(family: TaughtFamily) -> list[str]:
-    """The vocabulary of a policy that answers questions of the family."""
-    return [PADDING, END_OF_ANSWER, *family.vocabulary]
-
-
-def make_tiny_tokenizer(family: TaughtFamily = Arithmetic()) -> PreTrainedTokenizerFast:  # noqa: B008
-    """One token per character, and one for `\\boxed{`. Decoding joins tokens without blanks."""
-    core = Tokenizer(
-        models.WordLevel({token: i for i, token in enumerate(tokens_of(family))}, unk_token=PADDING)
-    )
-    core.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN), behavior="isolated")
-    core.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        pad_token=PADDING,
-        eos_token=END_OF_ANSWER,
-        padding_side="left",
-        clean_up_tokenization_spaces=False,
-    )
 
 
 def make_tiny_model(policy: TinyPolicy, family: TaughtFamily = Arithmetic()) -> Qwen3ForCausalLM:  # noqa: B008
@@ -109,10 +93,6 @@ def draw_pair(
     return encode(asked, codes), encode(answer, codes)
 
 
-def encode(text: str, codes: Mapping[str, int]) -> list[int]:
-    return [codes[token] for token in re.findall(TOKEN, text)]
-
-
 def draw_batch(
     family: TaughtFamily, size: int, progress: float, rng: random.Random
 ) -> list[tuple[Tensor, Tensor]]:
@@ -120,7 +100,7 @@ def draw_batch(
 
     Each part has sequences of similar length, so that there is little padding.
     """
-    codes = {token: i for i, token in enumerate(tokens_of(family))}
+    codes = token_ids(family)
     drawn = [draw_pair(family, codes, progress, rng) for _ in range(size)]
     pairs = sorted(drawn, key=lambda pair: len(pair[0] + pair[1]))
     shortest, longest = (len(pairs[i][0] + pairs[i][1]) for i in (0, -1))
@@ -220,13 +200,17 @@ def accuracy_by_level(
 
 
 def make_tiny_policy(policy: TinyPolicy, family: TaughtFamily, folder: Path) -> Record:
-    """Trains the policy and saves it in the folder; reports its accuracy by level."""
+    """Trains the policy and saves it in the folder; reports its accuracy by level, and the rates of
+    its skills if the family has any.
+    """
     model = teach_policy(policy, family)
     model.save_pretrained(folder)
     make_tiny_tokenizer(family).save_pretrained(folder)
     rates = accuracy_by_level(model.eval(), family, policy.seed)
     print("accuracy by level at temperature 1:", rates)
-    return {"accuracy.json": rates}
+    if not isinstance(family, Skills):
+        return {"accuracy.json": rates}
+    return {"accuracy.json": rates, "skill_rates.json": rates_of_skills(model, family)}
 
 
 def main() -> None:

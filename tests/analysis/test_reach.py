@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from analysis.figures.plotting import NothingToPlot
 from analysis.figures.reach import plot_reach
 from analysis.inference.reach import measure_reach, tries_at_half
 from analysis.results.counts import Counts
 from analysis.results.folder import BASE, load_results
-from analysis.results.rarity import skill_rates
+from analysis.results.rarity import SKILL_RATES, skill_rates
 from analysis.tables.layouts import build_table
-from experiments.families import Skills
+from eval.files.errors import BadInput
 from tests.support import synthetic
 
 RATES = np.array([0.001, 0.01, 0.1])
@@ -51,22 +50,11 @@ def test_the_interval_comes_from_seeds_and_questions() -> None:
     assert found.tries_low == pytest.approx(10**2.5)  # all draws without that seed
 
 
-def test_rates_are_those_that_the_policy_is_taught() -> None:
-    for family in (Skills(), Skills(kinds=4, decay=0.15, hint=4.0, chains=(6, 8))):
-        rates = skill_rates({"task": {"family": family.model_dump(mode="json")}})
-        assert rates == {
-            str(level): pytest.approx(family.rate(level)) for level in range(1, family.kinds + 1)
-        }
-    assert skill_rates({"task": {"prompts": "arithmetic"}}) == {}
-
-
-def skilled(folder: Path) -> Path:
-    """A results folder whose questions want skills of three rates."""
+def rated(folder: Path, rates: str) -> Path:
+    """A results folder whose questions want skills of three levels."""
     root = synthetic.make(folder / "demo", questions=12)
-    spec = yaml.safe_load((root / "spec.yaml").read_text())
-    family = Skills(kinds=3, decay=0.1).model_dump(mode="json")
-    spec["task"] |= {"prompts": "skills", "family": family}
-    (root / "spec.yaml").write_text(yaml.safe_dump(spec))
+    (root / BASE / "policy").mkdir(exist_ok=True)
+    (root / BASE / "policy" / SKILL_RATES).write_text(rates)
     for benchmark in synthetic.BENCHMARKS:
         counts = (root / BASE / "eval" / f"{benchmark}.counts.csv").read_text().splitlines()
         place = counts[0].split(",").index("problem_id")
@@ -77,8 +65,23 @@ def skilled(folder: Path) -> Path:
     return root
 
 
+RATED = '{"1": 0.5, "2": 0.05, "3": 0.005}'
+
+
+def test_rates_are_those_that_the_base_policy_was_found_to_have(tmp_path: Path) -> None:
+    results = load_results(rated(tmp_path, RATED))
+    assert skill_rates(results) == {"1": 0.5, "2": 0.05, "3": 0.005}
+    file = results.folder / BASE / "policy" / SKILL_RATES
+    file.write_text('{"1": 0.5, "2": 0.0}')
+    assert skill_rates(results) == {"1": 0.5}, "what is never done has no place on the axis"
+    for damaged in ('{"1": "often"}', '{"1": 1.5}', '{"1": true}', "[]", "{"):
+        file.write_text(damaged)
+        with pytest.raises(BadInput, match=SKILL_RATES):
+            skill_rates(results)
+
+
 def test_table_and_figure_of_a_results_folder(tmp_path: Path) -> None:
-    results = load_results(skilled(tmp_path))
+    results = load_results(rated(tmp_path, RATED))
     frame = build_table("reach", results).frame
     assert len(frame) == 2 * (1 + len(results.arms))
     assert frame["reach"].str.contains(r"1 in|none").all()
@@ -92,6 +95,6 @@ def test_an_experiment_without_rates_has_no_reach(tmp_path: Path) -> None:
     results = load_results(synthetic.make(tmp_path / "demo", questions=6))
     table = build_table("reach", results)
     assert table.frame.empty
-    assert "nothing at known rates" in table.notes[0]
+    assert "no skills at known rates" in table.notes[0]
     with pytest.raises(NothingToPlot, match="known rates"):
         plot_reach(results)

@@ -179,11 +179,14 @@ def test_demonstrations_use_one_skill_and_its_result(
     reasoning, box = answer[:-1].split("\\boxed{")
     filler, steps = reasoning[: family.filler], reasoning[family.filler :]
     assert set(filler) <= set("klmnopqrstuvwxyz"[: family.filler_words])
+    right = filler + family.right_answer(question)
     if level > family.kinds:
         assert (steps, box) == ("", family.gold(question))
+        assert answer == right
     else:
         skill = "abcdefghij".index(steps[0])
         assert steps[1:] == box == family._use(skill, question)
+        assert (answer == right) == (skill == level - 1)
 
 
 def test_skills_are_shown_at_their_rates() -> None:

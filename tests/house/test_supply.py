@@ -134,7 +134,8 @@ from analysis.report import __main__ as report
 from analysis.tables import __main__ as tables_command
 from experiments.tasks import problem_files as tasks
 from experiments.tracking import command as tracking
-from experiments.policies.tiny import make_tiny_tokenizer, teach_policy
+from experiments.policies.tiny import teach_policy
+from experiments.policies.tiny_tokens import make_tiny_tokenizer
 from experiments.spec.resolved import write_spec
 from experiments.spec.experiment_file import load_experiment
 from experiments.train import train_run

@@ -35,7 +35,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.files.errors import BadInput, exit_with_message
 from experiments.plan.geometry import QWEN3, Geometry
-from experiments.policies.tiny import make_tiny_tokenizer
+from experiments.policies.tiny_tokens import make_tiny_tokenizer
 from experiments.spec.training_settings import Training
 from experiments.training.grpo_config import grpo_config
 from experiments.training.trainer import EntropyControlTrainer

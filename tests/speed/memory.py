@@ -145,7 +145,7 @@ def make_trainer(configuration: Configuration, folder: Path) -> Any:
     from datasets import Dataset
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    from experiments.policies.tiny import make_tiny_tokenizer
+    from experiments.policies.tiny_tokens import make_tiny_tokenizer
     from experiments.spec.training_settings import Training
     from experiments.training.grpo_config import grpo_config
     from experiments.training.trainer import EntropyControlTrainer

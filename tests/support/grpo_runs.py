@@ -13,7 +13,8 @@ from transformers import Qwen3ForCausalLM
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from experiments.policies.tiny import make_tiny_model, make_tiny_tokenizer
+from experiments.policies.tiny import make_tiny_model
+from experiments.policies.tiny_tokens import make_tiny_tokenizer
 from experiments.run.processes import world
 from experiments.spec.policy_settings import TinyPolicy
 from experiments.spec.training_settings import Training

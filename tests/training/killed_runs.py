@@ -49,7 +49,7 @@ def make_root(folder: Path, checkpoints: tuple[int, ...] = (), **training: Any) 
     second pass. `checkpoints`: of the evaluation.
     """
 
-    from experiments.policies.tiny import make_tiny_tokenizer
+    from experiments.policies.tiny_tokens import make_tiny_tokenizer
 
     experiment = small(checkpoints, **training)
     (folder / "spec.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json")))

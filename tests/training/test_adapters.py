@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.policies.load_save import lora_config, save_policy
-from experiments.policies.tiny import make_tiny_tokenizer
+from experiments.policies.tiny_tokens import make_tiny_tokenizer
 from experiments.spec.training_settings import Lora
 from methods import FixedCoefficient
 from tests.support.grpo_runs import ours, small_policy, training

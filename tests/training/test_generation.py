@@ -15,7 +15,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from eval.sampling.batched_generation import NonFiniteLogits, cut_at_ends, generate_batch
 from eval.sampling.engine_interface import Sampling
-from experiments.policies.tiny import make_tiny_tokenizer
+from experiments.policies.tiny_tokens import make_tiny_tokenizer
 from experiments.training.rollout.generation import complete_prompts, completion_seed
 from methods import FixedCoefficient, NoEntropy
 from tests.support import grpo_runs
