@@ -38,8 +38,8 @@ CAPTIONS: dict[str, Caption] = {
         "Reach",
         "Accuracy on questions that want a skill, against how often the base policy uses it there,"
         " read off its probabilities; logarithmic axis. Band: 95 % bootstrap interval over seeds"
-        " and questions. Where a curve crosses one half (dotted) is the arm's reach. Dashed grey: the"
-        " base policy.",
+        " and questions. Where a curve crosses one half (dotted) is the arm's reach. Dashed grey:"
+        " the base policy.",
     ),
     "entropy": Caption(
         "Training",
