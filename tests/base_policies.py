@@ -9,7 +9,8 @@ is not as stated.
 Of `arithmetic`, whose answers are free in form, it is the share of right answers. A probe states
 the rates of all levels, and by which factor those of the seeds 0 to 4 may be off:
 
-    # Base policy: right by skill in .80, .12 and .045 of the answers, by level, times or over 1.5.
+    # Base policy: right by skill in .80, .12 and .045 of the answers, by level, within a factor of
+    # 1.5.
     # Base policy: that of `rare`.
 """
 
@@ -28,7 +29,9 @@ from experiments.spec.policy_settings import TinyPolicy
 
 PROBES = Path(__file__).parents[1] / "experiments" / "probes"
 SEEDS = (0, 1, 2, 3, 4)
-RATES = re.compile(r"Base policy: .*? in (.*?) of the answers, by level, times or over ([\d.]+)\. ")
+RATES = re.compile(
+    r"Base policy: .*? in (.*?) of the answers, by level, within a factor of ([\d.]+)\. "
+)
 SAME = re.compile(r"Base policy: that of `(\w+)`\.")
 
 

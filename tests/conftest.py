@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments.tracking.store_address import SWITCH
+from experiments.workflow.launcher import THREADS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,11 +19,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Sets the device for this process and all it starts; on a GPU, deterministic algorithms
-    only. Studies are not shown in MLflow, which takes longer to load than they take, but where a
-    test is about that.
+    """Sets the device and the threads for this process and all it starts; on a GPU, deterministic
+    algorithms only. Studies are not shown in MLflow, which takes longer to load than they take, but
+    where a test is about that.
     """
     os.environ[SWITCH] = "off"
+    # Files run side by side, a process per core: torch's threads would wait for each other, busily.
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
     if config.getoption("device") == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         return

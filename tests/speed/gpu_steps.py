@@ -82,7 +82,7 @@ def cells(policies: list[str], lengths: list[int], tokens: int, per_pass: int) -
 GPU = Plan(
     cells(["Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B"], [1024, 4096], tokens=16384, per_pass=4096), "cuda"
 )
-TOY = Plan(cells(["toy"], [32, 64], tokens=256, per_pass=128), "cpu", steps=2)
+TOY = Plan(cells(["toy"], [32], tokens=256, per_pass=128), "cpu", steps=2)
 GEOMETRY = QWEN3 | {"toy": Geometry(32, 2, 2, 1, 16, 64, 256, tied=True)}
 
 
