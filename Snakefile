@@ -30,7 +30,7 @@ from experiments.workflow.config import check_config
 with exit_with_message():
     check_config(config)  # before all that takes seconds to load
 
-from experiments.start import ask, failed, finished, get_ready, started
+from experiments.start import ask, end_view, failed, finished, get_ready, started
 
 with exit_with_message():
     STUDY = ask(config, sys.argv[1:])
@@ -108,4 +108,5 @@ onerror:
     if BATTERY is None:
         failed(STUDY)
     else:
+        end_view()
         print("Some jobs failed. Fix the cause and run the same command again.")

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = command_parser("eval.plan_samples", __doc__)
     parser.add_argument("--counts", type=Path, required=True, help="<set>.counts.csv of the base")
     parser.add_argument(
-        "--samples", type=int, required=True, help="per question, in the mean over questions"
+        "--samples", type=int, required=True, help="per question, on average over questions"
     )
     parser.add_argument(
         "--least", type=int, default=1, help="of any question; the largest k of pass@k needs it"

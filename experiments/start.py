@@ -113,6 +113,7 @@ def get_ready(asked: Asked, arguments: Sequence[str], probe_rules: str = "") -> 
     targets = parsed(arguments).targets
     show_progress(title, arguments, lambda: closing(asked, targets))
     if is_battery and not probe_rules:
+        claim(asked.pages[BATTERY_NAME].parent)  # before its files are written
         return  # the experiment that --config names, or the default one, has no part in it
     show_runs(asked.layout, probe_rules)
     claim(asked.layout.root)

@@ -100,7 +100,7 @@ def keep_rows(path: Path, count: int) -> None:
     if len(rows) < count:
         raise BadInput(
             f"{path}: has {len(rows)} rows, fewer than the {count} rollouts of the checkpoint:"
-            " delete this run"
+            f" delete {path.parent} to train this run again"
         )
     write_text(path, "".join(dump(row) + "\n" for row in rows))
 

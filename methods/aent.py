@@ -54,10 +54,11 @@ class AEnt:
 
     def __post_init__(self) -> None:
         if self.H_low > self.H_high:
-            raise ValueError(f"H_low = {self.H_low} is above H_high = {self.H_high}")
+            raise ValueError(f"H_low = {self.H_low} is above H_high = {self.H_high}: swap them")
         if not self.c_low <= self.c_0 <= self.c_high:
             raise ValueError(
-                f"c_0 = {self.c_0} is not in [c_low, c_high] = {[self.c_low, self.c_high]}"
+                f"c_0 = {self.c_0} is not in [c_low, c_high] = {[self.c_low, self.c_high]}: move"
+                " c_0 or a bound"
             )
 
     def entropy_of(self, logits_NV: Tensor) -> Tensor:

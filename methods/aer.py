@@ -122,7 +122,9 @@ class AER:
         if self.rule == "multiplicative" and self.alpha_0 == 0:
             raise ValueError("rule 'multiplicative' never leaves 0: set alpha_0 above 0")
         if self.alpha_0 > self.alpha_max:
-            raise ValueError(f"alpha_0 = {self.alpha_0} is above alpha_max = {self.alpha_max}")
+            raise ValueError(
+                f"alpha_0 = {self.alpha_0} is above alpha_max = {self.alpha_max}: lower alpha_0"
+            )
 
     def init(self) -> State:
         """α before the first rollout."""

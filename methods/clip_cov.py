@@ -49,7 +49,7 @@ class ClipCov:
         if self.omega_low >= self.omega_high:
             raise ValueError(
                 f"omega_low = {self.omega_low} is not below omega_high = {self.omega_high}: no"
-                " token could be cut"
+                " token could be cut: lower omega_low"
             )
 
     def init(self) -> State:

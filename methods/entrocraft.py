@@ -60,7 +60,7 @@ class Entrocraft:
     def __post_init__(self) -> None:
         for lower, upper in zip(self.lower, self.upper, strict=True):
             if lower > upper:
-                raise ValueError(f"the band is upside down: lower {lower} is above upper {upper}")
+                raise ValueError(f"lower {lower} is above upper {upper}: swap them")
 
     def init(self) -> State:
         """Nothing is remembered."""

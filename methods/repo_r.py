@@ -57,7 +57,7 @@ class RepoR:
         if not self.zeta_min <= self.zeta <= self.zeta_max:
             raise ValueError(
                 f"zeta = {self.zeta} is not in [zeta_min, zeta_max] ="
-                f" {[self.zeta_min, self.zeta_max]}"
+                f" {[self.zeta_min, self.zeta_max]}: move zeta or a bound"
             )
 
     def init(self) -> State:

@@ -43,7 +43,8 @@ class Skywork:
     def __post_init__(self) -> None:
         if not self.c_min <= self.c_0 <= self.c_max:
             raise ValueError(
-                f"c_0 = {self.c_0} is not in [c_min, c_max] = {self.c_min, self.c_max}"
+                f"c_0 = {self.c_0} is not in [c_min, c_max] = {self.c_min, self.c_max}: move c_0"
+                " or a bound"
             )
 
     def init(self) -> State:

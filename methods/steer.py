@@ -64,7 +64,7 @@ class STEER:
 
     def __post_init__(self) -> None:
         if self.w_min > self.w_max:
-            raise ValueError(f"w_min = {self.w_min} is above w_max = {self.w_max}")
+            raise ValueError(f"w_min = {self.w_min} is above w_max = {self.w_max}: swap them")
 
     def init(self) -> State:
         """Nothing is remembered."""

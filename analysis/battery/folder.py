@@ -67,7 +67,9 @@ def read_battery(folder: Path) -> BatteryResults:
     except ValidationError as error:
         finding = error.errors(include_url=False)[0]
         place = ".".join(map(str, finding["loc"]))
-        raise BadInput(f"{path}: {place}: {finding['msg']}: write it again") from None
+        raise BadInput(
+            f"{path}: {place}: {finding['msg']}: run the battery again, which rewrites it"
+        ) from None
     arms = tuple(asked.arms)
     probes = tuple(read_probe(folder, name, probe, arms) for name, probe in asked.probes.items())
     return BatteryResults(folder, asked.question, asked.reference, arms, probes)

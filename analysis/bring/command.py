@@ -44,7 +44,9 @@ def is_below(path: Path, roots: Iterable[Path]) -> bool:
 def check_out(out: Path) -> None:
     """BadInput where the folder is there and was not made by this command."""
     if out.exists() and not (out / BROUGHT / "sources.csv").is_file():
-        raise BadInput(f"{out}: is there and was not brought: name another folder with --out")
+        raise BadInput(
+            f"{out}: exists and was not made by analysis.bring: name another folder with --out"
+        )
 
 
 def told(study: BroughtStudy, out: Path) -> str:

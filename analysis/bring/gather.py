@@ -104,7 +104,7 @@ def check_gathered(whole: Gathered, unused: Sequence[str], asked: dict[str, str]
         raise BadInput(f"no run and no evaluation was read from {names}: check path and tool")
     if asked:
         raise BadInput(
-            "the files do not say, and the mapping has to:\n"
+            "the files do not have these settings: add them to the mapping file:\n"
             + "\n".join(f"- {said} ({name})" for said, name in asked.items())
         )
 
@@ -125,14 +125,15 @@ def tool_named(entry: SourceEntry) -> Tool:
     """The entry's tool. BadInput where there is none of that name, or it lacks an answer."""
     if entry.tool not in BY_NAME:
         raise BadInput(
-            f"sources: {entry.path}: no tool is called {entry.tool!r}: one of {', '.join(BY_NAME)}"
+            f"sources: {entry.path}: unknown tool {entry.tool!r}: choose one of"
+            f" {', '.join(BY_NAME)}"
         )
     tool = BY_NAME[entry.tool]
     for asked in tool.asks:
         if getattr(entry, asked) in (None, OPEN):
             raise BadInput(
-                f"sources: {entry.path}: {asked} is not said, and decides what the files of"
-                f" {tool.name} mean: see docs/bring.md"
+                f"sources: {entry.path}: {asked} is missing. It decides what the files of"
+                f" {tool.name} mean: set it in this entry (docs/bring.md)"
             )
     return tool
 

@@ -76,7 +76,7 @@ def experiment(folder: Path, name: str) -> Arms:
         arm, run, benchmark = path.parts[-4], path.parts[-3], path.name.removesuffix(SUFFIX)
         seed = run.removeprefix("seed-")
         if not seed.isdecimal():
-            raise BadInput(f"{path}: the folder {run} names no seed; expected seed-<number>.")
+            raise BadInput(f"{path}: rename the folder {run} to seed-<number>.")
         files.setdefault(f"{name}/{arm}", {}).setdefault(benchmark, {})[int(seed)] = path
     if not files:
         raise BadInput(
@@ -126,7 +126,7 @@ def full_name(arms: Arms, named: str) -> str:
         return meant[0]
     if meant:
         raise BadInput(f"several arms are called {named}: choose {' or '.join(sorted(meant))}.")
-    raise BadInput(f"no arm is called {named}. There is: {', '.join(sorted(arms))}.")
+    raise BadInput(f"unknown arm {named}: choose one of {', '.join(sorted(arms))}.")
 
 
 def shared_benchmarks(arms: Arms, asked: str | None) -> list[str]:

@@ -6,13 +6,13 @@ from analysis.figures import style
 from analysis.figures.plotting import Drawn, NothingToPlot, arm_legend, concatenated, panels
 from analysis.inference.reach import HALF, Reach
 from analysis.results.folder import BASE, Results
-from analysis.tables.reach import rated_benchmarks, reach_of
+from analysis.tables.reach import rated_benchmarks, reach_of, why_no_reach
 
 
 def plot_reach(results: Results) -> Drawn:
     benchmarks = rated_benchmarks(results)
     if not benchmarks:
-        raise NothingToPlot("the base policy has no skills at known rates")
+        raise NothingToPlot(why_no_reach(results))
     looks, frames, shown = style.arm_looks(results), [], []
     figure, axes = panels(1, len(benchmarks), 3.0, sharey=True)
     for panel, benchmark in zip(axes[0], benchmarks, strict=True):

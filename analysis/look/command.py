@@ -17,7 +17,7 @@ def write_look(folder: Path, seeds: int) -> None:
     results = load_results(folder)
     if seeds not in results.looks:
         raise BadInput(
-            f"{folder}: no look is after {seeds} seeds: its experiment looks after"
+            f"{folder}: there is no look after {seeds} seeds: choose one of"
             f" {', '.join(map(str, results.looks)) or 'none'}"
         )
     content = look_content(results, seeds)

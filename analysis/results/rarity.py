@@ -25,7 +25,10 @@ def skill_rates(results: Results) -> dict[str, float]:
     rates = read_object(path)
     for level, rate in rates.items():
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate <= 1:
-            raise BadInput(f"{path}: the rate of level {level} is no number in [0, 1]: delete it")
+            raise BadInput(
+                f"{path}: the rate of level {level} is not a number in [0, 1]: delete this file and"
+                " run the study again"
+            )
     return {level: float(rate) for level, rate in rates.items() if rate > 0}
 
 

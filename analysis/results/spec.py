@@ -15,6 +15,7 @@ from eval.files.errors import BadInput
 from eval.files.yaml_file import read_yaml
 from eval.looks.settings import DEFAULT_SPENDING, MOST_LOOK_SEEDS, Spending
 
+MADE_AGAIN = "run the study again, or bring it again, which rewrites this file"
 # a plain file name: not hidden, and without a way to another folder
 Folder = Annotated[str, StringConstraints(pattern=r"^[^./\\][^/\\]{0,199}$")]
 
@@ -70,12 +71,12 @@ def read_spec(path: Path) -> dict[str, Any]:
     except ValidationError as error:
         finding = error.errors(include_url=False)[0]
         raise BadInput(
-            f"{path}: {'.'.join(map(str, finding['loc']))}: {finding['msg']}: write it again"
+            f"{path}: {'.'.join(map(str, finding['loc']))}: {finding['msg']}: {MADE_AGAIN}"
         ) from None
     if spec.get("reference") not in (None, *spec["arms"]):
-        raise BadInput(f"{path}: reference: {spec['reference']!r} names no arm: write it again")
+        raise BadInput(f"{path}: reference: {spec['reference']!r} is not an arm: {MADE_AGAIN}")
     if problem := problem_of_looks(spec):
-        raise BadInput(f"{path}: looks.after: {problem}: write it again")
+        raise BadInput(f"{path}: looks.after: {problem}: {MADE_AGAIN}")
     return spec
 
 

@@ -49,8 +49,9 @@ def tied_sentence(study: SweepResults, found: SearchSummary) -> str:
 
 def held_out_sentence(found: SearchSummary) -> str:
     return (
-        f"As a maximum over {len(found.search.complete)} trials that score flatters; chosen by the"
-        f" other seeds, the best trial scores {points(found.held_out)} on the seed left out."
+        f"As a maximum over {len(found.search.complete)} trials that score is too optimistic."
+        " Chosen by the other seeds, the best trial scores"
+        f" {points(found.held_out)} on the seed left out."
     )
 
 
@@ -163,8 +164,8 @@ def search_warnings(study: SweepResults, found: SearchSummary) -> Iterator[str]:
         yield f"{search.count(FAILED)} failed; {retried} of its trials repeat a failed one."
     if search.count(PRUNED):
         yield (
-            f"{search.count(PRUNED)} pruned: left out of the budget curve, which flatters the"
-            " search a little."
+            f"{search.count(PRUNED)} pruned: left out of the budget curve, which makes the"
+            " search look a little too good."
         )
     if found.best and search.chosen and search.chosen.score < found.best.score:
         yield (

@@ -123,7 +123,7 @@ def regret_table(study: SweepResults, summaries: tuple[SearchSummary, ...]) -> T
         " has no grid). "
         + how_scored(study)
         + f" Regret: what is lost against {k} trials, the number that every search has.",
-        "As chosen: the highest mean over seeds, a maximum and therefore flattering. On seeds left"
+        "As chosen: the highest mean over seeds, a maximum, so it is too optimistic. On seeds left"
         " out: the same choice made without a seed and scored on it, mean over seeds.",
         "alike: number of trials that are not distinguishable from the best, itself among them;"
         " then the settings that they span.",

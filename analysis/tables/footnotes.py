@@ -155,7 +155,7 @@ def sampling_notes(results: Results) -> tuple[str, ...]:
         for name, asked in evaluation.get("benchmarks", {}).items()
     }
     listed = ", ".join(
-        f"{name} n = {n}{' in the mean, planned' * is_planned(results, name)}"
+        f"{name} n = {n}{' on average, planned' * is_planned(results, name)}"
         for name, n in samples.items()
     )
     shared = evaluation | {"template": results.spec.get("task", {}).get("template")}

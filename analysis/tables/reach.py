@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.inference.reach import Reach, measure_reach
 from analysis.results.folder import BASE, Results
-from analysis.results.rarity import question_levels, skill_rates
+from analysis.results.rarity import SKILL_RATES, question_levels, skill_rates
 from analysis.tables.scores import NAN, counts_of, generator
 from eval.files.errors import BadInput
 
@@ -83,10 +83,17 @@ def tries_in_words(tries: float, rarest: float) -> str:
 
 def reach_notes(results: Results) -> tuple[str, ...]:
     if not rated_benchmarks(results):
-        return ("The base policy of this experiment has no skills at known rates.",)
+        return (f"No reach: {why_no_reach(results)}.",)
     return (
         "Reach: the base policy's rate of a skill at which the arm answers half of the questions"
         " that want it. Isotonic fit, linear in log10 of the rate between levels; 95 % percentile"
         " bootstrap over seeds and questions. beyond: every level is found at least half the time;"
-        " none: no level is.",
+        " none: no level is. Levels whose skill the base policy never uses have no place on the"
+        " axis and do not count.",
     )
+
+
+def why_no_reach(results: Results) -> str:
+    if results.spec.get("task", {}).get("prompts") == "skills" and not skill_rates(results):
+        return f"the rates of the base policy's skills are unknown, {SKILL_RATES} is missing"
+    return "the base policy has no skills at known rates"

@@ -87,10 +87,10 @@ def has_no_effect(name: str) -> bool:
 
 def module_file(name: str) -> Path:
     """Where a module lies: a package's code is its __main__.py, if it has one, else __init__.py."""
-    return Path(_file_of(name))
+    return Path(_path_of_module(name))
 
 
-def _file_of(name: str) -> str:
+def _path_of_module(name: str) -> str:
     # Strings, since a start asks a hundred thousand times, and pathlib takes ten times as long.
     path = f"{CHECKOUT}/{name.replace('.', '/')}"
     if not os.path.isdir(path):
@@ -102,7 +102,7 @@ def _file_of(name: str) -> str:
 def _source_of(name: str) -> bytes | None:
     """A module's source; None if there is no such module."""
     try:
-        with open(_file_of(name), "rb") as file:
+        with open(_path_of_module(name), "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None

@@ -17,7 +17,7 @@ by name.
 import hashlib
 import json
 import os.path
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,18 +79,15 @@ def recorded(mark: Path) -> Record:
     return record if isinstance(record, dict) else {}
 
 
-def listing_digest(mark: Path, suffixes: Iterable[str] | None = None) -> str | None:
-    """One digest of the files that a mark lists, or of those with these suffixes; None if the mark
+def listing_digest(mark: Path, wanted: Callable[[str], bool] = bool) -> str | None:
+    """One digest of the files that a mark lists, of those whose names are wanted; None if the mark
     cannot be read. Nothing but the mark is read, whatever the size of the files.
     """
     try:
         files = {path.name: digest for path, (_, digest) in listed_files(mark).items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError):
         return None
-    wanted = None if suffixes is None else set(suffixes)
-    return digest_of(
-        {name: d for name, d in files.items() if wanted is None or Path(name).suffix in wanted}
-    )
+    return digest_of({name: digest for name, digest in files.items() if wanted(name)})
 
 
 def digest_of(content: Any) -> str:

@@ -42,7 +42,8 @@ def nested_field(row: Any, path: str, where: str) -> Any:
             value = value[int(part) if part.isdigit() else part]
         except (KeyError, IndexError, TypeError):
             raise BadInput(
-                f"{where}: no field {path!r}: the hub's copy differs; give data_dir"
+                f"{where}: no field {path!r}: the hub's copy has changed: set data_dir to a folder"
+                " with the original"
             ) from None
     return value
 
@@ -101,7 +102,8 @@ def _gold_answer(value: Any, source: Source, where: str) -> str:
     if source.answer_form == "after_hashes":
         if "####" not in text:
             raise BadInput(
-                f"{where}: no '####' before the answer: the hub's copy differs; give data_dir"
+                f"{where}: no '####' before the answer: the hub's copy has changed: set data_dir to"
+                " a folder with the original"
             )
         return text.rsplit("####", 1)[1].strip().replace(",", "")
     return text

@@ -191,7 +191,8 @@ def _from_hub(name: str, source: Source) -> list[Problem]:
     expected = source.hub_count or source.count
     if len(rows) != expected:
         raise BadInput(
-            f"set {name}: {expected} problems expected at {source.hub}, found {len(rows)}"
+            f"set {name}: {expected} problems expected at {source.hub}, found {len(rows)}: set"
+            " data_dir to a folder with the whole set"
         )
     return [_in_range(problem_from(row, where), source, where) for where, row in rows]
 

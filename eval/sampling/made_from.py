@@ -9,6 +9,8 @@ from eval.files.marks import CHECKSUMS, digest_of, listing_digest, sha256
 ENGINES = ("transformers", "vllm")
 POLICY_FILES = {".json", ".safetensors", ".jinja", ".txt", ".model"}
 """Endings of the files that a policy is known by: configuration, tokenizer, weights."""
+REPORTS = {"accuracy.json", "skill_rates.json"}
+"""Files beside a policy that say what it was found to do: no part of the policy."""
 
 
 def sampling_parts(
@@ -46,12 +48,14 @@ def sampling_code(engine: str) -> str:
 
 def policy_digest(folder: Path) -> str:
     """Of a policy's files, read from its mark if it has one, so that no weights are read."""
-    listed = listing_digest(folder / CHECKSUMS, POLICY_FILES)
+    listed = listing_digest(folder / CHECKSUMS, is_policy_file)
     return listed or digest_of({path.name: sha256(path) for path in policy_files(folder)})
 
 
 def policy_files(folder: Path) -> list[Path]:
     """The files that a policy is known by."""
-    return sorted(
-        path for path in folder.iterdir() if path.suffix in POLICY_FILES and path.name != CHECKSUMS
-    )
+    return sorted(path for path in folder.iterdir() if is_policy_file(path.name))
+
+
+def is_policy_file(name: str) -> bool:
+    return Path(name).suffix in POLICY_FILES and name not in REPORTS | {CHECKSUMS}

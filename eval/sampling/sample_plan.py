@@ -51,12 +51,12 @@ def read_plan(path: Path, problem_ids: Sequence[str], samples: int) -> dict[str,
         planned[problem_id] = int(text)
     if other := sorted(set(planned) ^ set(problem_ids)):
         raise BadInput(
-            f"{path}: {len(other)} question(s) are in the plan or in the problems file and not in"
-            f" both, {other[0]!r} among them: {_PLAN_AGAIN}"
+            f"{path}: {len(other)} question(s) are only in the plan or only in the problems"
+            f" file, such as {other[0]!r}: {_PLAN_AGAIN}"
         )
     if sum(planned.values()) != samples * len(planned):
         raise BadInput(
             f"{path}: plans {sum(planned.values())} samples of {len(planned)} questions, not"
-            f" {samples} of each in the mean: {_PLAN_AGAIN}"
+            f" {samples} of each on average: {_PLAN_AGAIN}"
         )
     return {problem_id: planned[problem_id] for problem_id in problem_ids}

@@ -165,7 +165,7 @@ class Verifier:
         return results
 
     def check_golds(self, golds: Iterable[str]) -> None:
-        """Raises BadInput naming the first gold that cannot be read or is not accepted as its own
+        """Raises BadInput naming the first gold that cannot be read or does not equal itself
         answer.
         """
         bare = {gold: _unwrapped(gold) for gold in golds}
@@ -179,6 +179,6 @@ class Verifier:
                     else f"verification ended with {status}"
                 )
                 raise BadInput(
-                    f"answer {given[:80]!r} is not accepted as its own: {reason}; "
+                    f"gold answer {given[:80]!r} does not equal itself: {reason}: "
                     "correct or remove it"
                 )

@@ -15,8 +15,8 @@ import random
 import torch
 from torch import Tensor
 
+from experiments.families import Skills
 from experiments.families.family import question_of_stream
-from experiments.families.skills import Skills
 from experiments.policies.tiny_tokens import END_OF_ANSWER, encode, token_ids
 
 QUESTIONS = 40  # per level

@@ -79,15 +79,15 @@ def claim_checkpoints(folder: Path, identity: Mapping[str, str]) -> None:
     if begun is None and checkpoints(folder):
         raise BadInput(
             f"{mark}: is missing or truncated, and nothing else records what the checkpoints beside"
-            f" it were made from: put back a whole copy of {folder.parent}, or delete it to start"
-            " this run anew"
+            f" it were made from: restore a whole copy of {folder.parent}, or delete it to train"
+            " this run from the beginning"
         )
     if begun is None:
         write_text(mark, json.dumps(dict(identity), indent=2) + "\n")
     elif other := differences(begun, identity):
         raise BadInput(
-            f"{folder}: was begun with other {' and other '.join(other)}: to start this run anew"
-            f" delete {folder.parent}, to resume the old one put back what was changed"
+            f"{folder}: was begun with other {' and other '.join(other)}: undo that change to"
+            f" resume this run, or delete {folder.parent} to train it from the beginning"
         )
 
 
@@ -130,9 +130,8 @@ def check_processes(checkpoint: Path, processes: int) -> None:
     if begun != processes:
         raise BadInput(
             f"{checkpoint}: was written by {begun} processes and cannot be resumed with"
-            f" {processes}:"
-            f" each has random numbers of its own; start {begun}, or delete"
-            f" {checkpoint.parents[1]} to start this run anew"
+            f" {processes}: each process has its own random numbers: start {begun} processes, or"
+            f" delete {checkpoint.parents[1]} to train this run from the beginning"
         )
 
 

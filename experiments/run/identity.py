@@ -88,10 +88,9 @@ def check_base(experiment: Experiment, inputs: Path, out: Path, mine: Identity) 
     if kept := [run for run, parts in found.items() if parts]:
         parts = sorted({part for parts in found.values() for part in parts})
         raise BadInput(
-            f"{', '.join(kept)}: trained with other {' and other '.join(parts)} than"
-            f" {inputs / 'base'} has now, with the same settings, code and prompts: put back the"
-            " old"
-            f" {inputs / 'base'}, or delete what is named to train it again"
+            f"{', '.join(kept)}: the {' and the '.join(parts)} in {inputs / 'base'} changed after"
+            " this training; settings, code and prompts did not: restore the old"
+            f" {inputs / 'base'}, or delete these run folders to train them again"
         )
 
 

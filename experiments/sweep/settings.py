@@ -35,7 +35,7 @@ class Range(Closed):
             if self.integer and value != int(value):
                 raise ValueError(f"{name} is not a whole number: correct it, or leave integer out")
         if self.low == self.high:
-            raise ValueError(f"low and high are both {self.low}: nothing varies")
+            raise ValueError(f"low and high are both {self.low}: make high larger")
         if self.log and self.low <= 0:
             raise ValueError(f"low {self.low} has no logarithm: make it positive, or leave log out")
         if len(set(self.grid)) < len(self.grid):

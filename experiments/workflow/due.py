@@ -33,7 +33,7 @@ def inputs_of_look(layout: StudyLayout, seeds: int, wait_for: WaitFor) -> list[s
     """
     if seeds not in layout.looks:
         raise BadInput(
-            f"{layout.experiment.name}: no look is after {seeds} seeds: its looks are after"
+            f"{layout.experiment.name}: there is no look after {seeds} seeds: choose one of"
             f" {', '.join(map(str, layout.looks))}"
         )
     after = layout.looks[: layout.looks.index(seeds) + 1]

@@ -56,5 +56,5 @@ def changed_parts(begun: Parts, today: Today) -> list[str]:
 def _told(count: int, changed: str) -> str:
     steps_are = "1 step was" if count == 1 else f"{count} steps were"
     if changed == UNRECORDED:
-        return f"{steps_are} made by a version that kept no {changed}: made again"
-    return f"{steps_are} made from other {changed}: made again"
+        return f"{steps_are} made by a version that kept no {changed}: they will run again"
+    return f"{steps_are} made from other {changed}: they will run again"

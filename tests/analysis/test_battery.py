@@ -19,6 +19,7 @@ from analysis.battery.scores import entropy_distances, welch
 from analysis.figures import style
 from analysis.results.folder import Run
 from eval.files.errors import BadInput
+from eval.files.locks import lock_file
 from experiments.battery.battery_file import (
     DEFAULT_BATTERY,
     asked_battery,
@@ -197,3 +198,10 @@ def test_two_tiny_probes_from_nothing_to_the_scorecard(tmp_path: Path) -> None:
     battery(checkout, "probes=two", "methods=aer")
     assert set(pd.read_csv(folder / "tables" / "cells.csv")["probe"]) == {"two"}
     assert trained.stat().st_mtime_ns == before
+
+    asked = (folder / "battery.yaml").read_bytes()
+    with (folder / ".running").open("ab") as file:
+        assert lock_file(file)
+        with pytest.raises(AssertionError, match="another run is at work there"):
+            battery(checkout, "probes=one")
+    assert (folder / "battery.yaml").read_bytes() == asked, "the page of the run that is at work"

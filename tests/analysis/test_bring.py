@@ -95,7 +95,10 @@ def test_foreign_curves_keep_what_they_are(xling: Path) -> None:
 def test_checkpoints_chosen_on_the_test_set_are_said(open_rs: Path) -> None:
     said = {r["where"]: r["what"] for r in rows(open_rs, "findings") if r["kind"] == "selection"}
     assert said["aime24"].startswith("21 checkpoints were evaluated on this set, 20.0 to 46.7")
-    exp3 = "8 checkpoints, 23.3 to 46.7; reported: 46.7 at 50, the highest: chosen so, it flatters"
+    exp3 = (
+        "8 checkpoints, 23.3 to 46.7; reported: 46.7 at 50, the highest: chosen by its score, it is"
+        " too optimistic"
+    )
     assert said["exp3, seed 0, aime24"] == exp3
     assert len(rows(open_rs, "sources")) == 82
     assert (open_rs / "brought" / "selection.png").stat().st_size > 10_000
@@ -173,7 +176,7 @@ def test_nothing_is_guessed(tmp_path: Path) -> None:
     assert draft["sources"][0] | {"path": ""} == {
         "path": "", "tool": "lighteval", "arm": "?", "seed": "?"
     }  # fmt: skip
-    with pytest.raises(BadInput, match=r"(?s)has to:.*: arm \(.*: seed \("):
+    with pytest.raises(BadInput, match=r"(?s)mapping file:.*: arm \(.*: seed \("):
         bring([tmp_path / "in"], out, mapping)
     draft["sources"][0] |= {"arm": "a", "seed": 1}
     mapping.write_text(yaml.safe_dump(draft))
@@ -199,5 +202,5 @@ def test_arms_that_differ_are_compared_only_where_that_is_meant(tmp_path: Path) 
 
 def test_no_other_folder_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("x")
-    with pytest.raises(BadInput, match="was not brought"):
+    with pytest.raises(BadInput, match="was not made by"):
         check_out(tmp_path)

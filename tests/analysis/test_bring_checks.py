@@ -58,7 +58,7 @@ def test_text_and_score_of_a_sample_may_lie_in_two_files() -> None:
     scores = [Sample(PLACE, "q", 0, None, None, 1.0)]
     done = evaluate(Found(samples=[sample(0, r"\boxed{4}", None), *scores]), mapping())
     assert done.counts[PLACE] == [BroughtCount(PLACE, "q", 1, 1, {"claimed_correct": "1"})]
-    with pytest.raises(BadInput, match="is there twice"):
+    with pytest.raises(BadInput, match="duplicate"):
         evaluate(Found(samples=[*scores, *scores]), mapping())
 
 
@@ -75,7 +75,7 @@ def test_a_gold_answer_that_cannot_be_read_grades_nothing() -> None:
 
 
 def test_n_that_is_a_number_of_questions_is_refused() -> None:
-    with pytest.raises(BadInput, match="not of questions"):
+    with pytest.raises(BadInput, match="n = 30, the number of questions"):
         evaluate(Found(counts=counts(PLACE, *([1, 0] * 15), n=30)), mapping())
 
 
@@ -110,7 +110,7 @@ def test_the_checkpoint_that_is_reported_is_said() -> None:
     first = mapping(checkpoint={"a": 10})
     assert choose_policies(known, first)[0].reported
     said = selection_findings(choose_policies(known, first), first)
-    assert "at 10, the highest: chosen so, it flatters" in said[1].what
+    assert "at 10, the highest: chosen by its score, it is too optimistic" in said[1].what
     with pytest.raises(BadInput, match="checkpoint 15 was not evaluated"):
         choose_policies(known, mapping(checkpoint=15))
 

@@ -180,7 +180,7 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "empty").mkdir()
     for arguments, said in [
         ([tmp_path / "empty"], "holds no ARM/seed-N/eval/BENCHMARK.counts.csv"),
-        ([folder, "--reference", "b"], "no arm is called b. There is: a/aer, a/none."),
+        ([folder, "--reference", "b"], "unknown arm b: choose one of a/aer, a/none."),
         ([f"mine={file}"], "nothing shares a benchmark with mine"),
         ([f"mine={file}:1", f"mine={file}:1"], "mine already has a seed 1"),
         ([f"mine={tmp_path / 'no.csv'}"], "cannot be read"),

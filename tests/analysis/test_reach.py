@@ -98,3 +98,5 @@ def test_an_experiment_without_rates_has_no_reach(tmp_path: Path) -> None:
     assert "no skills at known rates" in table.notes[0]
     with pytest.raises(NothingToPlot, match="known rates"):
         plot_reach(results)
+    results.spec["task"]["prompts"] = "skills"  # as brought without its base policy
+    assert "skill_rates.json is missing" in build_table("reach", results).notes[0]

@@ -155,7 +155,7 @@ def test_no_look_is_waited_for_that_is_not_needed(tmp_path: Path) -> None:
     }
     marks = [str(look_mark(layout.root, each)) for each in (2, 3)]
     assert looks_asked(layout, waited.append) == marks
-    with pytest.raises(BadInput, match="no look is after 4 seeds: its looks are after 2, 3, 5"):
+    with pytest.raises(BadInput, match="there is no look after 4 seeds: choose one of 2, 3, 5"):
         inputs_of_look(layout, 4, waited.append)
     with pytest.raises(BadInput, match="arms stop at looks"):
         runs_of_fixed_seeds(layout)
@@ -318,7 +318,7 @@ def test_a_look_needs_those_before_it_and_all_counts(
 ) -> None:
     for seeds, said in (
         ("6", "the look after 3 seeds has not been made"),
-        ("4", "no look is after 4"),
+        ("4", "there is no look after 4"),
     ):
         with pytest.raises(SystemExit):
             look([str(study), "--seeds", seeds])

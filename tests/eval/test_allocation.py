@@ -167,14 +167,18 @@ def test_another_plan_or_none_is_another_set_of_samples(
         ("sums.csv", "", "give one file <set>.samples_per_question.csv per set"),
         ("other.samples_per_question.csv", "", "there is no --problems other.jsonl"),
         ("sums.samples_per_question.csv", None, "is missing: run python -m eval.plan_samples"),
-        ("sums.samples_per_question.csv", "sum-0,3\n", "3 question.s. are in the plan or in"),
+        (
+            "sums.samples_per_question.csv",
+            "sum-0,3\n",
+            "3 question.s. are only in the plan or only in",
+        ),
         ("sums.samples_per_question.csv", "sum-0,3\nsum-0,3\n", "line 3: a second row of problem"),
         ("sums.samples_per_question.csv", "sum-0,0\n", "line 2: samples is '0', not 1 or more"),
         ("sums.samples_per_question.csv", f"sum-0,{'9' * 5000}\n", "line 2: samples is '9999"),
         (
             "sums.samples_per_question.csv",
             "sum-0,3\nsum-1,3\nsum-2,3\nsum-3,4\n",
-            "plans 13 samples of 4 questions, not 3 of each in the mean",
+            "plans 13 samples of 4 questions, not 3 of each on average",
         ),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from eval.files.errors import BadInput
 from eval.files.locks import locked
-from eval.files.marks import CHECKSUMS, damage, made_from
+from eval.files.marks import CHECKSUMS, damage, made_from, mark_folder
 from eval.sampling.made_from import policy_digest
 from experiments.policies.folder import is_made, make_policy_folder
 from experiments.workflow.outside_files import SEEN, outside_digests, remember
@@ -54,6 +54,20 @@ def test_a_policy_whose_weights_are_whole_is_not_made_again(
     assert policy_digest(policy) == before
     assert report.read_bytes() == said
     assert not damage(policy / CHECKSUMS)
+
+
+def test_what_a_policy_was_found_to_do_is_no_part_of_it(policy: Path) -> None:
+    """Else runs would be refused because it was read off differently."""
+    before = policy_digest(policy)
+    for marked in (True, False):
+        (policy / "accuracy.json").write_text('{"1": 0.5}')
+        if marked:
+            mark_folder(policy, PARTS)
+        else:
+            (policy / CHECKSUMS).unlink()
+        assert policy_digest(policy) == before
+    (policy / "config.json").write_text('{"other": 1}')
+    assert policy_digest(policy) != before
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", CHECKSUMS])

@@ -80,7 +80,7 @@ REFUSED = [
     (
         "arms.none.method",
         {"name": "entrocraft", "lower": [0.8, 0.4]},
-        "arms.none.method: the band is upside down: lower 0.8 is above upper 0.7",
+        "arms.none.method: lower 0.8 is above upper 0.7",
     ),
     (
         "arms.none.method",

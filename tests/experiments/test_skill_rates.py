@@ -1,6 +1,4 @@
-"""The rates of a policy's skills: by hand on a policy of which every probability is known, and as
-often as it is counted in what a taught policy answers.
-"""
+"""The rates of a policy's skills, by hand, on a policy of which every probability is known."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -211,13 +211,13 @@ def test_names_in_a_spec_stay_in_their_folder(name: str, tmp_path: Path) -> None
         {"arms": {"a": {}}, "seeds": [f"0/../{name}"]},
     ):
         (tmp_path / "spec.yaml").write_text(yaml.safe_dump(content))
-        with pytest.raises(BadInput, match="write it again"):
+        with pytest.raises(BadInput, match="run the study again"):
             spec.read_spec(tmp_path / "spec.yaml")
     benchmarks = {"benchmarks": {name: {"k": [1]}}}
     (tmp_path / "spec.yaml").write_text(
         yaml.safe_dump({"arms": {"a": {}}, "seeds": [0], "evaluation": benchmarks})
     )
-    with pytest.raises(BadInput, match="write it again"):
+    with pytest.raises(BadInput, match="run the study again"):
         spec.read_spec(tmp_path / "spec.yaml")
 
 

@@ -462,7 +462,7 @@ REFUSED = [
     (Skywork, {"c_0": 0.2, "c_max": 0.1}, "c_0 = 0.2 is not in"),
     (ClipCov, {"omega_low": 5.0, "omega_high": 1.0}, "no token could be cut"),
     (STEER, {"w_min": 1.0, "w_max": 0.5}, "above w_max"),
-    (Entrocraft, {"lower": (0.8, 0.4)}, "upside down"),
+    (Entrocraft, {"lower": (0.8, 0.4)}, "lower 0.8 is above upper"),
     (AEnt, {"H_low": 0.5}, "above H_high"),
     (AEnt, {"c_0": 1.0}, "is not in"),
     (RepoR, {"zeta": 1e-5}, "is not in"),

@@ -182,7 +182,7 @@ def test_one_seed_is_said_to_be_optimistic(tmp_path: Path) -> None:
     said, warned = told(small(tmp_path, [[0.4], [0.6]], seeds=(1,)))
     assert "which is optimistic" in said
     assert "unknown: no trial has two seeds" in said
-    assert "flatters" not in said  # nothing is left out to score it on
+    assert "too optimistic" not in said  # nothing is left out to score it on
     assert "One seed per trial" in warned
     found = read_sweep(tmp_path)
     frame: Any = trials_table(found, summarise_searches(found)).frame

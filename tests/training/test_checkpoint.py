@@ -104,7 +104,7 @@ def test_a_run_is_not_resumed_under_another_spec_or_number_of_processes(
     folder = tmp_path / "run" / "checkpoints"
     assert resume_point(folder, RUN) is None
     with pytest.raises(
-        BadInput, match=f"begun with other code: .* delete {tmp_path}/run, to resume"
+        BadInput, match=f"begun with other code: undo .* or delete {tmp_path}/run to train"
     ):
         resume_point(folder, RUN | {"code": "xyz"})
     save(folder, 1, processes=2)

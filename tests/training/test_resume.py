@@ -138,7 +138,7 @@ def test_a_run_is_not_gone_on_with_on_another_base_policy(tmp_path: Path) -> Non
     flip_a_byte(root / "base" / "policy" / "model.safetensors")
     assert start(root) == 2
     assert (
-        "was begun with other base policy: to start this run anew delete"
+        "was begun with other base policy: undo that change to resume this run, or delete"
         in (root / "log").read_text()
     )
 
@@ -172,9 +172,9 @@ def test_no_run_is_trained_beside_those_of_another_base_policy(tmp_path: Path) -
         assert start(root, seed=seed) == 2
         said = (root / "log").read_text().splitlines()[-1]
         assert said == (
-            f"error: {run}: trained with other base policy than {root}/base has now, with the same"
-            " settings, code and"
-            f" prompts: put back the old {root}/base, or delete what is named to train it again"
+            f"error: {run}: the base policy in {root}/base changed after this training; settings,"
+            f" code and prompts did not: restore the old {root}/base, or delete these run folders"
+            " to train them again"
         )
     flip_a_byte(weights)
     (run / "run.json").unlink()
@@ -200,9 +200,7 @@ def test_of_the_pass_rates_only_the_strata_count(tmp_path: Path) -> None:
     assert (run / "run.json").read_bytes() == made, "2 of 8 is in the stratum of 1 of 8"
     write_counts(counts, names, right=3, tokens=90)
     assert start(root) == 2
-    assert (
-        f"{run}: trained with other strata than {root}/base has now" in (root / "log").read_text()
-    )
+    assert f"{run}: the strata in {root}/base changed after this" in (root / "log").read_text()
 
 
 def write_counts(path: Path, names: list[str], right: int, tokens: int) -> None:

@@ -142,7 +142,7 @@ def test_a_fault_in_generation_or_scores_ends_the_run(
     with pytest.raises(BadInput, match=said) as error:
         faulty(fault, tmp_path, **changes).train()
     rollout = 1 if fault == "stale" else 0  # the engine's copy was new in the first
-    assert f"rollout {rollout}: a check of the run failed" in str(error.value)
+    assert f"rollout {rollout}: the run was stopped, because a check failed" in str(error.value)
 
 
 @pytest.mark.parametrize("fault", ["", "fresh"])

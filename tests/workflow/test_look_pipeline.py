@@ -51,7 +51,7 @@ def test_the_arm_that_is_decided_gets_no_third_seed(checkout: Path) -> None:
     ("target", "said"),
     [
         ("certificate", "error: smoke: its arms stop at looks"),
-        ("results/smoke/looks/4.json", "error: smoke: no look is after 4 seeds"),
+        ("results/smoke/looks/4.json", "error: smoke: there is no look after 4 seeds"),
     ],
 )
 def test_what_looks_do_not_allow_is_said_in_a_line(checkout: Path, target: str, said: str) -> None:

@@ -119,7 +119,7 @@ def test_a_step_of_a_version_without_record_is_made_again_and_said(
     told = capsys.readouterr().err.splitlines()[0]
     assert told == (
         f"{done.root}: 6 steps were made by a version that kept no record of what they were made"
-        " from: made again"
+        " from: they will run again"
     )
 
 

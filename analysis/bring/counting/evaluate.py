@@ -38,7 +38,7 @@ def evaluate(found: Found, mapping: BringFile) -> Evaluated:
     graded = grade(merged(found.samples), mapping, done.findings)
     for place, group in grouped(graded).items():
         if place in done.counts:
-            raise BadInput(f"{place}: counts and samples both: leave one of them out")
+            raise BadInput(f"{place}: has both counts and samples: leave one of the files out")
         done.counts[place] = counted(group, mapping.count)
         done.differing += [each for each in group if each.differs]
         done.findings += unread_answers(place, group)
@@ -56,14 +56,14 @@ def once(counts: Sequence[BroughtCount], place: Place) -> list[BroughtCount]:
     if len(times) < len(counts):
         name = times.most_common(1)[0][0]
         raise BadInput(
-            f"{place}: question {name} is there twice: say which runs these are"
+            f"{place}: duplicate question {name}: set which runs these are"
             " (arm, seed, benchmark, checkpoint) or leave a file out"
         )
     questions = len(counts)
     if questions > 4 and all(each.n == questions and each.correct <= 1 for each in counts):
         raise BadInput(
-            f"{place}: n is {questions} for each of {questions} questions, of which at most one"
-            " answer is right: n is the number of samples of a question, not of questions"
+            f"{place}: every question has n = {questions}, the number of questions, and at most"
+            " one right answer: set n to the number of samples of each question"
         )
     return list(counts)
 
@@ -121,7 +121,7 @@ def add_total(done: Evaluated, total: Total) -> None:
         return
     whole = round(right)
     if not 0 <= whole <= total.questions:
-        raise BadInput(f"{place}: the score is {total.score:g}: needs one in [0, 1]")
+        raise BadInput(f"{place}: the score is {total.score:g}, not in [0, 1]: correct it")
     if abs(right - whole) > 1e-6 * max(1.0, right):
         said = (
             f"{total.score:.6g} of {total.questions} questions is no whole number: several samples"

@@ -39,8 +39,8 @@ def merged(samples: Iterable[Sample]) -> list[Sample]:
             found[key] = sample
         elif (other.text is None) == (sample.text is None):
             raise BadInput(
-                f"{sample.place}: sample {sample.number} of question {sample.problem_id} is there"
-                " twice: say which runs these are or leave a file out"
+                f"{sample.place}: duplicate sample {sample.number} of question"
+                f" {sample.problem_id}: set which runs these are, or leave a file out"
             )
         else:
             full, score = (other, sample) if sample.text is None else (sample, other)
@@ -69,7 +69,7 @@ def grade(samples: Sequence[Sample], mapping: BringFile, findings: list[Finding]
     if values - {0.0, 1.0}:
         raise BadInput(
             f"scores of samples are {', '.join(f'{each:g}' for each in sorted(values)[:5])}: which"
-            " one is right? Say right_score: NUMBER in their entry of sources"
+            " one is right? Set right_score: NUMBER in their entry of sources"
         )
     verdicts = recount(samples, findings)
     graded = [
@@ -84,7 +84,7 @@ def grade(samples: Sequence[Sample], mapping: BringFile, findings: list[Finding]
     if mapping.count == OPEN and any(each.differs for each in graded):
         raise BadInput(
             f"{sum(each.differs for each in graded):,} of {len(graded):,} samples are graded"
-            " otherwise by the suite's verifier than by the tool: say count: recomputed or"
+            " otherwise by the suite's verifier than by the tool: set count: recomputed or"
             " count: claimed"
         )
     return graded

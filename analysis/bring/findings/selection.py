@@ -51,7 +51,7 @@ def check_questions(run: Place, questions: Mapping[Place, set[str]]) -> None:
                 f"{run}: checkpoints {first.checkpoint} and {at.checkpoint} were asked different"
                 f" questions ({len(asked):,}, {len(own):,}, of these {len(asked & own):,} in both),"
                 " so their scores are not comparable: give them different benchmarks; for verl's"
-                " dumps of training rollouts say tool: verl_rollouts"
+                " dumps of training rollouts set tool: verl_rollouts"
             )
 
 
@@ -65,7 +65,7 @@ def chosen_place(run: Place, places: Sequence[Place], mapping: BringFile) -> Pla
     if choice == OPEN or None in steps:
         shown = ", ".join("unknown" if step is None else str(step) for step in steps)
         raise BadInput(
-            f"{run}: policies of several checkpoints were evaluated ({shown}): say checkpoint:"
+            f"{run}: policies of several checkpoints were evaluated ({shown}): set checkpoint:"
             " last, a step, or one per arm, and the checkpoint of each file"
         )
     wanted = steps[-1] if choice == "last" else choice
@@ -90,7 +90,7 @@ def selection_findings(evaluations: Sequence[EvaluatedPolicy], mapping: BringFil
         scores = [each.score for each in own]
         said = (
             f"{len(own)} checkpoints were evaluated on this set, {100 * min(scores):.1f} to"
-            f" {100 * max(scores):.1f}: the highest of them is no estimate of how good a method is"
+            f" {100 * max(scores):.1f}: the highest overestimates how good the method is"
         )
         findings.insert(0, Finding("selection", benchmark, said))
     return findings
@@ -109,7 +109,7 @@ def published_selection(claims: Iterable[Claim], counted: Container[Place]) -> l
             str(run),
             f"{metric} is published for {len(scores)} checkpoints,"
             f" {100 * min(scores.values()):.1f} to {100 * max(scores.values()):.1f}: the highest"
-            " of them is no estimate; no answers are there to count",
+            " overestimates the method; there are no answers to count",
         )
         for (run, metric), scores in runs.items()
         if len(scores) > 1
@@ -127,7 +127,9 @@ def said_of(own: Sequence[EvaluatedPolicy], by_rule: bool) -> str:
     scores = [each.score for each in own]
     shown = next(each for each in own if each.reported)
     place = 1 + sum(score > shown.score for score in scores)
-    highest = "the highest: chosen so, it flatters" if place == 1 else f"place {place}"
+    highest = (
+        "the highest: chosen by its score, it is too optimistic" if place == 1 else f"place {place}"
+    )
     if by_rule:
         highest = f"the last one, place {place}"
     return (

@@ -27,7 +27,7 @@ def check_arms(mapping: BringFile, arms: Iterable[str]) -> None:
     if extra:
         asked.append(f"arms.{extra[0]}: no file holds this arm: remove it or correct its name")
     if asked:
-        raise BadInput("the mapping has to say:\n" + "\n".join(f"- {each}" for each in asked))
+        raise BadInput("correct the mapping file:\n" + "\n".join(f"- {each}" for each in asked))
 
 
 def difference_findings(mapping: BringFile) -> list[Finding]:
@@ -41,7 +41,7 @@ def difference_findings(mapping: BringFile) -> list[Finding]:
             if setting not in mapping.differences_meant:
                 raise BadInput(
                     f"arms differ in {setting} ({said}), so a difference in scores need not come"
-                    f" from the method: say differences_meant: [{setting}] if that is meant"
+                    f" from the method: set differences_meant: [{setting}] if that is meant"
                 )
             findings.append(Finding("arms differ", setting, said))
         unknown = [arm for arm in values if arm not in known]

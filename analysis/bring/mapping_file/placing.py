@@ -33,7 +33,7 @@ def put(found: Found, entry: SourceEntry, fields: dict[str, str], base: str | No
     there.measures = {moved(at): row for at, row in found.measures.items()}
     if base != BASE and any(at.arm == BASE for at in there.places()):
         raise BadInput(
-            f"sources: {entry.path}: an arm is called {BASE}: say base: {BASE} if it is the"
+            f"sources: {entry.path}: an arm is called {BASE}: set base: {BASE} if it is the"
             " untrained policy, else rename it"
         )
     return there

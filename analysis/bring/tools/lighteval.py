@@ -79,7 +79,7 @@ def chosen_metric(scores: Any, answers: Answers, where: str) -> str:
     if len(names) == 1 and asked is None:
         return names[0]
     raise BadInput(
-        f"{where}: which metric counts? There is {', '.join(map(str, names)) or 'none'}: say"
+        f"{where}: several metrics, or none ({', '.join(map(str, names)) or 'none'}): set"
         " metric: NAME for these files in the mapping file"
     )
 

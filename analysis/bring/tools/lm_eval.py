@@ -69,7 +69,7 @@ def _chosen_filter(path: Path, filters: set[str], answers: Answers) -> str:
     if str(asked) in filters:
         return str(asked)
     raise BadInput(
-        f"{path}: a row per filter. Which one counts? There is {', '.join(sorted(filters))}: say"
+        f"{path}: has rows of several filters ({', '.join(sorted(filters))}): set"
         " filter: NAME for this file in the mapping file"
     )
 
@@ -86,7 +86,7 @@ def _lm_eval_score(row: dict[str, Any], answers: Answers, where: str) -> float |
     asked = answers.get("metric") or (names[0] if len(names) == 1 else None)
     if asked is None:
         raise BadInput(
-            f"{where}: which metric counts? There is {', '.join(names) or 'none'}: say metric:"
+            f"{where}: several metrics, or none ({', '.join(names) or 'none'}): set metric:"
             " NAME for this file in the mapping file"
         )
     return as_score(row.get(str(asked)))

@@ -28,7 +28,7 @@ def export_study(results_folder: Path, out: Path) -> None:
     at looks.
     """
     if out.exists():
-        raise BadInput(f"{out}: is there: name a new folder")
+        raise BadInput(f"{out}: exists already: name a new folder")
     results = load_results(results_folder)
     if results.looks:
         raise BadInput(

@@ -18,7 +18,7 @@ PER_RUN = ["arm", "seed", "benchmark"]
 SELECTION_CAPTION = (
     "Share of right answers of every evaluated checkpoint, one line per run. Ring: the checkpoint"
     " that stands for its run in tables and verdicts. Bars: 95 % Jeffreys interval over questions"
-    " like these, one answer to each. The highest of many scores is no estimate of a method."
+    " like these, one answer to each. The highest of many scores overestimates a method."
 )
 
 

@@ -198,7 +198,7 @@ def unlike_logps(
     if mean <= least:
         return []
     return [
-        f"log-probabilities of {what} differ by {mean:.3g} nats per token in the mean"
+        f"log-probabilities of {what} differ by {mean:.3g} nats per token on average"
         f" ({least:g} is allowed); the ratio furthest from 1 is off by {worst:.3g}"
     ]
 
@@ -264,9 +264,9 @@ def end_if_any(trainer: Any, findings: Sequence[str]) -> None:
     here = torch.tensor([bool(findings)], device=trainer.accelerator.device)
     if not bool(trainer.accelerator.gather(here).any()):
         return
-    said = "; ".join(findings) or "another process says what"
+    said = "; ".join(findings) or "the log of another process names the failed check"
     raise BadInput(
-        f"{trainer.guard.where}, rollout {trainer.progress.rollouts}: a check of the run failed:"
-        f" {said}: its numbers would be wrong. Check the versions of trl, transformers and vllm"
-        " against pyproject.toml"
+        f"{trainer.guard.where}, rollout {trainer.progress.rollouts}: the run was stopped, because"
+        f" a check failed: {said}. Its numbers would be wrong. Check the versions of trl,"
+        " transformers and vllm against pyproject.toml"
     )

@@ -4,8 +4,7 @@ formula and unit.
 All quantities come from one table with a row per completion, gathered over all processes, so that
 one process and many give the same numbers, and a token weighs the same wherever it was scored.
 Entropy is the exact entropy of the full next-token distribution at the sampling temperature, in
-nats, summed over a completion's tokens here and divided by all tokens of the rollout in the end
-(design: "one entropy").
+nats, summed over a completion's tokens here and divided by all tokens of the rollout in the end.
 
 Shapes: B = completions of the rollout.
 """
