@@ -25,7 +25,7 @@ from experiments.spec.resolved import write_spec
 from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
 from experiments.tracking.command import start_following
-from experiments.workflow.claim import claim, only_sweeps, only_target, parsed, runs_jobs
+from experiments.workflow.claim import claim
 from experiments.workflow.config import results_folder, whole_number
 from experiments.workflow.forcing import forced_jobs, start_anew
 from experiments.workflow.launcher import (
@@ -42,6 +42,12 @@ from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, local_machine, needs
 from experiments.workflow.screen.closing import closing_lines
 from experiments.workflow.screen.view import end_view, show_progress, show_runs, watch_graph
+from experiments.workflow.snakemake_options import (
+    only_sweeps,
+    only_target,
+    runs_jobs,
+    snakemake_options,
+)
 from experiments.workflow.steps import Digests
 
 
@@ -110,7 +116,7 @@ def get_ready(asked: Asked, arguments: Sequence[str], probe_rules: str = "") -> 
         return
     is_battery = only_target(BATTERY_NAME, arguments)
     title = BATTERY_NAME if is_battery else asked.experiment.name
-    targets = parsed(arguments).targets
+    targets = snakemake_options(arguments).targets
     show_progress(title, arguments, lambda: closing(asked, targets))
     if is_battery and not probe_rules:
         claim(asked.pages[BATTERY_NAME].parent)  # before its files are written

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from analysis.inference.sentences import signed_points
 from analysis.tables.cells import decimals
-from analysis.tables.forest import Mark, axis_place, reach
+from analysis.tables.forest import Mark, axis_limit, axis_place
 
 TEXT_WIDTH = 41  # characters of the axis, odd so that 0 has one of its own
 ZERO, LINE, DOT, OFF = "┊", "─", "●", ("◀", "▶")
@@ -16,7 +16,7 @@ ZERO, LINE, DOT, OFF = "┊", "─", "●", ("◀", "▶")
 def forest_lines(found: Iterable[Mark]) -> list[str]:
     """The lines of one benchmark: an axis, then the arms."""
     found = list(found)
-    limit = reach(found)
+    limit = axis_limit(found)
     name_width = max(len(each.arm) for each in found)
     end = decimals(0)(100 * limit)
     half = TEXT_WIDTH // 2

@@ -10,7 +10,7 @@ from analysis.figures import style
 from analysis.figures.plotting import Drawn, NothingToPlot, panels
 from analysis.results.folder import BASE, Results
 from analysis.tables.cells import points
-from analysis.tables.forest import Mark, forest_marks, panels_of, reach
+from analysis.tables.forest import Mark, axis_limit, forest_marks, panels_of
 from analysis.tables.scores import comparisons_frame
 from analysis.tables.training import training_frame
 
@@ -38,7 +38,7 @@ def plot_forest(results: Results) -> Drawn:
 
 
 def forest_panel(axes: Axes, here: list[Mark], arms: list[str]) -> None:
-    limit = reach(here)
+    limit = axis_limit(here)
     axes.axvline(0, color="black", linewidth=0.8)
     for each in here:
         y, colour = arms.index(each.arm), COLOURS.get(each.verdict, UNDECIDED_COLOUR)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from analysis.inference.sentences import signed_points
 from analysis.results.folder import BASE
 from analysis.tables.cells import decimals
-from analysis.tables.forest import Mark, axis_place, panels_of, reach
+from analysis.tables.forest import Mark, axis_limit, axis_place, panels_of
 
 KINDS = {"better": "better", "worse": "worse"}
 
@@ -47,7 +47,7 @@ def opening_panels(found: list[Mark]) -> list[Panel]:
 
 
 def panel(benchmark: str, by_k: dict[int, list[Mark]]) -> Panel:
-    limits = {k: reach(here) for k, here in by_k.items()}
+    limits = {k: axis_limit(here) for k, here in by_k.items()}
     arms = dict.fromkeys(each.arm for here in by_k.values() for each in here)
     order = sorted(arms, key=lambda arm: arm == BASE)
     lines = []

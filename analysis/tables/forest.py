@@ -81,7 +81,7 @@ def panels_of(found: Iterable[Mark]) -> dict[str, dict[int, list[Mark]]]:
     return grouped
 
 
-def reach(found: Iterable[Mark]) -> float:
+def axis_limit(found: Iterable[Mark]) -> float:
     """Half the width of the axis, as a round number of points / 100: all intervals fit but those
     that would squeeze the others.
     """

@@ -28,7 +28,7 @@ from experiments.spec.policy_settings import Natural
 from experiments.spec.resolved import holds_text
 from experiments.spec.schema import spec_hash
 from experiments.spec.validation_messages import describe_findings
-from experiments.workflow.claim import parsed
+from experiments.workflow.snakemake_options import snakemake_options
 
 DEFAULT_BATTERY = Path(__file__).with_name("default.yaml")
 BATTERY_NAME = "battery"  # Snakemake's target, and the folder of the results
@@ -86,7 +86,7 @@ def is_battery_asked(arguments: Sequence[str]) -> bool:
     """Whether Snakemake, called so, makes the battery, or is one inside a job, which may be the
     battery's.
     """
-    options = parsed(arguments)
+    options = snakemake_options(arguments)
     return bool(options) and (options.mode.name != "DEFAULT" or BATTERY_NAME in options.targets)
 
 

@@ -10,81 +10,17 @@ locks on the same results: their owner is dead.
 """
 
 import os
-from collections.abc import Sequence
-from contextlib import redirect_stderr
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from socket import gethostname
-from typing import IO, Any
+from typing import IO
 
 from eval.files.errors import DISK, BadInput
 from eval.files.locks import lock_file
 
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 RUNNING = ".running"
-LOOKING = (
-    *(
-        "dryrun",
-        "unlock",
-        "lint",
-        "dag",
-        "rulegraph",
-        "filegraph",
-        "d3dag",
-        "summary",
-        "detailed_summary",
-        "report",
-    ),
-    *(
-        "list_rules",
-        "list_target_rules",
-        "list_changes",
-        "list_untracked",
-        "archive",
-        "containerize",
-        "cleanup_metadata",
-    ),
-    *("generate_unit_tests", "print_compilation", "delete_all_output", "delete_temp_output"),
-)
-"""Options of Snakemake's with which it runs no job."""
-
 _claims: dict[Path, IO[bytes]] = {}  # open for as long as this process lives
-
-
-def runs_jobs(arguments: Sequence[str]) -> bool:
-    """Whether Snakemake, called so, is the process that starts jobs: not one that shows, and not
-    one inside a job.
-    """
-    options = parsed(arguments)
-    if options is None or options.mode.name != "DEFAULT":
-        return False
-    return not any(getattr(options, name, None) for name in LOOKING)
-
-
-def only_sweeps(arguments: Sequence[str]) -> bool:
-    """Whether Snakemake, called so, makes a sweep and nothing else, or is one inside a job, which
-    may be a sweep's.
-    """
-    options = parsed(arguments)
-    return bool(options) and (options.mode.name != "DEFAULT" or only_target("sweep", arguments))
-
-
-def only_target(name: str, arguments: Sequence[str]) -> bool:
-    """Whether Snakemake, called so, makes this target and nothing else."""
-    options = parsed(arguments)
-    return bool(options) and set(options.targets) == {name}
-
-
-def parsed(arguments: Sequence[str]) -> Any:
-    """Snakemake's options; None where it runs inside another program, whose arguments these are."""
-    from snakemake.cli import parse_args
-
-    try:
-        with redirect_stderr(StringIO()):
-            return parse_args(list(arguments))[1]
-    except SystemExit:
-        return None
 
 
 def claim(root: Path) -> None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 from experiments.spec.policy_settings import PretrainedPolicy
 from experiments.spec.schema import Experiment
-from experiments.workflow.claim import parsed
 from experiments.workflow.devices import visible_devices
+from experiments.workflow.snakemake_options import snakemake_options
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def local_machine(arguments: Sequence[str], environment: Mapping[str, str]) -> L
     Raises:
         BadInput: its GPUs cannot be listed.
     """
-    options = parsed(arguments)
+    options = snakemake_options(arguments)
     if options is None or getattr(options, "executor", None) not in (None, "local"):
         return None
     affinity = getattr(os, "sched_getaffinity", None)

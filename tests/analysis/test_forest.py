@@ -13,7 +13,7 @@ from analysis.report.opening import opening_panels
 from analysis.report.summary import arm_summaries
 from analysis.results.folder import BASE, Results, load_results
 from analysis.tables import forest as rows
-from analysis.tables.forest import Mark, axis_place, forest_marks, reach
+from analysis.tables.forest import Mark, axis_limit, axis_place, forest_marks
 from analysis.tables.precision import precision_frame
 from analysis.tables.scores import comparisons_frame
 from analysis.tables.training import training_frame
@@ -57,10 +57,10 @@ def test_no_interval_that_is_clear_of_0_is_called_undecided(results: Results) ->
 
 def test_an_exploded_arm_does_not_squeeze_the_others() -> None:
     near = [made_up(-0.09, 0.0, 0.07), made_up(-0.05, 0.01, 0.1), made_up(-0.1, -0.05, 0.02)]
-    assert reach(near) == 0.1
-    assert reach([*near, made_up(-0.9, -0.8, -0.6, "worse")]) == 0.1
-    assert reach([made_up(-0.9, -0.8, -0.6)]) == 1
-    assert reach([made_up(-0.001, 0.0, 0.001)]) == rows.LEAST_REACH / 100
+    assert axis_limit(near) == 0.1
+    assert axis_limit([*near, made_up(-0.9, -0.8, -0.6, "worse")]) == 0.1
+    assert axis_limit([made_up(-0.9, -0.8, -0.6)]) == 1
+    assert axis_limit([made_up(-0.001, 0.0, 0.001)]) == rows.LEAST_REACH / 100
 
 
 @given(st.floats(-1, 1), st.floats(0.01, 1))

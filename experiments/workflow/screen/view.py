@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from experiments.workflow.claim import parsed
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.refusals import log_tail, refusal
 from experiments.workflow.screen.progress import (
@@ -28,6 +27,7 @@ from experiments.workflow.screen.progress import (
     clock_text,
     progress_values,
 )
+from experiments.workflow.snakemake_options import snakemake_options
 
 DEFAULT_HANDLER = "DefaultStreamHandler"  # Snakemake's name for its own
 OWN_TEXTS = ("quiet", "verbose", "debug_dag", "printshellcmds", "logger")
@@ -57,7 +57,7 @@ def show_progress(title: str, arguments: Sequence[str], closing: Closing) -> Non
 
     title: what is made: an experiment's name, or battery.
     """
-    options = parsed(arguments)
+    options = snakemake_options(arguments)
     logger = logging.getLogger("snakemake.logging")
     own = [handler for handler in logger.handlers if handler.name == DEFAULT_HANDLER]
     if not own or any(getattr(options, name, None) for name in OWN_TEXTS):
