@@ -26,7 +26,14 @@ from experiments.spec.schema import Experiment
 from experiments.sweep.sweep_file import TuningStudy, asked_arms, asked_experiment, asked_study
 from experiments.tracking.command import start_following
 from experiments.workflow.claim import claim
-from experiments.workflow.config import results_folder, whole_number
+from experiments.workflow.config import (
+    only_sweeps,
+    only_target,
+    results_folder,
+    runs_jobs,
+    snakemake_options,
+    whole_number,
+)
 from experiments.workflow.forcing import forced_jobs, start_anew
 from experiments.workflow.launcher import (
     launcher,
@@ -42,12 +49,6 @@ from experiments.workflow.repair import repair
 from experiments.workflow.resources import Need, local_machine, needs
 from experiments.workflow.screen.closing import closing_lines
 from experiments.workflow.screen.view import end_view, show_progress, show_runs, watch_graph
-from experiments.workflow.snakemake_options import (
-    only_sweeps,
-    only_target,
-    runs_jobs,
-    snakemake_options,
-)
 from experiments.workflow.steps import Digests
 
 

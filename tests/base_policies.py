@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from eval.files.errors import BadInput, exit_with_message
@@ -75,12 +76,13 @@ def head(path: Path) -> str:
     return re.sub(r"\s*#\s*", " ", found[0] if found else "") + " "
 
 
-def reached(policy: TinyPolicy, family: TaughtFamily) -> list[float]:
+@cache  # several probes have the same policy
+def reached(policy: TinyPolicy, family: TaughtFamily) -> tuple[float, ...]:
     """Of each level that is taught, how often the taught policy answers as it should."""
     model = teach_policy(policy, family).eval()
     if isinstance(family, Skills):
-        return [used_rate(model, family, level) for level in family.shown]
-    return list(accuracy_by_level(model, family, policy.seed).values())
+        return tuple(used_rate(model, family, level) for level in family.shown)
+    return tuple(accuracy_by_level(model, family, policy.seed).values())
 
 
 def largest_factor(found: Sequence[float], expected: Sequence[float]) -> float:

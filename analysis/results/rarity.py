@@ -8,8 +8,7 @@ other families have no such rates.
 from analysis.results.folder import BASE, Results
 from eval.files.errors import BadInput
 from eval.files.json_text import parse, read_object
-
-SKILL_RATES = "skill_rates.json"  # beside the base policy
+from eval.files.results_layout import SKILL_RATES
 
 
 def skill_rates(results: Results) -> dict[str, float]:

@@ -11,9 +11,10 @@ import pandas as pd
 
 from analysis.inference.reach import Reach, measure_reach
 from analysis.results.folder import BASE, Results
-from analysis.results.rarity import SKILL_RATES, question_levels, skill_rates
+from analysis.results.rarity import question_levels, skill_rates
 from analysis.tables.scores import NAN, counts_of, generator
 from eval.files.errors import BadInput
+from eval.files.results_layout import SKILL_RATES
 
 REACH_DRAWS = 2000
 REACH_FIELDS = ("benchmark", "arm", "reach", "tries", "tries_low", "tries_high", "seeds", "remarks")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+ACCURACY, SKILL_RATES = "accuracy.json", "skill_rates.json"
+"""Beside a tiny base policy: what it was found to do, which is no part of it."""
 COMPLETIONS_FOLDER = "completions"
 """Of a run: the completions of some rollouts, one file per rollout."""
 

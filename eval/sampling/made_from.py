@@ -5,12 +5,11 @@ from typing import Any
 
 from eval.files.code_digest import code_digest
 from eval.files.marks import CHECKSUMS, digest_of, listing_digest, sha256
+from eval.files.results_layout import ACCURACY, SKILL_RATES
 
 ENGINES = ("transformers", "vllm")
 POLICY_FILES = {".json", ".safetensors", ".jinja", ".txt", ".model"}
 """Endings of the files that a policy is known by: configuration, tokenizer, weights."""
-REPORTS = {"accuracy.json", "skill_rates.json"}
-"""Files beside a policy that say what it was found to do: no part of the policy."""
 
 
 def sampling_parts(
@@ -58,4 +57,4 @@ def policy_files(folder: Path) -> list[Path]:
 
 
 def is_policy_file(name: str) -> bool:
-    return Path(name).suffix in POLICY_FILES and name not in REPORTS | {CHECKSUMS}
+    return Path(name).suffix in POLICY_FILES and name not in {CHECKSUMS, ACCURACY, SKILL_RATES}

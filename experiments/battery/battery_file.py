@@ -28,7 +28,7 @@ from experiments.spec.policy_settings import Natural
 from experiments.spec.resolved import holds_text
 from experiments.spec.schema import spec_hash
 from experiments.spec.validation_messages import describe_findings
-from experiments.workflow.snakemake_options import snakemake_options
+from experiments.workflow.config import snakemake_options
 
 DEFAULT_BATTERY = Path(__file__).with_name("default.yaml")
 BATTERY_NAME = "battery"  # Snakemake's target, and the folder of the results

@@ -36,6 +36,7 @@ from transformers.utils import logging
 
 from eval.files.errors import exit_with_message
 from eval.files.marks import Record, known_parts
+from eval.files.results_layout import ACCURACY, SKILL_RATES
 from eval.verify.verifier import Verifier
 from experiments.families import Arithmetic, Skills, TaughtFamily
 from experiments.families.family import draw_problems, largest_draw, question_of_stream
@@ -209,8 +210,8 @@ def make_tiny_policy(policy: TinyPolicy, family: TaughtFamily, folder: Path) -> 
     rates = accuracy_by_level(model.eval(), family, policy.seed)
     print("accuracy by level at temperature 1:", rates)
     if not isinstance(family, Skills):
-        return {"accuracy.json": rates}
-    return {"accuracy.json": rates, "skill_rates.json": rates_of_skills(model, family)}
+        return {ACCURACY: rates}
+    return {ACCURACY: rates, SKILL_RATES: rates_of_skills(model, family)}
 
 
 def main() -> None:

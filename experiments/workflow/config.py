@@ -1,11 +1,13 @@
-"""What may stand behind `--config`, and where the results go.
+"""What the command line asks for: `--config`, where the results go, and Snakemake's own options.
 
 Snakemake takes any key, and would run the default experiment for minutes where `experimentt=smoke`
 was typed. So an unknown key is refused with the nearest known one.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,31 @@ KEYS = (
     *("experiment", "sweep", "results", "gpus", "processes", "launch", "retries"),
     *("battery", "probes", "methods"),
 )
+LOOKING = (
+    *(
+        "dryrun",
+        "unlock",
+        "lint",
+        "dag",
+        "rulegraph",
+        "filegraph",
+        "d3dag",
+        "summary",
+        "detailed_summary",
+        "report",
+    ),
+    *(
+        "list_rules",
+        "list_target_rules",
+        "list_changes",
+        "list_untracked",
+        "archive",
+        "containerize",
+        "cleanup_metadata",
+    ),
+    *("generate_unit_tests", "print_compilation", "delete_all_output", "delete_temp_output"),
+)
+"""Options of Snakemake's with which it runs no job."""
 
 
 def check_config(config: Mapping[str, Any]) -> None:
@@ -67,3 +94,38 @@ def results_folder(config: Mapping[str, Any]) -> Path:
             f"--config results={named!r}: braces and line breaks have a meaning in rules"
         )
     return folder
+
+
+def runs_jobs(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake, called so, is the process that starts jobs: not one that shows, and not
+    one inside a job.
+    """
+    options = snakemake_options(arguments)
+    if options is None or options.mode.name != "DEFAULT":
+        return False
+    return not any(getattr(options, name, None) for name in LOOKING)
+
+
+def only_sweeps(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake, called so, makes a sweep and nothing else, or is one inside a job, which
+    may be a sweep's.
+    """
+    options = snakemake_options(arguments)
+    return bool(options) and (options.mode.name != "DEFAULT" or only_target("sweep", arguments))
+
+
+def only_target(name: str, arguments: Sequence[str]) -> bool:
+    """Whether Snakemake, called so, makes this target and nothing else."""
+    options = snakemake_options(arguments)
+    return bool(options) and set(options.targets) == {name}
+
+
+def snakemake_options(arguments: Sequence[str]) -> Any:
+    """Snakemake's options; None where it runs inside another program, whose arguments these are."""
+    from snakemake.cli import parse_args
+
+    try:
+        with redirect_stderr(StringIO()):
+            return parse_args(list(arguments))[1]
+    except SystemExit:
+        return None

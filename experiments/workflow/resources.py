@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 from experiments.spec.policy_settings import PretrainedPolicy
 from experiments.spec.schema import Experiment
+from experiments.workflow.config import snakemake_options
 from experiments.workflow.devices import visible_devices
-from experiments.workflow.snakemake_options import snakemake_options
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from analysis.figures.reach import plot_reach
 from analysis.inference.reach import measure_reach, tries_at_half
 from analysis.results.counts import Counts
 from analysis.results.folder import BASE, load_results
-from analysis.results.rarity import SKILL_RATES, skill_rates
+from analysis.results.rarity import skill_rates
 from analysis.tables.layouts import build_table
 from eval.files.errors import BadInput
+from eval.files.results_layout import SKILL_RATES
 from tests.support import synthetic
 
 RATES = np.array([0.001, 0.01, 0.1])

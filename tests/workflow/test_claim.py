@@ -18,8 +18,8 @@ from eval.files.marks import CHECKSUMS, mark_folder, sha256, write_mark
 from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import write_spec
 from experiments.workflow.claim import claim, release_locks
+from experiments.workflow.config import only_sweeps, runs_jobs
 from experiments.workflow.repair import repair
-from experiments.workflow.snakemake_options import only_sweeps, runs_jobs
 
 ROOT = Path(__file__).parents[2]
 HOLD = """

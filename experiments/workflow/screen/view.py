@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from experiments.workflow.config import snakemake_options
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.refusals import log_tail, refusal
 from experiments.workflow.screen.progress import (
@@ -27,7 +28,6 @@ from experiments.workflow.screen.progress import (
     clock_text,
     progress_values,
 )
-from experiments.workflow.snakemake_options import snakemake_options
 
 DEFAULT_HANDLER = "DefaultStreamHandler"  # Snakemake's name for its own
 OWN_TEXTS = ("quiet", "verbose", "debug_dag", "printshellcmds", "logger")
