@@ -12,7 +12,8 @@ WORKDIR /suite
 # What the packages depend on comes first, so that an edit of the code does not install them again.
 COPY Makefile pyproject.toml requirements.lock README.md LICENSE ./
 COPY experiments/install.py experiments/install.py
-RUN make .venv/installed
+# What is compiled here is not compiled again by each container.
+RUN UV_COMPILE_BYTECODE=1 make .venv/installed
 COPY . .
 
 ENV PATH=/suite/.venv/bin:$PATH

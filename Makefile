@@ -15,6 +15,9 @@ INPUTS ?= 10000
 SEED ?= 0
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Python keeps what it has compiled, also where the machine's settings say otherwise, as those of many
+# container images do: without it each of a study's processes compiles torch and TRL again.
+export PYTHONDONTWRITEBYTECODE :=
 
 # To choose another build of torch than the one for this machine: make TORCH_INDEX=…
 ifneq ($(origin TORCH_INDEX),undefined)
