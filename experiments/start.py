@@ -36,6 +36,7 @@ from experiments.workflow.config import (
 )
 from experiments.workflow.forcing import forced_jobs, start_anew
 from experiments.workflow.launcher import (
+    base_launcher,
     launcher,
     prepare_launches,
     processes,
@@ -62,6 +63,7 @@ class Asked:
     needs: dict[str, Need]  # rule → resources of its jobs
     launcher: str  # command that starts a training run
     run_launcher: str  # the same for a run of the study itself, and not for a sweep's
+    base_launcher: str  # the same for the base policy
     retries: int  # of a training run
     digest: Digests
     pages: dict[str, Path]  # target → the page that it makes, where that is not the report
@@ -92,6 +94,7 @@ def ask(config: Mapping[str, Any], arguments: Sequence[str]) -> Asked:
         needs(experiment, gpus, count, machine),
         launcher(config),
         run_launcher(config, experiment),
+        base_launcher(config, experiment),
         retries(config),
         Digests(layout),
         {

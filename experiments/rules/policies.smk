@@ -5,7 +5,10 @@
 
 
 rule problems:
-    """Write the training prompts, every benchmark's questions, and what the two have in common."""
+    """Write the training prompts, every benchmark's questions, and what the two have in common.
+
+    First of all jobs: the process that makes a tiny base policy samples it where the problems are there.
+    """
     output:
         LAYOUT.problems,
         multiext(f"{RESULTS}/problems/contamination", ".csv", ".json"),
@@ -15,6 +18,7 @@ rule problems:
         f"{RESULTS}/logs/problems.log",
     benchmark:
         f"{RESULTS}/benchmarks/problems.tsv"
+    priority: 1
     conda:
         "environment.yaml"
     params:
@@ -26,7 +30,10 @@ rule problems:
 
 
 rule base_policy:
-    """Make the base policy: train it from scratch, or fetch a pretrained one at its commit."""
+    """Make the base policy: train it from scratch, or fetch a pretrained one at its commit.
+
+    As with runs, the process that trains a tiny one goes on to sample it.
+    """
     input:
         LAYOUT.base_training(),
     output:
@@ -43,6 +50,7 @@ rule base_policy:
         gpu=NEEDS["base_policy"].gpu,
         mem_mb=NEEDS["base_policy"].mem_mb,
         runtime=NEEDS["base_policy"].runtime,
+        launcher=STUDY.base_launcher,
     params:
         spec=LAYOUT.spec,
         out=subpath(output.mark, parent=True),
@@ -51,7 +59,7 @@ rule base_policy:
     # Passive: threads that wait for each other sleep. On a busy machine they would spin for minutes.
     shell:
         "OMP_WAIT_POLICY=passive exec python -m experiments.workflow.devices"
-        " --gpus {resources.gpu} -- python -m experiments.policies.{params.module}"
+        " --gpus {resources.gpu} -- {resources.launcher} experiments.policies.{params.module}"
         " --spec {params.spec:q} --out {params.out:q} > {log:q} 2>&1"
 
 

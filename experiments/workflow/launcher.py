@@ -51,9 +51,14 @@ def run_launcher(config: Mapping[str, Any], experiment: Experiment) -> str:
     loading torch takes longer than its answers: the process that has trained it samples it.
     """
     started = launcher(config)
+    return base_launcher(config, experiment) if started == ONE else started
+
+
+def base_launcher(config: Mapping[str, Any], experiment: Experiment) -> str:
+    """The same for the base policy, which one process makes."""
     is_small = not isinstance(experiment.model, PretrainedPolicy) and not config.get("gpus")
     samples_here = is_small and experiment.evaluation.engine == "transformers"
-    return TRAIN_THEN_SAMPLE if samples_here and started == ONE else started
+    return TRAIN_THEN_SAMPLE if samples_here else ONE
 
 
 def processes(config: Mapping[str, Any]) -> int:

@@ -53,6 +53,10 @@ class StudyLayout:
         return [f"{self.root}/problems/{name}.jsonl" for name in self.benchmarks]
 
     @property
+    def problems_mark(self) -> Path:
+        return self.root / "problems" / CHECKSUMS
+
+    @property
     def base_sets(self) -> list[str]:
         """Sets that the base policy answers: the benchmarks, and the prompts if there are
         strata.
@@ -194,6 +198,20 @@ class StudyLayout:
         return [
             *("--policy", f"{run}/policy", "--problems", *self.problems),
             *("--samples", *map(str, self.samples), *self.plan_options, "--out", f"{run}/eval"),
+            *self._common_arguments(seed, labels),
+        ]
+
+    def base_sampling_arguments(self, name: str) -> list[str]:
+        """The same on the base policy and one set, as rule `base_sample` has it."""
+        labels = {"run": self.experiment.name, "arm": "base", "step": 0}
+        return [
+            *("--policy", self.base_policy(), "--problems", f"{self.root}/problems/{name}.jsonl"),
+            *("--samples", str(self.base_samples(name)), "--out", f"{self.root}/base/eval"),
+            *self._common_arguments(self.experiment.evaluation.seed, labels),
+        ]
+
+    def _common_arguments(self, seed: int, labels: dict[str, str | int]) -> list[str]:
+        return [
             *(*self.sampling().split(), "--seed", str(seed), "--threads", "1"),
             *("--stale", "replace"),
             *(part for label in labels.items() for part in ("--label", "{}={}".format(*label))),
@@ -255,6 +273,8 @@ def prepare_environment() -> None:
     # In an environment of Snakemake's own (--sdm conda) the suite is not installed.
     path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
+    # Many container images set this, and each job would compile torch and TRL again for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Freshly mapped pages are slow on small virtual machines: the allocator keeps what it has.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 34))

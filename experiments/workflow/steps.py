@@ -52,7 +52,7 @@ class Step(NamedTuple):
 
 def steps(layout: StudyLayout) -> Iterator[Step]:
     """Every step of the study that leaves a mark, in the order in which they are made."""
-    yield Step(layout.root / "problems" / CHECKSUMS, problem_parts(layout))
+    yield Step(layout.problems_mark, problem_parts(layout))
     if layout.base_folder():
         yield Step(layout.root / "base" / "policy" / CHECKSUMS, base_parts(layout))
     yield from _evaluations(

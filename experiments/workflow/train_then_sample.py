@@ -1,14 +1,16 @@
-"""Trains one arm with one seed, and then samples its policy in the same process.
+"""Makes a policy, and then samples it in the same process.
 
     python -m experiments.workflow.train_then_sample experiments.train --spec … --arm … --seed …
+    python -m experiments.workflow.train_then_sample experiments.policies.tiny --spec … --out …
 
-These are the commands `experiments.train` and `eval.sample`, one after the other, with the files
+These are the command that makes the policy and `eval.sample`, one after the other, with the files
 and marks that each leaves. The second finds torch and transformers loaded, which take several times
-as long as the answers of a tiny policy. Rule `sample` then finds the samples complete.
+as long as the answers of a tiny policy. Rules `sample` and `base_sample` then find the samples
+complete.
 
-Sampling that fails here is left to rule `sample`, which does it again and reports what is wrong:
-the run itself is complete. A process that is killed between the two leaves a complete run, and the
-same command trains nothing and samples.
+Sampling that fails here is left to those rules, which do it again and report what is wrong: the
+policy itself is complete. A process that is killed between the two leaves a complete policy, and
+the same command trains nothing and samples.
 """
 
 import runpy
@@ -17,24 +19,39 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.files.command_line import command_parser
+from eval.files.marks import damage
 from experiments.spec.experiment_file import load_experiment
 from experiments.workflow.layout import StudyLayout
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = command_parser("experiments.workflow.train_then_sample", __doc__)
-    parser.add_argument("module", help="experiments.train")
+    parser.add_argument("module", help="experiments.train, or one of experiments.policies")
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
-    parser.add_argument("--arm", required=True)
-    parser.add_argument("--seed", required=True, type=int)
-    arguments = parser.parse_args(argv)
-    run = ["--spec", str(arguments.spec), "--arm", arguments.arm, "--seed", str(arguments.seed)]
-    run_command(arguments.module, run)
-    layout = StudyLayout(load_experiment(arguments.spec), arguments.spec.parents[1])
+    parser.add_argument("--arm", help="of a run")
+    parser.add_argument("--seed", type=int, help="of a run")
+    parser.add_argument("--out", help="folder of a base policy")
+    asked = parser.parse_args(argv)
+    options = {"--spec": asked.spec, "--arm": asked.arm, "--seed": asked.seed, "--out": asked.out}
+    given = [option for option in options.items() if option[1] is not None]
+    run_command(asked.module, [str(part) for option in given for part in option])
+    layout = StudyLayout(load_experiment(asked.spec), asked.spec.parents[1])
+    is_base = asked.arm is None
+    commands = of_base(layout) if is_base else [layout.sampling_arguments(asked.arm, asked.seed)]
     try:
-        run_command("eval.sample", layout.sampling_arguments(arguments.arm, arguments.seed))
+        for arguments in commands:
+            run_command("eval.sample", arguments)
     except (Exception, SystemExit) as error:
         print(f"sampling failed and is left to its own job: {error!r}", file=sys.stderr)
+
+
+def of_base(layout: StudyLayout) -> list[list[str]]:
+    """Command lines that sample the base policy. None before the problems are written: the base
+    policy does not wait for them, and is not made again with them.
+    """
+    if damage(layout.problems_mark) is not None:
+        return []
+    return [layout.base_sampling_arguments(name) for name in layout.base_sets]
 
 
 def run_command(module: str, arguments: Sequence[str]) -> None:

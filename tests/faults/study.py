@@ -27,7 +27,7 @@ RULES = {
     "snakemake": r"-m snakemake all",
     "follower": r"-m experiments\.tracking follow",
     "problems": r"-m experiments\.tasks",
-    "base_policy": r"-m experiments\.policies\.tiny",
+    "base_policy": r"-m experiments\.(workflow\.train_then_sample experiments\.)?policies\.tiny ",
     "base_sample": r"-m eval\.sample .*--label arm=base",
     "base_score": r"-m eval\.score --out \S+/base/eval",
     "train": r"-m experiments\.(workflow\.train_then_sample experiments\.)?train ",

@@ -45,6 +45,7 @@ def run_step(kind: str) -> None:
         spec = spec.parents[1] / "spec.yaml"
     layout = StudyLayout(load_experiment(spec), spec.parents[1])
     folder = Path(asked.out) if asked.out else layout.run(asked.arm, asked.seed)
+    kind = "base" if kind == "train" and asked.out else kind  # one command makes both
     ending = CHECKSUMS if kind in ("problems", "base", "train") else f".{kind}"
     mine = [
         number
