@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -200,7 +201,7 @@ def test_a_wrong_count_is_named(tmp_path: Path) -> None:
 def _from_hub(
     monkeypatch: pytest.MonkeyPatch, name: str, rows: list[dict[str, Any]]
 ) -> list[Problem]:
-    monkeypatch.setattr(hub, "_download", lambda name, source: rows)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
     monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], count=len(rows), hub_count=None))
     return load_set(name)
 
@@ -234,16 +235,17 @@ def test_dapo_rows_are_unwrapped_and_copies_go(monkeypatch: pytest.MonkeyPatch) 
         }
         for i in (4, 5, 4, 4)
     ]
-    monkeypatch.setattr(hub, "_download", lambda name, source: rows)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
     monkeypatch.setitem(SOURCES, "dapo_math_17k", replace(SOURCES["dapo_math_17k"], count=2))
     assert [p.text for p in load_set("dapo_math_17k")] == ["What is 4?", "What is 5?"]
 
 
 def test_a_changed_hub_copy_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_download", lambda name, source: [{"problem": "q"}])
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: [{"problem": "q"}])
     with pytest.raises(BadInput, match="row 0: no field 'answer'"):
         load_set("aime_2024")
-    monkeypatch.setattr(hub, "_download", lambda name, source: [{"problem": "q", "answer": "1"}])
+    row = {"problem": "q", "answer": "1"}
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: [row])
     with pytest.raises(BadInput, match="30 problems expected at HuggingFaceH4/aime_2024, found 1"):
         load_set("aime_2024")
 
@@ -254,8 +256,6 @@ def test_the_hub_is_asked_for_the_pinned_commit(monkeypatch: pytest.MonkeyPatch)
     def load_dataset(*arguments: Any, **options: Any) -> list[Any]:
         asked.update(options, arguments=arguments)
         raise ConnectionError("no network")
-
-    import datasets
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     with pytest.raises(BadInput, match=r"cannot be loaded .* \(ConnectionError\): give data_dir"):

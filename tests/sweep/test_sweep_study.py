@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import yaml
 
-from eval.files import code_digest
 from eval.files.errors import BadInput
 from experiments.spec.experiment_file import load_experiment
 from experiments.spec.schema import Experiment
@@ -22,6 +21,7 @@ from experiments.sweep.sweep_file import (
 )
 from experiments.sweep.trial import run_key
 from experiments.workflow.layout import StudyLayout
+from tests.support.copied_code import answer_of, copy_code
 
 SMOKE: dict[str, Any] = {
     "name": "smoke_ratio",
@@ -212,13 +212,22 @@ def test_a_sweep_is_out_of_date_after_a_change_of_what_its_trials_use(tmp_path: 
     )
 
 
+GROUND = """
+import json
+from pathlib import Path
+from experiments.sweep.hashes import ground_hash
+from experiments.sweep.sweep_file import load_study
+from experiments.workflow.layout import StudyLayout
+
+study, experiment = load_study(Path("study.yaml"))
+print(json.dumps(ground_hash(study, StudyLayout(experiment, Path()))))
+"""
+
+
 def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_method(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     study, experiment = load_study(study_file(tmp_path))
-    for part in ("eval", "experiments", "methods"):
-        shutil.copytree(code_digest.CHECKOUT / part, tmp_path / part)
-    monkeypatch.setattr(code_digest, "CHECKOUT", tmp_path)
 
     def ground(now: Experiment = experiment) -> str:
         return ground_hash(study, StudyLayout(now, tmp_path))
@@ -232,16 +241,19 @@ def test_old_trials_do_not_count_after_a_change_of_base_policy_problems_or_metho
         ground(),
         ground(changed(experiment, "evaluation", benchmarks={})),
     ]  # prompts that a benchmark has are dropped
+    copy = copy_code(tmp_path)
+    assert answer_of(copy, GROUND) == found[0]
     for file in (
         "experiments/policies/tiny.py",
         "experiments/training/trainer.py",
         "methods/aer.py",
     ):
-        with (tmp_path / file).open("a") as source:
+        with (copy / file).open("a") as source:
             source.write("EDITED = True\n")
-        found.append(ground())
-    (tmp_path / "methods" / "clip_higher.py").write_text("OF_AN_ARM = 'that is not tuned'\n")
-    assert ground() == found[-1]
+        found.append(answer_of(copy, GROUND))
+    with (copy / "methods" / "clip_higher.py").open("a") as source:
+        source.write("OF_AN_ARM = 'that is not tuned'\n")
+    assert answer_of(copy, GROUND) == found[-1]
     assert len(set(found)) == 5
     trial = trial_experiment(study, experiment, "aer", {"method.tau": 0.3})
     assert len({search_hash(study, experiment, "aer", each) for each in found}) == 5

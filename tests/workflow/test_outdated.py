@@ -6,6 +6,8 @@ Marks are as the steps write them. Which steps a change concerns is written down
 import json
 import shutil
 from collections.abc import Callable
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from experiments.spec.schema import Experiment
 from experiments.workflow.layout import StudyLayout
 from experiments.workflow.outdated import forget_outdated
 from experiments.workflow.steps import steps
+from tests.support.copied_code import answer_of, copy_code
 
 SMOKE = load_experiment("smoke")
 SETS = ("arithmetic_test", "train")
@@ -61,7 +64,7 @@ def finish_all(made: StudyLayout) -> None:
         for file in outputs(step.mark):
             file.write_text(file.name)
         # Again: the parts are known once the marks before this one are there.
-        parts = [*steps(made)][number].parts
+        parts = next(islice(steps(made), number, None)).parts
         write_mark(step.mark, outputs(step.mark), known_parts(parts))
 
 
@@ -191,15 +194,37 @@ def test_policies_on_the_way_that_were_not_kept_are_trained_for(tmp_path: Path) 
 # ---- code
 
 
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the code, which the digests are taken of."""
-    for package in code.PACKAGES:
-        shutil.copytree(
-            code.CHECKOUT / package, tmp_path / package, ignore=shutil.ignore_patterns("*.pyc")
-        )
-    monkeypatch.setattr(code, "CHECKOUT", tmp_path)
-    return tmp_path
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code, which is edited."""
+    return copy_code(tmp_path_factory.mktemp("checkout"))
+
+
+CONCERNED = """
+import json, sys
+from pathlib import Path
+from experiments.spec.experiment_file import load_experiment
+from experiments.workflow.layout import StudyLayout
+from experiments.workflow.steps import steps
+
+study = StudyLayout(load_experiment("smoke"), Path("results"))
+today = lambda: {str(step.mark.relative_to(study.root)): step.parts["code"] for step in steps(study)}
+before, answers = today(), []
+for edit in json.load(sys.stdin):
+    kept = {file: Path(file).read_bytes() for file in edit}
+    for file, text in edit.items():
+        Path(file).write_text(text, encoding="utf-8")
+    after = today()
+    for file, content in kept.items():
+        Path(file).write_bytes(content)
+    answers.append([mark for mark in before if before[mark] != after[mark]])
+print(json.dumps(answers))
+"""
+
+
+def concerned_by(checkout: Path, *edits: dict[str, str]) -> list[set[str]]:
+    """For each edit (file → its new text) the marks of the steps whose digest of code changes."""
+    return [set(marks) for marks in answer_of(checkout, CONCERNED, edits)]
 
 
 ENTRIES: dict[tuple[str, ...], set[str]] = {
@@ -218,20 +243,16 @@ ENTRIES: dict[tuple[str, ...], set[str]] = {
 }
 
 
+@cache
+def closure(entries: tuple[str, ...]) -> set[str]:
+    return code.closure(*entries, without={"eval.sampling.engine_vllm"})  # the other engine
+
+
 def concerned(module: str) -> set[str]:
     """Marks of the steps whose closure has the module."""
-    other_engine = {"eval.sampling.engine_vllm"}
     return {
-        mark
-        for entries, marks in ENTRIES.items()
-        if module in code.closure(*entries, without=other_engine)
-        for mark in marks
+        mark for entries, marks in ENTRIES.items() if module in closure(entries) for mark in marks
     }
-
-
-def parts_now(study: StudyLayout) -> dict[str, str | None]:
-    """Mark → digest of its code today."""
-    return {str(step.mark.relative_to(study.root)): step.parts["code"] for step in steps(study)}
 
 
 def every_module() -> list[str]:
@@ -240,23 +261,18 @@ def every_module() -> list[str]:
     return [name.removesuffix(".__main__") for name in names if not name.endswith("__init__")]
 
 
-def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(
-    checkout: Path, tmp_path: Path
-) -> None:
-    study = study_layout(tmp_path / "results")
-    before, seen = parts_now(study), set()
-    for module in every_module():
-        file = code.module_file(module)
-        if not file.exists():
-            continue
+def test_an_edit_of_any_module_concerns_the_steps_that_run_it_and_no_others(checkout: Path) -> None:
+    modules = {module: code.module_file(module) for module in every_module()}
+    files = {module: file for module, file in modules.items() if file.exists()}
+    assert len(files) > 300
+    edits = []
+    for file in files.values():
         text = file.read_text(encoding="utf-8")
-        file.write_text(f"{text}\nEDITED = True\n", encoding="utf-8")
-        after = parts_now(study)
-        file.write_text(text, encoding="utf-8")
-        changed = {mark for mark in before if before[mark] != after[mark]}
-        assert changed == concerned(module), module
-        seen |= changed
-    assert seen == set(before)
+        edits.append({str(file.relative_to(code.CHECKOUT)): f"{text}\nEDITED = True\n"})
+    found = concerned_by(checkout, *edits)
+    for module, marks in zip(files, found, strict=True):
+        assert marks == concerned(module), module
+    assert set().union(*found) == RUNS | SAMPLED | SCORED | PAGES | PROBLEMS | BASE
 
 
 @pytest.mark.parametrize(
@@ -292,25 +308,21 @@ def test_what_an_edit_concerns_is_what_a_person_expects(module: str, marks: set[
     assert concerned(module) == marks
 
 
-def test_a_template_of_the_report_concerns_the_report(checkout: Path, tmp_path: Path) -> None:
-    study = study_layout(tmp_path / "results")
-    before = parts_now(study)
-    with (checkout / "analysis" / "report" / "report.html").open("a") as page:
-        page.write("<!-- edited -->")
-    after = parts_now(study)
-    assert {mark for mark in before if before[mark] != after[mark]} == REPORT
+def test_a_template_of_the_report_concerns_the_report(checkout: Path) -> None:
+    page = "analysis/report/report.html"
+    text = (checkout / page).read_text(encoding="utf-8")
+    assert concerned_by(checkout, {page: f"{text}<!-- edited -->"}) == [REPORT]
 
 
-def test_prose_and_formatting_concern_nothing(checkout: Path, tmp_path: Path) -> None:
+def test_prose_and_formatting_concern_nothing(checkout: Path) -> None:
     """In every module at once: a comment, another docstring, other line breaks."""
-    study = study_layout(tmp_path / "results")
-    before = parts_now(study)
+    edits = {}
     for file in (path for package in code.PACKAGES for path in (checkout / package).rglob("*.py")):
         text = file.read_text(encoding="utf-8")
         text = text.replace('"""', '"""Edited: ', 1) if text.startswith('"""') else text
         text = text.replace("(\n", "(  # edited\n\n").replace("\ndef ", "\n\n\n# edited\ndef ")
-        file.write_text(text, encoding="utf-8")
-    assert parts_now(study) == before
+        edits[str(file.relative_to(checkout))] = text
+    assert concerned_by(checkout, edits) == [set()]
 
 
 def test_modules_without_effect_are_there_and_have_a_reason() -> None:
