@@ -20,7 +20,7 @@ PARTS = ("Snakefile", "profiles", "methods", "experiments", "eval", "analysis")
 
 
 def snakemake(
-    checkout: Path, *arguments: str, check: bool = True, tracking: str = "off"
+    checkout: Path, *arguments: str, check: bool = True, tracking: str = "off", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs snakemake there on the smoke experiment; output and errors together.
 
@@ -34,7 +34,7 @@ def snakemake(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
-        env=os.environ | {SWITCH: tracking},
+        env=os.environ | {SWITCH: tracking} | environment,
     )
     assert not check or done.returncode == 0, done.stdout[-3000:]
     return done
@@ -77,9 +77,11 @@ def copied(copy: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout in which the smoke experiment has been run."""
+    """A copy of the checkout in which the smoke experiment has been run, in an environment like that
+    of many container images.
+    """
     copy = copied(tmp_path_factory.mktemp("pipeline"))
-    snakemake(copy, "all", tracking="on")
+    snakemake(copy, "all", tracking="on", PYTHONDONTWRITEBYTECODE="1")
     return copy
 
 
@@ -109,6 +111,11 @@ def test_every_promised_file_is_there(checkout: Path) -> None:
             assert (root / "figures" / f"{figure}.{ending}").stat().st_size > 0
     assert (root / "report.html").exists()
     assert (root / "mlflow.logged").read_text() == "logged\n"
+
+
+def test_jobs_keep_what_python_compiles(checkout: Path) -> None:
+    """Or each of them would compile torch and TRL again."""
+    assert list((checkout / "experiments" / "training").rglob("*.pyc"))
 
 
 def test_arms_of_a_seed_see_the_same_first_rollout(checkout: Path) -> None:
