@@ -125,10 +125,10 @@ def test_nothing_to_do_ends_with_the_report(layout: StudyLayout) -> None:
 
 
 def test_warnings_are_shown_but_for_the_expected_one(layout: StudyLayout) -> None:
-    """A training run leaves its policy's samples; another file that was not to be there is news."""
+    """Who makes a policy may sample it; another file that was not to be there is news."""
     out = io.StringIO()
     screen = screen_of(layout, out)
-    for rule in ("sample", "hot_sample", "tables"):
+    for rule in ("sample", "hot_sample", "base_sample", "hot_base_sample", "tables"):
         text = f"Warning: the following output files of rule {rule} were not present when"
         screen.handle(logging.makeLogRecord({"msg": text, "levelno": logging.WARNING}))
     assert out.getvalue().splitlines() == [text]
