@@ -9,6 +9,7 @@ from typing import Any
 
 from eval.files.errors import BadInput
 from eval.files.json_text import parse
+from eval.files.marks import sha256
 from eval.sampling.made_from import policy_files
 
 
@@ -16,10 +17,7 @@ def policy_hash(policy: Path) -> str:
     """SHA-256 over the configuration, tokenizer and weights; its first 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for file in policy_files(policy):
-        with file.open("rb") as stream:
-            digest.update(
-                file.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest()
-            )
+        digest.update(file.name.encode() + b"\0" + bytes.fromhex(sha256(file)))
     return digest.hexdigest()[:16]
 
 

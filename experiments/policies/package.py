@@ -25,7 +25,6 @@ if __name__ == "__main__":
 
 import eval.sampling.lean_imports  # noqa: F401  # isort: skip
 
-import hashlib
 import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
@@ -34,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.errors import BadInput, exit_with_message
-from eval.files.marks import Record, known_parts
+from eval.files.marks import Record, known_parts, sha256
 from experiments.policies.folder import make_policy_folder
 from experiments.spec.experiment_file import load_experiment
 from experiments.spec.policy_settings import PackagePolicy
@@ -63,8 +62,7 @@ def file_in_package(policy: PackagePolicy) -> Path:
             f"model.file: the package {policy.name} has no {policy.file}: correct the path, or"
             f" install the package again: {install} --force-reinstall"
         )
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256(path)
     if found != policy.sha256:
         raise BadInput(
             f"model.sha256: {path} has {found}, so it is another policy than {policy.sha256}:"

@@ -25,6 +25,7 @@ from analysis.results.folder import BASE
 from eval.files.csv_text import csv_text
 from eval.files.durable import write_text
 from eval.files.errors import BadInput
+from eval.files.results_layout import run_folder
 
 BROUGHT = "brought"
 
@@ -34,7 +35,7 @@ def write_study(study: BroughtStudy, folder: Path) -> None:
     spec = study_spec(study)
     write_text(folder / "spec.yaml", yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
     for run in study.runs:
-        write_run_folder(study, run, folder / run.arm / f"seed-{run.seed}")
+        write_run_folder(study, run, folder_of(folder, run))
     for at, counts in study.reported().items():
         write_text(
             evaluation_folder(folder, at) / f"{at.benchmark}.counts.csv", counts_text(counts)
@@ -51,9 +52,15 @@ def write_study(study: BroughtStudy, folder: Path) -> None:
 
 
 def evaluation_folder(folder: Path, at: Place) -> Path:
-    return (
-        folder / BASE / "eval" if at.arm == BASE else folder / at.arm / f"seed-{at.seed}" / "eval"
-    )
+    return folder_of(folder, at) / "eval"
+
+
+def folder_of(folder: Path, at: Place) -> Path:
+    """Folder of a run, or of the base policy."""
+    if at.arm == BASE:
+        return folder / BASE
+    assert at.seed is not None  # places of runs without a seed are refused (missing_labels)
+    return run_folder(folder, at.arm, at.seed)
 
 
 def write_run_folder(study: BroughtStudy, run: Place, folder: Path) -> None:
