@@ -64,7 +64,7 @@ UNIT_TESTS := $(patsubst %,tests/*/test_%.py,architecture bring_checks bring_too
     certificate closing compare config contamination diagnostics families golden install \
     jsonl marks measures \
     method_table methods objective pass_at_k planning policy_folder problems prompts reach rollout \
-    schema score seed_looks statistics sweep_statistics sweep_study tables tasks tracking_sweep \
+    reference schema score seed_looks statistics sweep_statistics sweep_study tables tasks tracking_sweep \
     training_settings verify_extract)
 
 check: lint
