@@ -1,9 +1,16 @@
-# make all    from a fresh clone: environment, default experiment, tables and figures
-# make sweep  the default sweep over AER's target ratio, and its report
-# make battery  all probes with the same arms, on one scorecard
-# make check  linters, types and unit tests: minutes
-# make test   linters, types and all tests
-# make test-faults   a small study is killed, interrupted, runs out of disk: docs/reliability.md
+# make all          from a fresh clone: environment, default experiment, tables and figures
+# make smoke        the same with an experiment of a minute or two
+# make sweep        the default sweep over AER's target ratio, and its report
+# make battery      all probes with the same arms, on one scorecard
+# make certificate  arms of which the truth is known, with 60 seeds
+# make plan         what an experiment will cost: make plan EXPERIMENT=qwen3_4b
+# make doctor       what this machine can run
+# make ui           MLflow's pages: compares runs
+# make check        linters, types and unit tests: minutes
+# make test         linters, types and all tests
+# make test-faults  a small study is killed, interrupted, runs out of disk: docs/reliability.md
+# make fuzz, audit, update    broken text for every reader; known vulnerabilities; newer packages
+# make clean        deletes results/, all of it
 # The environment .venv is made on first use; a second call does not install again.
 
 PYTHON ?= python3
@@ -61,11 +68,10 @@ ui: .venv/installed
 
 # Tests that train nothing and start at most a Python process.
 UNIT_TESTS := $(patsubst %,tests/*/test_%.py,architecture bring_checks bring_tools bring_traps \
-    certificate closing compare config contamination diagnostics families golden install \
-    jsonl marks measures \
-    method_table methods objective pass_at_k planning policy_folder problems prompts reach rollout \
-    reference schema score seed_looks statistics sweep_statistics sweep_study tables tasks tracking_sweep \
-    training_settings verify_extract)
+    certificate closing compare config contamination diagnostics families golden install jsonl \
+    marks measures method_table methods objective pass_at_k planning policy_folder problems prompts \
+    reach reference rollout schema score seed_looks statistics sweep_statistics sweep_study tables \
+    tasks tracking_sweep training_settings verify_extract)
 
 check: lint
 	python -m pytest $(UNIT_TESTS)
@@ -117,7 +123,7 @@ test-vllm: .venv-vllm/installed
 	@touch $@
 
 .venv/python:
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11") if not (3, 11) <= sys.version_info < (3, 14) else 0'
 	@echo "Making .venv"
 	@$(PYTHON) -m venv .venv
 	@touch $@
@@ -134,5 +140,6 @@ test-vllm: .venv-vllm/installed
 update: .venv/installed
 	@python experiments/install.py --lock
 
+# Deletes the results of all experiments.
 clean:
 	rm -rf results .snakemake

@@ -41,12 +41,13 @@ LEVERS = (
 )
 
 
+SETTINGS: dict[str, dict[str, Any]] = {"fixed_coefficient": {"coefficient": 0.01}}
+"""Method → values of the fields that have no default."""
+
+
 def examples() -> list[Any]:
     """One of each method with its published settings."""
-    return [
-        cls(coefficient=0.01) if name_of(cls) == "fixed_coefficient" else cls()
-        for cls in get_args(AnyMethod)
-    ]
+    return [cls(**SETTINGS.get(name_of(cls), {})) for cls in get_args(AnyMethod)]
 
 
 def name_of(cls: Any) -> str:
@@ -120,9 +121,12 @@ def departures_of(method: Any) -> str:
     return " ".join(found[1].split()).replace("|", "\\|") if found else "–"
 
 
-def reference_of(name: str) -> str:
+def reference_of(method: Any) -> str:
+    name = method.name
+    if name in ("no_entropy", "clip_higher"):
+        return STOCK
     if name not in CHECKS:
-        return STOCK if name in ("no_entropy", "clip_higher") else "none: a reconstruction"
+        return "none: a reconstruction" if reconstruction(method) else "none"
     source = golden(FILES.get(name, name))["source"]
     commit = re.sub(r"\b([0-9a-f]{7})[0-9a-f]{33}\b", r"\1", source["commit"])
     return f"{source['repo']}, {commit}, {source['function']}".replace("|", "\\|")
@@ -149,7 +153,7 @@ def row(method: Any) -> list[str]:
         f"[`{name}`]({name}.md){rebuilt}",
         paper_of(method),
         ", ".join(lever for lever in LEVERS if lever in levers_of(method)) or "none",
-        reference_of(name),
+        reference_of(method),
         error(name, "loss"),
         error(name, "gradient"),
         error(name, "advantage", "selection", "entropy", "controller"),

@@ -1,6 +1,6 @@
 """python -m analysis.tables results/<experiment>: writes tables/<name>.{csv,md,tex,html}.
 
-The tables are main, comparisons, budget and diagnostics: see analysis/tables/layouts.py.
+Which tables there are, and their columns: analysis/tables/layouts.py.
 """
 
 from collections.abc import Sequence

@@ -165,7 +165,11 @@ def base() -> list[Check]:
     packages = f"without {', '.join(absent)}" if absent else "all"
     return [
         check_result(
-            "python", sys.version_info >= (3, 11), python, "everything", "make PYTHON=python3.11"
+            "python",
+            (3, 11) <= sys.version_info < (3, 14),
+            python,
+            "everything",
+            "make PYTHON=python3.11",
         ),
         check_result("cores", True, str(cores()), "runs side by side"),
         check_result(

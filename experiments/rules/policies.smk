@@ -67,7 +67,7 @@ rule train:
     """Train one arm with one seed. Checkpoints and train.jsonl are no declared outputs: a failed job keeps them.
 
     Where the policy is tiny the same process goes on to sample it (run_launcher), so that rule sample finds it done.
-    Snakemake retries whatever the exit code: a run that was stopped or killed resumes, bad input is refused again at once.
+    Snakemake starts a run that was stopped or killed again, and it resumes; a refusal is not retried (workflow/refusals.py).
     """
     input:
         LAYOUT.base_inputs(),

@@ -2,8 +2,8 @@
 objective (objective.py).
 
 A method is a frozen stdlib dataclass. Its fields are the paper's hyperparameters under the paper's
-names, with their ranges (ranges.py); its equations are pure functions beside it. It has two ports.
-Both see all processes' rows, and each is called once per rollout:
+names, with their ranges (ranges.py); its equations are pure functions beside it. Two calls are
+required, a third is optional. All see all processes' rows, and each is made once per rollout:
 
     control(state, accuracy_B)  before the first update: what entropy is worth in each completion,
                                 and where the ratio is clipped

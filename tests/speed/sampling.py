@@ -1,6 +1,6 @@
 """python -m tests.speed.sampling: completions per second of the transformers back end, on this CPU.
 
-The policy has the default experiment's size (width 96, 3 layers, 16 tokens) and random weights: a
+The policy has the size of that of `arithmetic` (width 96, 3 layers, 16 tokens) and random weights: a
 completion ends after 16 tokens on average, 48 at most. `generate` is stock `model.generate` on the
 same rows.
 """

@@ -2,7 +2,7 @@
 
     python -m tests.speed.shape [--rollouts 6] > table.md
 
-Both train the same random policy, of the default experiment's size, on the same prompts, 128
+Both train the same random policy, of the size of that of `arithmetic`, on the same prompts, 128
 completions of up to 52 tokens per rollout. They take turns: plain, method, method, plain. A rollout
 is everything between two rows of train.jsonl; the first of each turn is left out. With four updates
 per rollout TRL scores it anyway, with one the pass is made for `shape` alone, and its own share of
