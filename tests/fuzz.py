@@ -47,7 +47,7 @@ from analysis.tables import layouts as tables
 from eval.files.csv_text import GUARDED, csv_text
 from eval.files.errors import BadInput
 from eval.files.jsonl import dump, read_rows
-from eval.files.marks import CHECKSUMS, damage, inside, write_mark
+from eval.files.marks import CHECKSUMS, damage, listed_files, write_mark
 from eval.files.yaml_file import read_yaml
 from eval.questions import hub
 from eval.questions.problems import read_problems, write_problems
@@ -182,7 +182,7 @@ def mark(data: bytes) -> None:
     wrong = damage(path)
     if wrong:
         raise BadInput(str(wrong))
-    assert all(inside(path, name) == MARKED for name in json.loads(data))
+    assert set(listed_files(path)) <= {MARKED}
 
 
 def fault_dump(files: dict[str, bytes]) -> None:

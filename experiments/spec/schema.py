@@ -118,10 +118,12 @@ class Experiment(Closed):
     @classmethod
     def checkpoints_of_a_number(cls, given: Any) -> Any:
         """A number of checkpoints as the rollouts after which they are."""
-        blocks = [given.get(name) for name in ("evaluation", "training")] if given else []
-        if not all(isinstance(block, dict) for block in (given, *blocks)):
+        if not isinstance(given, dict):
             return given
-        number, rollouts = blocks[0].get("checkpoints"), blocks[1].get("rollouts")
+        evaluation, training = given.get("evaluation"), given.get("training")
+        if not (isinstance(evaluation, dict) and isinstance(training, dict)):
+            return given
+        number, rollouts = evaluation.get("checkpoints"), training.get("rollouts")
         if not (type(number) is type(rollouts) is int):
             return given
         if not 0 <= number < rollouts:
@@ -130,7 +132,7 @@ class Experiment(Closed):
                 " rollouts: ask for fewer"
             )
         after = [round(rollouts * each / (number + 1)) for each in range(1, number + 1)]
-        return given | {"evaluation": blocks[0] | {"checkpoints": after}}
+        return given | {"evaluation": evaluation | {"checkpoints": after}}
 
     def _check_checkpoints(self) -> None:
         after = self.evaluation.checkpoints

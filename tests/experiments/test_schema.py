@@ -199,6 +199,14 @@ def test_files_that_are_no_spec(text: str, message: str, tmp_path: Path) -> None
     assert message in str(refusal.value)
 
 
+@pytest.mark.parametrize("text", ["{}", "[1]", "", "seeds: 3", "{evaluation: {}, training: {}}"])
+def test_a_file_without_blocks_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match=r"x\.yaml: (name: is missing|is not a mapping)"):
+        load_experiment(file)
+
+
 def test_unknown_experiment_lists_the_known_ones() -> None:
     with pytest.raises(BadInput, match=r"no experiment 'aritmetic'.*arithmetic, .*smoke"):
         load_experiment("aritmetic")
