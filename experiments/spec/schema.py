@@ -124,7 +124,7 @@ class Experiment(Closed):
         if not (isinstance(evaluation, dict) and isinstance(training, dict)):
             return given
         number, rollouts = evaluation.get("checkpoints"), training.get("rollouts")
-        if not (type(number) is type(rollouts) is int):
+        if type(number) is not int or type(rollouts) is not int:
             return given
         if not 0 <= number < rollouts:
             raise ValueError(
