@@ -24,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = command_parser("eval.plan_samples", __doc__)
     parser.add_argument("--counts", type=Path, required=True, help="<set>.counts.csv of the base")
     parser.add_argument(
-        "--samples", type=int, required=True, help="per question, on average over questions"
+        "--samples", type=int, required=True, help="mean number of samples per question"
     )
     parser.add_argument(
-        "--least", type=int, default=1, help="of any question; the largest k of pass@k needs it"
+        "--least", type=int, default=1, help="least samples of a question: at least the largest k"
     )
     arguments = parser.parse_args(argv)
     write_plan(arguments.counts, arguments.samples, arguments.least)
@@ -43,7 +43,7 @@ def write_plan(counts: Path, samples: int, least: int) -> None:
     if name == counts.name:
         raise BadInput(f"--counts {counts}: give a file <set>.counts.csv")
     if not 1 <= least <= samples:
-        raise BadInput(f"--least {least} --samples {samples}: needs 1 <= least <= samples")
+        raise BadInput(f"--least {least} must be from 1 to --samples, which is {samples}")
     rows = read_counts(counts)
     planned = neyman_allocation([(row.n, row.correct) for row in rows], samples, least)
     plan, mark = (counts.with_name(name + ending) for ending in (PLAN_ENDING, ".planned"))

@@ -78,7 +78,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if arguments.batch < 1 or arguments.threads < 1:
-        raise BadInput("--batch and --threads must be 1 or more")
+        raise BadInput(
+            f"--batch {arguments.batch} --threads {arguments.threads}: both must be 1 or more"
+        )
     asked = asked_sets(arguments)
     if all(is_sampled(arguments, each) for each in asked):
         names = ", ".join(each.problems.stem for each in asked)
@@ -235,7 +237,8 @@ def load_tokenizer(policy: Path, dtype: str) -> tuple[Any, str, int]:
         tokenizer = AutoTokenizer.from_pretrained(policy, local_files_only=True)
     except (OSError, ValueError) as error:
         raise BadInput(
-            f"{policy}: its configuration or tokenizer cannot be loaded: {error}"
+            f"{policy}: its configuration or tokenizer cannot be loaded ({error}): make or download"
+            " the policy again"
         ) from None
     stored = str(config.dtype or "float32").removeprefix("torch.")
     limit = getattr(config.get_text_config(), "max_position_embeddings", None)
@@ -277,7 +280,7 @@ def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         nargs="+",
         required=True,
-        help="per problem: one number, or one per file",
+        help="completions per problem: one number, or one per problems file",
     )
     parser.add_argument(
         "--plan",
@@ -285,12 +288,12 @@ def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="<set>.samples_per_question.csv",
-        help="of sets whose questions get unequal numbers of samples (eval.plan_samples)",
+        help="plans of sets whose questions get unequal numbers of samples (eval.plan_samples)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for <set>.samples.jsonl")
     parser.add_argument("--template", required=True, help="prompt template (docs/benchmarks.md)")
     parser.add_argument("--temperature", type=float, required=True, help="0 is greedy")
-    parser.add_argument("--top-p", type=float, required=True)
+    parser.add_argument("--top-p", type=float, required=True, help="1 samples from all tokens")
     parser.add_argument(
         "--max-tokens", type=int, required=True, help="longest completion, in tokens"
     )
@@ -298,7 +301,7 @@ def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--seed",
         type=int,
         required=True,
-        help="of the run; the seed of each sample is derived from it",
+        help="seed of the run, from which the seed of each sample is derived",
     )
     parser.add_argument("--engine", default="transformers", choices=["transformers", "vllm"])
     parser.add_argument(
@@ -315,7 +318,11 @@ def parse_sampling_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="what to do with a samples file of other settings",
     )
     parser.add_argument(
-        "--label", action="append", default=[], metavar="NAME=VALUE", help=", ".join(LABELS)
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"label of every row; NAME is one of {', '.join(LABELS)}",
     )
     return parser.parse_args(argv)
 

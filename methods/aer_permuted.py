@@ -2,14 +2,14 @@
 
     w_q = α · λ(g_π(q))    π: a random permutation of the questions, anew in each rollout
 
-All else is AER's: the size of α, its target, and how many questions weigh how much. Only which
-question gets which weight says nothing, so what `aer` is better at than this comes from difficulty.
+All else is AER's: the size of α, its target, and how many questions get each weight. Only the
+assignment of weights to questions is random, so what `aer` gains over this comes from difficulty.
 `shape: constant` of `aer` also changes how much weight there is in all.
 
 Source: ours, a permutation control for `aer` (arXiv 2510.10959, a reconstruction).
 
-Departures: none. The weights need random numbers, which only `shape` sees, so that they are levers
-on tokens, equal within a completion.
+Departures: none. The weights need random numbers, which only `shape` gets, so they are levers on
+tokens, equal within a completion.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
     w_i = 0
 
-Source: DeepSeekMath (arXiv 2402.03300) without its KL term, as sibling maths runs do.
+Source: DeepSeekMath (arXiv 2402.03300) without its KL term.
 """
 
 from dataclasses import dataclass

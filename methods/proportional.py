@@ -1,12 +1,12 @@
-"""A proportional controller: the bonus is as large as entropy lies below its target.
+"""A proportional controller: the bonus grows with the distance of entropy below its target.
 
     w_i = K_p max(0, H* - H)            H of the rollout before
 
 Source: arXiv 2606.00096, whose subject is tool use of visual agents, not maths; its code had been
 announced and could not be read. A reconstruction from secondary text.
 
-Departures: H is that of the rollout before, and 0 worth in the first one. The bonus is divided by
-the T of the policy term.
+Departures: H is that of the rollout before, so the first rollout has no bonus. The bonus is divided
+by the T of the policy term.
 """
 
 from dataclasses import dataclass

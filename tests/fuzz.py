@@ -340,7 +340,7 @@ def is_number(cell: str) -> bool:
 
 
 def tracking(rows_found: list[dict[str, Any]]) -> None:
-    points = [point for row in row_points(rows_found, 1e9) for point in row]
+    points = [point for row in row_points(PLACE / "train.jsonl", rows_found, 1e9) for point in row]
     assert all(len(point.name) <= 250 and ".." not in point.name.split("/") for point in points)
 
 

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
     parser.add_argument("--out", type=Path, required=True, help="results folder to make")
     parser.add_argument(
-        "--mapping", type=Path, default=Path("bring.yaml"), help="default: bring.yaml"
+        "--mapping", type=Path, default=Path("bring.yaml"), help="mapping file (bring.yaml)"
     )
     arguments = parser.parse_args(argv)
     from analysis.bring.command import bring, told  # matplotlib and pandas take seconds to load

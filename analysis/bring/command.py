@@ -24,7 +24,9 @@ def bring(sources: list[Path], out: Path, mapping: Path) -> BroughtStudy:
     files = {name: path for name, path in files.items() if not is_below(path.resolve(), own)}
     if not mapping.exists():
         write_text(mapping, draft(out.name, files))
-        raise BadInput(f"{mapping}: written as a draft: replace each ? and start again")
+        raise BadInput(
+            f"{mapping}: this draft was written: replace each ? in it and run the command again"
+        )
     try:
         study = make_study(gather_sources(wanted := read_mapping(mapping), files, links), wanted)
     except BadInput as error:
@@ -58,5 +60,5 @@ def told(study: BroughtStudy, out: Path) -> str:
     lines += [f"- {each.kind}: {each.where}: {each.what}" for each in study.findings[:SHOWN]]
     more = len(study.findings) - SHOWN
     lines += [f"- and {more} more: {out / BROUGHT / 'findings.csv'}"] if more > 0 else []
-    lines += [f"Next: python -m analysis.tables {out}; the same with figures, and report"]
+    lines += [f"Next: run python -m analysis.tables {out}, then analysis.figures, analysis.report"]
     return "\n".join(lines)

@@ -86,7 +86,7 @@ def read_placed(
     placed = put(read, entry, fields, mapping.base)
     rename_keys(placed, tool, entry, whole.unmapped)
     if not placed.places() and not read.settings:
-        said = f"no row of it is one that {tool.name} writes"
+        said = f"the file has no row in the format of {tool.name}"
         placed.findings = [*placed.findings, Finding("nothing read", name, said)]
     placed.findings = [*placed.findings, *contradicted(read, placed, mapping, name)]
     whole.found.settings |= read.settings if "contamination" in read.settings else {}

@@ -23,7 +23,7 @@ def main() -> None:
         "--studies", type=int, default=1000, help="simulated studies per table cell"
     )
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws per study")
-    parser.add_argument("--seed", type=int, default=0, help="of all random streams")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random streams")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
         "--only",

@@ -15,8 +15,10 @@ from eval.files.errors import BadInput, exit_with_message
 def main(argv: Sequence[str] | None = None) -> None:
     parser = command_parser("analysis.certificate", __doc__)
     parser.add_argument("results", type=Path, help="results of experiments/probes/certificate.yaml")
-    parser.add_argument("--seeds", type=int, default=3, help="of an arm in a repetition")
-    parser.add_argument("--repetitions", type=int, default=200, help="of each planted difference")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds per arm and repetition")
+    parser.add_argument(
+        "--repetitions", type=int, default=200, help="repetitions per planted difference"
+    )
     arguments = parser.parse_args(argv)
     with exit_with_message():
         if arguments.seeds < 2 or arguments.repetitions < 1:

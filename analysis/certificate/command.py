@@ -150,7 +150,7 @@ def checks_table(checks: list[CheckResult], seeds: int) -> Table:
         " a run. Verdicts at 5 % on pass@1. Intervals of shares: Clopper and Pearson."
     )
     return Table(
-        "checks", "What is said where the truth is known", pd.DataFrame(rows), columns, (note,)
+        "checks", "Verdicts where the truth is known", pd.DataFrame(rows), columns, (note,)
     )
 
 

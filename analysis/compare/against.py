@@ -96,7 +96,7 @@ def compare_all(
     reference = full_name(arms, reference)
     if settings.looks and sources.looked:
         raise BadInput(
-            f"--looks: those of {sources.looked[0].name} are in its spec.yaml: leave --looks out"
+            f"--looks: the spec.yaml of {sources.looked[0].name} sets its looks: leave --looks out"
         )
     asked = {full_name(arms, arm) for arm in only} or arms.keys()
     pairs = [
@@ -146,8 +146,8 @@ def require_their_pairing(looked: Sequence[LookedAt], settings: Settings) -> Non
     for each in looked:
         if each.pairing != settings.pairing:
             raise BadInput(
-                f"--pairing {settings.pairing}: the looks of {each.name} have judged with"
-                f" {each.pairing} (analysis.pairing of its spec.yaml): give --pairing"
+                f"--pairing {settings.pairing}: the looks of {each.name} used pairing"
+                f" {each.pairing} (analysis.pairing in its spec.yaml): give --pairing"
                 f" {each.pairing}"
             )
 

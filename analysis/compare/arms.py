@@ -80,8 +80,8 @@ def experiment(folder: Path, name: str) -> Arms:
         files.setdefault(f"{name}/{arm}", {}).setdefault(benchmark, {})[int(seed)] = path
     if not files:
         raise BadInput(
-            f"{folder} holds no ARM/seed-N/eval/BENCHMARK{SUFFIX}. Is it an experiment that was"
-            " evaluated?"
+            f"{folder}: has no ARM/seed-N/eval/BENCHMARK{SUFFIX}: give the results folder of an"
+            " evaluated experiment"
         )
     for benchmark in sorted({each for sets in files.values() for each in sets}):
         by_seed = [sets.get(benchmark, {}) for sets in files.values()]
@@ -136,7 +136,7 @@ def shared_benchmarks(arms: Arms, asked: str | None) -> list[str]:
     named = sorted({benchmark for sets in arms.values() for benchmark in sets} - {ANY})
     if asked is not None:
         if named and asked not in named:
-            raise BadInput(f"no arm was evaluated on {asked}. There is: {', '.join(named)}.")
+            raise BadInput(f"no arm was evaluated on {asked}: choose one of {', '.join(named)}")
         return [asked]
     if len(named) > 1 and any(ANY in sets for sets in arms.values()):
         raise BadInput(

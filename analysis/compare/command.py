@@ -78,7 +78,7 @@ def compare_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--benchmark", help="compare on this one only")
     parser.add_argument("--k", type=at_least_one, default=1, help="score is pass@k; 1 is avg@n")
     parser.add_argument("--draws", type=at_least_one, default=10_000, help="bootstrap draws")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap draws")
     parser.add_argument(
         "--pairing",
         choices=("none", "seed"),
@@ -91,8 +91,8 @@ def compare_arguments(argv: list[str] | None) -> argparse.Namespace:
         nargs="+",
         default=(),
         metavar="SEEDS",
-        help="seeds per arm at each look that was fixed beforehand: tests at the level of the one"
-        " that the arms are at (docs/statistics.md)",
+        help="seeds per arm at each planned look; tests at the level of the look that the arms have"
+        " reached (docs/statistics.md)",
     )
     parser.add_argument(
         "--spending", choices=SPENDINGS, default=DEFAULT_SPENDING, help="how looks share the 5 %%"

@@ -133,9 +133,9 @@ def level_in_words(found: Compared) -> str:
         )
     if found.level < ALPHA:
         return (
-            f"Comparisons that no look judged are tested at {found.level:.2g} or more instead of"
-            " .05, the level of the earlier look at which one of the two arms stopped, and with"
-            " its seeds; p is multiplied by .05 / level."
+            "Comparisons that no look judged use the level and the seeds of the look at which the"
+            f" first of the two arms stopped: {found.level:.2g} or more instead of .05; p is"
+            " multiplied by .05 / level."
         )
     return ""
 

@@ -16,8 +16,8 @@ CAPTIONS: dict[str, Caption] = {
         "Evaluation",
         "Every arm against the reference",
         "Difference in points with its 95 % interval, adjusted for all comparisons of the column"
-        " (Holm), coloured by verdict. Hollow: the base policy. A triangle with a number lies"
-        " beyond the axis.",
+        " (Holm), coloured by verdict. Hollow: the base policy. Triangle: the difference is beyond"
+        " the axis; the number is its value.",
     ),
     "pass_at_k": Caption(
         "Evaluation",

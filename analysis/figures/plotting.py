@@ -144,5 +144,5 @@ def label_x_axis(axes: Axes, over: str = "rollouts") -> None:
 def concatenated(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """The frames as one. Raises NothingToPlot if there are none."""
     if not frames:
-        raise NothingToPlot("no run has measured it")
+        raise NothingToPlot("no run has measured this quantity")
     return pd.concat(frames, ignore_index=True)

@@ -69,17 +69,17 @@ def fitted_ceiling(curve: TrainingCurve) -> tuple[Ceiling | None, str]:
     if curve.x[0] != 0:
         return None, "the base policy has not been evaluated"
     if len(curve.x) - 1 < FEWEST_POINTS:
-        return None, f"it needs {FEWEST_POINTS} points after the base policy"
+        return None, f"fewer than {FEWEST_POINTS} policies were evaluated after the base policy"
     errors, y_X = point_errors(curve.y_XSQ), curve.value
     if not rises(y_X, errors):
         return None, "the last policy is not clearly above the base policy"
     fit = fit_curve(curve.x, y_X, errors.root_XX)
     if fit.at_a_bound:
-        return None, "no curve of this shape fits best"
+        return None, "the best fit is at a bound of its parameters"
     if curve.x[-1] < fit.half:
         return None, (
-            f"training ended after {curve.x[-1]:,.0f} completions, before half of the rise that the"
-            f" fit sees, which is at {fit.half:,.0f}"
+            f"training ended after {curve.x[-1]:,.0f} completions, before half of the fitted rise"
+            f" (at {fit.half:,.0f})"
         )
     parts = [float(fit.weights_X @ each @ fit.weights_X) for each in errors[:2]]
     allowed = critical(parts, errors.degrees)

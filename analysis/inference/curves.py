@@ -102,7 +102,7 @@ def compare_curves(
     """
     if a.x.tolist() != b.x.tolist():
         raise BadInput(
-            "its curve has other points than the reference's: their means are not compared"
+            "not compared: its curve has other points (completions) than the reference's curve"
         )
     a_SQ, b_SQ, squared = mean_scores(a), mean_scores(b), mean_weights(a.x) ** 2
     variance = float(squared @ (a.tries_X + b.tries_X))

@@ -90,8 +90,8 @@ def family_level(
     """
     if seeds not in looks:
         raise BadInput(
-            f"{seeds} seeds are none of the looks {list(looks)} that were fixed beforehand: train"
-            " up to the next one"
+            f"the arms have {seeds} seeds, and looks are planned after {list(looks)} seeds only:"
+            " train up to the next of them"
         )
     look = list(looks).index(seeds)
     steps = range(1, family + 1)

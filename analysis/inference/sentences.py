@@ -20,14 +20,14 @@ def sentence(
             lone = "each of them"
         return (
             f"{benchmark}: {arm} and {reference} are not distinguishable as methods. Their runs"
-            f" differ by {facts}, and with one training seed of {lone} it is unknown how much of"
-            " that another seed would change."
+            f" differ by {facts}; with one training seed of {lone}, how much of that is due to the"
+            " seed is unknown."
         )
     undecided = f"{benchmark}: {arm} and {reference} are not distinguishable, {facts}."
     if not only_look:
         return undecided
     return (
-        f"{undecided} As its only comparison, a study like this would see a true difference of"
+        f"{undecided} With this comparison alone, such a study would detect a true difference of"
         f" {signed_points(found.minimal_difference)[1:]} points about four times in five."
     )
 

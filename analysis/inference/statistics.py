@@ -259,7 +259,7 @@ def _interval(
 def _scores(counts: Counts, k: int) -> np.ndarray:
     if len(counts.problem_ids) < 2:
         raise BadInput(
-            "one question says nothing about questions like it: intervals need at least 2."
+            "there is only one question, and an interval needs at least 2: evaluate more questions"
         )
     return scores(counts, k)
 

@@ -18,10 +18,10 @@ from eval.files.errors import BadInput
 
 BROUGHT_TABLES = {  # file: caption
     "claims": "Published figures beside their recount",
-    "differences": "Samples that the suite's verifier grades otherwise",
-    "checkpoints": "Every evaluated policy; reported: 1",
+    "differences": "Samples that the tool and the suite's verifier grade differently",
+    "checkpoints": "Every evaluated policy (reported = 1: stands for its run)",
     "change": "Answers changed against the base policy, and between an arm's own seeds",
-    "unmapped": "Keys of the logs that are no quantity of the suite",
+    "unmapped": "Log keys without a name in the suite",
     "sources": "Files",
 }
 MOST_SHOWN = 500  # rows of a table on the page; the CSV has all

@@ -88,7 +88,7 @@ def by_verdict(rows: list[dict[str, Any]], reference: str, several: bool) -> lis
 def size(row: dict[str, Any], several: bool) -> str:
     """−0.8 ±9.5 points on a benchmark, the interval adjusted as the verdict is."""
     half = 100 * (row["high_holm"] - row["low_holm"]) / 2
-    where = f" on {row['benchmark']}" if several else " points"
+    where = f" points on {row['benchmark']}" if several else " points"
     return f"{signed_points(row['difference'])} ±{half:.1f}{where}"
 
 

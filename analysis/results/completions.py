@@ -38,7 +38,7 @@ class KeptCompletion(BaseModel, frozen=True, strict=True):
     @model_validator(mode="after")
     def lists_fit(self) -> "KeptCompletion":
         if not len(self.pieces) == len(self.entropy) == len(self.logp) == self.length:
-            raise ValueError("pieces, entropy and logp have not as many entries as `length` says")
+            raise ValueError("pieces, entropy and logp must have `length` entries each")
         return self
 
 
@@ -66,9 +66,10 @@ def completion_in(line: bytes, place: str) -> KeptCompletion:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{place}: no completion: {where} {first['msg']}".strip()) from None
+        said = f"{where} {first['msg']}".strip()
+        raise BadInput(f"{place}: not a completion ({said}): delete the file") from None
     except ValueError as error:
-        raise BadInput(f"{place}: not JSON ({error})") from None
+        raise BadInput(f"{place}: not JSON ({error}): delete the file") from None
 
 
 def group_of(path: Path, prompt: str | None = None) -> list[KeptCompletion]:

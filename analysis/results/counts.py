@@ -86,8 +86,8 @@ def same_questions(a: Iterable[str], b: Iterable[str], name_a: str, name_b: str)
     a, b = set(a), set(b)
     if a != b and all(TOTAL in name for name in a | b):
         raise BadInput(
-            "of at least one arm only means are known, not which questions were right, so that"
-            " nothing can be paired"
+            "an arm has only means, not counts per question, so its questions cannot be paired:"
+            " bring a file with counts or samples"
         )
     for lacking, has, missing in ((name_b, name_a, a - b), (name_a, name_b, b - a)):
         if missing:

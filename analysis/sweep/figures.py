@@ -89,7 +89,7 @@ def plot_importance(study: SweepResults) -> Drawn:
     """A panel of bars per search."""
     found = [each for each in summarise_searches(study) if importance_shares(each.search)]
     if not found:
-        raise NothingToPlot("no search has enough trials to compute it")
+        raise NothingToPlot("no search has enough trials to compute the importance of a setting")
     figure, axes = panels(
         len(found), 1, 0.45 + 0.25 * max(len(each.search.settings) for each in found), sharex=True
     )

@@ -116,7 +116,7 @@ def read_trials(
         if trial.number in found[name]:
             raise BadInput(f"{where}: trial {trial.number} of {name} is duplicate: remove one row")
         if trial.chosen and any(other.chosen for other in found[name].values()):
-            raise BadInput(f"{where}: a second trial of {name} is marked as chosen.")
+            raise BadInput(f"{where}: two trials of {name} are marked as chosen: mark one only")
         found[name][trial.number] = trial
     return {
         name: tuple(trials[number] for number in sorted(trials)) for name, trials in found.items()
@@ -136,12 +136,15 @@ def trial_of(
     score = cell_number(where, row, "score")
     if measured and abs(score - sum(measured) / len(measured)) > SLACK:
         raise BadInput(
-            f"{where}: score is {score:g}, and the mean of its seeds is"
-            f" {sum(measured) / len(measured):g}."
+            f"{where}: score is {score:g}, but the mean of its seeds is"
+            f" {sum(measured) / len(measured):g}: run the sweep again, which rewrites this file"
         )
     chosen = row["chosen"].lower() == "true"
     if chosen and not (row["state"] == COMPLETE and measured):
-        raise BadInput(f"{where}: the trial is marked as chosen and has not ended with a score")
+        raise BadInput(
+            f"{where}: the trial is marked as chosen but has no score: run the sweep again, which"
+            " rewrites this file"
+        )
     return Trial(
         number=int(count),
         state=row["state"],

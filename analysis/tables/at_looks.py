@@ -64,13 +64,13 @@ def at_its_look(
     _, k, arm = pair
     at = row.get("look")
     if at is None and results.reached:
-        return f"pass@{k}: no look has compared it"
+        return f"pass@{k}: not compared at any look"
     if at is None:
         return f"pass@{k}: the first look, after {results.looks[0]} seeds, has not been made"
     if row.get("verdict") in VERDICTS_THAT_STAY:
         return f"pass@{k}: decided after {at} seeds"
     if arm in still_open:
-        return f"pass@{k}: open after {at} seeds, looked at again after the next"
+        return f"pass@{k}: undecided after {at} seeds, tested again at the next look"
     return f"pass@{k}: no verdict after {at} seeds, the arm's last"
 
 

@@ -174,11 +174,11 @@ def curve_notes(results: Results) -> tuple[str, ...]:
     asked = results.spec.get("analysis", {}).get("target_score")
     score = "the last score of " + results.reference if asked is None else f"{100 * asked:.1f}"
     return (
-        "Mean: of the curve over the completions generated for training, the base policy first."
-        " Its difference is from the reference, seeds unpaired; interval and p are adjusted (Holm)"
-        " over the arms and benchmarks of pass@1, and of pass@k.",
+        "Mean: mean of the curve over the completions generated for training, from the base policy"
+        " on. Difference: to the reference, seeds unpaired; interval and p are adjusted (Holm) over"
+        " the arms and benchmarks of pass@1, and over those of pass@k.",
         f"To reach: completions after which an arm first has {score} in pass@1"
         f"{'' if asked is None else '; in pass@k: the last score of ' + results.reference};"
-        " 95 % interval from those of the curve's points. Ceiling: of a fitted sigmoid, in points,"
-        " where the curve identifies it.",
+        " 95 % interval from those of the curve's points. Ceiling: upper limit of a fitted sigmoid,"
+        " in points, where the curve identifies it.",
     )

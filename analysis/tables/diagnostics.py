@@ -188,7 +188,7 @@ def tracking_error(entropy_R: np.ndarray, target_R: np.ndarray) -> float:
 
 
 def near_target(entropy_R: np.ndarray, target_R: np.ndarray) -> float:
-    """Share of the rollouts with a target that have |H - H*| <= NEAR · H*."""
+    """Share of the rollouts with a target that have |H - H*| <= NEAR_TARGET · H*."""
     off = np.abs(deviation(entropy_R, target_R))
     return measured_mean(np.where(np.isnan(off), np.nan, off <= NEAR_TARGET))
 

@@ -62,12 +62,12 @@ def looks_note(results: Results) -> tuple[str, ...]:
         return ()
     return (
         f"Looks after {', '.join(map(str, results.looks))} seeds per arm, fixed beforehand"
-        f" ({spending_of(results)}): a row has the numbers of the look that decided it, or of the"
-        " last that tested it, both arms with that look's seeds, of which the main table may have"
-        " more. Levels are such that all looks together give a false alarm in at most 5 % of the"
-        " studies among the rows of pass@1, and in 5 % among those of pass@k; p is multiplied by"
-        " .05 / level: .05 decides. Intervals hold over all looks;"
-        " a difference that stopped an arm early is, on average, larger than the true one.",
+        f" ({spending_of(results)}). A row has the numbers of the look that decided it, else of the"
+        " last look that tested it, with that look's seeds of both arms; the main table may use"
+        " more seeds. All looks together give a false alarm in at most 5 % of the studies in the"
+        " rows of pass@1, and in at most 5 % in those of pass@k. p is multiplied by .05 / level, so"
+        " that .05 decides. Intervals hold over all looks. A difference that stopped an arm early"
+        " is, on average, larger than the true one.",
     )
 
 
@@ -88,10 +88,11 @@ def precision_notes(results: Results) -> tuple[str, ...]:
         " more questions, or twice the samples. Shares of its variance: seeds, what moves whole"
         " training runs; questions, what the methods do to single questions; interaction, what a"
         " run does to single questions (with one sample per question: counted as sampling). Seeds"
-        " to see 5 points: with so many per arm four of five studies would call a true difference"
-        " of that size; – where these questions do not suffice. Enough samples: with so many per"
-        " question sampling weighs as much as all the rest."
-        + " Where arms stop at looks: of the seeds that the row's look had."
+        " to see 5 points: the seeds per arm with which four of five studies would call a true"
+        " difference of 5 points; – if no number of seeds suffices on these questions. Enough"
+        " samples: the samples per question at which sampling adds as much variance as all the"
+        " rest."
+        + " Where arms stop at looks, a row uses the seeds of its look."
         * bool(results.looks),
     )
 
@@ -111,8 +112,9 @@ def diagnostics_notes(results: Results) -> tuple[str, ...]:
         f" {NEAR_TARGET:.0%}; overshoot: largest excursion after the target was first reached.",
         f"Flags: collapsed, final entropy below {COLLAPSED:g} × initial (unless a lower target is"
         f" held); exploded, above {EXPLODED:g} × or so recorded by its run, from the rollout in"
-        " the column on; stopped early, for that; all wrong or all right, every group in more"
-        f" than {OFTEN_SHARE:.0%} of the rollouts; diverged, final accuracy below {DIVERGED:g} ×"
+        " the column on; stopped early, because it exploded; all wrong or all right, every group in"
+        f" more than {OFTEN_SHARE:.0%} of the rollouts; diverged, final accuracy below"
+        f" {DIVERGED:g} ×"
         f" initial; off target, tracking error above {OFF_TARGET:.0%}; inert, the method never"
         " moved the policy; wound up, alpha at its maximum or growing without effect; unequal"
         " budget; missing.",
@@ -220,8 +222,8 @@ def reconstruction_note(results: Results) -> tuple[str, ...]:
     if not rebuilt:
         return ()
     return (
-        f"{', '.join(rebuilt)}: reconstructed from the method's description, not its authors'"
-        " code: a reconstruction.",
+        f"{', '.join(rebuilt)}: a reconstruction from the method's description, without its"
+        " authors' code.",
     )
 
 

@@ -9,8 +9,8 @@
     budget       what each arm spent: equal, or flagged
     diagnostics  what each run did, with flags
 
-Each is one frame (scores, budget, diagnostics) and the literal description below of how it is
-shown.
+Each is one frame (scores.py, training.py, reach.py, curves.py, precision.py, budget.py,
+diagnostics.py) and the literal description below of how it is shown.
 """
 
 from collections.abc import Callable

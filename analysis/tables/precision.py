@@ -69,7 +69,7 @@ def precision_row(a: Counts, b: Counts, comparison: Comparison) -> dict[str, Any
     found = components(a, b, half)
     if found is None:
         alone = dict.fromkeys(NUMBERS, NAN) | {"half_width": half}
-        return alone | {"remarks": "one seed of an arm tells nothing of its seeds"}
+        return alone | {"remarks": "an arm has one seed: its seed-to-seed variation is unknown"}
     seeds, questions, samples = found.design
     one_more = found.design._replace(seeds=(seeds[0] + 1, seeds[1] + 1))
     needed = found.seeds_to_see(WORTH_SEEING)

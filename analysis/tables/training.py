@@ -83,7 +83,7 @@ def training_row(results: Results, benchmark: str, arm: str, k: int) -> dict[str
 
 
 def churn(own: Counts, base: Counts) -> dict[str, float]:
-    """Probabilities that a right answer is wrong in another run, and the reverse."""
+    """Mean flips between two seeds of the arm (NaN with one), and between a seed and the base."""
     p_SQ, base_Q = scores(own, 1), scores(base, 1)[0]
     pairs = [flips(p_SQ[i], p_SQ[j]) for i, j in combinations(range(len(p_SQ)), 2)]
     return {

@@ -42,8 +42,8 @@ NO_EFFECT = {
     "methods": "the list of methods: an arm counts its own method's module",
     "experiments.families": "the list of families: a task counts its own family's module",
 }
-"""Modules whose edit makes no result anew, each with the reason. What they import is not followed,
-since it has no other effect than theirs."""
+"""Modules whose edit makes no result outdated, each with the reason. Their imports are not
+followed, since these have no other effect than theirs."""
 
 NO_EFFECT_ROOMS = {
     "experiments.workflow": "decides what runs, not how",

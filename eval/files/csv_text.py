@@ -85,7 +85,8 @@ def _check_header(header: Sequence[str], needed: Sequence[str], path: Path) -> N
     lacking = [name for name in needed if name not in header]
     if lacking:
         raise BadInput(
-            f"{path}, line 1: no column {', '.join(lacking)}; needed are {', '.join(needed)}"
+            f"{path}, line 1: missing column {', '.join(lacking)}: add it; the file needs"
+            f" {', '.join(needed)}"
         )
     times = Counter(header)
     if len(times) < len(header):

@@ -80,7 +80,7 @@ class Appender:
         drop_torn_line(self._file.fileno())
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Hands the rows to the operating system: they are kept if this process dies."""
+        """Writes the rows to the operating system's buffer: they survive if this process dies."""
         self._file.write(b"".join(dump(row).encode() + b"\n" for row in rows))
         self._file.flush()
 

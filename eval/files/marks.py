@@ -119,7 +119,7 @@ class Damage:
 
 
 def damage(mark: Path, largest: int | None = None) -> Damage | None:
-    """The first file that is not as its mark says; None if all are. The mark may be anybody's.
+    """The first file that is not as its mark says; None if all are. The mark is not trusted.
 
     Files of more than `largest` bytes are not read: only their size is compared.
     """

@@ -46,7 +46,7 @@ class _Strict(yaml.SafeLoader):
         # A node that contains itself has no size yet, and counts as too large.
         self.items += getattr(node, "items", MOST_ITEMS) if is_alias else 1
         if self.items > MOST_ITEMS:
-            raise ConstructorError(None, None, f"stands for more than {MOST_ITEMS:,} items", mark)
+            raise ConstructorError(None, None, f"expands to more than {MOST_ITEMS:,} items", mark)
         if not is_alias:
             node.items = self.items - before
         return node
@@ -66,7 +66,7 @@ class _Strict(yaml.SafeLoader):
         try:
             value = super().construct_object(node, deep)
         except (ValueError, KeyError):  # !!int x, !!bool x, or more digits than Python converts
-            raise ConstructorError(None, None, "not a value of its kind", node.start_mark) from None
+            raise ConstructorError(None, None, "value is invalid", node.start_mark) from None
         if isinstance(value, int | float) and not abs(value) < 2**63:  # true for NaN as well
             raise ConstructorError(
                 None, None, "a number must be finite and fit into 64 bits", node.start_mark

@@ -68,7 +68,7 @@ def read_look(file: Path) -> dict[str, Any]:
     """
     found = read_object(file)
     if problem := look_problem(found):
-        raise BadInput(f"{file}: {problem}: delete it and run the study again, which makes it anew")
+        raise BadInput(f"{file}: {problem}: delete this file and run the study again")
     return found
 
 
@@ -76,9 +76,9 @@ def look_problem(found: Mapping[str, Any]) -> str:
     """What is wrong with the content of a look's file; "" if nothing is."""
     arms, rows = found.get("open"), found.get("comparisons")
     if not isinstance(arms, list) or not all(isinstance(arm, str) for arm in arms):
-        return "open is no list of arms"
+        return "`open` is not a list of arms"
     if not isinstance(rows, list):
-        return "comparisons is no list"
+        return "`comparisons` is not a list"
     problems = (
         f"comparisons[{place}]: {problem}"
         for place, row in enumerate(rows)
@@ -89,14 +89,14 @@ def look_problem(found: Mapping[str, Any]) -> str:
 
 def row_problem(row: object) -> str:
     if not isinstance(row, dict):
-        return "is no object"
-    kinds = ((LOOK_COUNTS, int, "whole number"), (LOOK_TEXTS, str, "text"))
+        return "is not an object"
+    kinds = ((LOOK_COUNTS, int, "whole number"), (LOOK_TEXTS, str, "string"))
     for keys, kind, word in (*kinds, (LOOK_NUMBERS, int | float, "number")):
         for key in keys:
             if not isinstance(row.get(key), kind):
-                return f"{key} is no {word}"
+                return f"`{key}` is missing or not a {word}"
     known = row["verdict"] in LOOK_VERDICTS
-    return "" if known else f"verdict {row['verdict']!r} is none of {', '.join(LOOK_VERDICTS)}"
+    return "" if known else f"verdict {row['verdict']!r} is not one of {', '.join(LOOK_VERDICTS)}"
 
 
 def seeds_asked(

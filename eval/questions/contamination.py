@@ -264,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, help="the cleaned training problems, JSON lines")
     parser.add_argument(
-        "--action", choices=("drop", "flag"), default="drop", help="for overlapping rows"
+        "--action", choices=("drop", "flag"), default="drop", help="what to do with overlaps"
     )
     parser.add_argument(
         "--both-directions", action="store_true", help="also pairs of kind `contained`"

@@ -80,12 +80,14 @@ def load_model(policy: Path, dtype: str) -> Any:
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(policy, dtype=dtype, **options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise BadInput(f"{policy}: transformers cannot load this policy: {error}") from None
+        raise BadInput(
+            f"{policy}: transformers cannot load this policy ({error}): make or download it again"
+        ) from None
     model, info = loaded
     absent = sorted(info["missing_keys"])
     if absent:
         raise BadInput(
-            f"{policy}: {len(absent)} weights are missing, such as {absent[0]}: write the folder"
-            " again"
+            f"{policy}: {len(absent)} weights are missing, such as {absent[0]}: save or download"
+            " the policy again"
         )
     return model.eval()

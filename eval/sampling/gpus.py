@@ -26,5 +26,6 @@ def check_gpus() -> None:
     )
     raise BadInput(
         f"{VISIBLE_DEVICES} gives this process GPUs ({given}), and PyTorch {torch.__version__} sees"
-        f" none{build}. `make doctor` says more; {VISIBLE_DEVICES}= (empty) computes on the CPU"
+        f" none{build}. Run `make doctor` to find the cause, or set {VISIBLE_DEVICES}= (empty) to"
+        " compute on the CPU"
     )

@@ -3,8 +3,8 @@
 Import it before anything of theirs. Both import optional packages as soon as they are installed:
 scikit-learn for assisted generation, scipy for detection losses, mlflow for TRL's profiler. That is
 a fifth of the time until a run starts (docs/speed.md). And both list all installed distributions,
-which takes as long as numpy. Python's collector of cyclic garbage goes through all that is loaded
-again and again while more is loaded, which is another fifth: until `begin_work` is called it waits.
+which takes as long as numpy. Python's cyclic garbage collector scans all loaded objects again and
+again during imports, which is another fifth: it runs rarely until `begin_work` is called.
 """
 
 import functools
@@ -36,8 +36,8 @@ for package, question in (
 
 
 def begin_work() -> None:
-    """Call where a command begins its work: what has been imported is not searched for garbage
-    again, and all else as usual.
+    """Call when a command has finished its imports. The collector then runs as usual, but skips
+    what has been imported.
     """
     gc.freeze()
     gc.set_threshold(*USUAL_COLLECTION)

@@ -40,13 +40,13 @@ def planned_parts(
 
 
 def sampling_code(engine: str) -> str:
-    """Of all that draws samples with this engine; the other engines do not count."""
+    """Digest of the code that draws samples with this engine, without the other engines."""
     others = {f"eval.sampling.engine_{each}" for each in ENGINES if each != engine}
     return code_digest("eval.sample", without=others)
 
 
 def policy_digest(folder: Path) -> str:
-    """Of a policy's files, read from its mark if it has one, so that no weights are read."""
+    """Digest of a policy's files, from the policy's mark if it has one: no weights are read."""
     listed = listing_digest(folder / CHECKSUMS, is_policy_file)
     return listed or digest_of({path.name: sha256(path) for path in policy_files(folder)})
 

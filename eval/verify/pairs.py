@@ -22,7 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m eval.verify.pairs", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("files", type=Path, nargs="+", help="JSON lines of pairs")
-    parser.add_argument("--workers", type=int, help="worker processes; default: one per core")
+    parser.add_argument(
+        "--workers", type=int, help="worker processes; default: one per core, at most 4"
+    )
     parser.add_argument("--wrong", action="store_true", help="print every wrongly judged pair too")
     arguments = parser.parse_args(argv)
     rows = [row for path in arguments.files for row in _read_pairs(path)]
@@ -47,7 +49,8 @@ def _read_pairs(path: Path) -> list[Row]:
         kinds = {"gold": str, "answer": str, "expected": bool, "category": str}
         for key, kind in kinds.items():
             if not isinstance(row.get(key), kind):
-                raise BadInput(f"{path}, line {line}: `{key}` is missing or not a {kind.__name__}")
+                what = "true or false" if kind is bool else "text"
+                raise BadInput(f"{path}, line {line}: `{key}` must be {what}: fix the line")
     return rows
 
 

@@ -165,20 +165,18 @@ class Verifier:
         return results
 
     def check_golds(self, golds: Iterable[str]) -> None:
-        """Raises BadInput naming the first gold that cannot be read or does not equal itself
-        answer.
+        """Raises BadInput, which names the first gold that cannot be read, or that is not verified
+        as equal to itself.
         """
         bare = {gold: _unwrapped(gold) for gold in golds}
         results = self._compare({(gold, gold) for gold in bare.values()})
         for given, gold in bare.items():
             correct, status = results[gold, gold]
             if not correct:
-                reason = (
-                    "it cannot be read"
-                    if status == "unparsed"
-                    else f"verification ended with {status}"
-                )
+                reason = {
+                    "unparsed": "cannot be read",
+                    "ok": "is not verified as equal to itself",
+                }.get(status, f"cannot be compared with itself ({status})")
                 raise BadInput(
-                    f"gold answer {given[:80]!r} does not equal itself: {reason}: "
-                    "correct or remove it"
+                    f"gold answer {given[:80]!r} {reason}: fix or remove the problem that has it"
                 )

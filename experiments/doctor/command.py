@@ -43,7 +43,8 @@ class Readiness:
 def readiness_of_experiments(found: list[Check], gpus: list[InstalledGpu]) -> list[Readiness]:
     """One answer per experiment in experiments/ and experiments/probes/.
 
-    An experiment whose file cannot be planned gets "unknown", with the reason.
+    An experiment whose file is wrong or that does not fit gets "no", with the reason. "unknown"
+    means that its check ended with an unexpected error.
     """
     given = {check.name: check for check in found}
     wanting = [name for name in ("python", "packages") if given[name].status == "missing"]
@@ -82,7 +83,7 @@ def _missing_for(
     pretrained = experiment.model.source == "pretrained"
     hub = given["hub"].status != "missing"
     if given["memory"].status == "missing":
-        yield "memory"
+        yield "the machine has less than 2 GiB of memory"
     if pretrained and not gpus:
         yield "no GPU"
     if experiment.data_dir is not None and (problem := missing_data(experiment)):

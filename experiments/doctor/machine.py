@@ -173,10 +173,18 @@ def base() -> list[Check]:
         ),
         check_result("cores", True, str(cores()), "runs side by side"),
         check_result(
-            "memory", memory >= 2, f"{memory:.1f} GiB", "1.1 GB per run of the default experiment"
+            "memory",
+            memory >= 2,
+            f"{memory:.1f} GiB",
+            "1.1 GB per run of the default experiment",
+            "a machine with 2 GiB of memory or more",
         ),
         check_result(
-            "disk", free >= 2, f"{free:.0f} GB free here", "policies and checkpoints: make plan"
+            "disk",
+            free >= 2,
+            f"{free:.0f} GB free here",
+            "policies and checkpoints: make plan",
+            "2 GB of free space on the disk of this folder",
         ),
         check_result("packages", not absent, packages, "everything", "make .venv/installed"),
     ]

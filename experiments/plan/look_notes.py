@@ -28,7 +28,7 @@ def look_notes(experiment: Experiment) -> Iterator[str]:
     """A line where looks are made in vain."""
     if useless := looks_without_verdict(experiment):
         yield (
-            f"looks after {', '.join(map(str, useless))} seeds stop no arm: with"
-            f" {experiment.analysis.draws:,} draws no p is as small as they ask for (raise"
-            " analysis.draws, or leave them out)"
+            f"warning: looks after {', '.join(map(str, useless))} seeds cannot stop an arm: with"
+            f" {experiment.analysis.draws:,} draws no p is below their level: raise analysis.draws,"
+            " or leave these looks out"
         )

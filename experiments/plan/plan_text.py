@@ -35,8 +35,8 @@ def heading(plan: Plan) -> Iterator[str]:
         after = experiment.looks.after
         least = plan.with_seeds(after[0])
         yield (
-            f"at most: with looks after {', '.join(map(str, after))} seeds it is {least.runs} runs"
-            f" at least, which take {least.total.hours:,.2f} of the hours below"
+            f"at most, because arms may stop at looks after {', '.join(map(str, after))} seeds: at"
+            f" least {least.runs} runs, {least.total.hours:,.2f} hours in total"
         )
         yield from look_notes(experiment)
     yield f"policy: {name}, {quantity(plan.shape.parameters)} parameters"
@@ -126,9 +126,9 @@ def policy_notes(experiment: Experiment, results: Path) -> Iterator[str]:
     yield from found
     if not found and isinstance(experiment.model, PretrainedPolicy):
         yield (
-            "the base policy has not answered yet: whether it solves some of the prompts and not"
-            f" all is seen after `snakemake all --config experiment={experiment.name} --until"
-            " base_score`, by this plan"
+            "the base policy is not evaluated yet: run `snakemake all --config"
+            f" experiment={experiment.name} --until base_score` and then this plan again, to see"
+            " whether it solves some of the prompts and not all"
         )
 
 

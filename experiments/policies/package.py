@@ -115,8 +115,9 @@ def correct_tokenizer(tokenizer: Any, path: Path) -> None:
     splitting: Any = said.get("pre")
     if said.get("model") != "gpt2" or splitting not in DIGITS_ALONE:
         raise BadInput(
-            f"{path}: its tokenizer is {said.get('model')} with splitting {splitting!r}, of which"
-            f" {', '.join(DIGITS_ALONE)} are known: add it to experiments/policies/package.py"
+            f"{path}: its tokenizer is {said.get('model')} with splitting {splitting!r}; supported"
+            f" are gpt2 with {' or '.join(DIGITS_ALONE)}: choose another file, or add the"
+            " splitting to experiments/policies/package.py"
         )
     rule = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=True)
     digits = pre_tokenizers.Digits(individual_digits=True)

@@ -20,7 +20,9 @@ RENDERED = 64
 def check_context(
     prompts: Sequence[str], tokenizer: Any, config: Any, max_completion_length: int
 ) -> None:
-    """config: of the model; max_completion_length: tokens.
+    """Checks that every prompt has a token and that its longest completion fits the context.
+
+    config: of the model; max_completion_length: tokens.
 
     Raises:
         BadInput: a prompt is empty, or leaves too little of the context to a completion.
@@ -42,7 +44,9 @@ def check_context(
 
 
 def check_reloaded(template: str, texts: Sequence[str], tokenizer: Any) -> None:
-    """texts: of training problems.
+    """Checks that a saved and loaded tokenizer gives the same prompts and tokens.
+
+    texts: of training problems; the first RENDERED are checked.
 
     Raises:
         BadInput: the tokenizer gives other prompts or tokens once it has been saved and loaded.

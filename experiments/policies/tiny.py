@@ -87,7 +87,10 @@ TaughtPair = tuple[list[int], list[int]]  # token ids of a question and of its a
 def draw_pair(
     family: TaughtFamily, codes: Mapping[str, int], progress: float, rng: random.Random
 ) -> TaughtPair:
-    """codes: token → its id."""
+    """A random question of the stream "base", and a demonstration that answers it.
+
+    codes: token → its id.
+    """
     level = family.level_to_teach(progress, rng)
     asked = question_of_stream(family, level, "base", rng)
     answer = family.demonstration(asked, progress, rng) + END_OF_ANSWER

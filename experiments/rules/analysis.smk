@@ -2,7 +2,7 @@
 
 
 rule tables:
-    """Main, comparisons, budget and diagnostics tables, as CSV, Markdown, LaTeX and HTML."""
+    """All tables (analysis/tables/layouts.py), as CSV, Markdown, LaTeX and HTML."""
     input:
         evidence,
     output:

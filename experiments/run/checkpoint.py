@@ -63,7 +63,8 @@ def resume_point(folder: Path, identity: Mapping[str, str], processes: int = 1) 
             return path
     if found:
         print(
-            f"warning: {folder}: no good checkpoint is left, the run starts anew", file=sys.stderr
+            f"warning: {folder}: no undamaged checkpoint: the run starts from the beginning",
+            file=sys.stderr,
         )
     return None
 

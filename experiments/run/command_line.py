@@ -7,7 +7,7 @@ from eval.files.command_line import command_parser
 
 
 def train_arguments(doc: str | None) -> argparse.Namespace:
-    """Of `python -m experiments.train`; `doc`: of the module."""
+    """The command line of `python -m experiments.train`. `doc`: docstring of the module."""
     parser = _run_parser("experiments.train", doc)
     parser.add_argument(
         "--inputs", type=Path, help="folder with problems/ and base/; default: that of the spec"
@@ -39,6 +39,6 @@ def reproduce_arguments(doc: str | None) -> argparse.Namespace:
 def _run_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
     parser = command_parser(module, doc)
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
-    parser.add_argument("--arm", required=True)
-    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--arm", required=True, help="arm of the experiment")
+    parser.add_argument("--seed", required=True, type=int, help="one of the experiment's seeds")
     return parser

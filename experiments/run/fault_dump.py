@@ -1,6 +1,4 @@
-"""Reads the dump of a fault (numerics.py), which may be truncated or copied in part:
-whole, or one sentence.
-"""
+"""Reads the dump of a fault (numerics.py). A truncated or incomplete dump raises BadInput."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

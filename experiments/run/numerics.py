@@ -131,7 +131,7 @@ def refuse_after_fault(folder: Path) -> None:
         words = fault_words(*(fault[key] for key in ("where", "rollout", "update", "what")))
     except (ValueError, KeyError, TypeError):
         raise BadInput(
-            f"{folder}: is not the dump of a fault: delete it, and the run resumes"
+            f"{folder}: its fault.json is damaged: delete this folder to resume the run"
         ) from None
     raise BadInput(said(folder, words))
 

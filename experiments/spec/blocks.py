@@ -51,7 +51,7 @@ class Task(Closed):
             )
         if self.prompts in FAMILIES:
             if self.levels is None or self.per_level is None:
-                raise ValueError(f"{self.prompts} prompts need levels and per_level")
+                raise ValueError(f"{self.prompts} prompts need levels and per_level: add both")
         elif self.prompts not in SOURCES:
             raise ValueError(
                 f"unknown prompts {self.prompts!r}: choose {' or '.join(FAMILIES)}, or one of"

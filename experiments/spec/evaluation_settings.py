@@ -37,9 +37,9 @@ class Benchmark(Closed):
             )
         if self.allocation != "equal" and self.samples <= self.least_samples:
             raise ValueError(
-                f"allocation {self.allocation} has nothing to distribute: {self.least_samples} of"
-                f" {self.samples} samples are the least of every question: raise samples, or leave"
-                " allocation out"
+                f"allocation {self.allocation} needs more than {self.least_samples} samples, the"
+                f" minimum of every question, and samples is {self.samples}: raise samples, or"
+                " leave allocation out"
             )
         if (self.levels is None) != (self.per_level is None):
             raise ValueError(
@@ -76,12 +76,13 @@ class Evaluation(Closed):
         for name, benchmark in self.benchmarks.items():
             if name == "train":
                 raise ValueError(
-                    "a benchmark cannot be called train: the training prompts have that file name"
+                    "benchmarks.train: the training prompts use this file name: rename the"
+                    " benchmark"
                 )
             if benchmark.levels is not None and name in SOURCES:
                 raise ValueError(
-                    f"{name!r} is the name of a known set, and levels make another one: give the"
-                    " generated set a name of its own"
+                    f"benchmarks.{name}: this is the name of a named set, and a benchmark with"
+                    " levels is generated: rename it, or leave levels and per_level out"
                 )
             if benchmark.levels is None and name not in SOURCES:
                 raise ValueError(

@@ -68,7 +68,7 @@ class Experiment(Closed):
     @model_validator(mode="after")
     def consistent(self) -> Self:
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds {list(self.seeds)} are not all different")
+            raise ValueError(f"seeds {list(self.seeds)} hold a duplicate: remove it")
         if self.looks and self.looks.after[-1] != len(self.seeds):
             raise ValueError(
                 f"looks: the last is after {self.looks.after[-1]} seeds, but {len(self.seeds)} are"
@@ -81,7 +81,7 @@ class Experiment(Closed):
         for name in self.arms:
             if name in RESERVED_FOLDERS:
                 raise ValueError(
-                    f"an arm cannot be called {name!r}: the results folder uses that name already"
+                    f"arms.{name}: the results folder uses this name already: rename the arm"
                 )
             self._check_arm(name)
         if isinstance(self.model, MiniaturePolicy) and self.task.prompts in FAMILIES:
@@ -137,13 +137,15 @@ class Experiment(Closed):
     def _check_checkpoints(self) -> None:
         after = self.evaluation.checkpoints
         if list(after) != sorted(set(after)):
-            raise ValueError(f"evaluation.checkpoints {list(after)} are not ascending")
+            raise ValueError(
+                f"evaluation.checkpoints {list(after)}: list each rollout once, in ascending order"
+            )
         for name in self.arms if after else ():
             training = self.training_of(name)
             if after[-1] >= training.rollouts:
                 raise ValueError(
-                    f"evaluation.checkpoints: {after[-1]} is not before the end of arm {name},"
-                    f" which has {training.rollouts} rollouts: its last policy is evaluated anyway"
+                    f"evaluation.checkpoints: {after[-1]} is not below the {training.rollouts}"
+                    f" rollouts of arm {name}: leave it out, the last policy is evaluated anyway"
                 )
             if training.stop_exploded:
                 raise ValueError(

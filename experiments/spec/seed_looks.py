@@ -40,7 +40,9 @@ class SeedLooks(BaseModel, extra="forbid", frozen=True):
     @model_validator(mode="after")
     def ascending(self) -> Self:
         if list(self.after) != sorted(set(self.after)):
-            raise ValueError(f"looks {list(self.after)} are not ascending numbers of seeds")
+            raise ValueError(
+                f"looks {list(self.after)}: list each number of seeds once, in ascending order"
+            )
         return self
 
 

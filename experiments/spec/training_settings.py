@@ -162,7 +162,7 @@ class Training(BaseModel, extra="forbid", frozen=True):
         if self.overlong_buffer >= self.max_completion_length:
             raise ValueError(
                 f"overlong_buffer {self.overlong_buffer} is not below max_completion_length"
-                f" {self.max_completion_length}: every completion would be penalised"
+                f" {self.max_completion_length}, so every completion would be penalised: lower it"
             )
         return self
 
@@ -170,8 +170,8 @@ class Training(BaseModel, extra="forbid", frozen=True):
     def engine_fits(self) -> Self:
         if self.vllm != "colocate" and self.vllm_tensor_parallel_size > 1:
             raise ValueError(
-                "vllm_tensor_parallel_size needs vllm: colocate: give it to the server's command"
-                " instead"
+                "vllm_tensor_parallel_size is for vllm: colocate only: leave it out (a server takes"
+                " --tensor-parallel-size on its own command line)"
             )
         if self.vllm == "none" or not self.vllm_importance_sampling_correction:
             return self
@@ -179,12 +179,12 @@ class Training(BaseModel, extra="forbid", frozen=True):
         if low is not None and high is not None and low >= high:
             raise ValueError(
                 f"vllm_importance_sampling_clip_min {low} is not below"
-                f" vllm_importance_sampling_clip_max {high}"
+                f" vllm_importance_sampling_clip_max {high}: lower it"
             )
         if low is None and high is None and self.vllm_importance_sampling_mode.endswith("truncate"):
             raise ValueError(
-                f"{self.vllm_importance_sampling_mode} needs vllm_importance_sampling_clip_max or"
-                " clip_min"
+                f"vllm_importance_sampling_mode {self.vllm_importance_sampling_mode} needs a bound:"
+                " set vllm_importance_sampling_clip_max or vllm_importance_sampling_clip_min"
             )
         if self.top_p < 1:
             raise ValueError(

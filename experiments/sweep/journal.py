@@ -324,7 +324,7 @@ def check_journal(path: Path) -> None:
             record = None
         known = isinstance(record, dict) and record.get("op_code") in OPERATIONS
         if not known:
-            found = "is blank" if not line.strip() else "is no record of Optuna's"
+            found = "is blank" if not line.strip() else "is not an Optuna record"
             raise BadInput(f"{path}, line {number}: {found}: delete this line, or restore a copy")
 
 

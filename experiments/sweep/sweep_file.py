@@ -97,7 +97,7 @@ class TuningStudy(Closed):
     @model_validator(mode="after")
     def consistent(self) -> Self:
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds {list(self.seeds)} are not all different")
+            raise ValueError(f"seeds {list(self.seeds)} hold a duplicate: remove it")
         benchmark = self.validation.get(self.objective.benchmark)
         if benchmark is None:
             raise ValueError(

@@ -34,9 +34,9 @@ def training_problems(
     """The training prompts, and the report on the set that they come from.
 
     Duplicate, conflicting and overlapping rows are removed before the first `limit` rows are taken.
-    Generated streams have no problem in common by construction, but are examined, too. Only where
-    problems are told in words and signs (5+3, 5-3) would an examination that leaves signs out, and
-    counts shared words, take many for one: these are compared with named sets alone.
+    Generated streams have no problem in common by construction, but are examined, too. Families
+    without demonstrations are compared with named sets only: the check ignores signs and counts
+    shared words, so it would call different problems of such a family (5+3, 5-3) duplicates.
     """
     task = experiment.task
     is_generated = task.prompts in FAMILIES

@@ -36,7 +36,10 @@ def brought_views(root: Path) -> tuple[str, list[RunView]]:
     spec = read_yaml(root / "spec.yaml")
     arms, name = spec.get("arms"), str(spec.get("name") or root.name)
     if not isinstance(arms, dict) or not all(is_plain(arm) for arm in arms):
-        raise BadInput(f"{root / 'spec.yaml'}: arms: names folders: bring the results again")
+        raise BadInput(
+            f"{root / 'spec.yaml'}: arms: is not a mapping, or an arm's name is not a plain folder"
+            " name: bring the results again"
+        )
     content = (root / "spec.yaml").read_bytes() + (root / "brought" / "sources.csv").read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:16]
     found = [whole_view(root, digest, str(spec.get("reference")))]
@@ -82,7 +85,7 @@ def seed_run(root: Path, digest: str, arm: str, folder: Path, settings: dict[str
         tags={"kind": "seed", "arm": arm, "seed": seed, "brought": "true"},
         params=settings,
         parent=f"{digest}/{arm}",
-        rollouts=row_points(rows, log.stat().st_mtime) if rows else (),
+        rollouts=row_points(log, rows, log.stat().st_mtime) if rows else (),
         points=tuple(count_points(folder / "eval")),
         artifacts=((folder / "run.json", ""),) if (folder / "run.json").is_file() else (),
     )

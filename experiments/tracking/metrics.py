@@ -70,8 +70,10 @@ def plausible_seconds(value: Any) -> float:
     return value if isinstance(value, int | float) and 0 <= value <= YEAR else 0.0
 
 
-def row_points(rows: list[dict[str, Any]], written: float) -> tuple[tuple[Point, ...], ...]:
-    """The metrics of each rollout.
+def row_points(
+    log: Path, rows: list[dict[str, Any]], written: float
+) -> tuple[tuple[Point, ...], ...]:
+    """The metrics of each rollout. `log`: file of the rows.
 
     `written`: time of the last row, seconds since 1970. Times of earlier rows are computed from the
     durations in the rows.
@@ -84,7 +86,8 @@ def row_points(rows: list[dict[str, Any]], written: float) -> tuple[tuple[Point,
         at, step = int(1000 * time), row.get("rollout")
         if not isinstance(step, int):
             raise BadInput(
-                f"train.jsonl: a row has no valid rollout number ({step!r}): delete this run"
+                f"{log}: rollout is {step!r} in a row, not a whole number: delete"
+                f" {log.parent} to train this run again"
             )
         found.append(tuple(Point(name, value, step, at) for name, value in finite_numbers(row)))
         time -= sum(

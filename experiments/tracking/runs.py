@@ -128,7 +128,7 @@ def seed_view(
         | ({TABLE_TAG: TABLE_TAG_VALUE} if table else {}),
         params=dotted_params(settings),
         parent=arm_key(experiment, arm),
-        rollouts=row_points(rows, log.stat().st_mtime),
+        rollouts=row_points(log, rows, log.stat().st_mtime),
         points=(
             *evaluation_points(experiment, folder / "eval"),
             *diagnosed_points(root / "tables", arm, seed),

@@ -215,7 +215,7 @@ def curves(run: Path, study: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...]
     log = run / seed_name(study["seeds"][0]) / "train.jsonl"
     if not log.is_file():
         return ()
-    whole = row_points(read_rows(log, torn_ok=True), log.stat().st_mtime)
+    whole = row_points(log, read_rows(log, torn_ok=True), log.stat().st_mtime)
     return tuple(
         tuple(point for point in row if point.name.split("/")[0] in CURVES) for row in whole
     )

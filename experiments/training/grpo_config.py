@@ -1,7 +1,7 @@
 """TRL's settings for one run: what the experiment says, plus what the shared objective needs
 switched off.
 
-How its batches become TRL's stands in experiments/training/update/micro_batches.py.
+experiments/training/update/micro_batches.py computes TRL's batch sizes.
 """
 
 from pathlib import Path

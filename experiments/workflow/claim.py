@@ -5,8 +5,8 @@
             however that process ends
 
 Snakemake's own locks are files. They outlive a process that is killed, and a run that ends well
-deletes those of every run in the same directory. So whoever has the claim may let go of Snakemake's
-locks on the same results: their owner is dead.
+deletes those of every run in the same directory. So the process that has the claim may delete
+Snakemake's locks on the same results: their owner is dead.
 """
 
 import os

@@ -91,7 +91,8 @@ def results_folder(config: Mapping[str, Any]) -> Path:
             raise BadInput(f"--config results={named}: {part} is a file: name a folder")
     if any(sign in named for sign in "{}\n"):
         raise BadInput(
-            f"--config results={named!r}: braces and line breaks have a meaning in rules"
+            f"--config results={named!r}: Snakemake would expand braces and line breaks: name a"
+            " folder without them"
         )
     return folder
 

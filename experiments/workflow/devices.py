@@ -88,15 +88,15 @@ def choose(count: int, environment: Mapping[str, str]) -> str | None:
     there = visible_devices(environment)
     if not there:
         print(
-            f"devices: {count} asked for, this machine shows none: the job runs without",
+            f"warning: the job asks for {count} GPUs, this machine has none: it runs on the CPU",
             file=sys.stderr,
         )
         return None
     if len(there) < count:
         names = ",".join(device.name for device in there)
         raise BadInput(
-            f"{count} GPUs asked for, {len(there)} there ({names}): set --config gpus={len(there)}"
-            " or less"
+            f"the job needs {count} GPUs and may use {len(there)} ({names}): set --config"
+            f" gpus={len(there)} or less"
         )
     if "SLURM_JOB_ID" in environment and len(there) == count:
         return None

@@ -62,7 +62,7 @@ def base_launcher(config: Mapping[str, Any], experiment: Experiment) -> str:
 
 
 def processes(config: Mapping[str, Any]) -> int:
-    """Of a training run: as many as it has GPUs, unless the configuration says otherwise."""
+    """Number of processes of a training run: one per GPU, unless the configuration sets it."""
     gpus = whole_number(config, "gpus", 0, 0)
     count = whole_number(config, "processes", gpus or 1, 1)
     if gpus > 0 and count != gpus:

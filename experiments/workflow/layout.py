@@ -76,7 +76,7 @@ class StudyLayout:
 
     @property
     def plans(self) -> list[str]:
-        """Their files that say how many of which question."""
+        """The plans of these benchmarks: files with the number of samples of each question."""
         return [f"{self.root}/base/eval/{name}{PLAN_ENDING}" for name in self.planned]
 
     @property

@@ -63,8 +63,8 @@ def date_now(root: Path) -> Iterator[str]:
             os.utime(path, ns=(now - steps * TICK, now - steps * TICK))
     if future:
         yield (
-            f"{root}: {len(future)} files were dated in the future: was the clock set back?"
-            " They are dated now"
+            f"{root}: {len(future)} files had a time in the future and now have the present time:"
+            " check this machine's clock"
         )
 
 
@@ -92,7 +92,7 @@ def undo_damaged(root: Path, runs: Sequence[str] = ()) -> Iterator[str]:
         if found.unreadable:
             raise BadInput(f"{found}: make it readable, or delete it to have it made again")
         undo(mark, found)
-        yield f"{found}: made again"
+        yield f"{found}: this step will run again"
 
 
 def marks(root: Path) -> list[Path]:
@@ -126,7 +126,7 @@ def without_spec(root: Path) -> Iterator[str]:
         load_experiment(spec)
     except BadInput:
         if marks(root):
-            yield (f"{spec}: was missing or could not be read, and is written anew")
+            yield f"{spec}: was missing or could not be read: it is written again"
 
 
 def run_of(mark: Path, root: Path) -> Path | None:

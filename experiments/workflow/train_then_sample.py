@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = command_parser("experiments.workflow.train_then_sample", __doc__)
     parser.add_argument("module", help="experiments.train, or one of experiments.policies")
     parser.add_argument("--spec", required=True, type=Path, help="results/<experiment>/spec.yaml")
-    parser.add_argument("--arm", help="of a run")
-    parser.add_argument("--seed", type=int, help="of a run")
+    parser.add_argument("--arm", help="arm of the run; leave out for a base policy")
+    parser.add_argument("--seed", type=int, help="training seed of the run")
     parser.add_argument("--out", help="folder of a base policy")
     asked = parser.parse_args(argv)
     options = {"--spec": asked.spec, "--arm": asked.arm, "--seed": asked.seed, "--out": asked.out}
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for arguments in commands:
             run_command("eval.sample", arguments)
     except (Exception, SystemExit) as error:
-        print(f"sampling failed and is left to its own job: {error!r}", file=sys.stderr)
+        print(f"sampling failed ({error!r}): the sampling job will try again", file=sys.stderr)
 
 
 def of_base(layout: StudyLayout) -> list[list[str]]:

@@ -252,7 +252,7 @@ def test_links_and_odd_files_are_not_read(tmp_path: Path) -> None:
     files, links = source_files([inside])
     assert links == ["file.csv", "folder"]
     assert list(files) == ["pipe.csv"]
-    with pytest.raises(BadInput, match="no regular file"):
+    with pytest.raises(BadInput, match="not a regular file"):
         reading.read_bytes(files["pipe.csv"])
 
 

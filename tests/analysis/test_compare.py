@@ -106,7 +106,7 @@ def test_csv_beside_an_experiment(tmp_path, monkeypatch, capsys):
     )
     text = run(monkeypatch, capsys, folder, f"mine={file}", "--benchmark", "aime")
     assert "| mine | 1 |" in text
-    assert "with one training seed of mine it is unknown" in text
+    assert "with one training seed of mine, how much" in text
     assert "Missing" not in text
 
 
@@ -179,7 +179,7 @@ def test_refusals_are_one_line(tmp_path, monkeypatch, capsys):
     file = write_counts(tmp_path / "x.csv", [4] * 12)
     (tmp_path / "empty").mkdir()
     for arguments, said in [
-        ([tmp_path / "empty"], "holds no ARM/seed-N/eval/BENCHMARK.counts.csv"),
+        ([tmp_path / "empty"], "has no ARM/seed-N/eval/BENCHMARK.counts.csv"),
         ([folder, "--reference", "b"], "unknown arm b: choose one of a/aer, a/none."),
         ([f"mine={file}"], "nothing shares a benchmark with mine"),
         ([f"mine={file}:1", f"mine={file}:1"], "mine already has a seed 1"),

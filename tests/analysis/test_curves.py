@@ -159,7 +159,7 @@ def test_a_ceiling_is_found_where_training_passed_it_by() -> None:
         (sigmoid(X, 0.2, 0.2, 150, 1), "not clearly above"),
         (
             sigmoid(X, 0.1, 0.9, 6000, 1),
-            "before half of the rise|5 points off|no curve of this shape",
+            "before half of the rise|5 points off|at a bound",
         ),
     ],
 )
@@ -183,7 +183,7 @@ def test_errors_of_points_add_what_seeds_show_beyond_questions_by_hand() -> None
 def test_a_ceiling_needs_points_and_the_base_policy() -> None:
     curve = curve_at(sigmoid(X, 0.2, 0.7, 150, 1.5))
     few = TrainingCurve(X[:4], curve.y_XSQ[:4], curve.points[:4], curve.tries_X[:4])
-    assert fitted_ceiling(few)[1].startswith("it needs 4 points")
+    assert fitted_ceiling(few)[1].startswith("fewer than 4 policies")
     lost = TrainingCurve(X[1:], curve.y_XSQ[1:], curve.points[1:], curve.tries_X[1:])
     assert "base policy has not" in fitted_ceiling(lost)[1]
 

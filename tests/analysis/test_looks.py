@@ -77,7 +77,7 @@ def test_looks_that_make_no_sense_are_refused():
     for looks in ([], [3, 3], [6, 3], [1, 4]):
         with pytest.raises(BadInput, match="ascending numbers of seeds"):
             look_levels(looks)
-    with pytest.raises(BadInput, match="4 seeds are none of the looks"):
+    with pytest.raises(BadInput, match="the arms have 4 seeds"):
         family_level([3, 6], 4, 1)
     assert family_level([3, 6], 3, 1) == look_levels([3, 6])[0]
 
@@ -117,7 +117,7 @@ def test_the_command_tests_at_the_level_of_the_look(tmp_path, capsys):
     with pytest.raises(SystemExit) as refused:
         compare([*common, "--looks", "4", "8"])
     assert refused.value.code == 2
-    assert "3 seeds are none of the looks" in capsys.readouterr().err
+    assert "the arms have 3 seeds" in capsys.readouterr().err
 
 
 def test_a_study_stops_at_the_first_look_that_decides():

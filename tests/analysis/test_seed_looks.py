@@ -83,8 +83,8 @@ def test_a_fixed_list_is_written_as_ever() -> None:
 @pytest.mark.parametrize(
     ("seeds", "said"),
     [
-        ("{looks: [6, 3]}", r"looks \[6, 3\] are not ascending"),
-        ("{looks: [3, 3]}", "are not ascending"),
+        ("{looks: [6, 3]}", r"looks \[6, 3\]: list each number of seeds once, in ascending order"),
+        ("{looks: [3, 3]}", "in ascending order"),
         ("{looks: [1, 4]}", r"seeds\.looks\.0: Input should be greater than or equal to 2, not 1"),
         ("{looks: []}", r"seeds\.looks"),
         ("{looks: [3, 1000000000]}", r"seeds\.looks\.1: Input should be less than .* 10000"),
@@ -401,9 +401,9 @@ def test_other_comparisons_are_made_at_the_earlier_look(
     assert level == family_level((3, 6), 3, 2)
     compare(asked)
     shown = capsys.readouterr().out
-    assert f"Comparisons that no look judged are tested at {level:.2g} or more" in shown
+    assert f"{level:.2g} or more instead of .05" in shown
     assert "adjusted for 2 comparisons (Holm)" in shown
-    assert "As its only comparison" not in shown
+    assert "With this comparison alone" not in shown
 
 
 def test_compare_pairs_as_the_looks_did(
@@ -445,15 +445,15 @@ def test_arms_that_cannot_be_compared_end_the_look(study: Path) -> None:
 def broken(change: str, content: dict[str, Any]) -> Any:
     first = content["comparisons"][0]
     match change:
-        case "comparisons is no list":
+        case "`comparisons` is not a list":
             return content | {"comparisons": None}
-        case "open is no list of arms":
+        case "`open` is not a list of arms":
             return content | {"open": [1]}
-        case r"comparisons\[0\]: k is no whole number":
+        case r"comparisons\[0\]: `k` is missing or not a whole number":
             del first["k"]
-        case r"comparisons\[0\]: verdict 'tied' is none of":
+        case r"comparisons\[0\]: verdict 'tied' is not one of":
             first["verdict"] = "tied"
-        case r"comparisons\[0\]: p_holm is no number":
+        case r"comparisons\[0\]: `p_holm` is missing or not a number":
             first["p_holm"] = None
     return content
 
@@ -461,11 +461,11 @@ def broken(change: str, content: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     "said",
     [
-        "comparisons is no list",
-        "open is no list of arms",
-        r"comparisons\[0\]: k is no whole number",
-        r"comparisons\[0\]: verdict 'tied' is none of",
-        r"comparisons\[0\]: p_holm is no number",
+        "`comparisons` is not a list",
+        "`open` is not a list of arms",
+        r"comparisons\[0\]: `k` is missing or not a whole number",
+        r"comparisons\[0\]: verdict 'tied' is not one of",
+        r"comparisons\[0\]: `p_holm` is missing or not a number",
     ],
 )
 def test_a_look_that_is_not_as_it_is_written_is_named(study: Path, said: str) -> None:

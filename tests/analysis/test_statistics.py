@@ -290,7 +290,7 @@ def test_one_seed_of_one_arm_decides_nothing_and_is_named(swapped):
     a, b = arms[::-1] if swapped else arms
     found = compare_arms(a, b, 1, draws=DRAWS, rng=rng())
     assert verdict(found) == "not distinguishable"
-    assert f"one training seed of {'aer' if swapped else 'none'} it is unknown" in told(found)
+    assert f"one training seed of {'aer' if swapped else 'none'}, how much" in told(found)
     assert "of the other, this one training seed" in found.covers
 
 
@@ -354,7 +354,7 @@ def test_adjusted_interval_follows_a_p_that_waits_for_a_smaller_one():
 
 
 def test_undecided_sentence_tells_what_could_have_been_seen():
-    assert "would see a true difference of 6.2 points" in told(made_up(0.01, -0.03, 0.05, p=0.4))
+    assert "would detect a true difference of 6.2 points" in told(made_up(0.01, -0.03, 0.05, p=0.4))
 
 
 def test_numbers_in_words():
@@ -480,7 +480,7 @@ def test_bad_rows_are_refused_with_file_and_line(tmp_path, row, said):
 
 
 def test_missing_column_file_and_rows_are_refused(tmp_path):
-    with pytest.raises(BadInput, match="no column correct"):
+    with pytest.raises(BadInput, match="missing column correct"):
         load_counts({0: write(tmp_path / "a.csv", [("p0", 1)], "problem_id,n")})
     with pytest.raises(BadInput, match=r"none\.csv: cannot be read"):
         load_counts({0: tmp_path / "none.csv"})

@@ -154,7 +154,7 @@ def test_one_seed_has_no_precision(broken: Path) -> None:
     frame: Any = precision_frame(load_results(broken))
     assert frame["of_seeds"].isna().all()
     assert frame["half_width"].notna().all()
-    assert frame["remarks"].eq("one seed of an arm tells nothing of its seeds").all()
+    assert frame["remarks"].eq("an arm has one seed: its seed-to-seed variation is unknown").all()
 
 
 def test_an_arm_that_was_asked_other_prompts_has_no_score(broken: Path) -> None:

@@ -485,8 +485,8 @@ def test_a_plan_with_looks_says_the_most_and_the_least() -> None:
     text = plan_text(plan)
     assert "3 arms x 6 seeds = 18 runs" in text
     assert (
-        "at most: with looks after 2, 6 seeds it is 6 runs at least, which take"
-        f" {fixed.total.hours:,.2f} of the hours below"
+        "at most, because arms may stop at looks after 2, 6 seeds: at least 6 runs,"
+        f" {fixed.total.hours:,.2f} hours in total"
     ) in text
     assert "looks" not in plan_text(fixed)
 
@@ -518,7 +518,9 @@ def test_a_plan_names_looks_that_cannot_decide(
     )
     said = [*look_notes(experiment)]
     assert len(said) == bool(useless)
-    assert all(f"after {', '.join(map(str, useless))} seeds stop no arm" in line for line in said)
+    assert all(
+        f"after {', '.join(map(str, useless))} seeds cannot stop an arm" in line for line in said
+    )
 
 
 def test_enough_samples_by_hand() -> None:

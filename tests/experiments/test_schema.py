@@ -109,7 +109,11 @@ REFUSED = [
     ),
     ("arms.none.training", {"learning_rat": 1}, "arms.none.training.learning_rat: unknown key"),
     ("arms.none.training", {"rollouts": 5}, "change the budget"),
-    ("arms.base", {"method": {"name": "no_entropy"}}, "an arm cannot be called 'base'"),
+    (
+        "arms.base",
+        {"method": {"name": "no_entropy"}},
+        "arms.base: the results folder uses this name",
+    ),
     ("arms", {"../x": {"method": {"name": "no_entropy"}}}, "arms.../x"),
     (
         "training.updates_per_rollout",
@@ -127,7 +131,11 @@ REFUSED = [
         "k = 8 needs at least 8 samples per question, not 4",
     ),
     ("evaluation.benchmarks.aime_1066", {"samples": 4, "k": [1]}, "unknown benchmark 'aime_1066'"),
-    ("evaluation.benchmarks.train", ARITHMETIC, "a benchmark cannot be called train"),
+    (
+        "evaluation.benchmarks.train",
+        ARITHMETIC,
+        "benchmarks.train: the training prompts use this file name",
+    ),
     ("evaluation.benchmarks.arithmetic_test.per_level", None, "levels and per_level go together"),
     ("task.prompts", "arithmetics", "unknown prompts 'arithmetics'"),
     ("task.template", "boxt", "unknown template 'boxt'"),
@@ -143,7 +151,7 @@ REFUSED = [
     ("task.limit", 5, "limit belongs to named sets"),
     ("evaluation.benchmarks.arithmetic_test.limit", 5, "limit belongs to named sets"),
     ("reference", "nobody", "reference 'nobody' is not an arm"),
-    ("seeds", [1, 1], "not all different"),
+    ("seeds", [1, 1], "hold a duplicate"),
     ("seeds", [], "seeds:"),
     ("extra", 1, "extra: unknown key"),
 ]
@@ -304,7 +312,7 @@ def smoke_with(folder: Path, old: str, new: str) -> Path:
         ("seeds:", "top_p: 1\nseeds:", "top_p: unknown key: it belongs to training.top_p or "
          "arms.<name>.method.top_p or evaluation.top_p"),
         ("source: tiny", "source: tiny, stesp: 1", "model.stesp: unknown key: did you mean 'steps'"),
-        ("arithmetic_test:", "aime_2024:", "'aime_2024' is the name of a known set"),
+        ("arithmetic_test:", "aime_2024:", "benchmarks.aime_2024: this is the name of a named set"),
     ],
     ids=["misspelt", "wrong block", "top level", "union", "known set"],
 )  # fmt: skip

@@ -314,10 +314,10 @@ def test_a_value_that_is_no_number_is_still_a_record(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("", "is blank"),
-        ('{"op_code": 99, "worker_id": "a"}', "is no record of Optuna's"),
-        ('{"a": 1}', "is no record of Optuna's"),
-        ("[1]", "is no record of Optuna's"),
-        ("not JSON", "is no record of Optuna's"),
+        ('{"op_code": 99, "worker_id": "a"}', "is not an Optuna record"),
+        ('{"a": 1}', "is not an Optuna record"),
+        ("[1]", "is not an Optuna record"),
+        ("not JSON", "is not an Optuna record"),
     ],
 )
 @pytest.mark.parametrize("at", [1, -1])

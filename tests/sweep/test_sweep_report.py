@@ -402,11 +402,11 @@ def edited(made: Path, tmp_path: Path, old: str, new: str, name: str = "trials.c
         ("aer,1,", "aer,1.5,", "line 3: trial must be a whole number"),
         ("aer,1,", "none,1,", "line 3: search 'none' is not in study.yaml"),
         ("False,0.2,", "False,much,", "line 3: method.tau must be a number or empty, not 'much'"),
-        ("False,0.2,", "True,0.2,", "a second trial of aer is marked as chosen"),
-        ("failed,tpe,", "failed,tpe,True", "not ended with a score"),
+        ("False,0.2,", "True,0.2,", "two trials of aer are marked as chosen"),
+        ("failed,tpe,", "failed,tpe,True", "marked as chosen but has no score"),
         ("aer,1,complete", '"aer,1,complete', "cannot be read"),
         ("no hope", "no,hope", "line 11: 23 cells under 22 headings"),
-        (",score,", ",points,", "line 1: no column score;"),
+        (",score,", ",points,", "line 1: missing column score: add it"),
     ],
 )
 def test_bad_trials_are_refused_with_their_line(
@@ -419,7 +419,7 @@ def test_bad_trials_are_refused_with_their_line(
 
 
 def test_a_score_that_is_not_the_mean_of_its_seeds_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"line 2: score is 0\.9, and the mean of its seeds is 0\.5"):
+    with pytest.raises(BadInput, match=r"line 2: score is 0\.9, but the mean of its seeds is 0\.5"):
         read_sweep(small(tmp_path, [[0.4, 0.6]], score=0.9))
 
 

@@ -142,7 +142,7 @@ def test_the_grid_is_every_combination_and_leaves_the_rest_to_the_sampler() -> N
         ),
         ({"trials": 100_001}, "trials: Input should be less than or equal to 100000"),
         ({"workers": 1_001}, "workers: Input should be less than or equal to 1000"),
-        ({"seeds": [1, 1]}, "not all different"),
+        ({"seeds": [1, 1]}, "hold a duplicate"),
         ({"experiment": "nowhere"}, "no experiment 'nowhere'"),
         ({"pruner": {"name": "mediann"}}, "did you mean 'median'"),
     ],

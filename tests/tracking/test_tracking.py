@@ -344,10 +344,14 @@ def test_times_count_back_from_the_last_row() -> None:
         {"rollout": i, "entropy": 1.0, "seconds_rollout": 2.0, "seconds_update": i + 1.0}
         for i in range(3)
     ]
-    assert [row[0].time for row in row_points(rows, 100.0)] == [91_000, 95_000, 100_000]
+    assert [row[0].time for row in row_points(Path("train.jsonl"), rows, 100.0)] == [
+        91_000,
+        95_000,
+        100_000,
+    ]
     for no_time in (math.nan, math.inf, -math.inf, 1e300, -1.0, "1"):
         rows[2]["seconds_update"] = no_time
-        assert len(row_points(rows, 100.0)) == 3
+        assert len(row_points(Path("train.jsonl"), rows, 100.0)) == 3
 
 
 def test_measures_get_plain_names() -> None:

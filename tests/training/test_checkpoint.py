@@ -86,7 +86,7 @@ def test_the_only_good_checkpoint_is_kept(
     assert checkpoints(tmp_path) == [third]
     (third / "weights").unlink()
     assert resume_point(tmp_path, RUN) is None
-    assert "no good checkpoint is left, the run starts anew" in capsys.readouterr().err
+    assert "no undamaged checkpoint: the run starts from the beginning" in capsys.readouterr().err
 
 
 def test_what_is_not_sealed_is_not_seen(tmp_path: Path) -> None:

@@ -102,8 +102,8 @@ def test_a_number_of_checkpoints_is_spread_over_training() -> None:
 @pytest.mark.parametrize(
     ("checkpoints", "said"),
     [
-        ([2, 1], "are not ascending"),
-        ([1, 3], "3 is not before the end of arm none, which has 3 rollouts"),
+        ([2, 1], "list each rollout once, in ascending order"),
+        ([1, 3], "3 is not below the 3 rollouts of arm none"),
         (3, "3 policies on the way do not fit into 3 rollouts"),
         ([0], "greater than or equal to 1"),
     ],

@@ -100,7 +100,7 @@ def faulty(fault: str, out: Path, **changes: Any) -> Faulty:
         ("mask", r"mask of the completions is wrong for \d+ of \d+ tokens"),
         ("neighbour", r"in \d of 4 groups the advantages do not follow from the rewards"),
         ("sum", "advantages of a group sum to 2 instead of 0"),
-        ("text", r"verifier saw another text than the tokens' in \d+ of 16 rows"),
+        ("text", r"in \d+ of 16 rows the verifier saw another text"),
         ("prompts", "16 of 16 prompts have other tokens than evaluation gives them"),
         ("groups", "4 groups hold completions of different prompts"),
         ("weights", "engine has the weights of update -1, the trainer those of update 0"),

@@ -212,7 +212,7 @@ def test_a_server_with_another_seed_is_refused(
     monkeypatch.setattr(Engine, "seed", 0)
     with pytest.raises(
         BadInput,
-        match=r"has seed 0 where this run needs 7000021.*experiments\.training\.vllm_server",
+        match=r"has seed 0 and this run needs 7000021.*experiments\.training\.vllm_server",
     ):
         ours(FixedCoefficient(0.1), training(vllm="server"), tmp_path)
     with pytest.raises(BadInput, match="logprobs_mode 'raw_logprobs'"):

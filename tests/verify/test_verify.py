@@ -314,7 +314,10 @@ def test_every_gold_is_accepted_and_a_wrong_answer_refused(
 
 @pytest.mark.parametrize("gold", ["", " ", "$$", "12 13", "x" * 3000, "{" * 20 + "1" + "}" * 20])
 def test_a_gold_that_cannot_be_read_is_bad_input(gold: str, verifier: Verifier) -> None:
-    with pytest.raises(BadInput, match="does not equal itself"):
+    with pytest.raises(
+        BadInput,
+        match=r"^gold answer .* (cannot be read|is not verified as equal to itself|cannot be compared)",
+    ):
         verifier.check_golds(["7", gold])
 
 

@@ -37,5 +37,5 @@ def test_nothing_wrong_is_status_0(tmp_path: Path) -> None:
 
 def test_a_row_without_a_key_is_named(tmp_path: Path) -> None:
     path = written(tmp_path / "pairs.jsonl", [PAIRS[0], {"gold": "7", "answer": "7"}])
-    with pytest.raises(BadInput, match=r"line 2: `expected` is missing"):
+    with pytest.raises(BadInput, match=r"line 2: `expected` must be true or false: fix the line"):
         main([path])

@@ -283,7 +283,7 @@ def test_a_spec_that_says_nothing_any_more_is_said(
         spec.write_bytes(content)
     repair(results)
     assert (
-        f"{spec}: was missing or could not be read, and is written anew" in capsys.readouterr().err
+        f"{spec}: was missing or could not be read: it is written again" in capsys.readouterr().err
     )
 
 
@@ -310,7 +310,7 @@ def test_files_from_the_future_are_dated_now_in_their_order(
     repair(results)
     assert old.stat().st_mtime_ns == before
     assert first.stat().st_mtime_ns < last.stat().st_mtime_ns <= time.time_ns()
-    assert "2 files were dated in the future" in capsys.readouterr().err
+    assert "2 files had a time in the future" in capsys.readouterr().err
 
 
 def test_a_mark_names_no_file_outside_its_folder(results: Path) -> None:

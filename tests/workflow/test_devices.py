@@ -143,7 +143,7 @@ def test_where_there_is_none_nothing_changes(
     assert choose(1, environment | {"CUDA_VISIBLE_DEVICES": ""}) is None
     (tmp_path / "bin" / "nvidia-smi").unlink()
     assert choose(1, {"PATH": str(tmp_path / "bin")}) is None
-    assert "1 asked for, this machine shows none" in capsys.readouterr().err
+    assert "asks for 1 GPUs, this machine has none" in capsys.readouterr().err
 
 
 def test_a_batch_job_keeps_the_devices_that_it_was_given(
@@ -156,7 +156,7 @@ def test_a_batch_job_keeps_the_devices_that_it_was_given(
 
 def test_more_than_there_are_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        BadInput, match=r"3 GPUs asked for, 2 there \(0,1\): set --config gpus=2 or less"
+        BadInput, match=r"needs 3 GPUs and may use 2 \(0,1\): set --config gpus=2 or less"
     ):
         chosen(3, machine(tmp_path, 2), monkeypatch)
 

@@ -85,7 +85,7 @@ def test_a_refusal_is_said_once_and_not_retried(checkout: Path) -> None:
     mark = str(RUN / "checksums.json")
     code, said = call(checkout, mark, "--forcerun", "train", "--keep-going")
     assert code != 0
-    assert said.count("is not the dump of a fault: delete it, and the run resumes") == 1
+    assert said.count("its fault.json is damaged: delete this folder to resume the run") == 1
     assert "log: results/mini/logs/none_1_train.log" in said
     assert "Trying to restart" not in said
     (checkout / RUN / "fault" / "fault.json").unlink()

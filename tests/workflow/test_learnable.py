@@ -51,7 +51,7 @@ def test_what_is_doubted(correct: float, truncated: float, says: list[str]) -> N
 
 def test_the_plan_says_what_the_base_policy_has_answered(tmp_path: Path) -> None:
     before = "\n".join(policy_notes(SMOLLM2, tmp_path))
-    assert "has not answered yet" in before
+    assert "is not evaluated yet" in before
     assert "--until base_score" in before
     counts_of_base(tmp_path, "sums_test", (4, 1, 0), (4, 2, 2))
     assert [*policy_notes(SMOLLM2, tmp_path)] == [

@@ -145,7 +145,7 @@ def test_a_lost_spec_is_written_again_where_nothing_is_to_be_done(checkout: Path
     assert not spec.exists()
     said = snakemake(checkout, "all").stdout
     assert "Nothing to be done" in said
-    assert "spec.yaml: was missing or could not be read, and is written anew" in said
+    assert "spec.yaml: was missing or could not be read: it is written again" in said
     assert spec.read_bytes() == before
 
 

@@ -124,8 +124,8 @@ def add_total(done: Evaluated, total: Total) -> None:
         raise BadInput(f"{place}: the score is {total.score:g}, not in [0, 1]: correct it")
     if abs(right - whole) > 1e-6 * max(1.0, right):
         said = (
-            f"{total.score:.6g} of {total.questions} questions is no whole number: several samples"
-            f" per question, or another number of questions; counted as {whole}"
+            f"{total.score:.6g} of {total.questions} questions is not a whole number, so there are"
+            f" several samples per question or another number of questions; counted as {whole}"
         )
         done.findings.append(Finding("rounded total", str(place), said))
     counts = [

@@ -61,7 +61,7 @@ def read_bytes(path: Path, most: int = LARGEST_BYTES, whole: bool = True) -> byt
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise BadInput(f"{path}: is no regular file: leave it out")
+                raise BadInput(f"{path}: is not a regular file: leave it out")
             data = file.read(most + whole)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}): leave it out") from None

@@ -118,7 +118,7 @@ def change_words(own: Sequence[AnswerChange]) -> str:
     ]
     moved = [each.benchmark for each in own if each.low > 0]
     if np.isnan(between):
-        said += "; with one run it is unknown how much of that another seed would do"
+        said += "; with one run, the share of that which is due to the seed is unknown"
     else:
         said += f", and on {100 * between:.1f} % between the arm's own seeds"
     if moved:

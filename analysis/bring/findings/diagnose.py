@@ -50,7 +50,7 @@ def run_findings(place: Place, rows: Series) -> list[Finding]:
     known = names | ({OWN_ENTROPY} if any("entropy" in name for name in names) else set())
     lacking = [check for check, keys in CHECKS.items() if not known & set(keys)]
     if lacking:
-        said = f"the log allows no check of {', '.join(lacking)}"
+        said = f"not checked, because the log lacks their keys: {', '.join(lacking)}"
         findings.append(Finding("not logged", str(place), said))
     still = sorted(
         name
@@ -59,7 +59,7 @@ def run_findings(place: Place, rows: Series) -> list[Finding]:
         if is_constant(values(flat, name))
     )
     if still:
-        said = f"{', '.join(still)}: the same number in every row, so nothing was learnt from it"
+        said = f"{', '.join(still)} has one value in all rows, so the run learnt nothing from it"
         findings.append(Finding("constant reward", str(place), said))
     kl = values(flat, "kl")
     if len(kl) and float(kl.max()) < STILL:

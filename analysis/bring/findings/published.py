@@ -93,7 +93,7 @@ def impossible(claims: Iterable[Claim]) -> list[Finding]:
             said = f"{claim.metric} is published as {known:.4g} and as {claim.value:.4g}"
             findings.append(Finding("two figures", str(claim.place), said))
         if not 0 <= claim.value <= 1 and "reward" not in claim.metric:
-            said = f"{claim.metric} = {claim.value:.4g} is no share"
+            said = f"{claim.metric} = {claim.value:.4g} is not in [0, 1]"
             findings.append(Finding("impossible", str(claim.place), said))
         if claim.place.benchmark.lower() in MEANS:
             said = f"{claim.place.benchmark} is a mean over evaluation sets, not one of them"

@@ -70,7 +70,10 @@ def chosen_place(run: Place, places: Sequence[Place], mapping: BringFile) -> Pla
         )
     wanted = steps[-1] if choice == "last" else choice
     if wanted not in steps:
-        raise BadInput(f"{run}: checkpoint {choice} was not evaluated; there is {steps}")
+        raise BadInput(
+            f"{run}: checkpoint {choice} was not evaluated: choose one of"
+            f" {', '.join(map(str, steps))}, or last"
+        )
     return next(place for place in places if place.checkpoint == wanted)
 
 

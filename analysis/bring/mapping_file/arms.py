@@ -13,8 +13,8 @@ def check_arms(mapping: BringFile, arms: Iterable[str]) -> None:
     """BadInput lists what the mapping leaves open about arms, reference and base policy."""
     arms = list(arms)
     asked = [
-        f"arms.{arm}.{name}: {'unknown' if name != 'temperature' else 'a number, or unknown'}"
-        " will do"
+        f"arms.{arm}.{name} is missing: give"
+        f" {'a number' if name == 'temperature' else 'a text'}, or unknown"
         for arm in arms
         for name in ASKED
         if getattr(mapping.arms.get(arm, ArmWords()), name) == OPEN

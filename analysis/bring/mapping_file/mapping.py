@@ -103,7 +103,7 @@ def read_mapping(path: Path) -> BringFile:
         raise BadInput(f"{path}: {place}: {finding['msg'][:200]}: see docs/bring.md") from None
     wrong = sorted(RESERVED_ARMS & set(mapping.arms))
     if wrong:
-        raise BadInput(f"{path}: arms: {wrong[0]} is a folder of every results folder: rename it")
+        raise BadInput(f"{path}: arms.{wrong[0]}: results folders use this name: rename the arm")
     return mapping
 
 

@@ -39,7 +39,7 @@ def read_lm_eval_samples(path: Path, answers: Answers) -> Found:
             raise BadInput(f"{where}: lacks doc_id: correct or delete the line")
         if not texts:
             raise BadInput(
-                f"{where}: resps holds no generated text, as in tasks with choices: leave it out"
+                f"{where}: resps has no generated text (a task with choices?): leave the file out"
             )
         score, gold = _lm_eval_score(row, answers, where), as_text(row.get("target"))
         own = score if len(texts) == 1 else None

@@ -56,7 +56,7 @@ def is_qwen_metrics(path: Path, head: bytes) -> bool:
 def read_qwen_metrics(path: Path, answers: Answers) -> Found:
     accuracy = plain_number(json_file(path).get("acc"))
     if accuracy is None:
-        raise BadInput(f"{path}: acc is no number: leave it out")
+        raise BadInput(f"{path}: acc is not a number: leave the file out")
     place = Place(benchmark=safe_name(path.parent.name))
     return Found(claims=[Claim(place, "acc", accuracy / 100)])
 

@@ -83,7 +83,9 @@ def _metrics(path: Path) -> list[tuple[Any, Any, Any, Any]]:
         finally:
             connection.close()
     except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
-        raise BadInput(f"{path}: cannot be read as SQLite ({first_words(error)})") from None
+        raise BadInput(
+            f"{path}: cannot be read as SQLite ({first_words(error)}): leave it out"
+        ) from None
 
 
 def _within_limits(cursor: sqlite3.Cursor, path: Path) -> list[tuple[Any, Any, Any, Any]]:

@@ -56,8 +56,8 @@ def _missing_steps(steps: set[int], name: str) -> list[Finding]:
     if not steps or len(steps) == max(steps) - min(steps) + 1:
         return []
     said = (
-        f"{len(steps):,} of the {max(steps) - min(steps) + 1:,} steps from {min(steps)} to"
-        f" {max(steps)} are there: logged at intervals, or sampled by wandb"
+        f"the file has {len(steps):,} of the {max(steps) - min(steps) + 1:,} steps from"
+        f" {min(steps)} to {max(steps)}: logged at intervals, or sampled by wandb"
     )
     return [Finding("steps missing", name, said)]
 

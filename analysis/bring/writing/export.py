@@ -32,9 +32,9 @@ def export_study(results_folder: Path, out: Path) -> None:
     results = load_results(results_folder)
     if results.looks:
         raise BadInput(
-            f"{results_folder}: its arms stop at looks, whose verdicts plain files do not hold:"
-            " brought back, the arms would be judged anew, with other seeds and at another level."
-            " Copy the folder itself"
+            f"{results_folder}: its arms stop at looks, and the export has no verdicts of looks, so"
+            " bringing it back would judge the arms with other seeds and levels: copy the folder"
+            " itself"
         )
     with new_folder(out) as folder:
         write_text(folder / COUNTS, csv_text(count_rows(results)))

@@ -124,7 +124,7 @@ def check_server(model_config: dict[str, Any], seed: int) -> None:
     for name, wanted in (("seed", engine_seed(seed)), ("logprobs_mode", LOGPROBS)):
         if model_config.get(name) != wanted:
             raise BadInput(
-                f"the vLLM server has {name} {model_config.get(name)!r} where this run needs"
-                f" {wanted!r}: start it with"
-                " `python -m experiments.training.vllm_server`, which says so"
+                f"the vLLM server has {name} {model_config.get(name)!r} and this run needs"
+                f" {wanted!r}: start the server with `python -m experiments.training.vllm_server`,"
+                " which sets it"
             )

@@ -43,12 +43,12 @@ def are_checked(trainer: Any) -> bool:
 
 
 def check_rollout(trainer: Any, inputs: Sequence[Mapping[str, Any]], batch: dict[str, Any]) -> None:
-    """After generation, before anything is learnt.
+    """Checks tokens, mask, text, prompts, groups and weights, before the first update.
 
     inputs: rows of the data set, one per completion.
 
     Raises:
-        BadInput: what is off, and by how much.
+        BadInput: a check failed; the message has what differs, and in how many rows.
     """
     rollout = trainer.rollout
     findings = [
@@ -95,7 +95,10 @@ def wrong_text(batch: Mapping[str, Any], rollout: RolloutInProgress, tokenizer: 
     unlike = sum(a != b for a, b in zip(texts, rollout.verified, strict=True))
     if not unlike:
         return []
-    return [f"the verifier saw another text than the tokens' in {unlike} of {len(texts)} rows"]
+    return [
+        f"in {unlike} of {len(texts)} rows the verifier saw another text than the text of the"
+        " tokens that are trained on"
+    ]
 
 
 def wrong_prompts(

@@ -17,7 +17,7 @@ from eval.files.errors import BadInput
 
 
 def prepare_shards(trainer: Any) -> None:
-    """Call once TRL's trainer stands: accelerate shards when training starts.
+    """Sets up sharding. Call it after TRL's trainer is built, before training starts.
 
     Raises:
         BadInput: the gradient's share is asked for (gradient_share.py says why not), or adapters
@@ -37,8 +37,7 @@ def prepare_shards(trainer: Any) -> None:
         )
     if sharded and trainer.use_vllm and is_peft_model(trainer.model):
         raise BadInput(
-            "training.lora with vllm on sharded parameters (fsdp2, zero3): TRL 1.16 merges"
-            " adapters on shards, which it"
-            " says nobody has tried. Launch with ddp (adapters leave room for it), or set vllm:"
-            " none"
+            "training.lora with vllm on sharded parameters (fsdp2, zero3) is not supported: TRL"
+            " 1.16 merges adapters on shards and calls that untested. Launch with ddp, or set"
+            " vllm: none"
         )

@@ -265,4 +265,4 @@ def failure_text(name: str, logs: Any) -> str:
         line for path in paths for line in log_tail(path)[-FAILED_LINES:]
     )
     where = f"\nlog: {', '.join(paths)}" if paths else ""
-    return f"failed: {name}\n{said or 'it wrote nothing'}{where}"
+    return f"failed: {name}\n{said or 'its log is empty'}{where}"
