@@ -385,7 +385,7 @@ def test_compare_says_what_the_looks_said(study: Path, capsys: pytest.CaptureFix
     assert {(row["seeds"], row["reference_seeds"]) for row in other} == {(3, 3)}
     with pytest.raises(SystemExit):
         compare([str(study), "--looks", "3", "6"])
-    assert "in its spec.yaml: leave --looks out" in capsys.readouterr().err
+    assert "sets its looks: leave --looks out" in capsys.readouterr().err
 
 
 def test_other_comparisons_are_made_at_the_earlier_look(

@@ -204,9 +204,9 @@ def planned(**benchmark: Any) -> dict[str, Any]:
 
 
 def test_what_cannot_be_planned_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="needs more than 4 samples, .* and samples is 4"):
+    with pytest.raises(ValueError, match=r"needs more than 4 samples, .* and samples is 4"):
         study_layout(tmp_path, **planned(k=[1, 4]))
-    with pytest.raises(ValueError, match="needs more than 2 samples, .* and samples is 2"):
+    with pytest.raises(ValueError, match=r"needs more than 2 samples, .* and samples is 2"):
         study_layout(tmp_path, **planned(samples=2, k=[1]))
     with pytest.raises(ValueError, match="seed 1 is one of the training seeds"):
         study_layout(tmp_path, **planned(), evaluation__seed=1)

@@ -134,7 +134,7 @@ def test_a_run_that_ended_in_a_fault_is_not_begun_again(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as second:
         refuse_after_fault(tmp_path / "fault")
     (tmp_path / "fault" / "fault.json").write_text('{"where": ')
-    with pytest.raises(BadInput, match="its fault.json is damaged: delete this folder"):
+    with pytest.raises(BadInput, match=r"its fault\.json is damaged: delete this folder"):
         refuse_after_fault(tmp_path / "fault")
     assert str(first.value) == str(second.value)
     assert f"delete {tmp_path}/fault alone" in str(first.value)
