@@ -139,6 +139,8 @@ def started(asked: Asked, dag: Any, arguments: Sequence[str]) -> None:
     `dag`: Snakemake's graph of jobs. The spec is no rule: Snakemake would let it, as an upstream
     job, hide which runs it concerns.
     """
+    if not runs_jobs(arguments):  # --touch comes here, too
+        return
     start_anew(forced_jobs(dag))
     logging.getLogger("snakemake.logging").addHandler(
         NoRetryOfRefusals(lambda jobid: job_with(dag, jobid))

@@ -53,6 +53,7 @@ def constant(accuracy_B: Tensor, rho: float) -> Tensor:
     return torch.ones_like(accuracy_B)
 
 
+LARGEST_EXPONENT = 700.0  # exp of more is no float; α is bounded by alpha_max anyway
 SHAPES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "hinge": hinge,
     "step": step,
@@ -85,7 +86,7 @@ def multiplicative(alpha: float, error: float, eta: float) -> float:
     """α exp(η (H* - H)): dual ascent on log α, as in soft actor-critic; the step is a share of α,
     whatever its size
     """
-    return alpha * math.exp(eta * error)
+    return alpha * math.exp(min(eta * error, LARGEST_EXPONENT))
 
 
 RULES: dict[str, Callable[[float, float, float], float]] = {

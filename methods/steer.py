@@ -30,7 +30,9 @@ def entropy_change(
     """(B, T): |Ω|"""
     p_BT = logp_BT.exp()
     change_BT = p_BT * (1 - p_BT) * (logp_BT + entropy_BT)
-    return (advantage_BT * change_BT / old_logp_BT.exp()).abs()
+    # below log p = -104 both probabilities are 0 in float32, and 0 / 0 would spoil all weights
+    old_BT = old_logp_BT.exp().clamp(min=torch.finfo(old_logp_BT.dtype).tiny)
+    return (advantage_BT * change_BT / old_BT).abs()
 
 
 def linear_weights(size_BT: Tensor, counted_BT: Tensor, w_min: float, w_max: float) -> Tensor:

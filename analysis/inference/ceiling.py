@@ -86,7 +86,7 @@ def fitted_ceiling(curve: TrainingCurve) -> tuple[Ceiling | None, str]:
 
     def excess(ceiling: float) -> float:
         """How much worse than allowed the curve fits with this ceiling."""
-        worse = fit_curve(curve.x, y_X, errors.root_XX, ceiling).misfit - fit.misfit
+        worse = fit_curve(curve.x, y_X, errors.root_XX, ceiling, fit).misfit - fit.misfit
         return worse - allowed
 
     below, above = fit.ceiling - WIDEST, fit.ceiling + WIDEST
@@ -127,9 +127,15 @@ def critical(parts: list[float], degrees: tuple[int, int]) -> float:
 
 
 def fit_curve(
-    x: np.ndarray, y_X: np.ndarray, root_XX: np.ndarray, ceiling: float | None = None
+    x: np.ndarray,
+    y_X: np.ndarray,
+    root_XX: np.ndarray,
+    ceiling: float | None = None,
+    near: CurveFit | None = None,
 ) -> CurveFit:
-    """Generalised least squares; with a given ceiling only of R_0, C and B."""
+    """Generalised least squares; with a given ceiling only of R_0, C and B. `near`: a further fit
+    from which to start, since a search may end in a local minimum.
+    """
     bounds = np.array([(-0.5, 1.5), (np.log(x[1] / 10), np.log(x[-1] * 10)), np.log(STEEPNESS)])
     if ceiling is None:
         bounds = np.concatenate([bounds, [(-1.0, 2.0)]])
@@ -141,6 +147,8 @@ def fit_curve(
 
     middle = float(np.median(x[1:]))
     starts = [[y_X[0], np.log(start * middle), 0.0, y_X.max()] for start in FIRST_HALVES]
+    if near is not None:
+        starts.append([near.base, np.log(near.half), np.log(near.steepness), near.ceiling])
     tries = [
         least_squares(
             residuals,

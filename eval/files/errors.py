@@ -12,6 +12,8 @@ DISK = {
 }
 FULL = ("No space left on device", "iostream error")
 """Messages of a full disk from libraries that raise no OSError (safetensors, torch)."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 class BadInput(ValueError):
@@ -31,7 +33,7 @@ def exit_with_message() -> Iterator[None]:
     except BadInput as error:
         _exit(f"error: {error}", 2)
     except KeyboardInterrupt:
-        _exit("interrupted: run the same command again to resume", 130)
+        _exit("interrupted: run the same command again to resume", INTERRUPTED)
     except Exception as error:
         wrong = _disk(error)
         if not wrong:
@@ -50,6 +52,8 @@ def _disk(error: BaseException | None) -> str:
         return ""
     if isinstance(error, OSError) and error.errno in DISK:
         return f"the disk of {error.filename or 'the results'} {DISK[error.errno]}"
+    if isinstance(error, PermissionError):
+        return f"{error.filename or 'a file'} cannot be opened or written: change its permissions"
     if any(said in str(error) for said in FULL):
         return f"the disk of the results {DISK[errno.ENOSPC]}"
     return _disk(error.__cause__ or error.__context__)

@@ -96,6 +96,40 @@ def digest_of(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def copy_of(mark: Path) -> Path:
+    """The hidden copy of a mark, beside it."""
+    return mark.with_name(f".{mark.name}.copy")
+
+
+def keep_copy(mark: Path) -> None:
+    """Keeps a copy of a mark for `mark_or_copy`.
+
+    Snakemake deletes the outputs of a job that is killed, its mark among them, though the step may
+    have been done and the job have been at something else.
+    """
+    write_text(copy_of(mark), mark.read_text(encoding="utf-8"))
+
+
+def mark_or_copy(mark: Path) -> Path:
+    """The mark, or its copy where it is missing. The files beside it may have changed since."""
+    return mark if mark.is_file() else copy_of(mark)
+
+
+def put_back(mark: Path) -> None:
+    """Writes a missing mark again from its copy."""
+    if not mark.is_file():
+        write_text(mark, copy_of(mark).read_text(encoding="utf-8"))
+
+
+def repaired(mark: Path) -> "Damage | None":
+    """Writes damaged files again that the mark records; the first damage that is left, or None."""
+    for _ in recorded(mark):
+        found = damage(mark)
+        if found is None or found.unreadable or not restore(mark, found):
+            return found
+    return damage(mark)
+
+
 def restore(mark: Path, found: "Damage") -> bool:
     """Writes a damaged file again if the mark records its content; whether it does."""
     record = recorded(mark)

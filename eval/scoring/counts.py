@@ -67,7 +67,7 @@ def count_cell(row: dict[str, str], column: str, place: str) -> int:
         BadInput: it is something else; `place` says where.
     """
     try:
-        value = float(row[column])
+        value = float(row[column].replace("_", "?"))  # Python reads 1_0 as 10
         # from 2**53 on a float stands for several whole numbers
         if value.is_integer() and 0 <= value < 2**53:
             return int(value)

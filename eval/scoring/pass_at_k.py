@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from eval.files.errors import BadInput
 
+LONGEST_KEPT = 10_000  # samples
+
 
 def pass_at_k(
     n_Q: ArrayLike, c_Q: ArrayLike, k: int, names: Sequence[str] | None = None
@@ -75,8 +77,17 @@ def _refuse(
         raise BadInput(f"{name}: {what.format(n=n_Q.flat[first], c=c_Q.flat[first])}")
 
 
-@lru_cache(maxsize=4096)
 def _pass_table(n: int, k: int) -> NDArray[np.float64]:
+    """(n + 1,) pass@k for c = 0..n. Long tables are not kept: thousands would fill the memory."""
+    return _kept_table(n, k) if n <= LONGEST_KEPT else _new_table(n, k)
+
+
+@lru_cache(maxsize=4096)
+def _kept_table(n: int, k: int) -> NDArray[np.float64]:
+    return _new_table(n, k)
+
+
+def _new_table(n: int, k: int) -> NDArray[np.float64]:
     """(n + 1,) pass@k for c = 0..n, with C(n-c, k) / C(n, k) = Π (i - k) / i over i = n-c+1 .. n.
 
     Factors with i <= k are zero. The product has an error below 1e-15.

@@ -14,10 +14,12 @@ from eval.files.marks import (
     CHECKSUMS,
     Parts,
     Record,
-    damage,
+    keep_copy,
     made_from,
     mark_folder,
-    restore,
+    mark_or_copy,
+    put_back,
+    repaired,
     write_recorded,
 )
 
@@ -41,12 +43,13 @@ def make_policy_folder(out: Path, parts: Parts, fill: Callable[[Path], Record]) 
             for name, content in reports.items():
                 write_recorded(folder, name, content)
             mark_folder(folder, parts, reports)
+            keep_copy(folder / CHECKSUMS)
 
 
 def is_made(folder: Path, parts: Parts) -> bool:
     """Whether a policy made from these parts is there, undamaged."""
-    mark = folder / CHECKSUMS
-    if made_from(mark) != parts:
+    mark = mark_or_copy(folder / CHECKSUMS)
+    if made_from(mark) != parts or repaired(mark):
         return False
-    found = damage(mark)
-    return found is None or (restore(mark, found) and not damage(mark))
+    put_back(folder / CHECKSUMS)
+    return True

@@ -24,8 +24,11 @@ from eval.files.marks import (
     check_folder,
     damage,
     digest_of,
+    keep_copy,
     made_from,
-    restore,
+    mark_or_copy,
+    put_back,
+    repaired,
     sha256,
     write_mark,
     write_recorded,
@@ -112,6 +115,7 @@ def finish_run(
     files = [out / name for name in (RECORD, "train.jsonl", "method_state.json")]
     files += kept_marks(out, on_the_way)
     write_mark(out / CHECKSUMS, files, mine, {RECORD: record})
+    keep_copy(out / CHECKSUMS)
     discard(out / "checkpoints")
 
 
@@ -119,14 +123,16 @@ def is_finished(out: Path, mine: Identity, on_the_way: Iterable[int] = ()) -> bo
     """Whether a run of this identity is complete and undamaged in the folder. It may have kept more
     policies on the way than are asked for.
     """
-    mark = out / CHECKSUMS
+    mark = mark_or_copy(out / CHECKSUMS)
     begun = made_from(mark)
     if begun is None or differences(begun, mine):
         return False
-    if found := damage(mark):
-        restore(mark, found)  # run.json may have been deleted alone
     policies = [out / "policy" / CHECKSUMS, *kept_marks(out, on_the_way)]
-    return not any(damage(each) for each in (mark, *policies))
+    # run.json may have been deleted alone
+    if repaired(mark) or any(damage(each) for each in policies):
+        return False
+    put_back(out / CHECKSUMS)
+    return True
 
 
 def kept_marks(out: Path, on_the_way: Iterable[int]) -> list[Path]:

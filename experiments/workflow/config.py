@@ -40,6 +40,7 @@ LOOKING = (
         "cleanup_metadata",
     ),
     *("generate_unit_tests", "print_compilation", "delete_all_output", "delete_temp_output"),
+    "touch",
 )
 """Options of Snakemake's with which it runs no job."""
 
@@ -85,10 +86,13 @@ def results_folder(config: Mapping[str, Any]) -> Path:
     named = str(config.get("results", "results"))
     if not named.strip():
         raise BadInput("--config results=: give a folder, or leave the key out")
-    folder = Path(named).expanduser()
-    for part in (folder, *folder.parents):
-        if part.exists() and not part.is_dir():
-            raise BadInput(f"--config results={named}: {part} is a file: name a folder")
+    try:
+        folder = Path(named).expanduser()
+        wrong = [part for part in (folder, *folder.parents) if part.exists() and not part.is_dir()]
+    except (OSError, RuntimeError, ValueError) as error:  # a name that is too long, ~nobody
+        raise BadInput(f"--config results={named[:200]}: {error}: name another folder") from None
+    if wrong:
+        raise BadInput(f"--config results={named}: {wrong[0]} is a file: name a folder")
     if any(sign in named for sign in "{}\n"):
         raise BadInput(
             f"--config results={named!r}: Snakemake would expand braces and line breaks: name a"

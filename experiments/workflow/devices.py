@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from eval.files.command_line import command_parser
@@ -47,11 +48,9 @@ def visible_devices(environment: Mapping[str, str]) -> list[LocalDevice]:
     machine = query(environment)
     if names is None:
         return [LocalDevice(index, uuid) for index, uuid in machine.items()]
-    return [
-        LocalDevice(name, machine.get(name, name))
-        for name in (part.strip() for part in names.split(","))
-        if name
-    ]
+    # CUDA ignores the first invalid entry and all after it: -1 is the usual way to hide all
+    valid = takewhile(lambda name: name and name[0] != "-", map(str.strip, names.split(",")))
+    return [LocalDevice(name, machine.get(name, name)) for name in valid]
 
 
 def query(environment: Mapping[str, str]) -> dict[str, str]:

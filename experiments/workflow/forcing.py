@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from eval.files.durable import discard
-from eval.files.marks import CHECKSUMS
+from eval.files.marks import CHECKSUMS, copy_of
 
 KEEPERS = ("base_policy", "train", "sample", "sample_on_the_way", "base_sample")
-"""Rules whose jobs keep what is complete."""
+"""Rules whose jobs keep what is complete. In a battery their names begin with the probe's."""
 
 
 def forced_jobs(dag: Any) -> list[Any]:
@@ -30,7 +30,8 @@ def forced_jobs(dag: Any) -> list[Any]:
 def start_anew(jobs: Iterable[Any]) -> None:
     """Deletes what these jobs would keep. Each has `rule.name` and `output`, paths of files."""
     for job in jobs:
-        if job.rule.name in KEEPERS:
+        name = job.rule.name
+        if any(name == keeper or name.endswith(f"_{keeper}") for keeper in KEEPERS):
             for output in map(Path, job.output):
                 forget(output)
 
@@ -39,6 +40,7 @@ def forget(output: Path) -> None:
     """Deletes what a job would make this output from without work."""
     if output.name == CHECKSUMS:
         output.unlink(missing_ok=True)
+        copy_of(output).unlink(missing_ok=True)
         for checkpoint in output.parent.glob(
             "checkpoints/checkpoint-*"
         ):  # and no lock of a process

@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 
 from eval.files.errors import BadInput
-from eval.files.marks import CHECKSUMS, Damage, damage, restore
+from eval.files.marks import CHECKSUMS, Damage, damage, recorded, restore
 from experiments.spec.experiment_file import load_experiment
 
 READ = (
@@ -80,10 +80,12 @@ def written(path: Path) -> int:
 def undo_damaged(root: Path, runs: Sequence[str] = ()) -> Iterator[str]:
     for mark in chain(marks(root), lost_policies(runs)):
         found = damage(mark, READ)
-        if found is None:
-            continue
-        if not found.unreadable and restore(mark, found):
+        for _ in recorded(mark):
+            if found is None or found.unreadable or not restore(mark, found):
+                break
             yield f"{found}: written again from {mark.name}"
+            found = damage(mark, READ)
+        if found is None:
             continue
         if run := run_of(mark, root):
             raise BadInput(

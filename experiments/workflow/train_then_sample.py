@@ -9,8 +9,9 @@ as long as the answers of a tiny policy. Rules `sample` and `base_sample` then f
 complete.
 
 Sampling that fails here is left to those rules, which do it again and report what is wrong: the
-policy itself is complete. A process that is killed between the two leaves a complete policy, and
-the same command trains nothing and samples.
+policy itself is complete. A process that is killed while it samples leaves a complete policy, and
+the same command trains nothing and samples. Snakemake deletes the mark of a job that is killed: it
+is put back from its copy (eval/files/marks.py).
 """
 
 import runpy
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.files.command_line import command_parser
+from eval.files.errors import INTERRUPTED
 from eval.files.marks import damage
 from experiments.spec.experiment_file import load_experiment
 from experiments.workflow.layout import StudyLayout
@@ -42,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for arguments in commands:
             run_command("eval.sample", arguments)
     except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and error.code == INTERRUPTED:
+            raise
         print(f"sampling failed ({error!r}): the sampling job will try again", file=sys.stderr)
 
 

@@ -14,6 +14,8 @@ from analysis.bring.mapping_file.mapping import BringFile
 from analysis.results.counts import TOTAL
 from eval.files.errors import BadInput
 
+MOST_TOTAL = 100_000  # questions of a score without counts, each of which becomes a row
+
 
 @dataclass
 class Evaluated:
@@ -116,6 +118,11 @@ def add_total(done: Evaluated, total: Total) -> None:
     interval over questions as wide as the means allow.
     """
     place, right = total.place, total.score * total.questions
+    if total.questions > MOST_TOTAL:
+        raise BadInput(
+            f"{place}: a score over {total.questions:,} questions: {MOST_TOTAL:,} are the most:"
+            " correct the number"
+        )
     if place in done.counts and place not in done.totals:
         done.claims.append(Claim(place, "pass@1", total.score))
         return

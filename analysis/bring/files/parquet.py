@@ -33,7 +33,8 @@ def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[d
             if size > 4 * LARGEST_BYTES:
                 raise BadInput(f"{path}: unpacks to over {size:,} bytes: split the file")
             yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    # OverflowError: a date beyond those that Python knows
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(

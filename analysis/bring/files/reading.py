@@ -17,6 +17,7 @@ LARGEST_BYTES = 1 << 29  # of a file: a validation dump of 500 questions x 64 an
 MOST_FILES = 20_000  # below all sources
 MOST_ROWS = 2_000_000  # of a file
 LONGEST_LABEL = 100  # characters of an arm or benchmark, which become folders
+MOST_LABEL_BYTES = 200  # a file system takes 255 for a name, which may have an ending besides
 
 
 def source_files(sources: Iterable[Path]) -> tuple[dict[str, Path], list[str]]:
@@ -127,7 +128,20 @@ def first_words(error: Exception) -> str:
 def safe_name(label: str) -> str:
     """A label as one part of a path: no separators, no leading dot, printable, not long."""
     kept = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in label.strip())
-    return kept.lstrip(".")[:LONGEST_LABEL]
+    short = kept.lstrip(".")[:LONGEST_LABEL].encode()[:MOST_LABEL_BYTES]
+    return short.decode(errors="ignore")
+
+
+def check_distinct(path: Path, labels: Iterable[str]) -> None:
+    """Raises BadInput if two labels of a file become one name."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        other = seen.setdefault(safe_name(label), label)
+        if other != label:
+            raise BadInput(
+                f"{path}: {other[:200]!r} and {label[:200]!r} would both be called"
+                f" {safe_name(label)!r}: rename one of them"
+            )
 
 
 def plain_number(value: Any) -> float | None:
@@ -143,9 +157,11 @@ def as_score(value: Any) -> float | None:
 
 
 def as_step(value: Any) -> int | None:
-    """A training step: a whole number from 0."""
+    """A training step: a whole number from 0, which a float can tell from its neighbours."""
     number = plain_number(value)
-    return int(number) if number is not None and number == int(number) and number >= 0 else None
+    if number is None or not 0 <= number <= 2**53 or number != int(number):
+        return None
+    return int(number)
 
 
 def as_text(value: Any) -> str | None:

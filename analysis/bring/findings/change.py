@@ -108,7 +108,14 @@ def change_findings(found: Sequence[AnswerChange]) -> list[Finding]:
 def change_words(own: Sequence[AnswerChange]) -> str:
     weights = [each.questions for each in own]
     from_base = np.average([each.from_base for each in own], weights=weights)
-    between = np.average([each.between_seeds for each in own], weights=weights)
+    several = [each for each in own if not np.isnan(each.between_seeds)]
+    between = (
+        np.average(
+            [each.between_seeds for each in several], weights=[each.questions for each in several]
+        )
+        if several
+        else np.nan
+    )
     said = f"answers change between right and wrong on {100 * from_base:.1f} % of questions"
     said += " against the base policy"
     scores = [

@@ -63,6 +63,8 @@ def beside_recounts(
 
 def recounted(claim: Claim, counts: CountsByPlace) -> float | None:
     """The figure from the counts of its place. Majorities need the answers, which counts lack."""
+    if is_reward(claim.metric):
+        return None
     name, _, k = claim.metric.partition("@")
     own = counts.get(claim.place) or _only(claim.place, counts)
     if not own or not all(row.n for row in own):
@@ -75,6 +77,11 @@ def recounted(claim: Claim, counts: CountsByPlace) -> float | None:
     if name == "pass" and k.isdecimal() and 1 <= int(k) <= n.min():
         return float(pass_at_k(n, correct, int(k)).mean())
     return None
+
+
+def is_reward(metric: str) -> bool:
+    """Whether a figure is of rewards, which need not be shares of right answers."""
+    return "reward" in metric
 
 
 def _only(place: Place, counts: CountsByPlace) -> Sequence[BroughtCount] | None:
@@ -92,7 +99,7 @@ def impossible(claims: Iterable[Claim]) -> list[Finding]:
         if abs(known - claim.value) > SAME_MEAN:
             said = f"{claim.metric} is published as {known:.4g} and as {claim.value:.4g}"
             findings.append(Finding("two figures", str(claim.place), said))
-        if not 0 <= claim.value <= 1 and "reward" not in claim.metric:
+        if not 0 <= claim.value <= 1 and not is_reward(claim.metric):
             said = f"{claim.metric} = {claim.value:.4g} is not in [0, 1]"
             findings.append(Finding("impossible", str(claim.place), said))
         if claim.place.benchmark.lower() in MEANS:
@@ -105,6 +112,7 @@ def impossible(claims: Iterable[Claim]) -> list[Finding]:
 
 def contradictions(place: Place, figures: Mapping[str, float]) -> list[Finding]:
     """maj@k = 0 where many answers are right; pass@k or best@k below the mean."""
+    figures = {key: value for key, value in figures.items() if not is_reward(key)}
     mean = next(
         (value for key, value in figures.items() if key == "pass@1" or key[:4] in ("mean", "avg@")),
         None,

@@ -37,7 +37,7 @@ def difference_findings(mapping: BringFile) -> list[Finding]:
         values = {arm: getattr(words, setting) for arm, words in mapping.arms.items()}
         known = {arm: value for arm, value in values.items() if value != NOT_KNOWN}
         said = by_value(known)
-        if len(set(map(str, known.values()))) > 1:
+        if len(set(map(as_words, known.values()))) > 1:
             if setting not in mapping.differences_meant:
                 raise BadInput(
                     f"arms differ in {setting} ({said}), so a difference in scores need not come"
@@ -55,5 +55,10 @@ def by_value(values: Mapping[str, object]) -> str:
     """ "0.6: a, b; 1.0: c"."""
     groups: dict[str, list[str]] = {}
     for arm, value in values.items():
-        groups.setdefault(str(value), []).append(arm)
+        groups.setdefault(as_words(value), []).append(arm)
     return "; ".join(f"{value}: {', '.join(arms)}" for value, arms in groups.items())
+
+
+def as_words(value: object) -> str:
+    """A setting as text, 1 and 1.0 alike."""
+    return f"{value:g}" if isinstance(value, int | float) else str(value)

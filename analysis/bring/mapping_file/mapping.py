@@ -27,13 +27,19 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from analysis.results.spec import Folder
 from eval.files.errors import BadInput
+from eval.files.marks import CHECKSUMS
 from eval.files.yaml_file import read_yaml
 
 OPEN = "?"
 NOT_KNOWN = "unknown"
 ARM_SETTINGS = ("model", "prompt", "temperature", "top_p", "max_tokens")
 """Of an arm: a comparison is between methods only where these are equal."""
-RESERVED_ARMS = {"tables", "figures", "problems", "brought", "benchmarks", "logs", "sweep"}
+RESERVED_ARMS = {
+    *("tables", "figures", "problems", "brought", "benchmarks", "logs", "sweep", "looks"),
+    *("certificate", "spec.yaml", "report.html", f"report.{CHECKSUMS}", "mlflow.db"),
+}
+"""What a results folder has beside its arms."""
+MOST_NAME_BYTES = 200  # a file system takes 255 for a name, which may have an ending besides
 Whole = Annotated[int, Ge(0), Le(2**53)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
@@ -101,9 +107,11 @@ def read_mapping(path: Path) -> BringFile:
         finding = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in finding["loc"])[:200]
         raise BadInput(f"{path}: {place}: {finding['msg'][:200]}: see docs/bring.md") from None
-    wrong = sorted(RESERVED_ARMS & set(mapping.arms))
-    if wrong:
-        raise BadInput(f"{path}: arms.{wrong[0]}: results folders use this name: rename the arm")
+    for arm in mapping.arms:
+        if arm in RESERVED_ARMS:
+            raise BadInput(f"{path}: arms.{arm}: results folders use this name: rename the arm")
+        if len(arm.encode(errors="replace")) > MOST_NAME_BYTES:
+            raise BadInput(f"{path}: arms.{arm}: has over {MOST_NAME_BYTES} bytes: rename the arm")
     return mapping
 
 

@@ -17,6 +17,11 @@ def put(found: Found, entry: SourceEntry, fields: dict[str, str], base: str | No
 
     def moved(said: Place) -> Place:
         at = place(said, entry, fields)
+        if at.arm == BASE != base:
+            raise BadInput(
+                f"sources: {entry.path}: an arm is called {BASE}: set base: {BASE} if it is the"
+                " untrained policy, else rename it"
+            )
         return at._replace(arm=BASE, seed=0, checkpoint=None) if at.arm == base else at
 
     def scored(sample: Sample) -> Sample:
@@ -31,11 +36,6 @@ def put(found: Found, entry: SourceEntry, fields: dict[str, str], base: str | No
     there.samples = [scored(sample) for sample in there.samples]
     there.runs = {moved(at): row for at, row in found.runs.items()}
     there.measures = {moved(at): row for at, row in found.measures.items()}
-    if base != BASE and any(at.arm == BASE for at in there.places()):
-        raise BadInput(
-            f"sources: {entry.path}: an arm is called {BASE}: set base: {BASE} if it is the"
-            " untrained policy, else rename it"
-        )
     return there
 
 

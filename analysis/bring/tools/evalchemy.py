@@ -49,6 +49,8 @@ def _samples(place: Place, example: Any, number: int, where: str) -> list[Sample
     gold = as_text(example.get("expected_answer")) if isinstance(example, dict) else None
     if not isinstance(texts, list) or gold is None:
         raise BadInput(f"{where}: lacks model_outputs or expected_answer: leave the file out")
+    if not texts:
+        raise BadInput(f"{where}: model_outputs is empty, so this question would not count: fix it")
     name = as_text(example.get("id")) or str(number)
     return [
         Sample(place, name, index, as_text(text), gold, None) for index, text in enumerate(texts)

@@ -75,9 +75,10 @@ def _chosen_filter(path: Path, filters: set[str], answers: Answers) -> str:
 
 
 def _responses(resps: Any) -> list[str]:
-    """The texts of [["a", "b"]] or ["a"]."""
+    """The texts of [["a", "b"]] or ["a"]; none if an entry is no text."""
     flat = resps[0] if isinstance(resps, list) and resps and isinstance(resps[0], list) else resps
-    return [each for each in flat if isinstance(each, str)] if isinstance(flat, list) else []
+    texts = flat if isinstance(flat, list) else []
+    return texts if all(isinstance(each, str) for each in texts) else []
 
 
 def _lm_eval_score(row: dict[str, Any], answers: Answers, where: str) -> float | None:

@@ -33,7 +33,7 @@ def read_opencompass_predictions(path: Path, answers: Answers) -> Found:
     for key, row in json_file(path).items():
         texts = row.get("prediction") if isinstance(row, dict) else None
         texts = texts if isinstance(texts, list) else [texts]
-        if not all(isinstance(text, str) for text in texts):
+        if not texts or not all(isinstance(text, str) for text in texts):
             raise BadInput(f"{path}: {key}: holds no prediction: leave the file out")
         prompt = row.get("origin_prompt")
         name = names.setdefault(json.dumps(prompt), key) if prompt else key

@@ -35,8 +35,8 @@ def read_qwen_math(path: Path, answers: Answers) -> Found:
     found, place = Found(), Place(benchmark=safe_name(path.parent.name))
     for where, row in json_lines(path, found.findings):
         name, texts, scores = as_text(row.get("idx")), row.get("code"), row.get("score")
-        if name is None or not isinstance(texts, list):
-            raise BadInput(f"{where}: lacks idx or code: correct or delete the line")
+        if name is None or not isinstance(texts, list) or not texts:
+            raise BadInput(f"{where}: lacks idx or code, or code is empty: correct the line")
         claimed = scores if isinstance(scores, list) else [None] * len(texts)
         if len(claimed) != len(texts):
             raise BadInput(f"{where}: {len(texts)} answers, {len(claimed)} scores: correct it")

@@ -15,6 +15,7 @@ from analysis.bring.files.reading import (
     LARGEST_BYTES,
     MOST_ROWS,
     as_step,
+    check_distinct,
     first_words,
     plain_number,
     read_bytes,
@@ -40,6 +41,7 @@ def read_trackio(path: Path, answers: Answers) -> Found:
     ids: dict[Any, set[Any]] = {}
     for name, run_id, _, _ in rows:
         ids.setdefault(name, set()).add(run_id)
+    check_distinct(path, map(str, ids))
     for name, run_id, step, metrics in rows:
         at = as_step(step)
         try:

@@ -15,6 +15,7 @@ from typing import Any
 from analysis.bring.files.parquet import parquet_rows
 from analysis.bring.files.reading import (
     as_step,
+    check_distinct,
     csv_columns,
     plain_number,
     read_bytes,
@@ -35,6 +36,7 @@ def is_wandb_history(path: Path, head: bytes) -> bool:
 def read_wandb_history(path: Path, answers: Answers) -> Found:
     found = Found()
     rows = list(parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path))
+    check_distinct(path, {column.rpartition(" - ")[0] for row in rows for column in row})
     key = next((key for key in WANDB_STEPS if any(_step(row, key) is not None for row in rows)), "")
     for row in rows:
         if (step := _step(row, key)) is not None:

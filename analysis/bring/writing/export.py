@@ -1,7 +1,9 @@
 """A study of the suite as plain files: counts.csv, study.jsonl, and the bring.yaml that reads them.
 
-Brought back, it gives the same tables. Everything that the tables rest on goes along: counts per
-question, training logs, runs, measures, the spec and the overlap of training and evaluation sets.
+Brought back, it gives the same tables, but for scores over training and reach. What the others rest
+on goes along: counts per question, training logs, runs, measures, the spec and the overlap of
+training and evaluation sets. The evaluations of policies on the way, and what the base policy does
+of each skill, do not.
 """
 
 from collections.abc import Iterator
@@ -90,10 +92,10 @@ def study_rows(results: Results) -> Iterator[dict[str, Any]]:
 def mapping_of(results: Results) -> dict[str, Any]:
     """The mapping with everything that the spec says."""
     spec = results.spec
-    evaluation = spec.get("evaluation", {})
+    evaluation = block(spec, "evaluation")
     shared = {
-        "model": str(spec.get("model", {}).get("source", "unknown")),
-        "prompt": str(spec.get("task", {}).get("template", "unknown")),
+        "model": str(block(spec, "model").get("source", "unknown")),
+        "prompt": str(block(spec, "task").get("template", "unknown")),
         "temperature": evaluation.get("temperature", "unknown"),
         "top_p": evaluation.get("top_p", "unknown"),
         "max_tokens": evaluation.get("max_tokens", "unknown"),
@@ -107,9 +109,18 @@ def mapping_of(results: Results) -> dict[str, Any]:
         "checkpoint": "last",
         "arms": {arm: {**shared, "method": results.method(arm)} for arm in results.arms},
         "benchmarks": {name: each or {} for name, each in evaluation.get("benchmarks", {}).items()},
-        "spec": {key: value for key, value in spec.items() if key not in OWN_BLOCKS},
+        "spec": {
+            **{key: value for key, value in spec.items() if key not in OWN_BLOCKS},
+            "evaluation": {key: each for key, each in evaluation.items() if key != "checkpoints"},
+        },
         "sources": [
             {"path": COUNTS, "tool": "counts_csv"},
             {"path": STUDY, "tool": "suite"},
         ],
     }
+
+
+def block(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    """A block of the spec; empty if it is something else, as a spec of other tools may have."""
+    found = spec.get(name)
+    return found if isinstance(found, dict) else {}

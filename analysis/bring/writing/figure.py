@@ -12,6 +12,7 @@ from analysis.figures import style
 from analysis.figures.figure_files import write_figure
 from analysis.figures.plotting import Drawn, arm_legend, panels
 from analysis.results.folder import Results, load_results
+from analysis.tables.render import from_csv
 from eval.files.marks import sha256
 
 PER_RUN = ["arm", "seed", "benchmark"]
@@ -25,7 +26,8 @@ SELECTION_CAPTION = (
 def save_selection(folder: Path) -> bool:
     """Draws the figure into brought/ where a run has several checkpoints; whether it has."""
     path = folder / "brought" / "checkpoints.csv"
-    frame = pd.read_csv(path).dropna(subset=["checkpoint"])
+    frame = from_csv(path.read_text(encoding="utf-8"), ("arm", "benchmark"))
+    frame = frame.dropna(subset=["checkpoint"])
     several = set(frame.loc[frame.duplicated(PER_RUN), "benchmark"])
     frame = frame.query("benchmark in @several", local_dict={"several": several})
     if frame.empty:
@@ -66,7 +68,7 @@ def selection(results: Results, frame: pd.DataFrame) -> Drawn:
 def draw_set(results: Results, axes: Axes, frame: pd.DataFrame) -> None:
     looks = style.arm_looks(results)
     for arm, seed in dict.fromkeys(zip(frame["arm"], frame["seed"], strict=True)):  # noqa: B007
-        look, own = looks[str(arm)], frame.query("arm == @arm and seed == @seed")
+        look, own = looks[arm], frame.query("arm == @arm and seed == @seed")
         x, y, questions = (
             own[name].to_numpy(float) for name in ("checkpoint", "score", "questions")
         )
