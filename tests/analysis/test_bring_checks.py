@@ -1,7 +1,9 @@
 """What is made of brought rows: gradings, checkpoints, contradictions, change, and hostile paths."""
 
+import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,13 @@ from analysis.bring.counting.evaluate import evaluate
 from analysis.bring.files import reading
 from analysis.bring.files.reading import source_files
 from analysis.bring.files.records import BroughtCount, Claim, CurveRow, Found, Place, Sample, Total
-from analysis.bring.findings.change import change_findings, changes, disagreement
+from analysis.bring.findings.change import (
+    AnswerChange,
+    change_findings,
+    change_words,
+    changes,
+    disagreement,
+)
 from analysis.bring.findings.curves import one_series
 from analysis.bring.findings.diagnose import curve_findings
 from analysis.bring.findings.published import Published, impossible, recounted
@@ -21,6 +29,7 @@ from analysis.bring.findings.selection import (
     published_selection,
     selection_findings,
 )
+from analysis.bring.mapping_file.arms import difference_findings
 from analysis.bring.mapping_file.draft import paths
 from analysis.bring.mapping_file.mapping import BringFile
 from analysis.bring.mapping_file.path_pattern import pattern
@@ -134,6 +143,7 @@ def test_checkpoints_of_which_only_means_are_published_are_said_too() -> None:
         ({"pass@1": 0.5, "pass@4": 0.4}, "impossible"),
         ({"mean@4": 0.5, "best@4": 0.7}, ""),
         ({"pass@1": 1.5}, "impossible"),
+        ({"mean@4 of the reward": -0.2, "mean@4": 0.4, "best@4 of the reward": 0.1}, ""),
     ],
 )
 def test_figures_that_cannot_both_be_true(figures: dict[str, float], kind: str) -> None:
@@ -151,6 +161,7 @@ def test_recounts() -> None:
     assert recounted(Claim(PLACE, "pass@1", 0.5), known) == pytest.approx(0.5)
     assert recounted(Claim(PLACE, "pass@2", 0.5), known) == pytest.approx(2 / 3)
     assert recounted(Claim(PLACE, "maj@2", 0.5), known) is None
+    assert recounted(Claim(PLACE, "mean@2 of the reward", -0.2), known) is None
     assert Published(Claim(PLACE, "pass@1", 0.48), 0.5).outcome == "differs by +2.00 points"
 
 
@@ -264,3 +275,21 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MOST_FILES", 2)
     with pytest.raises(BadInput, match="over 2 files"):
         source_files([tmp_path])
+
+
+def test_an_arm_with_several_seeds_on_one_of_two_sets() -> None:
+    words = change_words([answer_change("b1", between_seeds=0.1), answer_change("b2")])
+    assert "and on 10.0 % between the arm's own seeds" in words
+    assert "unknown" not in words
+
+
+def answer_change(benchmark: str, between_seeds: float = math.nan) -> AnswerChange:
+    zeros: dict[str, Any] = dict.fromkeys(AnswerChange._fields, 0.0)
+    said = {"arm": "a", "benchmark": benchmark, "questions": 8, "between_seeds": between_seeds}
+    return AnswerChange(**(zeros | said))
+
+
+def test_settings_of_arms_are_equal_as_numbers() -> None:
+    words = {"model": "m", "prompt": "p"}
+    arms = {"a": {**words, "temperature": 1.0}, "b": {**words, "temperature": 1}}
+    assert [each.kind for each in difference_findings(mapping(arms=arms))] == ["unknown"] * 2

@@ -3,22 +3,25 @@
 import json
 import sqlite3
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
+import yaml
 
 from analysis.bring.command import bring
 from analysis.bring.counting.evaluate import evaluate
 from analysis.bring.files import parquet
 from analysis.bring.files.parquet import parquet_rows
-from analysis.bring.files.records import TRAINING, Claim, Found, Place, Sample
+from analysis.bring.files.reading import as_step, safe_name
+from analysis.bring.files.records import TRAINING, Claim, Found, Place, Sample, Total
 from analysis.bring.findings.curves import run_series
 from analysis.bring.findings.published import Published, beside_recounts
 from analysis.bring.gather import gather_sources
-from analysis.bring.mapping_file.mapping import BringFile
+from analysis.bring.mapping_file.mapping import BringFile, read_mapping
 from analysis.bring.tools.table import recognised
 from analysis.bring.writing.study import make_study
 from analysis.results.folder import load_results
@@ -350,3 +353,91 @@ def test_a_line_that_ends_in_the_middle_is_named_and_a_file_of_nothing_is_refuse
     empty = whole(tmp_path / "trainer_state.json", {"log_history": []})
     with pytest.raises(BadInput, match=r"no run and no evaluation was read from trainer_state"):
         read(empty, "trl")
+
+
+# ---- names, dates, numbers
+
+
+def test_two_runs_that_would_have_one_name_are_refused(tmp_path: Path) -> None:
+    content = 'Step,"a/b - train/reward","a_b - train/reward"\n1,0.1,0.9\n'
+    with pytest.raises(BadInput, match=r"'a/b' and 'a_b' would both be called 'a_b': rename"):
+        read(text(tmp_path / "page.csv", content), "wandb")
+    long = "x" * 100
+    content = f'Step,"{long}1 - train/reward","{long}2 - train/reward"\n1,0.1,0.9\n'
+    with pytest.raises(BadInput, match="would both be called"):
+        read(text(tmp_path / "page.csv", content), "wandb")
+
+
+def test_a_label_fits_into_a_file_name() -> None:
+    assert len(safe_name("策" * 100).encode()) <= 200
+    with pytest.raises(BadInput, match="has over 200 bytes"):
+        check_names("策" * 90)
+    with pytest.raises(BadInput, match=r"arms\.spec\.yaml: results folders use this name"):
+        check_names("spec.yaml")
+
+
+def check_names(arm: str) -> None:
+    content = {"name": "x", "reference": arm, "base": None, "arms": {arm: ARM}}
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "bring.yaml")
+        sources = [{"path": "*", "tool": "trl"}]
+        path.write_text(yaml.safe_dump({**content, "sources": sources}))
+        read_mapping(path)
+
+
+@pytest.mark.parametrize("arms", [("05", "15"), ("NA", "nan"), ("+kl", "-kl")])
+def test_arms_that_look_like_other_things_are_drawn(tmp_path: Path, arms: tuple[str, str]) -> None:
+    rows = [
+        f"{arm},1,aime,{checkpoint},q{q},8,{q + checkpoint}"
+        for arm in arms
+        for checkpoint in (1, 2)
+        for q in range(4)
+    ]
+    head = "arm,seed,benchmark,checkpoint,problem_id,n,correct"
+    (tmp_path / "in").mkdir()
+    text(tmp_path / "in" / "counts.csv", "\n".join([head, *rows]) + "\n")
+    mapping, out = tmp_path / "bring.yaml", tmp_path / "out"
+    sources = [{"path": "**", "tool": "counts_csv"}]
+    said = mapped(sources, reference=arms[0], arms=dict.fromkeys(arms, ARM), checkpoint="last")
+    mapping.write_text(yaml.safe_dump(said.model_dump(mode="json"), allow_unicode=True))
+    bring([tmp_path / "in"], out, mapping)
+    assert (out / "brought" / "selection.png").is_file()
+
+
+def test_the_base_policy_may_have_another_name(tmp_path: Path) -> None:
+    head = "arm,seed,benchmark,problem_id,n,correct"
+    rows = [f"{arm},1,aime,q{q},8,{q}" for arm in ("a", "zero") for q in range(4)]
+    path = text(tmp_path / "counts.csv", "\n".join([head, *rows]) + "\n")
+    sources = [{"path": "*", "tool": "counts_csv"}]
+    found = gather_sources(mapped(sources, base="zero"), {path.name: path}, []).found
+    assert {(row.place.arm, row.place.seed) for row in found.counts} == {("a", 1), ("base", 0)}
+    path.write_text(path.read_text().replace("zero", "base"))
+    with pytest.raises(BadInput, match="an arm is called base"):
+        gather_sources(mapped(sources, base="zero"), {path.name: path}, [])
+
+
+def test_a_question_without_answers_does_not_vanish(tmp_path: Path) -> None:
+    task = {"examples": [{"expected_answer": 4, "model_outputs": []}]}
+    with pytest.raises(BadInput, match="model_outputs is empty"):
+        read(whole(tmp_path / "results_t.json", {"results": {"A": task}}), "evalchemy")
+    row = {"idx": 0, "gt": "4", "code": [], "score": []}
+    with pytest.raises(BadInput, match="code is empty"):
+        read(lines(tmp_path / "m" / "test_p_-1_seed0_t0.6_s0_e-1.jsonl", [row]), "qwen_math")
+
+
+def test_a_score_over_millions_of_questions_is_refused() -> None:
+    found = Found(totals=[Total(SET, 3_000_000, 0.5)])
+    with pytest.raises(BadInput, match="3,000,000 questions"):
+        evaluate(found, mapped([{"path": "*", "tool": "lighteval"}]))
+
+
+def test_a_date_beyond_those_of_python_is_refused(tmp_path: Path) -> None:
+    column = pyarrow.array([2**48], pyarrow.timestamp("ms"))
+    pyarrow.parquet.write_table(pyarrow.table({"at": column}), tmp_path / "x.parquet")
+    with pytest.raises(BadInput, match="is not readable as parquet"):
+        list(parquet_rows(tmp_path / "x.parquet"))
+
+
+def test_a_step_is_a_number_that_floats_tell_from_its_neighbours() -> None:
+    assert as_step(2**53) == 2**53
+    assert as_step(1e25) is None

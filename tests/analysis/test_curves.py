@@ -21,7 +21,7 @@ from analysis.inference.curves import (
     mean_weights,
     training_curve,
 )
-from analysis.inference.statistics import estimate_mean
+from analysis.inference.statistics import Interval, estimate_mean
 from analysis.results.counts import Counts
 from analysis.results.folder import load_results
 from analysis.results.on_the_way import CurveCounts
@@ -278,3 +278,15 @@ def test_a_given_score_is_asked_for(tmp_path: Path) -> None:
     frame = build_table("curves", load_results(root)).frame
     assert set(frame[frame["k"] == 1]["to_reach"]) == {"0 [0, 0]"}
     assert estimate_mean(np.full((2, 3), 0.5), draws=100, rng=stream()).value == 0.5
+
+
+def test_a_ceiling_whose_profile_has_a_local_minimum() -> None:
+    """Fits with a given ceiling ended above the misfit that the full fit has with the same one."""
+    quarters = "001001001 011001000 000000000 001100110 001012000 333112310 222122222"
+    y_XSQ = np.array([[int(c) for c in row] for row in quarters.split()]).reshape(7, 3, 3) / 4
+    x = np.array([0.0, 288, 1792, 3808, 4352, 4864, 6176])
+    points = tuple(
+        Interval(value, value, value, "", 3) for value in y_XSQ.mean(axis=(1, 2)).tolist()
+    )
+    found, why = fitted_ceiling(TrainingCurve(x, y_XSQ, points, np.zeros(7)))
+    assert (found is None) == bool(why)

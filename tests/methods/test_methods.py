@@ -55,6 +55,7 @@ from methods.common.control import OwnEntropy, OwnSurrogate, is_shaping
 from methods.common.objective import Loss, grpo_objective
 from methods.common.uniform import keyed_uniform
 from methods.repo_r import next_zeta, rescaled_advantage
+from methods.steer import entropy_change
 
 METHODS: list[AnyMethod] = [
     NoEntropy(),
@@ -574,3 +575,18 @@ def test_aer_settings_that_contradict_each_other_are_refused() -> None:
         AER(rule="multiplicative")
     with pytest.raises(ValueError, match="above alpha_max"):
         AER(alpha_0=0.5, alpha_max=0.1)
+
+
+def test_a_token_whose_probability_is_zero_in_float32_spoils_no_weight() -> None:
+    logp_BT = tensor([[-0.5, -120.0, -2.0]])
+    size_BT = entropy_change(torch.ones(1, 3), logp_BT, logp_BT, torch.ones(1, 3))
+    assert size_BT.isfinite().all()
+    assert size_BT[0, 0] == pytest.approx((1 - math.exp(-0.5)) * 0.5)
+
+
+def test_a_huge_gain_is_bounded_by_alpha_max() -> None:
+    method = AER(rule="multiplicative", alpha_0=0.01, eta=1000.0, target=2.0)
+    state = method.init()
+    for rollout in range(2):
+        state = method.observe(state, Signals(rollout, 0.5, torch.zeros(4)))
+    assert state["alpha"] == method.alpha_max

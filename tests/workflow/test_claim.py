@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from eval.files.errors import BadInput
-from eval.files.marks import CHECKSUMS, mark_folder, sha256, write_mark
+from eval.files.marks import CHECKSUMS, mark_folder, sha256, write_mark, write_recorded
 from experiments.spec.experiment_file import load_experiment
 from experiments.spec.resolved import write_spec
 from experiments.workflow.claim import claim, release_locks
@@ -390,3 +390,15 @@ def test_whoever_is_at_work_may_have_written_anything(
     (tmp_path / ".running").write_bytes(b"\xff")
     with pytest.raises(BadInput, match="another run is at work there"):
         claim(tmp_path)
+
+
+def test_a_second_damage_behind_one_that_is_repaired_is_found(results: Path) -> None:
+    run = results / "none" / "seed-1"
+    write_recorded(run, "run.json", {"a": 1})
+    (run / "train.jsonl").write_text("row\n")
+    files = [run / "run.json", run / "train.jsonl"]
+    write_mark(run / CHECKSUMS, files, {"settings": "x"}, {"run.json": {"a": 1}})
+    (run / "run.json").unlink()
+    (run / "train.jsonl").write_text("other\n")
+    with pytest.raises(BadInput, match=r"train\.jsonl"):
+        repair(results)

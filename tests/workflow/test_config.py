@@ -79,3 +79,9 @@ def test_a_tilde_is_the_home_folder_and_a_blank_is_a_blank(
     monkeypatch.setenv("HOME", str(tmp_path))
     assert results_folder({"results": "~/my results"}) == tmp_path / "my results"
     assert results_folder({}) == Path("results")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nosuchuser/x"])
+def test_a_folder_that_cannot_be_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match=r"--config results=.*: name another folder"):
+        results_folder({"results": name})

@@ -278,3 +278,11 @@ def test_training_on_gpus_that_torch_cannot_use_is_refused(tmp_path: Path) -> No
     assert done.stderr.startswith("error: CUDA_VISIBLE_DEVICES gives this process GPUs (99)"), (
         done.stderr
     )
+
+
+@pytest.mark.parametrize(("names", "seen"), [("-1", []), ("0,-1,1", ["0"]), (" 1 , 0", ["1", "0"])])
+def test_an_invalid_name_ends_the_list_of_devices(
+    tmp_path: Path, names: str, seen: list[str]
+) -> None:
+    environment = machine(tmp_path, 2) | {"CUDA_VISIBLE_DEVICES": names}
+    assert [each.name for each in visible_devices(environment)] == seen

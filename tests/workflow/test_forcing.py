@@ -6,9 +6,11 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from experiments.workflow.forcing import start_anew
 from tests.workflow.test_pipeline import copied
 
 STUDY = Path(__file__).with_name("mini.yaml")
@@ -108,3 +110,33 @@ def test_archive_has_the_rules_and_needs_conda(checkout: Path) -> None:
     with tarfile.open(checkout / "study.tar.gz") as archive:
         names = set(archive.getnames())
     assert {"Snakefile", "experiments/rules/policies.smk", "experiments/train.py"} <= names
+
+
+def test_touch_deletes_nothing(checkout: Path) -> None:
+    names = [path for path in (checkout / "results").rglob("*") if path.is_file()]
+    kept = {path for path in names if ".snakemake" not in path.parts}
+    assert call(checkout, "--touch", "--forceall", "all", "--until", "train")[0] == 0
+    assert {path for path in kept if not path.exists()} == set()
+
+
+def test_a_job_that_is_killed_while_it_samples_keeps_its_policy(checkout: Path) -> None:
+    """Snakemake then deletes the job's outputs, its mark among them."""
+    policy, base = (checkout / RUN / "policy", checkout / "results/mini/base/policy")
+    before = [date(each / "model.safetensors") for each in (policy, base)]
+    marks = [checkout / RUN / "checksums.json", base / "checksums.json"]
+    content = [mark.read_bytes() for mark in marks]
+    for path in (*marks, checkout / RUN / "run.json"):
+        path.unlink()
+    code, said = call(checkout, "all", "--until", "train")
+    assert code == 0, said
+    assert [date(each / "model.safetensors") for each in (policy, base)] == before
+    assert [mark.read_bytes() for mark in marks] == content
+    assert (checkout / RUN / "run.json").is_file()
+
+
+def test_force_means_the_rules_of_a_battery_too(tmp_path: Path) -> None:
+    mark = tmp_path / "checksums.json"
+    for rule, stays in (("hot_train", False), ("hot_tables", True)):
+        mark.touch()
+        start_anew([SimpleNamespace(rule=SimpleNamespace(name=rule), output=[str(mark)])])
+        assert mark.exists() == stays

@@ -36,7 +36,8 @@ def is_wandb_history(path: Path, head: bytes) -> bool:
 def read_wandb_history(path: Path, answers: Answers) -> Found:
     found = Found()
     rows = list(parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path))
-    check_distinct(path, {column.rpartition(" - ")[0] for row in rows for column in row})
+    columns = rows[0] if rows else {}
+    check_distinct(path, dict.fromkeys(column.rpartition(" - ")[0] for column in columns))
     key = next((key for key in WANDB_STEPS if any(_step(row, key) is not None for row in rows)), "")
     for row in rows:
         if (step := _step(row, key)) is not None:
