@@ -26,7 +26,7 @@ def plot_curves(results: Results) -> Drawn:
             for arm in results.arms:
                 curve, _ = curve_of(results, arm, benchmark, k)
                 if curve:
-                    draw_training_curve(panel, curve, style.arm_looks(results)[arm])
+                    draw_training_curve(panel, curve, style.arm_styles(results)[arm])
                     frames.append(point_rows(curve, benchmark, k, arm))
                     shown.append(arm)
         for panel in row[len(ks) :]:
@@ -35,20 +35,20 @@ def plot_curves(results: Results) -> Drawn:
     return Drawn(figure, concatenated(frames))
 
 
-def draw_training_curve(axes: Axes, curve: TrainingCurve, look: style.Look) -> None:
+def draw_training_curve(axes: Axes, curve: TrainingCurve, arm_style: style.ArmStyle) -> None:
     axes.fill_between(
         curve.x,
         curve.low,
         curve.high,
-        color=look.color,
+        color=arm_style.color,
         alpha=style.BAND_OPACITY * 0.6,
         linewidth=0,
     )
     axes.plot(
         curve.x,
         curve.value,
-        color=look.color,
-        linestyle=look.linestyle,
+        color=arm_style.color,
+        linestyle=arm_style.linestyle,
         marker="o",
         markersize=2.5,
     )

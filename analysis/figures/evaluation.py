@@ -57,7 +57,7 @@ def plot_pass_at_k(results: Results) -> Drawn:
 def pass_panel(
     results: Results, axes: Axes, benchmark: str, arms: dict[str, Counts]
 ) -> pd.DataFrame:
-    looks, rows = style.arm_looks(results), []
+    styles, rows = style.arm_styles(results), []
     for arm, counts in arms.items():
         line = pass_rows(results, benchmark, arm, counts)
         if line:
@@ -65,13 +65,13 @@ def pass_panel(
                 [(row["k"], row["pass"], row["low"], row["high"]) for row in line]
             ).T
             axes.fill_between(
-                x, low, high, color=looks[arm].color, alpha=style.BAND_OPACITY * 0.6, linewidth=0
+                x, low, high, color=styles[arm].color, alpha=style.BAND_OPACITY * 0.6, linewidth=0
             )
             axes.plot(
                 x,
                 y,
-                color=looks[arm].color,
-                linestyle=looks[arm].linestyle,
+                color=styles[arm].color,
+                linestyle=styles[arm].linestyle,
                 marker="o",
                 markersize=2.5,
             )
@@ -251,8 +251,8 @@ def plot_histograms(results: Results) -> Drawn:
         for panel, arm in zip(row, line, strict=False):
             frames += histogram_panel(results, panel, benchmark, arm, found[benchmark])
             if row is axes[0] or len(lines) > 1:
-                look = style.arm_looks(results)[arm]
-                panel.set_title(arm, color=look.color, fontweight="bold", loc="left")
+                arm_style = style.arm_styles(results)[arm]
+                panel.set_title(arm, color=arm_style.color, fontweight="bold", loc="left")
     figure.supxlabel("success rate of a question", fontsize=9)
     figure.supylabel("questions", fontsize=9)
     return Drawn(figure, concatenated(frames))
@@ -261,7 +261,7 @@ def plot_histograms(results: Results) -> Drawn:
 def histogram_panel(
     results: Results, axes: Axes, benchmark: str, arm: str, counts: dict[str, Counts]
 ) -> list[pd.DataFrame]:
-    looks, frames = style.arm_looks(results), []
+    styles, frames = style.arm_styles(results), []
     for name in (arm, BASE):
         if name in counts:
             count, _ = np.histogram(success_rates(counts[name]).dropna(), RATE_BINS)
@@ -273,6 +273,6 @@ def histogram_panel(
             if name == BASE:
                 axes.stairs(count, RATE_BINS, color=style.BASE_COLOUR, linewidth=1.1)
             else:
-                axes.stairs(count, RATE_BINS, fill=True, color=looks[name].color, alpha=0.75)
+                axes.stairs(count, RATE_BINS, fill=True, color=styles[name].color, alpha=0.75)
     axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     return frames

@@ -91,15 +91,20 @@ def on_one_grid(
     return grid, seeds_SX
 
 
-def draw_curve(axes: Axes, found: Curve, look: style.Look, raw: bool = True) -> None:
+def draw_curve(axes: Axes, found: Curve, arm_style: style.ArmStyle, raw: bool = True) -> None:
     """Draws the mean; with two seeds or more also their band and, if `raw`, each seed."""
     if len(found.seeds) > 1:
         axes.fill_between(
-            found.x, found.low, found.high, color=look.color, alpha=style.BAND_OPACITY, linewidth=0
+            found.x,
+            found.low,
+            found.high,
+            color=arm_style.color,
+            alpha=style.BAND_OPACITY,
+            linewidth=0,
         )
         for line in found.seeds_SX if raw else ():
-            axes.plot(found.x, line, color=look.color, **style.SINGLE_SEED_LINE)
-    axes.plot(found.x, found.mean, color=look.color, linestyle=look.linestyle)
+            axes.plot(found.x, line, color=arm_style.color, **style.SINGLE_SEED_LINE)
+    axes.plot(found.x, found.mean, color=arm_style.color, linestyle=arm_style.linestyle)
 
 
 def curve_rows(found: Curve, **names: Any) -> pd.DataFrame:
@@ -117,9 +122,9 @@ def arm_legend(
     figure: Figure, results: Results, arms: Iterable[str], extra: Sequence[Line2D] = ()
 ) -> None:
     """One legend above all panels, in the order of the spec."""
-    looks = style.arm_looks(results)
+    styles = style.arm_styles(results)
     named = [
-        Line2D([], [], color=looks[arm].color, linestyle=looks[arm].linestyle, label=arm)
+        Line2D([], [], color=styles[arm].color, linestyle=styles[arm].linestyle, label=arm)
         for arm in arms
     ]
     handles = [*named, *extra]

@@ -13,22 +13,27 @@ def plot_reach(results: Results) -> Drawn:
     benchmarks = rated_benchmarks(results)
     if not benchmarks:
         raise NothingToPlot(why_no_reach(results))
-    looks, frames, shown = style.arm_looks(results), [], []
+    styles, frames, shown = style.arm_styles(results), [], []
     figure, axes = panels(1, len(benchmarks), 3.0, sharey=True)
     for panel, benchmark in zip(axes[0], benchmarks, strict=True):
         for arm in (*results.arms, BASE):
             found, _ = reach_of(results, benchmark, arm)
             if found is None:
                 continue
-            look = looks[arm]
+            arm_style = styles[arm]
             opacity = style.BAND_OPACITY * 0.6
             panel.fill_between(
-                found.rates, found.low, found.high, color=look.color, alpha=opacity, linewidth=0
+                found.rates,
+                found.low,
+                found.high,
+                color=arm_style.color,
+                alpha=opacity,
+                linewidth=0,
             )
             panel.plot(
                 *(found.rates, found.accuracy),
-                color=look.color,
-                linestyle=look.linestyle,
+                color=arm_style.color,
+                linestyle=arm_style.linestyle,
                 marker="o",
                 markersize=2.5,
             )

@@ -52,21 +52,24 @@ RC_PARAMS: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
-class Look:
+class ArmStyle:
     """Line style of an arm."""
 
     color: str
     linestyle: Any = "-"
 
 
-def arm_looks(results: Results) -> dict[str, Look]:
-    """{arm: look} of the base policy, the reference and the other arms in the spec's order."""
+def arm_styles(results: Results) -> dict[str, ArmStyle]:
+    """{arm: style} of the base policy, the reference and the other arms in the spec's order."""
     others = [arm for arm in results.arms if arm != results.reference]
     chosen = {
-        arm: Look(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
+        arm: ArmStyle(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
         for i, arm in enumerate(others)
     }
-    return {BASE: Look(BASE_COLOUR, (0, (4, 2))), results.reference: Look(REFERENCE)} | chosen
+    return {
+        BASE: ArmStyle(BASE_COLOUR, (0, (4, 2))),
+        results.reference: ArmStyle(REFERENCE),
+    } | chosen
 
 
 def use_style() -> None:

@@ -62,14 +62,14 @@ def plot_apart(results: Results, key: str, over: str, title: str) -> Drawn:
         max(0, len(measured) - PANELS_ACROSS) : len(measured)
     ]:  # lowest of its column
         panel.tick_params(labelbottom=True)
-    looks, behind = style.arm_looks(results), measured.get(results.reference)
+    styles, behind = style.arm_styles(results), measured.get(results.reference)
     for panel, (arm, found) in zip(axes.flat, measured.items(), strict=False):
         if behind is not None:
             panel.plot(behind.x, behind.mean, color=style.BASE_COLOUR, linewidth=0.8)
-        draw_curve(panel, found, style.Look(looks[arm].color))
+        draw_curve(panel, found, style.ArmStyle(styles[arm].color))
         if key == "entropy":
             draw_target(results, panel, arm, over)
-        panel.set_title(arm, color=looks[arm].color, loc="left")
+        panel.set_title(arm, color=styles[arm].color, loc="left")
     if key == "entropy":
         log_axis(axes[0, 0])  # the axis is shared
     figure.supxlabel("generated tokens (millions)" if over == "tokens" else "rollout", fontsize=9)
@@ -81,11 +81,11 @@ def draw_arms(
     results: Results, axes: Axes, keys: tuple[str, ...], over: str, raw: bool = True
 ) -> tuple[list[str], list[pd.DataFrame]]:
     """Draws a quantity for every arm that has it. Returns the arms drawn and their numbers."""
-    looks, drawn, frames = style.arm_looks(results), [], []
+    styles, drawn, frames = style.arm_styles(results), [], []
     for arm in results.arms:
         found = arm_curve(results.of(arm), keys, over)
         if found is not None:
-            draw_curve(axes, found, looks[arm], raw)
+            draw_curve(axes, found, styles[arm], raw)
             drawn.append(arm)
             frames.append(curve_rows(found, quantity=".".join(keys), arm=arm))
     return drawn, frames
@@ -99,7 +99,7 @@ def draw_target(results: Results, axes: Axes, arm: str, over: str) -> bool:
     axes.plot(
         found.x,
         found.mean,
-        color=style.arm_looks(results)[arm].color,
+        color=style.arm_styles(results)[arm].color,
         linestyle=(0, (4, 2)),
         linewidth=1,
     )
@@ -161,7 +161,7 @@ def plot_phase(results: Results) -> Drawn:
 
 
 def phase_panel(results: Results, axes: Axes, arm: str) -> pd.DataFrame:
-    runs, color = results.of(arm), style.arm_looks(results)[arm].color
+    runs, color = results.of(arm), style.arm_styles(results)[arm].color
     frame = pd.concat([phase_points(run) for run in runs]).dropna()
     rollout = frame["rollout"].to_numpy(float)
     age: Any = rollout / max(1.0, rollout.max(initial=0))
@@ -233,7 +233,7 @@ def plot_controller(results: Results) -> Drawn:
     frames = []
     for column, arm in enumerate(arms):
         axes[0, column].set_title(
-            arm, color=style.arm_looks(results)[arm].color, fontweight="bold", loc="left"
+            arm, color=style.arm_styles(results)[arm].color, fontweight="bold", loc="left"
         )
         label_x_axis(axes[-1, column])
         for panel, (keys, title) in zip(axes[:, column], CONTROLLER, strict=True):
@@ -249,7 +249,7 @@ def plot_controller(results: Results) -> Drawn:
 def controller_panel(
     results: Results, axes: Axes, arm: str, keys: tuple[str, ...]
 ) -> list[pd.DataFrame]:
-    color, frames = style.arm_looks(results)[arm].color, []
+    color, frames = style.arm_styles(results)[arm].color, []
     for run in results.of(arm):
         found = arm_curve((run,), keys, "rollouts")
         target = (

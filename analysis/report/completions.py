@@ -16,7 +16,7 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from analysis.figures.style import arm_looks
+from analysis.figures.style import arm_styles
 from analysis.results.completions import KeptCompletion, group_of
 from analysis.results.folder import Results, is_within
 from analysis.tables.cells import REPLACEMENT, decimals
@@ -89,9 +89,9 @@ def moment(results: Results, seed: int, rollout: int, title: str) -> Moment | No
     if not shown:
         return None
     prompt = shown[0].prompt
-    looks = arm_looks(results)
+    styles = arm_styles(results)
     arms = [
-        arm_samples(results, arm, seed, rollout, prompt, looks[arm].color)
+        arm_samples(results, arm, seed, rollout, prompt, styles[arm].color)
         for arm in results.arms[:MOST_ARMS]
     ]
     return Moment(

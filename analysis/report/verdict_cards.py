@@ -37,12 +37,12 @@ class ArmCard:
 
 def arm_cards(results: Results, comparisons: Table | None) -> list[ArmCard]:
     """A card per arm: the reference first, then the others in the order of the spec."""
-    looks, diagnosed = style.arm_looks(results), diagnose(results)
+    styles, diagnosed = style.arm_styles(results), diagnose(results)
     order = sorted(results.arms, key=lambda arm: arm != results.reference)
     return [
         ArmCard(
             arm,
-            looks[arm].color,
+            styles[arm].color,
             method_in_words(results, arm),
             arm == results.reference,
             verdict_lines(comparisons.frame, arm) if comparisons else [],

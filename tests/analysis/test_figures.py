@@ -238,10 +238,10 @@ def spec(arms: int) -> Results:
     return Results(Path(), {"arms": names, "seeds": [0], "reference": "arm_0"}, (), ())
 
 
-def test_an_arm_looks_the_same_everywhere_and_like_no_other() -> None:
-    looks = style.arm_looks(spec(20))
+def test_an_arm_styles_the_same_everywhere_and_like_no_other() -> None:
+    looks = style.arm_styles(spec(20))
     assert len({(look.color, str(look.linestyle)) for look in looks.values()}) == 21
-    assert looks["arm_3"] == style.arm_looks(spec(5))["arm_3"]
+    assert looks["arm_3"] == style.arm_styles(spec(5))["arm_3"]
 
 
 def test_colours_differ_in_grey_or_hue_and_stand_out_on_white() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eval.files.durable import write_text
-from eval.files.marks import CHECKSUMS, mark_folder
+from eval.files.marks import CHECKSUMS, copy_of, mark_folder
 from experiments.run.checkpoint import checkpoints
 from tests.faults.alive import acts, unlearnt
 from tests.training.killed_runs import make_root, start
@@ -58,6 +58,7 @@ def outcome(root: Path) -> dict[str, Any]:
     }
     found["train.jsonl"] = [without_times(line) for line in found["train.jsonl"].splitlines()]
     found["run.json"] = without_times(found["run.json"])
+    assert found.pop(copy_of(Path(CHECKSUMS)).name) == found[CHECKSUMS]
     mark = json.loads(found[CHECKSUMS])  # its sums and its copy of run.json are of files with times
     found[CHECKSUMS] = (mark["made_from"], sorted(mark["files"]), sorted(mark["record"]))
     return found

@@ -118,7 +118,7 @@ def test_processes_that_do_not_divide_an_update_are_refused() -> None:
 
 REFUSED = [
     ({"overlong_buffer": 12}, "overlong_buffer 12 is not below max_completion_length 12"),
-    ({"vllm": "server", "vllm_tensor_parallel_size": 2}, "needs vllm: colocate"),
+    ({"vllm": "server", "vllm_tensor_parallel_size": 2}, "is for vllm: colocate only"),
     ({"vllm": "colocate", "top_p": 0.9}, "top_p 0.9 with vLLM"),
     ({"vllm": "colocate", "vllm_importance_sampling_clip_min": 3.0}, "is not below"),
     (

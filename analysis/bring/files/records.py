@@ -120,7 +120,7 @@ class Tool:
 
     name: str  # in the mapping file
     keys: Callable[[Answers], Mapping[str, str]]  # the tool's key -> the suite's name
-    looks: Callable[[Path, bytes], bool]  # by name and first bytes
+    recognises: Callable[[Path, bytes], bool]  # by name and first bytes
     read: Callable[[Path, Answers], Found]
     asks: tuple[str, ...] = ()
     as_is: bool = False  # curves are in the suite's own names already

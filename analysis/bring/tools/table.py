@@ -50,4 +50,4 @@ HEAD_BYTES = 1 << 16
 def recognised(path: Path) -> Tool | None:
     """The tool whose files look like this one; None for a file of no known layout."""
     head = read_bytes(path, HEAD_BYTES, whole=False)
-    return next((tool for tool in TOOLS if tool.looks(path, head)), None)
+    return next((tool for tool in TOOLS if tool.recognises(path, head)), None)

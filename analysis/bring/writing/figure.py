@@ -66,18 +66,20 @@ def selection(results: Results, frame: pd.DataFrame) -> Drawn:
 
 
 def draw_set(results: Results, axes: Axes, frame: pd.DataFrame) -> None:
-    looks = style.arm_looks(results)
+    styles = style.arm_styles(results)
     for arm, seed in dict.fromkeys(zip(frame["arm"], frame["seed"], strict=True)):  # noqa: B007
-        look, own = looks[arm], frame.query("arm == @arm and seed == @seed")
+        arm_style, own = styles[arm], frame.query("arm == @arm and seed == @seed")
         x, y, questions = (
             own[name].to_numpy(float) for name in ("checkpoint", "score", "questions")
         )
         bars = jeffreys(y, questions) if not np.isnan(questions).any() else None
         if bars is not None:
-            axes.errorbar(x, y, bars, color=look.color, ls="none", elinewidth=0.6, alpha=0.5)
-        axes.plot(x, y, color=look.color, linestyle=look.linestyle, marker="o", markersize=2.5)
+            axes.errorbar(x, y, bars, color=arm_style.color, ls="none", elinewidth=0.6, alpha=0.5)
+        axes.plot(
+            x, y, color=arm_style.color, linestyle=arm_style.linestyle, marker="o", markersize=2.5
+        )
         chosen = own["reported"].to_numpy(int) == 1
-        axes.plot(x[chosen], y[chosen], color=look.color, linestyle="none", marker="o",
+        axes.plot(x[chosen], y[chosen], color=arm_style.color, linestyle="none", marker="o",
                   markersize=8, markerfacecolor="none")  # fmt: skip
 
 
