@@ -121,13 +121,17 @@ def put_back(mark: Path) -> None:
         write_text(mark, copy_of(mark).read_text(encoding="utf-8"))
 
 
-def repaired(mark: Path) -> "Damage | None":
-    """Writes damaged files again that the mark records; the first damage that is left, or None."""
-    for _ in recorded(mark):
-        found = damage(mark)
+def repair_recorded(mark: Path, largest: int | None = None) -> "tuple[list[Damage], Damage | None]":
+    """Writes damaged files again that the mark records; what was damaged, and the first damage that
+    is left. `largest`: as in `damage`.
+    """
+    mended: list[Damage] = []
+    for _ in recorded(mark):  # a mark that contradicts itself would never be done
+        found = damage(mark, largest)
         if found is None or found.unreadable or not restore(mark, found):
-            return found
-    return damage(mark)
+            return mended, found
+        mended.append(found)
+    return mended, damage(mark, largest)
 
 
 def restore(mark: Path, found: "Damage") -> bool:

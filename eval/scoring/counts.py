@@ -6,6 +6,7 @@ of them. A file may come from another evaluation tool, so every row is checked.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 from eval.files.csv_text import read_csv
@@ -67,7 +68,7 @@ def count_cell(row: dict[str, str], column: str, place: str) -> int:
         BadInput: it is something else; `place` says where.
     """
     try:
-        value = float(row[column].replace("_", "?"))  # Python reads 1_0 as 10
+        value = nan if "_" in row[column] else float(row[column])  # Python reads 1_0 as 10
         # from 2**53 on a float stands for several whole numbers
         if value.is_integer() and 0 <= value < 2**53:
             return int(value)

@@ -19,7 +19,7 @@ from eval.files.marks import (
     mark_folder,
     mark_or_copy,
     put_back,
-    repaired,
+    repair_recorded,
     write_recorded,
 )
 
@@ -49,7 +49,7 @@ def make_policy_folder(out: Path, parts: Parts, fill: Callable[[Path], Record]) 
 def is_made(folder: Path, parts: Parts) -> bool:
     """Whether a policy made from these parts is there, undamaged."""
     mark = mark_or_copy(folder / CHECKSUMS)
-    if made_from(mark) != parts or repaired(mark):
+    if made_from(mark) != parts or repair_recorded(mark)[1]:
         return False
     put_back(folder / CHECKSUMS)
     return True

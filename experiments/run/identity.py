@@ -28,7 +28,7 @@ from eval.files.marks import (
     made_from,
     mark_or_copy,
     put_back,
-    repaired,
+    repair_recorded,
     sha256,
     write_mark,
     write_recorded,
@@ -129,7 +129,7 @@ def is_finished(out: Path, mine: Identity, on_the_way: Iterable[int] = ()) -> bo
         return False
     policies = [out / "policy" / CHECKSUMS, *kept_marks(out, on_the_way)]
     # run.json may have been deleted alone
-    if repaired(mark) or any(damage(each) for each in policies):
+    if repair_recorded(mark)[1] or any(damage(each) for each in policies):
         return False
     put_back(out / CHECKSUMS)
     return True

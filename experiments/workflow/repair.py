@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 
 from eval.files.errors import BadInput
-from eval.files.marks import CHECKSUMS, Damage, damage, recorded, restore
+from eval.files.marks import CHECKSUMS, Damage, repair_recorded
 from experiments.spec.experiment_file import load_experiment
 
 READ = (
@@ -79,12 +79,8 @@ def written(path: Path) -> int:
 
 def undo_damaged(root: Path, runs: Sequence[str] = ()) -> Iterator[str]:
     for mark in chain(marks(root), lost_policies(runs)):
-        found = damage(mark, READ)
-        for _ in recorded(mark):
-            if found is None or found.unreadable or not restore(mark, found):
-                break
-            yield f"{found}: written again from {mark.name}"
-            found = damage(mark, READ)
+        mended, found = repair_recorded(mark, READ)
+        yield from (f"{each}: written again from {mark.name}" for each in mended)
         if found is None:
             continue
         if run := run_of(mark, root):

@@ -144,6 +144,18 @@ def test_a_study_of_the_suite_there_and_back_gives_the_same_tables(tmp_path: Pat
             assert form(one) == form(other)
 
 
+def test_an_export_does_not_ask_for_evaluations_that_it_leaves_behind(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", rollouts=6, questions=8)
+    spec = yaml.safe_load((study / "spec.yaml").read_text())
+    spec["evaluation"]["checkpoints"] = [3]
+    (study / "spec.yaml").write_text(yaml.safe_dump(spec))
+    export_study(study, tmp_path / "plain")
+    back = tmp_path / "results" / "study"
+    main([str(tmp_path / "plain"), "--out", str(back), "--mapping", f"{tmp_path}/plain/bring.yaml"])
+    assert load_results(back).checkpoints == ()
+    assert not [part for part in load_results(back).missing if "after 3 rollouts" in part.what]
+
+
 def test_runs_without_an_evaluation_go_through_tables_figures_and_report(tmp_path: Path) -> None:
     """What was not measured is missing, and never 0."""
     for arm, slope in (("a", 0.01), ("b", 0.02)):

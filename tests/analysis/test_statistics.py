@@ -465,6 +465,7 @@ def test_pairing_by_seed_leaves_single_runs_out_and_tells_the_correlation():
         (("p1", "", 1), "line 3: n is ''"),
         (("p1", 8, 1.5), "line 3: correct is '1.5'"),
         (("p1", 8, "inf"), "line 3: correct is 'inf'"),
+        (("p1", "1_0", 1), "line 3: n is '1_0'"),
         (("p1", 8), "line 3: 2 cells under 3 headings"),
         (("p1", 8, 9), "line 3: problem p1 has n = 8, correct = 9"),
         (("p1", 8, -1), "line 3: correct is '-1'"),

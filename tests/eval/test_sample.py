@@ -195,6 +195,12 @@ def test_a_repeated_row_is_refused(home: Path, tmp_path: Path):
         main(arguments(home, tmp_path))
 
 
+def test_a_file_that_may_not_be_opened_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"), exit_with_message():
+        raise PermissionError(13, "Permission denied", "tables/main.csv")
+    assert capsys.readouterr().err.startswith("error: tables/main.csv cannot be opened or written")
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

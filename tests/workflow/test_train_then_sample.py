@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from eval.files.errors import INTERRUPTED
 from eval.files.jsonl import Row, read_rows
 from eval.questions.problems import write_problems
 from eval.sample import main as sample
@@ -154,3 +156,16 @@ def test_it_samples_by_the_commands_of_the_rules(tmp_path: Path) -> None:
     assert len(of_base) == 2
     for arguments in (mine.sampling_arguments("aer", 1), *of_base):
         assert f"-m eval.sample {' '.join(arguments)} > " in said
+
+
+@pytest.mark.parametrize(("code", "ends"), [(INTERRUPTED, True), (2, False)])
+def test_ctrl_c_ends_sampling_with_its_own_code(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, code: int, ends: bool
+) -> None:
+    def run(module: str, arguments: list[str]) -> None:
+        if module == "eval.sample":
+            raise SystemExit(code)
+
+    monkeypatch.setattr("experiments.workflow.train_then_sample.run_command", run)
+    with pytest.raises(SystemExit, match=str(code)) if ends else nullcontext():
+        train_and_sample(trained)

@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from analysis.bring.files.reading import MOST_LABEL_BYTES
 from analysis.results.spec import Folder
 from eval.files.errors import BadInput
 from eval.files.marks import CHECKSUMS
@@ -39,7 +40,6 @@ RESERVED_ARMS = {
     *("certificate", "spec.yaml", "report.html", f"report.{CHECKSUMS}", "mlflow.db"),
 }
 """What a results folder has beside its arms."""
-MOST_NAME_BYTES = 200  # a file system takes 255 for a name, which may have an ending besides
 Whole = Annotated[int, Ge(0), Le(2**53)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
@@ -110,8 +110,8 @@ def read_mapping(path: Path) -> BringFile:
     for arm in mapping.arms:
         if arm in RESERVED_ARMS:
             raise BadInput(f"{path}: arms.{arm}: results folders use this name: rename the arm")
-        if len(arm.encode(errors="replace")) > MOST_NAME_BYTES:
-            raise BadInput(f"{path}: arms.{arm}: has over {MOST_NAME_BYTES} bytes: rename the arm")
+        if len(arm.encode(errors="replace")) > MOST_LABEL_BYTES:
+            raise BadInput(f"{path}: arms.{arm}: has over {MOST_LABEL_BYTES} bytes: rename the arm")
     return mapping
 
 
